@@ -1,0 +1,24 @@
+"""The errors lsm-stan raises on purpose, each carrying one sentence for the user."""
+
+
+class LsmStanError(Exception):
+    """Base of every error that is the user's, the machine's or the fit's, not a bug."""
+
+    exit_code = 1
+
+
+class InputError(LsmStanError, ValueError):
+    """Bad input: a network, a configuration or an argument that cannot be used.
+
+    The message names the file, the node or cell, the value, and what would be accepted.
+    """
+
+    exit_code = 2
+
+
+class ToolchainError(LsmStanError, RuntimeError):
+    """CmdStan, the compiler or make is missing, or a Stan program does not compile."""
+
+
+class InferenceError(LsmStanError, RuntimeError):
+    """A CmdStan executable failed; the message carries its own last lines."""
