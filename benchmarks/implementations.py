@@ -1,0 +1,72 @@
+"""The list of implementations of the log joint's value and gradient."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+from benchmarks.problem import FloatArray, Problem
+
+
+class Evaluator(Protocol):
+    """One implementation, ready for one problem."""
+
+    def evaluate(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return ``(M,)`` log joints and ``(M, N, K)`` gradients at ``(M, N, K)`` positions."""
+        ...
+
+    def measure(self, at_least: float) -> float:
+        """Return the seconds of one value and gradient, from a run of so many seconds."""
+        ...
+
+
+@dataclass(frozen=True)
+class Implementation:
+    """A way to compute the log joint and its gradient.
+
+    Attributes
+    ----------
+    name
+        As in the results. Of several variants of one name the fastest stands for the name.
+    variant
+        Which, or empty.
+    make
+        Readies it for a problem, compilation included.
+    bytes_a_cell
+        Memory it takes for each of the N×N cells; 0 for memory that grows as N + E.
+    """
+
+    name: str
+    variant: str
+    make: Callable[[Problem], Evaluator]
+    bytes_a_cell: float
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.variant})" if self.variant else self.name
+
+
+def implementations() -> Iterator[Implementation]:
+    """Yield every implementation whose libraries are installed."""
+    from benchmarks import bare, in_stan
+
+    yield Implementation("stan-literal", "", in_stan.literal, 270)
+    yield Implementation("stan-reference", "", in_stan.reference, 190)
+    yield Implementation("lsm-kernel", "", in_stan.kernel, 0)
+    for flags in bare.FLAGS:
+        yield Implementation("bare-loop", flags, bare.maker(flags), 0)
+    if importlib.util.find_spec("jax"):
+        from benchmarks import in_jax
+
+        for form, bytes_a_cell in in_jax.FORMS.items():
+            for inside in (False, True):
+                variant = f"{form}, {'in a loop of XLA' if inside else 'call by call'}"
+                make = in_jax.maker(form, inside)
+                yield Implementation("jax", variant, make, bytes_a_cell)
+    if importlib.util.find_spec("pymc"):
+        from benchmarks import in_pymc
+
+        for form, mode in (("dense", None), ("dense", "NUMBA"), ("edges", "NUMBA")):
+            variant = f"{form}, {'numba' if mode else 'default backend'}"
+            yield Implementation("pymc", variant, in_pymc.maker(form, mode), 64)

@@ -1,0 +1,123 @@
+"""JAX in double precision, as NumPyro runs a model: ``value_and_grad``, compiled by XLA.
+
+Several forms of the same density are tried, and two ways to run them: a Python call a gradient,
+and gradients one after the other inside one compiled loop, which is how NumPyro's NUTS runs.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import lax
+
+from benchmarks.problem import JITTER, FloatArray, Problem
+
+jax.config.update("jax_enable_x64", True)
+
+LogJoint = Callable[[jax.Array], jax.Array]
+
+#: The forms, and the bytes they take for each of the N×N cells.
+FORMS = {"tutorial": 48.0, "edges": 40.0, "pairs": 80.0}
+
+
+def log_joint(problem: Problem, form: str) -> LogJoint:
+    """Return the log joint density as a function of ``(N, K)`` positions.
+
+    Parameters
+    ----------
+    problem
+        The network.
+    form
+        ``"tutorial"``: the N×N matrix of rates and of counts, distances from the Gram matrix.
+        ``"edges"``: the N×N matrix of rates, logarithms for the edges only.
+        ``"pairs"``: unordered pairs with the sum of both counts.
+    """
+    n_nodes, constant = problem.network.n_nodes, problem.constant
+
+    def prior(z: jax.Array) -> jax.Array:
+        return -0.5 * jnp.sum(z * z)
+
+    if form == "tutorial":
+        # the diagonal is in the sum, so it is taken out of the constant
+        y, diagonal = jnp.asarray(problem.dense), JITTER * jnp.eye(n_nodes)
+        loops = float(np.trace(problem.dense))
+        rest = constant + 0.5 * np.log(JITTER) * loops + n_nodes / np.sqrt(JITTER)
+
+        def dense(z: jax.Array) -> jax.Array:
+            norm = jnp.sum(z * z, axis=1)
+            squared = norm[:, None] + norm - 2 * z @ z.T + diagonal
+            return jnp.sum(-0.5 * y * jnp.log(squared) - lax.rsqrt(squared)) + prior(z) + rest
+
+        return dense
+    sender, receiver, weight = map(jnp.asarray, problem.edges)
+    if form == "edges":
+
+        def edges(z: jax.Array) -> jax.Array:
+            squared = sum((x[:, None] - x) ** 2 for x in z.T) + JITTER * jnp.eye(n_nodes)
+            d2 = jnp.sum((z[sender] - z[receiver]) ** 2, axis=1)
+            rates = jnp.sum(lax.rsqrt(squared)) - n_nodes / np.sqrt(JITTER)
+            return -0.5 * weight @ jnp.log(d2) - rates + prior(z) + constant
+
+        return edges
+    i, j = map(jnp.asarray, np.triu_indices(n_nodes, 1))
+    y = problem.dense
+    both = jnp.asarray((y + y.T)[np.triu_indices(n_nodes, 1)])
+
+    def pairs(z: jax.Array) -> jax.Array:
+        squared = jnp.sum((z[i] - z[j]) ** 2, axis=1)
+        cells = -0.5 * both * jnp.log(squared) - 2 * lax.rsqrt(squared)
+        return jnp.sum(cells) + prior(z) + constant
+
+    return pairs
+
+
+class InJax:
+    """A form of the density, compiled for a problem."""
+
+    def __init__(self, problem: Problem, form: str, inside: bool) -> None:
+        self._function = jax.jit(jax.value_and_grad(log_joint(problem, form)))
+        self._z = jnp.asarray(problem.positions[0])
+        self._inside = inside
+        self._calls = 1
+
+        @jax.jit
+        def loop(z: jax.Array, count: int) -> tuple[jax.Array, jax.Array]:
+            def step(_: int, state: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+                z, total = state
+                value, gradient = self._function(z)
+                return z + 1e-30 * gradient, total + value
+
+            return lax.fori_loop(0, count, step, (z, jnp.zeros(())))
+
+        self._loop = loop
+        self._run(1)  # compiles
+
+    def evaluate(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return log joints and gradients."""
+        value, gradient = zip(*map(self._function, map(jnp.asarray, positions)), strict=True)
+        return np.array(value), np.array(gradient)
+
+    def measure(self, at_least: float) -> float:
+        """Return the seconds of one gradient."""
+        while (elapsed := self._run(self._calls)) < 0.9 * at_least:
+            self._calls = math.ceil(self._calls * min(100, 1.2 * at_least / elapsed))
+        return elapsed / self._calls
+
+    def _run(self, calls: int) -> float:
+        start = time.perf_counter()
+        if self._inside:
+            jax.block_until_ready(self._loop(self._z, calls))
+        else:
+            for _ in range(calls):
+                jax.block_until_ready(self._function(self._z))
+        return time.perf_counter() - start
+
+
+def maker(form: str, inside: bool) -> Callable[[Problem], InJax]:
+    """Return what readies a form for a problem."""
+    return lambda problem: InJax(problem, form, inside)

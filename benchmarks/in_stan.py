@@ -1,0 +1,155 @@
+"""Stan programs, timed by CmdStan's own clock while it samples.
+
+NUTS is given a step of 1e-12: nothing moves, no trajectory turns, and every draw takes a full
+tree of 2^depth - 1 leapfrog steps of one gradient each, after one more gradient where the draw
+starts. CmdStan prints how long that took; reading data and starting up are not in it.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import cmdstanpy
+
+from benchmarks.problem import DIM, FloatArray, Problem, from_stan, to_stan
+from lsm_stan.compilation import compile_model, compile_program, log_prob_grad
+from lsm_stan.model import stan_data
+
+#: The tutorial written literally.
+LITERAL = Path(__file__).parent / "stan" / "literal.stan"
+
+MAX_DEPTH = 10
+
+#: A run shorter than this says only how long the next should be.
+SHORTEST_RUN = 0.05
+
+
+class InStan:
+    """A compiled Stan program with the data of a problem.
+
+    Parameters
+    ----------
+    model
+        Of :mod:`lsm_stan.compilation`.
+    data
+        Its data.
+    parameter
+        Name of its one parameter, the N×K matrix of positions.
+    problem
+        The problem.
+    """
+
+    def __init__(
+        self,
+        model: cmdstanpy.CmdStanModel,
+        data: Mapping[str, Any],
+        parameter: str,
+        problem: Problem,
+    ) -> None:
+        self._model = model
+        self._data = data
+        self._n_nodes = problem.network.n_nodes
+        key = Path(str(model.exe_file)).parent.name
+        self._stem = problem.folder / f"{key}-{self._n_nodes}"
+        cmdstanpy.write_stan_json(f"{self._stem}-data.json", data)
+        cmdstanpy.write_stan_json(f"{self._stem}-init.json", {parameter: problem.positions[0]})
+        self._seconds: float | None = None  # a gradient, as far as known
+
+    def evaluate(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return log joints and gradients."""
+        value, gradient = log_prob_grad(self._model, self._data, to_stan(positions))
+        return value, from_stan(gradient, self._n_nodes)
+
+    def measure(self, at_least: float) -> float:
+        """Return the seconds of one gradient."""
+        depth, draws = 1, 1
+        while self._seconds is None:
+            elapsed, gradients = self._sample(depth, draws)
+            if elapsed >= SHORTEST_RUN:
+                self._seconds = elapsed / gradients
+            elif depth < MAX_DEPTH:
+                depth += 1
+            else:
+                draws *= 4
+        wanted = max(2.0, at_least / self._seconds)
+        depth = min(MAX_DEPTH, int(math.log2(wanted)))
+        elapsed, gradients = self._sample(depth, math.ceil(wanted / 2**depth))
+        self._seconds = elapsed / gradients
+        return self._seconds
+
+    def _sample(self, depth: int, draws: int) -> tuple[float, int]:
+        """Draw; return the seconds it took and the number of gradients."""
+        output = Path(f"{self._stem}-output.csv")
+        command = f"""sample num_warmup=0 num_samples={draws} thin={draws} adapt engaged=0
+            algorithm=hmc engine=nuts max_depth={depth} stepsize=1e-12
+            data file={self._stem}-data.json init={self._stem}-init.json random seed=1
+            output file={output} refresh=0"""
+        run = subprocess.run(
+            [str(self._model.exe_file), *command.split()],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if run.returncode:
+            raise RuntimeError(f"{self._model.name}: CmdStan failed:\n{run.stdout}{run.stderr}")
+        text = output.read_text(encoding="utf-8")
+        lines = [line for line in text.splitlines() if line and not line.startswith("#")]
+        names, numbers = (line.split(",", maxsplit=8)[:8] for line in lines[:2])
+        leapfrog = int(numbers[names.index("n_leapfrog__")])
+        if leapfrog != 2**depth - 1:
+            raise RuntimeError(f"{leapfrog} leapfrog steps instead of {2**depth - 1}")
+        elapsed = re.search(r"([\d.e+-]+) seconds \(Sampling\)", text)
+        if elapsed is None:
+            raise RuntimeError(f"{output} does not tell how long sampling took")
+        return float(elapsed[1]), draws * (leapfrog + 1)
+
+
+def literal(problem: Problem) -> InStan:
+    """Return the tutorial written literally."""
+    network = problem.network
+    data = {"N": network.n_nodes, "K": DIM, "Y": network.to_dense().astype(int)}
+    return InStan(compile_program(LITERAL), data, "z", problem)
+
+
+def reference(problem: Problem) -> InStan:
+    """Return this package's model with its sums in the Stan language."""
+    return InStan(compile_model("stan"), stan_data(problem.network, DIM), "z_raw", problem)
+
+
+def kernel(problem: Problem) -> InStan:
+    """Return this package's model with its sums in C++."""
+    return InStan(compile_model("cpp"), stan_data(problem.network, DIM), "z_raw", problem)
+
+
+def peak_memory(problem: Problem) -> float:
+    """Return the peak memory, in bytes, of the kernel's executable in one evaluation.
+
+    A small Python starts it: a process inherits the peak of the one that starts it.
+    """
+    model = compile_model("cpp")
+    data, positions, output = (problem.folder / name for name in ("data", "positions", "output"))
+    cmdstanpy.write_stan_json(str(data), stan_data(problem.network, DIM))
+    to_stan(problem.positions[:1]).tofile(positions)
+    starter = (
+        "import json, os, sys\n"
+        "pid = os.spawnv(os.P_NOWAIT, sys.argv[1], sys.argv[1:])\n"
+        "_, status, usage = os.wait4(pid, 0)\n"
+        "print(json.dumps([status, usage.ru_maxrss]))"
+    )
+    command = [model.exe_file, "log_prob_grad", data, positions, output]
+    run = subprocess.run(
+        ["python3", "-S", "-c", starter, *map(str, command)],
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+    )
+    status, kilobytes = json.loads(run.stdout.splitlines()[-1])
+    if status:
+        raise RuntimeError(f"log_prob_grad failed ({status})")
+    return float(kilobytes) * 1024

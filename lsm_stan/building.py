@@ -1,0 +1,217 @@
+"""From a list of edges or a matrix to the cells of a network: merged, sorted and told about.
+
+What happens to input that leaves a choice, and where the choice is told (`Network.notes`):
+
+Parallel edges
+    A pair listed more than once is one edge whose weight is the ``"sum"`` of the listed weights
+    (the default) or that of the ``"first"`` one listed.
+Self-loops
+    Kept. They are diagonal cells of the model and carry no information about positions.
+Undirected networks
+    One observation per unordered pair. In an edge list (a, b) and (b, a) are parallel edges; a
+    matrix has to be symmetric, and its upper triangle is read.
+Isolated nodes
+    Nodes without an edge to another node are kept: that they have none is an observation.
+Missing weights
+    An edge without a weight has weight 1. NaN is not a missing weight and is refused.
+Node names
+    Text. White space around a name is not part of it, and inside a name it is one space, so that
+    a name survives every file format and fits on a line.
+Zero weights
+    No edge. The nodes named by an edge of weight 0 are nodes all the same.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, TypeAlias, cast, get_args
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import sparse
+
+from lsm_stan.checks import as_list, checked_weights, node_name, node_names
+from lsm_stan.edges import (
+    IntArray,
+    ParallelEdges,
+    check_symmetric,
+    count_isolated,
+    merge_parallel,
+    reverse_weight,
+)
+from lsm_stan.errors import InputError
+
+SparseMatrix: TypeAlias = sparse.sparray | sparse.spmatrix
+
+
+class Cells(NamedTuple):
+    """Names, edges and notes of a network, each as the field of `Network` of that name."""
+
+    names: tuple[str, ...]
+    sender: IntArray
+    receiver: IntArray
+    weight: IntArray
+    notes: tuple[str, ...]
+
+
+def cells_of_list(
+    sender_names: Iterable[object],
+    receiver_names: Iterable[object],
+    weights: Iterable[object] | None,
+    names: Iterable[object] | None,
+    *,
+    directed: bool,
+    parallel_edges: ParallelEdges,
+    source: str,
+) -> Cells:
+    """Return the cells of a list of edges; see `Network.from_edges`."""
+    if parallel_edges not in get_args(ParallelEdges):
+        raise InputError(
+            f"{source}: parallel_edges is {parallel_edges!r}; it can be 'sum' or 'first'"
+        )
+    senders, receivers = (
+        [node_name(name, f"{end} of edge {k}", source) for k, name in enumerate(ends, start=1)]
+        for end, ends in (("sender", sender_names), ("receiver", receiver_names))
+    )
+    listed = [1] * len(senders) if weights is None else as_list(weights)
+    if not len(senders) == len(receivers) == len(listed):
+        raise InputError(
+            f"{source}: there are {len(senders)} senders, {len(receivers)} receivers and "
+            f"{len(listed)} weights; every edge needs one of each"
+        )
+    pairs = list(zip(senders, receivers, strict=True))
+
+    def where(edge: int) -> str:
+        return f"edge {edge + 1} ({senders[edge]!r} -> {receivers[edge]!r})"
+
+    if names is None:
+        names = dict.fromkeys(itertools.chain.from_iterable(pairs))
+    nodes = node_names(names, source)
+    index = {name: i for i, name in enumerate(nodes)}
+    for edge, name in ((edge, name) for edge, pair in enumerate(pairs) for name in pair):
+        if name not in index:
+            raise InputError(
+                f"{source}: {where(edge)} names the node {name!r}, which is not among "
+                f"the {len(nodes)} nodes given; add it to them or correct the edge"
+            )
+
+    notes = []
+    missing = sum(w is None for w in listed)
+    if weights is None:
+        notes.append("No weights are given: every edge listed has weight 1.")
+    elif missing:
+        notes.append(f"{_count(missing, 'edge')} without a weight: weight 1 each.")
+    weight = checked_weights([1 if w is None else w for w in listed], where, source)
+    zeros = int(np.count_nonzero(weight == 0))
+    if zeros:
+        notes.append(f"{_count(zeros, 'edge')} of weight 0: read as no edge.")
+
+    sender = np.array([index[name] for name in senders], dtype=np.int64)
+    receiver = np.array([index[name] for name in receivers], dtype=np.int64)
+    if not directed:
+        sender, receiver = np.minimum(sender, receiver), np.maximum(sender, receiver)
+    sender, receiver, weight = merge_parallel(
+        nodes, sender, receiver, weight, parallel_edges, source
+    )
+    if len(weight) < len(pairs):
+        done = "added to" if parallel_edges == "sum" else "dropped in favour of"
+        notes.append(
+            f"{_count(len(pairs) - len(weight), 'parallel edge')}: "
+            f"{done} the first edge listed for the pair."
+        )
+    # In a list both directions of one undirected edge would be added up.
+    undirected = '--undirected and parallel edges "first"'
+    return _finished(nodes, sender, receiver, weight, directed, notes, undirected)
+
+
+def cells_of_matrix(
+    matrix: ArrayLike | SparseMatrix,
+    names: Iterable[object] | None,
+    *,
+    directed: bool,
+    source: str,
+) -> Cells:
+    """Return the cells of a matrix of weights; see `Network.from_matrix`."""
+    cells = matrix if sparse.issparse(matrix) else np.asarray(matrix)
+    shape: tuple[int, ...] = cells.shape
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise InputError(
+            f"{source}: the matrix has the shape {' x '.join(map(str, shape)) or '()'}; "
+            f"it must be square, with one row and one column per node"
+        )
+    names = list(range(shape[0]) if names is None else names)
+    if len(names) != shape[0]:
+        raise InputError(
+            f"{source}: the matrix has {shape[0]} rows but there are {len(names)} node names; "
+            f"every row needs one name"
+        )
+    nodes = node_names(names, source)
+    sender, receiver, values = _nonzero_cells(cells)
+
+    def where(cell: int) -> str:
+        row, column = nodes[sender[cell]], nodes[receiver[cell]]
+        return f"the cell in row {row!r} and column {column!r}"
+
+    weight = checked_weights(values, where, source)
+    sender, receiver, weight = merge_parallel(nodes, sender, receiver, weight, "sum", source)
+    if not directed:
+        check_symmetric(nodes, sender, receiver, weight, source)
+        upper = sender <= receiver
+        sender, receiver, weight = sender[upper], receiver[upper], weight[upper]
+    return _finished(nodes, sender, receiver, weight, directed, [], "--undirected")
+
+
+def _finished(
+    names: tuple[str, ...],
+    sender: IntArray,
+    receiver: IntArray,
+    weight: IntArray,
+    directed: bool,
+    notes: Sequence[str],
+    undirected: str,
+) -> Cells:
+    """Drop zeros from merged cells and complete the notes; `undirected` is advice."""
+    kept = weight > 0
+    sender, receiver, weight = sender[kept], receiver[kept], weight[kept]
+    notes = list(notes)
+    reverse = reverse_weight(len(names), sender, receiver, weight)
+    if not directed:
+        notes.append("Undirected: each unordered pair of nodes is one observation.")
+    elif np.any(sender != receiver) and np.array_equal(reverse, weight):
+        notes.append(
+            "Every edge has a reverse edge of the same weight: if the network is undirected, "
+            f"each edge is counted twice; read it with {undirected}."
+        )
+    loops = int(np.count_nonzero(sender == receiver))
+    if loops:
+        notes.append(
+            f"{_count(loops, 'self-loop')}: kept as diagonal cells, "
+            "which carry no information about positions."
+        )
+    isolated = count_isolated(len(names), sender, receiver)
+    if not len(weight):
+        notes.append("There are no edges: only the prior and empty cells inform positions.")
+    elif isolated:
+        notes.append(f"{_count(isolated, 'isolated node')} (no edge to another node): kept.")
+    return Cells(names, sender, receiver, weight, tuple(notes))
+
+
+def _nonzero_cells(
+    cells: NDArray[Any] | SparseMatrix,
+) -> tuple[IntArray, IntArray, NDArray[Any]]:
+    """Return rows, columns and values of the cells of a square matrix that may not be 0."""
+    if not isinstance(cells, np.ndarray):
+        coo = sparse.coo_array(cast(Any, cells))
+        return coo.row.astype(np.int64), coo.col.astype(np.int64), coo.data
+    if cells.dtype.kind in "biufc":
+        row, column = np.nonzero(cells)
+    else:
+        # Of text only parsing can tell whether it is 0, and an empty cell must not pass for it.
+        row, column = (index.ravel() for index in np.indices(cells.shape))
+    return row.astype(np.int64), column.astype(np.int64), cells[row, column]
+
+
+def _count(number: int, noun: str) -> str:
+    """Return ``"1 edge"`` or ``"2 edges"``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

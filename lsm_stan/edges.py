@@ -1,0 +1,136 @@
+"""Edges as arrays: what must hold of them, and what is computed from them.
+
+Everywhere N nodes are numbered from 0, and E edges are the arrays `sender`, `receiver` and
+`weight`, shape (E,).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lsm_stan.checks import ACCEPTED_WEIGHTS, STAN_INT_MAX
+from lsm_stan.errors import InputError
+
+IntArray: TypeAlias = NDArray[np.int64]
+ParallelEdges: TypeAlias = Literal["sum", "first"]
+
+
+def frozen_integers(values: ArrayLike, field: str, source: str) -> IntArray:
+    """Return a read-only int64 copy of a one-dimensional array of integers."""
+    array = np.array(values)
+    if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
+        raise InputError(
+            f"{source}: {field} is an array of {array.dtype} with {array.ndim} dimensions; "
+            f"it must be one-dimensional and hold integers"
+        )
+    array = array.astype(np.int64)
+    array.setflags(write=False)
+    return array
+
+
+def check_edges(
+    n_nodes: int,
+    sender: IntArray,
+    receiver: IntArray,
+    weight: IntArray,
+    directed: bool,
+    source: str,
+) -> None:
+    """Refuse edge arrays that are not as `lsm_stan.network.Network` describes them."""
+    if not len(sender) == len(receiver) == len(weight):
+        raise InputError(
+            f"{source}: sender, receiver and weight have the lengths {len(sender)}, "
+            f"{len(receiver)} and {len(weight)}; they must be equal"
+        )
+    if not len(weight):
+        return
+    for field, ends in (("sender", sender), ("receiver", receiver)):
+        if ends.min() < 0 or ends.max() >= n_nodes:
+            raise InputError(
+                f"{source}: {field} has indices from {ends.min()} to {ends.max()}; "
+                f"they must lie between 0 and {n_nodes - 1}"
+            )
+    if weight.min() < 1 or weight.max() > STAN_INT_MAX:
+        raise InputError(
+            f"{source}: weights go from {weight.min()} to {weight.max()}; "
+            f"those of a network's edges must lie between 1 and {STAN_INT_MAX}"
+        )
+    if np.any(np.diff(sender * n_nodes + receiver) <= 0):
+        raise InputError(
+            f"{source}: edges are not in increasing order of (sender, receiver), each pair once; "
+            f"Network.from_edges sorts and merges them"
+        )
+    if not directed and np.any(sender > receiver):
+        raise InputError(
+            f"{source}: an undirected network stores each edge with sender <= receiver; "
+            f"Network.from_edges arranges them"
+        )
+
+
+def merge_parallel(
+    names: Sequence[str],
+    sender: IntArray,
+    receiver: IntArray,
+    weight: IntArray,
+    policy: ParallelEdges,
+    source: str,
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Sort edges by (sender, receiver) and leave each pair once."""
+    _, first, pair = np.unique(
+        sender * len(names) + receiver, return_index=True, return_inverse=True
+    )
+    sender, receiver = sender[first], receiver[first]
+    if policy == "first":
+        return sender, receiver, weight[first]
+    total = np.zeros(len(first), dtype=np.int64)
+    np.add.at(total, pair, weight)
+    if np.any(total > STAN_INT_MAX):
+        k = int(np.argmax(total > STAN_INT_MAX))
+        raise InputError(
+            f"{source}: the parallel edges {names[sender[k]]!r} -> {names[receiver[k]]!r} add up "
+            f"to {total[k]}, which overflows Stan's int; {ACCEPTED_WEIGHTS}"
+        )
+    return sender, receiver, total
+
+
+def check_symmetric(
+    names: Sequence[str], sender: IntArray, receiver: IntArray, weight: IntArray, source: str
+) -> None:
+    """Refuse a matrix that is not symmetric, naming the first cell that is not."""
+    reverse = reverse_weight(len(names), sender, receiver, weight)
+    bad = np.flatnonzero(reverse != weight)
+    if not len(bad):
+        return
+    # The first in reading order of the matrix, whichever of its two cells is stored.
+    upper = np.minimum(sender[bad], receiver[bad]) * len(names)
+    k = bad[np.argmin(upper + np.maximum(sender[bad], receiver[bad]))]
+    i, j, there, back = sender[k], receiver[k], weight[k], reverse[k]
+    if i > j:
+        i, j, there, back = j, i, back, there
+    raise InputError(
+        f"{source}: the matrix is not symmetric: the cell in row {names[i]!r} and column "
+        f"{names[j]!r} is {there}, its mirror image is {back}; an undirected network needs a "
+        f"symmetric matrix"
+    )
+
+
+def reverse_weight(n: int, sender: IntArray, receiver: IntArray, weight: IntArray) -> IntArray:
+    """Return the weight of the reverse of each edge, shape (E,), 0 where there is none.
+
+    The edges must be sorted by (sender, receiver), each pair once.
+    """
+    if not len(weight):
+        return weight
+    cell, reverse_cell = sender * n + receiver, receiver * n + sender
+    place = np.minimum(np.searchsorted(cell, reverse_cell), len(cell) - 1)
+    return np.where(cell[place] == reverse_cell, weight[place], 0)
+
+
+def count_isolated(n: int, sender: IntArray, receiver: IntArray) -> int:
+    """Count the nodes without an edge to another node."""
+    between = sender != receiver
+    return n - len(np.union1d(sender[between], receiver[between]))

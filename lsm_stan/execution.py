@@ -1,0 +1,171 @@
+"""One run of one method: CmdStan's files, its failures, the clock and the record."""
+
+from __future__ import annotations
+
+import json
+import logging
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from cmdstanpy.utils import get_logger
+from numpy.typing import NDArray
+
+from lsm_stan import idata as container
+from lsm_stan.diagnostics import Check
+from lsm_stan.errors import InferenceError, InputError
+from lsm_stan.fit import INIT, Fit
+from lsm_stan.methods import Method
+from lsm_stan.versions import versions
+
+if TYPE_CHECKING:
+    from lsm_stan.inference import LatentSpaceModel
+
+# What CmdStanPy logs of each run is in the fit's record, or in an error of ours.
+get_logger().setLevel(logging.CRITICAL)
+
+FloatArray = NDArray[np.float64]
+
+#: How much of a failed executable's console an error shows.
+LAST_LINES = 15
+
+
+class Execution:
+    """A run in progress.
+
+    Parameters
+    ----------
+    model
+        What is fitted; compiled here if it has to be, before the clock starts.
+    method
+        How.
+    seed
+        Given to CmdStan.
+    arguments
+        What was asked for, for the record.
+    """
+
+    def __init__(
+        self, model: LatentSpaceModel, method: Method, seed: int, arguments: dict[str, Any]
+    ) -> None:
+        self.model = model
+        self.method = method
+        self.seed = seed
+        self.arguments = arguments
+        self._verb = getattr(model.executable, method.verb)
+        self._scratch = tempfile.TemporaryDirectory(prefix="lsm-stan-")
+        self._started = time.perf_counter()
+
+    @contextmanager
+    def folder(self, name: str | None) -> Iterator[str]:
+        """Give a folder for CmdStan's files: kept with the fit under a name, or thrown away."""
+        if name is None:
+            with tempfile.TemporaryDirectory(prefix="lsm-stan-") as thrown_away:
+                yield thrown_away
+        else:
+            kept = Path(self._scratch.name, name)
+            kept.mkdir()
+            yield str(kept)
+
+    def keep_start(self, positions: FloatArray) -> None:
+        """Keep ``(N, K)`` starting positions with the fit, so that it can be repeated."""
+        np.save(Path(self._scratch.name, INIT), positions)
+
+    def cmdstan(self, **arguments: Any) -> Any:
+        """Run CmdStanPy's method of the same name.
+
+        Raises
+        ------
+        InputError
+            If CmdStanPy refuses an argument.
+        InferenceError
+            If the executable fails.
+        """
+        try:
+            return self._verb(seed=self.seed, **arguments)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{self.method.name}: {error}") from error
+        except RuntimeError as error:
+            console = _last_lines(Path(arguments["output_dir"])) or str(error)
+            raise InferenceError(f"{self.method.name}: CmdStan failed:\n{console}") from error
+
+    def finish(
+        self,
+        *,
+        draws: FloatArray,
+        log_joint: FloatArray,
+        estimate: FloatArray,
+        checks: list[Check],
+        details: dict[str, Any],
+        sample_stats: Mapping[str, NDArray[Any]] | None = None,
+    ) -> Fit:
+        """Stop the clock and assemble the fit.
+
+        Parameters
+        ----------
+        draws
+            ``(chain, draw, N, K)`` positions.
+        log_joint
+            ``(chain, draw)``.
+        estimate
+            ``(N, K)`` positions.
+        checks
+            All must have passed for the fit to count as converged.
+        details
+            Numbers of the method, for the record.
+        sample_stats
+            ``(chain, draw)`` columns of a sampler.
+        """
+        seconds = time.perf_counter() - self._started
+        model, network = self.model, self.model.network
+        at_estimate = float(model.log_prob(estimate)[0])
+        record = {
+            "method": self.method.name,
+            "seed": self.seed,
+            "seconds": round(seconds, 3),
+            "log_joint": at_estimate,
+            "loss": -at_estimate,
+            "nodes": network.n_nodes,
+            "dim": model.dim,
+            "total_weight": network.total_weight,
+            "converged": all(check.passed for check in checks),
+            "warnings": [check.message for check in checks if not check.passed],
+            "checks": [check.as_record() for check in checks],
+            "details": details,
+            "arguments": self.arguments,
+            "model": model.as_record(),
+            "program": model.program,
+            "network": {
+                "title": network.title,
+                "digest": network.digest,
+                "directed": network.directed,
+                "edges": network.n_edges,
+            },
+            "versions": versions(),
+        }
+        provenance = ("method", "seed", "seconds", "log_joint", "arguments", "versions")
+        attrs = {name: record[name] for name in provenance} | {"network_digest": network.digest}
+        built = container.build(
+            network,
+            draws=draws,
+            log_joint=log_joint,
+            estimate=estimate,
+            sample_stats=sample_stats,
+            constants={"prior_scale": model.prior_scale, "jitter": model.jitter},
+            # netCDF attributes are numbers and text
+            attrs={k: json.dumps(v) if isinstance(v, dict) else v for k, v in attrs.items()},
+        )
+        return Fit(network, built, record, Path(self._scratch.name), self._scratch)
+
+
+def _last_lines(folder: Path) -> str:
+    """Return what CmdStan printed last in a folder of its output."""
+    for console in sorted(folder.glob("*.txt")):
+        lines = console.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+        if lines:
+            return "\n".join(lines[-LAST_LINES:])
+    return ""

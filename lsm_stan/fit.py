@@ -1,0 +1,222 @@
+"""A fit, in memory and as a folder that repeats it.
+
+A folder holds
+
+- ``fit.json``: what was run and what came of it, to be read by people and programs;
+- ``idata.nc``: the ArviZ InferenceData (see :mod:`lsm_stan.idata`);
+- ``edges.csv``, ``nodes.csv``: the network that was fitted;
+- ``config.toml``: ``lsm-stan run`` on it repeats the fit;
+- ``cmdstan/``: CmdStan's own CSV files and console output.
+
+It is written under a temporary name and renamed when whole, so that a folder with a
+``fit.json`` is a finished fit.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tomli_w
+from numpy.typing import NDArray
+
+from lsm_stan import idata as container
+from lsm_stan.errors import InputError
+from lsm_stan.network import Network
+from lsm_stan.readers import read_network
+
+FloatArray = NDArray[np.float64]
+
+RECORD = "fit.json"
+EDGES, NODES = "edges.csv", "nodes.csv"
+#: Starting positions that were given, among CmdStan's files.
+INIT = "init.npy"
+
+
+@dataclass(frozen=True, eq=False)
+class Fit:
+    """What one inference method said about one network.
+
+    Attributes
+    ----------
+    network
+        The network that was fitted.
+    idata
+        ArviZ InferenceData: positions with dims ``(chain, draw, node, dim)`` and node names.
+    record
+        What ``fit.json`` holds.
+    cmdstan_output
+        Folder of CmdStan's CSV files and console output.
+    """
+
+    network: Network
+    idata: container.InferenceData
+    record: dict[str, Any]
+    cmdstan_output: Path
+    # keeps a folder of unsaved output alive as long as the fit
+    _scratch: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False)
+
+    def __repr__(self) -> str:
+        verdict = "converged" if self.converged else "NOT converged"
+        return (
+            f"Fit({self.method}, {self.network.title}, K = {self.record['dim']}, "
+            f"loss {self.loss:,.1f}, {self.record['seconds']:.1f} s, {verdict})"
+        )
+
+    @property
+    def method(self) -> str:
+        """The method's name in :data:`lsm_stan.inference.METHODS`."""
+        return str(self.record["method"])
+
+    @property
+    def converged(self) -> bool:
+        """Whether every check of the method passed; see :attr:`warnings`."""
+        return bool(self.record["converged"])
+
+    @property
+    def warnings(self) -> list[str]:
+        """What keeps the fit from being trusted, in sentences."""
+        return list(self.record["warnings"])
+
+    @property
+    def log_joint(self) -> float:
+        """Log joint density at :attr:`positions`, every constant included, in nats."""
+        return float(self.record["log_joint"])
+
+    @property
+    def loss(self) -> float:
+        """Minus :attr:`log_joint`: what the tutorial prints as its loss."""
+        return float(self.record["loss"])
+
+    @property
+    def positions(self) -> FloatArray:
+        """``(N, K)`` positions: the mode (MAP), or the mean (of aligned draws for NUTS)."""
+        return container.estimate_of(self.idata)
+
+    @property
+    def draws(self) -> FloatArray:
+        """``(chain, draw, N, K)`` positions; not aligned."""
+        return container.draws_of(self.idata)
+
+    def config(self) -> dict[str, Any]:
+        """Return the configuration that repeats this fit, network files beside it."""
+        arguments = dict(self.record["arguments"])
+        if (self.cmdstan_output / INIT).exists():
+            arguments["init"] = f"cmdstan/{INIT}"
+        return {
+            "network": EDGES,
+            "nodes": NODES,
+            "title": self.network.title,
+            "directed": self.network.directed,
+            **self.record["model"],
+            "fit": [
+                {
+                    "method": self.method,
+                    "seed": self.record["seed"],
+                    "arguments": arguments,
+                }
+            ],
+        }
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the fit as a folder, which appears only when whole.
+
+        Parameters
+        ----------
+        folder
+            Replaced if it holds an earlier fit or is empty.
+
+        Returns
+        -------
+        pathlib.Path
+            The folder.
+
+        Raises
+        ------
+        InputError
+            If ``folder`` exists and is something else than a fit.
+        """
+        folder = Path(folder)
+        ensure_replaceable(folder)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        try:
+            building.chmod(0o755)
+            self.network.edge_frame().to_csv(building / EDGES, index=False)
+            self.network.node_frame().to_csv(building / NODES, index=False)
+            (building / "config.toml").write_text(tomli_w.dumps(self.config()), encoding="utf-8")
+            shutil.copytree(self.cmdstan_output, building / "cmdstan")
+            container.save(self.idata, building / "idata.nc")
+            text = json.dumps(self.record, indent=2, allow_nan=False)
+            (building / RECORD).write_text(text + "\n", encoding="utf-8")
+            if folder.exists():
+                retired = building.with_name(building.name + "-replaced")
+                folder.rename(retired)
+                building.rename(folder)
+                shutil.rmtree(retired)
+            else:
+                building.rename(folder)
+        finally:
+            shutil.rmtree(building, ignore_errors=True)
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Fit:
+        """Read a fit that :meth:`save` wrote.
+
+        Parameters
+        ----------
+        folder
+            The fit's folder.
+
+        Returns
+        -------
+        Fit
+
+        Raises
+        ------
+        InputError
+            If the folder is not a finished fit, or its network is not the one that was fitted.
+        """
+        folder = Path(folder)
+        record = read_record(folder)
+        if record is None:
+            raise InputError(f"{folder}: no finished fit here (no {RECORD})")
+        facts = record["network"]
+        network = read_network(
+            folder / EDGES, directed=facts["directed"], nodes=folder / NODES, title=facts["title"]
+        )
+        if network.digest != facts["digest"]:
+            raise InputError(f"{folder}: {EDGES} or {NODES} is not the network that was fitted")
+        return cls(
+            network=network,
+            idata=container.load(folder / "idata.nc"),
+            record=record,
+            cmdstan_output=folder / "cmdstan",
+        )
+
+
+def read_record(folder: Path) -> dict[str, Any] | None:
+    """Return a fit folder's ``fit.json``, or None where there is no finished fit."""
+    try:
+        record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except json.JSONDecodeError as error:
+        raise InputError(f"{folder / RECORD}: not readable as JSON ({error})") from error
+    return record
+
+
+def ensure_replaceable(folder: Path) -> None:
+    """Raise InputError if a folder holds anything that is not a fit."""
+    if folder.is_dir() and ((folder / RECORD).exists() or not any(folder.iterdir())):
+        return
+    if folder.exists():
+        raise InputError(
+            f"{folder} exists and is not a fit; name a new folder, or one that holds a fit"
+        )

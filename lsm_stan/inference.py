@@ -1,0 +1,536 @@
+"""A thin wrapper over CmdStanPy: one model, three methods, one kind of result.
+
+Methods are named after CmdStanPy's own. An argument that a method does not know itself is
+passed to CmdStanPy's method as it is.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import cmdstanpy
+import numpy as np
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from lsm_stan import idata as container
+from lsm_stan.alignment import mean_positions
+from lsm_stan.compilation import Kernel, compile_with_fallback, log_prob_grad, sources_digest
+from lsm_stan.diagnostics import Check, sampler_checks
+from lsm_stan.errors import InputError
+from lsm_stan.execution import Execution
+from lsm_stan.fit import Fit
+from lsm_stan.methods import METHODS, Method, find_method
+from lsm_stan.model import DIAGONAL_JITTER, stan_data
+from lsm_stan.network import Network
+from lsm_stan.optimization import LADDER, continuation, curvature, distinct_modes
+from lsm_stan.preconditioning import MAX_NODES, Preconditioner, preconditioner
+
+FloatArray = NDArray[np.float64]
+
+#: Where a method starts: a MAP found first, draws from the prior, a fit (or its folder), or
+#: ``(N, K)`` positions (or an ``.npy`` file of them).
+Init = str | Path | Fit | FloatArray
+
+#: Digits of CmdStan's CSV files: a distance of 0.01 keeps its first seven.
+SIG_FIGS = 10
+
+#: An L-BFGS run of the continuation.
+LBFGS = {"algorithm": "lbfgs", "history_size": 20, "iter": 2000}
+
+#: The last L-BFGS run of a start goes on until the line search can improve no more: CmdStan
+#: refuses tolerances of 0.
+POLISH = {
+    "iter": 20_000,
+    **dict.fromkeys(("tol_obj", "tol_rel_obj", "tol_grad", "tol_rel_grad", "tol_param"), 1e-30),
+}
+
+#: A mode is accepted when a Newton step from it would gain less than this many nats.
+MAX_NEWTON_GAIN = 1e-3
+
+#: Largest N·K whose Hessian is computed at a mode.
+MAX_CURVATURE_SIZE = 3000
+
+#: Warmup and sampling iterations of the short run whose draws shape the preconditioner.
+PILOT = 150
+
+
+class LatentSpaceModel:
+    """The latent space model of one network.
+
+    Parameters
+    ----------
+    network
+        N nodes and their weighted edges.
+    dim
+        K, the number of latent dimensions.
+    prior_scale
+        Standard deviation of each coordinate's normal prior.
+    jitter
+        Added to the squared distance of a node to itself; the tutorial's 1e3.
+    kernel
+        ``"cpp"``: the sums of the likelihood in C++ with analytic gradients. ``"stan"``: the
+        same in the Stan language, the readable reference.
+
+    Raises
+    ------
+    InputError
+        If ``dim``, ``prior_scale`` or ``jitter`` is out of its range.
+
+    Notes
+    -----
+    Nothing is compiled before the first fit; the executable is then kept for every later one.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        dim: int = 3,
+        *,
+        prior_scale: float = 1.0,
+        jitter: float = DIAGONAL_JITTER,
+        kernel: Kernel = "cpp",
+    ) -> None:
+        self.network = network
+        self.dim = dim
+        self.prior_scale = prior_scale
+        self.jitter = jitter
+        self.kernel = kernel
+        self.stan_data()  # checks the arguments
+
+    def stan_data(
+        self, *, softening: float = 0.0, change: Preconditioner | None = None
+    ) -> dict[str, Any]:
+        """Return the data of the Stan program; see :func:`lsm_stan.model.stan_data`."""
+        return stan_data(
+            self.network,
+            self.dim,
+            prior_scale=self.prior_scale,
+            jitter=self.jitter,
+            softening=softening,
+            factor=None if change is None else change.factor,
+        )
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the model's own numbers, for records and configurations."""
+        names = ("dim", "prior_scale", "jitter", "kernel")
+        return {name: getattr(self, name) for name in names}
+
+    @property
+    def program(self) -> str:
+        """Digest of the Stan program's sources, the kernel's included."""
+        return sources_digest(self.kernel)
+
+    @cached_property
+    def executable(self) -> cmdstanpy.CmdStanModel:
+        """The compiled Stan program; the pure-Stan one, with a warning, if C++ fails."""
+        executable, self.kernel = compile_with_fallback(self.kernel)
+        return executable
+
+    def log_prob(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Evaluate the log joint density and its gradient, by the Stan program itself.
+
+        Parameters
+        ----------
+        positions
+            ``(..., N, K)`` positions.
+
+        Returns
+        -------
+        log_joint : numpy.ndarray
+            ``(...)`` normalised log joint densities.
+        gradient : numpy.ndarray
+            ``(..., N, K)`` gradients.
+
+        Raises
+        ------
+        InferenceError
+            If the executable fails.
+        """
+        *batch, n_nodes, dim = positions.shape
+        # Stan stores a matrix column by column
+        rows = np.swapaxes(positions, -1, -2).reshape(-1, n_nodes * dim)
+        value, gradient = log_prob_grad(self.executable, self.stan_data(), rows)
+        return value.reshape(batch), np.swapaxes(gradient.reshape(*batch, dim, n_nodes), -1, -2)
+
+    def fit(self, method: str, *, seed: int, **arguments: Any) -> Fit:
+        """Run a method by its name.
+
+        Parameters
+        ----------
+        method
+            A key of :data:`METHODS`.
+        seed
+            The same seed and inputs give the same result.
+        **arguments
+            Of that method, or of CmdStanPy's method of the same name.
+
+        Raises
+        ------
+        InputError
+            If there is no such method or argument.
+        """
+        run: Callable[..., Fit] = getattr(self, find_method(method).verb)
+        return run(seed=seed, **arguments)
+
+    def optimize(
+        self,
+        *,
+        seed: int,
+        starts: int = 8,
+        ladder: Sequence[float] = LADDER,
+        show_progress: bool = True,
+        **cmdstan: Any,
+    ) -> Fit:
+        """Find the posterior mode by softened continuation from several starts.
+
+        Parameters
+        ----------
+        seed
+            Of the starting positions, drawn from the prior.
+        starts
+            How many; the best mode is kept, the others' losses are recorded.
+        ladder
+            Softenings ε of the successive runs, in units of distance, before the exact model;
+            empty for one plain L-BFGS run a start. See :mod:`lsm_stan.optimization`.
+        show_progress
+            Show a progress bar.
+        **cmdstan
+            Further arguments of ``cmdstanpy.CmdStanModel.optimize``, for every run.
+
+        Returns
+        -------
+        Fit
+            One chain of one draw: the best mode.
+
+        Raises
+        ------
+        InputError
+            If ``starts`` < 1, a softening is not positive, or an argument is unknown.
+        InferenceError
+            If CmdStan fails.
+        """
+        if starts < 1:
+            raise InputError(f"starts is {starts}; at least 1 start is needed")
+        if not all(np.isfinite(softening) and softening > 0 for softening in ladder):
+            raise InputError(f"ladder is {list(ladder)}; positive softenings are needed")
+        run = self._execution("map", seed, {"starts": starts, "ladder": list(ladder), **cmdstan})
+
+        def descend(
+            positions: FloatArray, softening: float, *, start: int, polish: bool
+        ) -> FloatArray:
+            # only the runs that end in the exact model leave their files with the fit; there the
+            # stiffness of heavy pairs would cost thousands of iterations
+            change = self._preconditioner(positions[None]) if polish else None
+            with run.folder(f"start-{start + 1}" if polish else None) as folder:
+                result = run.cmdstan(
+                    data=self.stan_data(softening=softening, change=change),
+                    inits={"z_raw": _to_raw(positions, change)},
+                    output_dir=folder,
+                    sig_figs=18,
+                    require_converged=False,
+                    **{**LBFGS, **(POLISH if polish else {}), **cmdstan},
+                )
+                return np.asarray(result.stan_variable("z"))
+
+        rng = np.random.default_rng(seed)
+        first = rng.normal(scale=self.prior_scale, size=(starts, self.network.n_nodes, self.dim))
+        rungs = starts * (len(ladder) + 1)
+        with tqdm(total=rungs, desc="MAP", unit="run", disable=not show_progress) as bar:
+            modes = np.stack(continuation(descend, list(first), ladder, bar.update))
+        log_joint, gradient = self.log_prob(modes)
+        order = np.argsort(-log_joint)
+        best = order[0]
+        numbers = distinct_modes([modes[i] for i in order])
+        checks, details = self._judge_mode(modes[best], gradient[best])
+        details["distinct_modes"] = max(numbers) + 1
+        details["starts"] = [
+            {
+                "start": int(i) + 1,
+                "loss": -float(log_joint[i]),
+                "gradient_norm": float(np.linalg.norm(gradient[i])),
+                "mode": number + 1,
+            }
+            for i, number in zip(order, numbers, strict=True)
+        ]
+        return run.finish(
+            draws=modes[None, None, best],
+            log_joint=log_joint[None, None, best],
+            estimate=modes[best],
+            checks=checks,
+            details=details,
+        )
+
+    def variational(
+        self,
+        *,
+        seed: int,
+        init: Init = "random",
+        precondition: bool = False,
+        show_progress: bool = True,
+        **cmdstan: Any,
+    ) -> Fit:
+        """Fit Stan's automatic differentiation variational inference (ADVI).
+
+        Parameters
+        ----------
+        seed
+            Of the start and of CmdStan.
+        init
+            Where to start; see :data:`Init`.
+        precondition
+            Let the approximation be of ``z_raw``, with ``z = C z_raw``: a mean-field Gaussian
+            there has the network's own correlations in z.
+        show_progress
+            Show the progress bar of a MAP that is found first.
+        **cmdstan
+            Further arguments of ``cmdstanpy.CmdStanModel.variational``.
+
+        Returns
+        -------
+        Fit
+            One chain of draws from the approximation; the estimate is its mean.
+
+        Raises
+        ------
+        InputError
+            If an argument is unknown.
+        InferenceError
+            If CmdStan fails.
+        """
+        arguments = {"init": init, "precondition": precondition, **cmdstan}
+        run = self._execution("advi", seed, arguments)
+        start = self._start(run, init, 1, show_progress)
+        change = self._preconditioner(start) if precondition else None
+        with run.folder("advi") as folder:
+            result = run.cmdstan(
+                data=self.stan_data(change=change),
+                inits={"z_raw": _to_raw(start[0], change)},
+                output_dir=folder,
+                require_converged=False,
+                **{"sig_figs": SIG_FIGS, **cmdstan},
+            )
+            console = Path(result.runset.stdout_files[0]).read_text(encoding="utf-8")
+        mean = np.asarray(result.stan_variable("z", mean=True))
+        draws = np.asarray(result.stan_variable("z", mean=False))[None]
+        elbo = [float(value) for value in re.findall(r"^\s*\d+\s+(-?\d+\.?\d*)", console, re.M)]
+        stopped = "ELBO CONVERGED" in console
+        checks = [
+            Check(
+                "elbo",
+                stopped,
+                "ELBO converged by Stan's own rule"
+                if stopped
+                else "ADVI reached its last iteration before its ELBO converged",
+            )
+        ]
+        return run.finish(
+            draws=draws,
+            log_joint=self.log_prob(draws)[0],
+            estimate=mean,
+            checks=checks,
+            details={"elbo": elbo[-1] if elbo else None, "draws": draws.shape[1]},
+        )
+
+    def sample(
+        self,
+        *,
+        seed: int,
+        chains: int = 4,
+        init: Init = "map",
+        precondition: bool = True,
+        show_progress: bool = True,
+        **cmdstan: Any,
+    ) -> Fit:
+        """Sample the posterior with NUTS.
+
+        Parameters
+        ----------
+        seed
+            Of the starts and of CmdStan.
+        chains
+            How many.
+        init
+            Where the chains start; see :data:`Init`. With ``"map"``, the default, every chain
+            starts in one mode and explores that mode, not the whole posterior.
+        precondition
+            Sample ``z_raw`` with ``z = C z_raw`` (:mod:`lsm_stan.preconditioning`), C from the
+            start and then from a short first run; not where N is too large for an N×N factor.
+        show_progress
+            Show progress bars.
+        **cmdstan
+            Further arguments of ``cmdstanpy.CmdStanModel.sample``.
+
+        Returns
+        -------
+        Fit
+            The estimate is the mean of the draws, aligned.
+
+        Raises
+        ------
+        InputError
+            If an argument is unknown.
+        InferenceError
+            If CmdStan fails.
+        """
+        arguments = {"chains": chains, "init": init, "precondition": precondition, **cmdstan}
+        run = self._execution("nuts", seed, arguments)
+        start = self._start(run, init, chains, show_progress)
+        change = self._preconditioner(start) if precondition else None
+
+        def sample(folder_name: str, **options: Any) -> tuple[FloatArray, dict[str, FloatArray]]:
+            with run.folder(folder_name) as folder:
+                result = run.cmdstan(
+                    data=self.stan_data(change=change),
+                    inits=[{"z_raw": _to_raw(z, change)} for z in start],
+                    chains=chains,
+                    output_dir=folder,
+                    show_progress=show_progress,
+                    **{"sig_figs": SIG_FIGS, **cmdstan, **options},
+                )
+                columns = {
+                    name: np.asarray(values).T for name, values in result.method_variables().items()
+                }
+                z = np.asarray(result.stan_variable("z"))
+                return z.reshape(chains, -1, *z.shape[1:]), columns
+
+        if change is not None:
+            pilot, _ = sample("pilot", iter_warmup=PILOT, iter_sampling=PILOT, thin=1)
+            change = self._preconditioner(pilot[:, ::3].reshape(-1, *pilot.shape[2:]))
+            start = pilot[:, -1]
+        draws, columns = sample("chains")
+        stats = {
+            new: columns[old].astype(int if new in container.COUNTS else float)
+            for old, new in container.SAMPLE_STATS.items()
+        }
+        stats["diverging"] = stats["diverging"].astype(bool)
+        checks, details = sampler_checks(draws, stats, cmdstan.get("max_treedepth", 10))
+        log_joint = columns["lp__"]
+        best = draws.reshape(-1, *draws.shape[2:])[log_joint.argmax()]
+        return run.finish(
+            draws=draws,
+            log_joint=log_joint,
+            estimate=mean_positions(draws, best),
+            sample_stats=stats,
+            checks=checks,
+            details={"preconditioned": change is not None, **details},
+        )
+
+    def _execution(self, method: str, seed: int, arguments: Mapping[str, Any]) -> Execution:
+        return Execution(self, METHODS[method], seed, requested_arguments(method, arguments))
+
+    def _start(self, run: Execution, init: Init, count: int, show_progress: bool) -> FloatArray:
+        """Return ``(count, N, K)`` starting positions."""
+        shape = (self.network.n_nodes, self.dim)
+        if isinstance(init, str) and init == "random":
+            rng = np.random.default_rng(run.seed)
+            return rng.normal(scale=self.prior_scale, size=(count, *shape))
+        if isinstance(init, str) and init == "map":
+            given = self.optimize(seed=run.seed, show_progress=show_progress).positions
+        else:
+            given = _given_positions(init)
+            if given.shape != shape:
+                raise InputError(f"init has shape {given.shape}; (nodes, dim) = {shape} is needed")
+            run.keep_start(given)
+        return np.repeat(given[None], count, axis=0)
+
+    def _preconditioner(self, positions: FloatArray) -> Preconditioner | None:
+        """Return the change of variables shaped by position sets, where N allows the factor."""
+        if self.network.n_nodes > MAX_NODES:
+            return None
+        return preconditioner(self.network, positions, self.prior_scale)
+
+    def _judge_mode(
+        self, mode: FloatArray, gradient: FloatArray
+    ) -> tuple[list[Check], dict[str, Any]]:
+        """Check that a point is a mode, by its Hessian where N·K allows."""
+        if mode.size > MAX_CURVATURE_SIZE:
+            # the prior alone gives every direction this much curvature
+            gain = float(np.sum(gradient**2)) * self.prior_scale**2 / 2
+            return [_newton_check(gain)], {"newton_gain": gain}
+        found = curvature(lambda z: self.log_prob(z)[1], mode, gradient)
+        checks = [
+            _newton_check(found.newton_gain),
+            Check(
+                "curvature",
+                found.is_mode,
+                f"{found.negative} directions go up and {found.flat} are flat, besides the"
+                f" {found.rotations} rotations",
+            ),
+        ]
+        return checks, {"newton_gain": found.newton_gain, "curvature": found.as_record()}
+
+
+def accepted_arguments(method: Method) -> list[str]:
+    """Return the arguments of a method: our own first, then those passed to CmdStanPy."""
+    own = inspect.signature(getattr(LatentSpaceModel, method.verb)).parameters
+    passed = inspect.signature(getattr(cmdstanpy.CmdStanModel, method.verb)).parameters
+    ours = {"self", "data", "inits", "seed", "output_dir", "require_converged", "cmdstan"}
+    return [name for name in dict.fromkeys([*own, *passed]) if name not in ours]
+
+
+def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a method is asked to do, defaults of our own included, for the record.
+
+    Raises
+    ------
+    InputError
+        If there is no such method or argument.
+    """
+    found = find_method(method)
+    accepted = accepted_arguments(found)
+    for name in arguments:
+        if name not in accepted:
+            raise InputError(
+                f"method {method} has no argument {name!r}; it takes {', '.join(accepted)}"
+            )
+    own = inspect.signature(getattr(LatentSpaceModel, found.verb)).parameters.values()
+    defaults = {p.name: p.default for p in own if p.default is not p.empty}
+    asked = {**defaults, **arguments}
+    del asked["show_progress"]  # says nothing of the result
+    return {name: _plain(value) for name, value in asked.items() if value is not None}
+
+
+def _newton_check(gain: float) -> Check:
+    return Check(
+        "gradient",
+        gain <= MAX_NEWTON_GAIN,
+        f"a Newton step would gain {gain:.2g} nats (at most {MAX_NEWTON_GAIN:g} at a mode)",
+    )
+
+
+def _to_raw(positions: FloatArray, change: Preconditioner | None) -> FloatArray:
+    return positions if change is None else np.asarray(change.inverse @ positions)
+
+
+def _given_positions(init: Init) -> FloatArray:
+    """Read starting positions: a fit, its folder, an ``.npy`` file or an array."""
+    if isinstance(init, Fit):
+        return init.positions
+    if isinstance(init, np.ndarray):
+        return np.asarray(init, dtype=float)
+    path = Path(init)
+    if path.is_dir():
+        return Fit.load(path).positions
+    try:
+        return np.asarray(np.load(path, allow_pickle=False), dtype=float)
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"init is {str(init)!r}; 'map', 'random', a fit's folder or an .npy file is needed"
+        ) from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a value that JSON and TOML can hold; positions are kept in a file of their own."""
+    if isinstance(value, Fit) or (isinstance(value, np.ndarray) and value.ndim > 1):
+        return "given positions"
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if isinstance(value, tuple):
+        return list(value)
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,68 @@
+"""Quantities that rotations and reflections of the positions leave unchanged.
+
+Only these can be summarised, compared and diagnosed: a single coordinate of a node has no
+meaning of its own (see :mod:`lsm_stan.alignment`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+
+def sample_pairs(n_nodes: int, size: int, seed: int = 0) -> IntArray:
+    """Draw a fixed set of unordered node pairs, the same for every fit of a network.
+
+    Parameters
+    ----------
+    n_nodes
+        N, the number of nodes.
+    size
+        How many distinct pairs; all of them where there are fewer.
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(P, 2)`` indices i < j, from 0, sorted.
+    """
+    total = n_nodes * (n_nodes - 1) // 2
+    rng = np.random.default_rng(seed)
+    code = np.sort(rng.choice(total, size=min(size, total), replace=False))
+    # pair number c counts (0,1), (0,2), (1,2), (0,3), ...: j is the largest with j(j-1)/2 <= c
+    j = ((1 + np.sqrt(1 + 8 * code)) // 2).astype(np.int64)
+    pairs = np.column_stack([code - j * (j - 1) // 2, j])
+    return np.asarray(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
+
+
+def pair_distances(positions: FloatArray, pairs: IntArray) -> FloatArray:
+    """Return the Euclidean distances of node pairs.
+
+    Parameters
+    ----------
+    positions
+        ``(..., N, K)`` positions.
+    pairs
+        ``(P, 2)`` node indices, from 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(..., P)`` distances.
+    """
+    difference = positions[..., pairs[:, 0], :] - positions[..., pairs[:, 1], :]
+    return np.asarray(np.sqrt(np.einsum("...k,...k->...", difference, difference)))
+
+
+def pair_rates(distances: FloatArray) -> FloatArray:
+    """Return the model's Poisson rates, 1 / distance."""
+    return np.asarray(1.0 / distances)
+
+
+def radii(positions: FloatArray) -> FloatArray:
+    """Return every node's distance from the origin: ``(..., N)`` of ``(..., N, K)``."""
+    return np.asarray(np.linalg.norm(positions, axis=-1))

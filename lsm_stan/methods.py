@@ -1,0 +1,50 @@
+"""The one list of inference methods: everything that names a method learns it from here."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lsm_stan.errors import InputError
+
+
+@dataclass(frozen=True)
+class Method:
+    """One way to fit the model.
+
+    Attributes
+    ----------
+    name
+        As used on the command line, in configurations and in results.
+    title
+        As printed.
+    verb
+        The method of :class:`lsm_stan.inference.LatentSpaceModel`, and of
+        ``cmdstanpy.CmdStanModel``.
+    """
+
+    name: str
+    title: str
+    verb: str
+
+
+METHODS: dict[str, Method] = {
+    method.name: method
+    for method in (
+        Method("map", "MAP", "optimize"),
+        Method("advi", "ADVI", "variational"),
+        Method("nuts", "NUTS", "sample"),
+    )
+}
+
+
+def find_method(name: str) -> Method:
+    """Return a method by its name.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    if name not in METHODS:
+        raise InputError(f"no method {name!r}; there are {', '.join(METHODS)}")
+    return METHODS[name]

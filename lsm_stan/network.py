@@ -1,0 +1,269 @@
+"""The network: N named nodes and sparse, non-negative integer weights.
+
+A `Network` is a value. It is checked when it is made and cannot be changed afterwards, so no
+later module has to look at its input again. Only edges are kept: memory is O(N + E). What
+happens to parallel edges, missing weights and the like is told in `lsm_stan.building`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike
+
+from lsm_stan.building import SparseMatrix, cells_of_list, cells_of_matrix
+from lsm_stan.checks import check_names, clean_name
+from lsm_stan.edges import IntArray, check_edges, frozen_integers
+from lsm_stan.edges import ParallelEdges as ParallelEdges
+from lsm_stan.errors import InputError
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A weighted network with named nodes, valid by construction.
+
+    Most networks are made by `from_edges`, `from_matrix` or `lsm_stan.readers.read_network`,
+    which apply the policies of `lsm_stan.building`; the constructor only checks.
+
+    Parameters
+    ----------
+    names : tuple of str, length N
+        Unique node names; a node's position here is its index everywhere else.
+    sender, receiver : ndarray of int64, shape (E,)
+        0-based node indices of each edge, in increasing order of (sender, receiver), every pair
+        once. In an undirected network ``sender <= receiver``.
+    weight : ndarray of int64, shape (E,)
+        Weights (counts, no unit), from 1 to `STAN_INT_MAX`.
+    directed : bool
+        Whether (a, b) and (b, a) are different cells.
+    node_table : DataFrame or None
+        Facts about the nodes, one row per node in node order, indexed by node name. No column
+        is called ``name``, which is where files have the node names.
+    title : str
+        What to call the network in print.
+    notes : tuple of str
+        Sentences about how the source was read: policies applied, with counts, and warnings.
+
+    Raises
+    ------
+    InputError
+        If any of the above does not hold.
+    """
+
+    names: tuple[str, ...]
+    sender: IntArray
+    receiver: IntArray
+    weight: IntArray
+    directed: bool
+    node_table: pd.DataFrame | None = None
+    title: str = ""
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        what = self.title or "network"
+        check_names(self.names, what)
+        for field in ("sender", "receiver", "weight"):
+            object.__setattr__(self, field, frozen_integers(getattr(self, field), field, what))
+        check_edges(self.n_nodes, self.sender, self.receiver, self.weight, self.directed, what)
+        if self.node_table is not None:
+            table = self.node_table.copy()
+            table.index = pd.Index([clean_name(name) for name in table.index], name="node")
+            if tuple(table.index) != self.names:
+                raise InputError(
+                    f"{what}: the rows of the node table are not the nodes; "
+                    f"it needs one row for each of the {self.n_nodes} nodes, in node order"
+                )
+            if "name" in table.columns:
+                raise InputError(
+                    f"{what}: the node table has a column 'name' besides the node names, its "
+                    f"index; give the column another name"
+                )
+            object.__setattr__(self, "node_table", table)
+
+    @classmethod
+    def from_edges(
+        cls,
+        sender_names: Iterable[object],
+        receiver_names: Iterable[object],
+        weights: Iterable[object] | None = None,
+        *,
+        names: Iterable[object] | None = None,
+        directed: bool = True,
+        parallel_edges: ParallelEdges = "sum",
+        node_table: pd.DataFrame | None = None,
+        title: str = "",
+        source: str = "edge list",
+    ) -> Network:
+        """Make a network from a list of edges between named nodes.
+
+        Parameters
+        ----------
+        sender_names, receiver_names : iterable, length L
+            Node names of each listed edge, turned into text by `clean_name`.
+        weights : iterable of numbers or numeric text, length L, optional
+            Weight of each listed edge. ``None``, for one edge or for all, is weight 1.
+        names : iterable, length N, optional
+            All nodes, in order. Default: the index of `node_table`, else the nodes in the order
+            in which the edges first name them.
+        directed : bool
+            Whether an edge goes from sender to receiver or simply joins the two.
+        parallel_edges : {"sum", "first"}
+            What the weight of a pair listed more than once is.
+        node_table : DataFrame, optional
+            Facts about the nodes, indexed by node name in node order.
+        title : str
+            What to call the network in print.
+        source : str
+            File name or description, for error messages.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        InputError
+            If a weight is not a whole number from 0 to `STAN_INT_MAX`, also after summing
+            parallel edges; if a node has no name or is not in `names`; if names are not unique;
+            if there are fewer than two nodes; if the iterables differ in length.
+        """
+        if names is None and node_table is not None:
+            names = node_table.index
+        cells = cells_of_list(
+            sender_names,
+            receiver_names,
+            weights,
+            names,
+            directed=directed,
+            parallel_edges=parallel_edges,
+            source=source,
+        )
+        return cls(**cells._asdict(), directed=directed, node_table=node_table, title=title)
+
+    @classmethod
+    def from_matrix(
+        cls,
+        matrix: ArrayLike | SparseMatrix,
+        names: Iterable[object] | None = None,
+        *,
+        directed: bool = True,
+        node_table: pd.DataFrame | None = None,
+        title: str = "",
+        source: str = "matrix",
+    ) -> Network:
+        """Make a network from a matrix of weights, senders in rows and receivers in columns.
+
+        Parameters
+        ----------
+        matrix : array_like or SciPy sparse array, shape (N, N)
+            Numbers or numeric text. Entries that a sparse array holds twice are added up, which
+            is what SciPy says they mean.
+        names : iterable, length N, optional
+            Node names. Default: the index of `node_table`, else ``"0"`` to ``"N-1"``.
+        directed : bool
+            If False the matrix must be symmetric, and each unordered pair is one observation.
+        node_table, title, source
+            As in `from_edges`.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        InputError
+            If the matrix is not square, not symmetric though undirected, or does not have one
+            row per name; if a cell is not a whole number from 0 to `STAN_INT_MAX`; if names are
+            not unique; if there are fewer than two nodes.
+        """
+        if names is None and node_table is not None:
+            names = node_table.index
+        cells = cells_of_matrix(matrix, names, directed=directed, source=source)
+        return cls(**cells._asdict(), directed=directed, node_table=node_table, title=title)
+
+    @property
+    def n_nodes(self) -> int:
+        """Number of nodes, N."""
+        return len(self.names)
+
+    @property
+    def n_edges(self) -> int:
+        """Number of edges, E: pairs with a weight above 0, self-loops included."""
+        return len(self.weight)
+
+    @property
+    def total_weight(self) -> int:
+        """Sum of the weights of all edges; an undirected edge counts once."""
+        return int(self.weight.sum())
+
+    def out_strength(self) -> IntArray:
+        """Row sums of the weight matrix, shape (N,): what each node sends."""
+        return self._strength(self.sender, self.receiver)
+
+    def in_strength(self) -> IntArray:
+        """Column sums of the weight matrix, shape (N,): what each node receives."""
+        return self._strength(self.receiver, self.sender)
+
+    def _strength(self, end: IntArray, other_end: IntArray) -> IntArray:
+        total = np.zeros(self.n_nodes, dtype=np.int64)
+        np.add.at(total, end, self.weight)
+        if not self.directed:
+            pairs = end != other_end
+            np.add.at(total, other_end[pairs], self.weight[pairs])
+        return total
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of names, directedness and edges: equal data, equal digest.
+
+        Title, notes and node table do not enter: no inference depends on them.
+        """
+        sha = hashlib.sha256(json.dumps([list(self.names), bool(self.directed)]).encode())
+        for values in (self.sender, self.receiver, self.weight):
+            sha.update(values.astype("<i8").tobytes())
+        return sha.hexdigest()
+
+    def edge_frame(self) -> pd.DataFrame:
+        """Return the edges as a table, which `lsm_stan.readers.read_network` reads.
+
+        Returns
+        -------
+        DataFrame, E rows
+            Columns ``source`` and ``target``, node names, and ``weight``.
+        """
+        names = np.array(self.names, dtype=object)
+        return pd.DataFrame(
+            {"source": names[self.sender], "target": names[self.receiver], "weight": self.weight}
+        )
+
+    def node_frame(self) -> pd.DataFrame:
+        """Return the nodes as a table, which is a node table for `read_network`.
+
+        Returns
+        -------
+        DataFrame, N rows
+            Column ``name``, then the columns of `node_table` if there is one.
+        """
+        names = pd.DataFrame({"name": self.names})
+        if self.node_table is None:
+            return names
+        return pd.concat([names, self.node_table.reset_index(drop=True)], axis=1)
+
+    def to_dense(self) -> IntArray:
+        """Return the dense N x N matrix of weights, for small networks only.
+
+        Returns
+        -------
+        ndarray of int64, shape (N, N)
+            Senders in rows, receivers in columns; symmetric if the network is undirected.
+        """
+        matrix = np.zeros((self.n_nodes, self.n_nodes), dtype=np.int64)
+        matrix[self.sender, self.receiver] = self.weight
+        if not self.directed:
+            matrix[self.receiver, self.sender] = self.weight
+        return matrix

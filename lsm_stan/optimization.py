@@ -1,0 +1,248 @@
+"""The search for good modes: softened continuation from many starts.
+
+The log joint has very many modes, and L-BFGS from a random start ends in a poor one, or stops
+far from any: two nodes whose distance passes through zero meet an infinite barrier, so nodes
+cannot change places. With d replaced by ``sqrt(d^2 + ε^2)`` they can. Continuation runs L-BFGS
+at a large ε, then, from where that ended, at the next smaller one, and ends at ε = 0, the
+exact model (graduated non-convexity: Blake & Zisserman, Visual Reconstruction, 1987).
+
+Nothing here knows the model: only a density with a softening.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from itertools import combinations
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_stan.alignment import procrustes_rmse
+
+FloatArray = NDArray[np.float64]
+
+#: ε of the successive runs, in units of the prior's scale; the exact model follows by itself.
+LADDER: tuple[float, ...] = tuple(float(3.0 * 0.8**k) for k in range(30))
+
+#: Modes closer than this (root mean squared distance a node, after alignment) are one mode.
+SAME_MODE_RMSE = 0.01
+
+#: Eigenvalues of the Hessian below this share of the largest count as zero: the error of its
+#: differentiation.
+ZERO_EIGENVALUE = 1e-10
+
+#: Columns of the Hessian that are differentiated in one batch of gradients.
+PROBED_COLUMNS = 256
+
+
+class Descent(Protocol):
+    """One L-BFGS run: from ``(N, K)`` positions, at a softening, to better ones."""
+
+    def __call__(
+        self, positions: FloatArray, softening: float, *, start: int, polish: bool
+    ) -> FloatArray:
+        """Return the ``(N, K)`` end point."""
+        ...
+
+
+def continuation(
+    descend: Descent,
+    positions: Sequence[FloatArray],
+    ladder: Sequence[float] = LADDER,
+    on_rung: Callable[[], object] = lambda: None,
+) -> list[FloatArray]:
+    """Run softened continuation from every start, in parallel over the cores.
+
+    Parameters
+    ----------
+    descend
+        One L-BFGS run.
+    positions
+        The starts, ``(N, K)`` each.
+    ladder
+        Softenings, largest first; empty for plain L-BFGS.
+    on_rung
+        Called after each run, from any thread.
+
+    Returns
+    -------
+    list of numpy.ndarray
+        The end points at ε = 0, ``(N, K)`` each, in the order of the starts.
+    """
+    stop = threading.Event()
+
+    def run(start: int) -> FloatArray:
+        z = positions[start]
+        for softening in ladder:
+            if stop.is_set():
+                break
+            z = descend(z, softening, start=start, polish=False)
+            on_rung()
+        if not stop.is_set():
+            z = descend(z, 0.0, start=start, polish=True)
+            on_rung()
+        return z
+
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        futures = [pool.submit(run, start) for start in range(len(positions))]
+        try:
+            for future in as_completed(futures):
+                future.result()
+        except BaseException:
+            # an interrupt or a failed run: let no thread begin another rung
+            stop.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [future.result() for future in futures]
+
+
+def distinct_modes(modes: Sequence[FloatArray]) -> list[int]:
+    """Give modes numbers, the same to those equal up to rotation and reflection.
+
+    Parameters
+    ----------
+    modes
+        ``(N, K)`` positions, best first.
+
+    Returns
+    -------
+    list of int
+        For each mode the number of its class, from 0 in order of appearance.
+    """
+    seen: list[FloatArray] = []
+    numbers = []
+    for mode in modes:
+        for number, known in enumerate(seen):
+            if procrustes_rmse(mode, known) < SAME_MODE_RMSE:
+                numbers.append(number)
+                break
+        else:
+            numbers.append(len(seen))
+            seen.append(mode)
+    return numbers
+
+
+@dataclass(frozen=True)
+class Curvature:
+    """Eigenvalues of minus the Hessian of the log joint at a mode.
+
+    Attributes
+    ----------
+    negative, flat
+        How many are below zero, and how many are zero within the error of differentiation,
+        among the directions that are not rotations.
+    rotations
+        How many directions are rotations, K(K-1)/2 where the positions span K dimensions; along
+        them the log joint is flat whatever the positions.
+    rotation_curvature
+        Largest entry of the Hessian times a rotation, zero at a mode: the error of
+        differentiation, and of the mode.
+    smallest, largest
+        Of the eigenvalues, rotations left out.
+    newton_gain
+        What a Newton step within the curved directions would add to the log joint, in nats: a
+        gradient's distance from zero in units that mean something.
+    """
+
+    negative: int
+    flat: int
+    rotations: int
+    rotation_curvature: float
+    smallest: float
+    largest: float
+    newton_gain: float
+
+    @property
+    def is_mode(self) -> bool:
+        """No direction goes up, and none is flat but the rotations."""
+        return self.negative == 0 and self.flat == 0
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the numbers for ``fit.json``."""
+        return {**asdict(self), "is_mode": self.is_mode}
+
+
+def rotation_directions(positions: FloatArray) -> FloatArray:
+    """Return an orthonormal basis of the infinitesimal rotations of a position set.
+
+    Parameters
+    ----------
+    positions
+        ``(N, K)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(N·K, R)`` with R = K(K-1)/2, fewer where the positions span fewer dimensions.
+    """
+    dim = positions.shape[1]
+    tangents = np.zeros((positions.size, dim * (dim - 1) // 2))
+    for column, (a, b) in enumerate(combinations(range(dim), 2)):
+        tangent = np.zeros_like(positions)
+        tangent[:, a], tangent[:, b] = -positions[:, b], positions[:, a]
+        tangents[:, column] = tangent.reshape(-1)
+    basis, sizes, _ = np.linalg.svd(tangents, full_matrices=False)
+    return np.asarray(basis[:, sizes > 1e-10 * sizes.max(initial=0.0)])
+
+
+def curvature(
+    gradients: Callable[[FloatArray], FloatArray],
+    mode: FloatArray,
+    gradient: FloatArray,
+    step: float = 1e-5,
+) -> Curvature:
+    """Check that a point is a mode: differentiate the gradient numerically and count signs.
+
+    Parameters
+    ----------
+    gradients
+        From ``(M, N, K)`` positions to the ``(M, N, K)`` gradients of the log joint.
+    mode
+        ``(N, K)`` positions.
+    gradient
+        ``(N, K)`` gradient at the mode.
+    step
+        Of the central difference (fourth order), in units of distance.
+
+    Returns
+    -------
+    Curvature
+    """
+    size = mode.size
+    shifts = np.array([2.0, 1.0, -1.0, -2.0]) * step
+    weights = np.array([-1.0, 8.0, -8.0, 1.0]) / (12 * step)
+    hessian = np.empty((size, size))
+    for first in range(0, size, PROBED_COLUMNS):
+        columns = np.arange(first, min(first + PROBED_COLUMNS, size))
+        probes = np.tile(mode.reshape(size), (columns.size, 4, 1))
+        probes[np.arange(columns.size), :, columns] += shifts
+        probed = gradients(probes.reshape(-1, *mode.shape)).reshape(probes.shape)
+        hessian[columns] = -np.einsum("s,csp->cp", weights, probed)
+    hessian = (hessian + hessian.T) / 2
+    rotations = rotation_directions(mode)
+    along = hessian @ rotations
+    # rotations are taken out by giving them a curvature that no other direction has
+    largest = float(np.linalg.norm(hessian, 2))
+    shifted = hessian - along @ rotations.T - rotations @ along.T
+    shifted += (
+        rotations @ (rotations.T @ along + 2 * largest * np.eye(along.shape[1])) @ rotations.T
+    )
+    values, vectors = np.linalg.eigh(shifted)
+    kept = slice(0, size - rotations.shape[1])
+    values, slope = values[kept], gradient.reshape(size) @ vectors[:, kept]
+    zero = ZERO_EIGENVALUE * largest
+    curved = values > zero
+    return Curvature(
+        negative=int((values < -zero).sum()),
+        flat=int((np.abs(values) <= zero).sum()),
+        rotations=rotations.shape[1],
+        rotation_curvature=float(np.abs(along).max(initial=0.0)),
+        smallest=float(values[0]),
+        largest=largest,
+        newton_gain=float(np.sum(slope[curved] ** 2 / values[curved]) / 2),
+    )

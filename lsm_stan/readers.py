@@ -1,0 +1,210 @@
+"""Read a network from a file or from an object in memory.
+
+==========================  =====================================================================
+source                      what is read
+==========================  =====================================================================
+``.npy``, NumPy array       matrix of weights, senders in rows
+``.npz``, SciPy sparse      the same, sparse
+``.csv``, ``.tsv``          edge list or labelled matrix; UTF-8
+``.gml``, ``.graphml``      nodes, edges and attributes, as networkx reads them
+pandas data frame           edge list with named columns, or matrix labelled by index and columns
+networkx graph              nodes, edges and attributes
+==========================  =====================================================================
+
+What graphs and tables must look like is told in `lsm_stan.graphs` and `lsm_stan.tables`; policies
+for parallel edges and the like in `lsm_stan.building`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import sparse
+
+from lsm_stan.building import SparseMatrix
+from lsm_stan.contents import Edges, Matrix
+from lsm_stan.datasets import load_celegans
+from lsm_stan.errors import InputError
+from lsm_stan.graphs import read_gml, read_graph, read_graphml
+from lsm_stan.network import Network, ParallelEdges
+from lsm_stan.tables import DELIMITERS, index_by_name, read_frame, read_node_table, read_table
+
+Source: TypeAlias = str | Path | pd.DataFrame | NDArray[Any] | SparseMatrix | nx.Graph
+NodeTable: TypeAlias = str | Path | pd.DataFrame
+
+
+def open_network(
+    source: Source,
+    *,
+    directed: bool | None = None,
+    parallel_edges: ParallelEdges = "sum",
+    nodes: NodeTable | None = None,
+    title: str | None = None,
+) -> Network:
+    """Open a network by the name of a packaged one, or read it.
+
+    Parameters
+    ----------
+    source
+        ``"celegans"`` for the packaged *C. elegans* network, or what `read_network` reads.
+    directed, parallel_edges, nodes, title
+        As in `read_network`. A packaged network is directed and brings its own node table.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    InputError
+        As `read_network` does, and if `directed` or `nodes` contradict a packaged network.
+    """
+    if not (isinstance(source, str) and source == "celegans"):
+        return read_network(
+            source, directed=directed, parallel_edges=parallel_edges, nodes=nodes, title=title
+        )
+    if directed is False or nodes is not None:
+        raise InputError(
+            "celegans: the packaged network is directed and has its own node table; "
+            "it takes neither directed=False nor nodes"
+        )
+    network = load_celegans(parallel_edges)
+    return network if title is None else replace(network, title=title)
+
+
+def read_network(
+    source: Source,
+    *,
+    directed: bool | None = None,
+    parallel_edges: ParallelEdges = "sum",
+    nodes: NodeTable | None = None,
+    title: str | None = None,
+) -> Network:
+    """Read a network from a file or an object, of any kind named at the top of this module.
+
+    Parameters
+    ----------
+    source : str, Path, DataFrame, ndarray, SciPy sparse array or networkx graph
+        Path of a file, or an object that holds the network.
+    directed : bool, optional
+        Whether the network is directed. Default: what a graph says of itself; else True. An
+        undirected graph read as directed has each edge in both directions.
+    parallel_edges : {"sum", "first"}
+        What the weight of a pair listed more than once is.
+    nodes : str, Path or DataFrame, optional
+        Table (a file is ``.csv`` or ``.tsv``) with a header and one row per node, which fixes
+        the order of the nodes and may add isolated ones. Node names are in the column ``name``,
+        else in a data frame's named index, else in the first column. It replaces the node
+        attributes of a graph.
+    title : str, optional
+        What to call the network in print. Default: a file's name without its suffix.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    InputError
+        If the source cannot be read, is of no known kind, or does not hold a valid network.
+    """
+    if isinstance(source, str | Path):
+        path = Path(source)
+        content, where, default_title = _read_file(path), str(path), path.stem
+    else:
+        content, where = _read_object(source)
+        default_title = ""
+    return content.build(
+        directed=directed,
+        parallel_edges=parallel_edges,
+        nodes=None if nodes is None else _read_nodes(nodes),
+        title=default_title if title is None else title,
+        source=where,
+    )
+
+
+def _read_object(source: object) -> tuple[Matrix | Edges, str]:
+    """Read a source in memory; return what it says and what to call it in messages."""
+    if isinstance(source, pd.DataFrame):
+        return read_frame(source), "data frame"
+    if isinstance(source, np.ndarray):
+        return Matrix(source), "NumPy array"
+    if isinstance(source, SparseMatrix):
+        return Matrix(source), "SciPy sparse array"
+    if isinstance(source, nx.Graph):
+        return read_graph(source), "networkx graph"
+    raise InputError(
+        f"a network cannot be read from an object of type {type(source).__name__}; give the path "
+        f"of a file, a pandas data frame, a NumPy or SciPy sparse array, or a networkx graph"
+    )
+
+
+def _read_nodes(source: NodeTable) -> pd.DataFrame:
+    """Read a node table, indexed by node name."""
+    if isinstance(source, pd.DataFrame):
+        return index_by_name(source, "node table")
+    path = Path(source)
+    if path.suffix.lower() not in DELIMITERS:
+        raise InputError(
+            f"{path}: the suffix {path.suffix!r} is not that of a node table; "
+            f"{', '.join(DELIMITERS)} can be read"
+        )
+    with _readable(path):
+        return read_node_table(path)
+
+
+def _read_file(path: Path) -> Matrix | Edges:
+    """Read a file by its suffix."""
+    read = _FILE_READERS.get(path.suffix.lower())
+    if read is None:
+        raise InputError(
+            f"{path}: the suffix {path.suffix!r} is not that of a network file; "
+            f"{', '.join(_FILE_READERS)} can be read"
+        )
+    with _readable(path):
+        return read(path)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong in reading a file into one sentence."""
+    try:
+        yield
+    except InputError:
+        raise
+    except FileNotFoundError:
+        raise InputError(f"{path}: there is no such file") from None
+    # Parsers of foreign formats fail in as many ways as files can be corrupt.
+    except Exception as error:
+        what = " ".join(str(error).split()) or type(error).__name__
+        raise InputError(f"{path}: cannot be read as a {path.suffix} file ({what})") from error
+
+
+def _read_npy(path: Path) -> Matrix:
+    cells = np.load(path, allow_pickle=False)
+    if not isinstance(cells, np.ndarray):
+        raise InputError(f"{path}: holds an archive of arrays; a .npy file holds one matrix")
+    return Matrix(cells)
+
+
+def _read_npz(path: Path) -> Matrix:
+    cells: Any = sparse.load_npz(path)
+    return Matrix(cells)
+
+
+_FILE_READERS: dict[str, Callable[[Path], Matrix | Edges]] = {
+    ".npy": _read_npy,
+    ".npz": _read_npz,
+    ".csv": read_table,
+    ".tsv": read_table,
+    ".gml": read_gml,
+    ".graphml": read_graphml,
+}

@@ -1,0 +1,153 @@
+"""What the command line prints: results to the standard output, progress and errors beside."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from lsm_stan.analysis import Analysis
+from lsm_stan.description import NetworkSummary
+from lsm_stan.fit import Fit
+from lsm_stan.methods import METHODS
+from lsm_stan.summary import summary_table
+from lsm_stan.toolchain import Toolchain
+
+_out = Console(highlight=False)
+_err = Console(stderr=True, highlight=False)
+
+#: Weights listed one by one in a network's table; heavier ones are counted together.
+LISTED_WEIGHTS = 5
+
+
+def say(sentence: str) -> None:
+    """Print a line of progress."""
+    _err.print(sentence, markup=False)
+
+
+def complain(sentence: str) -> None:
+    """Print an error."""
+    _err.print("[bold red]error:[/]", end=" ")
+    _err.print(sentence, markup=False)
+
+
+def show_toolchain(toolchain: Toolchain) -> None:
+    """Print what compiles and runs the models."""
+    _show(
+        "Toolchain",
+        {
+            "CmdStan": f"{toolchain.version} ({toolchain.path})",
+            "compiler": toolchain.compiler,
+            "make": toolchain.make,
+            "methods": ", ".join(toolchain.methods),
+        },
+    )
+
+
+def show_network(facts: NetworkSummary) -> None:
+    """Print what was read of a network."""
+    listed = list(facts.weight_counts.items())
+    heavier = sum(count for _, count in listed[LISTED_WEIGHTS:])
+    weights = [f"{weight}: {count:,}" for weight, count in listed[:LISTED_WEIGHTS]]
+    if heavier:
+        weights.append(f"{listed[LISTED_WEIGHTS][0]} to {facts.max_weight}: {heavier:,}")
+    cell = "ordered pair" if facts.directed else "pair"
+    _show(
+        facts.title or "Network",
+        {
+            "nodes": f"{facts.nodes:,} ({facts.isolated:,} isolated)",
+            "edges": f"{facts.edges:,} {'directed' if facts.directed else 'undirected'}"
+            f" ({facts.self_loops:,} self-loops)",
+            "total weight": f"{facts.total_weight:,}",
+            "reciprocity": _number(facts.reciprocity),
+            "edges by weight": ", ".join(weights),
+            f"weight of a {cell}": f"mean {facts.mean_cell:.4f}, "
+            f"variance / mean {_number(facts.dispersion)}, {facts.share_zero:.1%} zero",
+        },
+    )
+    for note in facts.notes:
+        _out.print(f"  note: {note}", markup=False)
+
+
+def show_fit(fit: Fit, folder: Path) -> None:
+    """Print what came of one fit."""
+    details = fit.record["details"]
+    plain = {
+        name.replace("_", " "): _number(value)
+        for name, value in details.items()
+        if isinstance(value, int | float)
+    }
+    rows = {
+        "network": fit.network.title,
+        "method": f"{METHODS[fit.method].title}, seed {fit.record['seed']}",
+        "seconds": f"{fit.record['seconds']:.1f}",
+        "loss": f"{fit.loss:,.3f} (log joint {fit.log_joint:,.3f})",
+        **plain,
+    }
+    if "starts" in details:
+        rows["losses of the starts"] = ", ".join(f"{s['loss']:,.2f}" for s in details["starts"])
+    _show("Fit", rows)
+    _verdict(fit)
+    _out.print(f"  written to {folder}", markup=False)
+
+
+def show_analysis(analysis: Analysis) -> None:
+    """Print a configuration's summary table, and where its results are."""
+    frame = summary_table(analysis.fits)
+    table = Table(title=f"{analysis.network.title}, K = {analysis.config.dim}")
+    table.add_column("fit")
+    for column in ("seconds", "log joint", "loss", "R-hat 95%", "ESS 5%"):
+        table.add_column(column, justify="right")
+    table.add_column("converged")
+    reference = analysis.config.reference
+    if reference is not None:
+        table.add_row(
+            f"({reference.label})", "", f"{-reference.loss:,.1f}", f"{reference.loss:,.1f}"
+        )
+    for row in frame.to_dict("records"):
+        table.add_row(
+            row["fit"],
+            f"{row['seconds']:.1f}",
+            f"{row['log_joint']:,.1f}",
+            f"{row['loss']:,.1f}",
+            _number(row["rhat_p95"]),
+            _number(row["ess_p05"]),
+            "[green]yes[/]" if row["converged"] else "[red]no[/]",
+        )
+    _out.print(table)
+    for name, fit in analysis.fits.items():
+        if not fit.converged:
+            _out.print(f"{name}:", markup=False)
+            _verdict(fit)
+    _out.print(f"tables and figures: {analysis.folder / 'README.md'}", markup=False)
+
+
+def _verdict(fit: Fit) -> None:
+    if fit.converged:
+        _out.print("  [green]converged[/]: every check passed")
+    for warning in fit.warnings:
+        _out.print("  [red]not converged[/]:", end=" ")
+        _out.print(warning, markup=False)
+
+
+def _show(title: str, rows: dict[str, str]) -> None:
+    table = Table(title=title, title_justify="left", show_header=False, box=None)
+    table.add_column(style="bold")
+    table.add_column()
+    for name, value in rows.items():
+        table.add_row(name, value)
+    _out.print(table)
+
+
+def _number(value: Any) -> str:
+    """Print a number short; a dash where there is none."""
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float) and not value.is_integer():
+        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"
+    return f"{value:,.0f}"

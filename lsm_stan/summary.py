@@ -1,0 +1,98 @@
+"""Tables of several fits of one network, from their records and their draws."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lsm_stan import idata as container
+from lsm_stan.fit import Fit
+from lsm_stan.invariants import pair_distances, pair_rates, sample_pairs
+from lsm_stan.network import Network
+
+#: How many of the heaviest pairs, and how many random ones, the tables and traces show.
+HEAVIEST_PAIRS, RANDOM_PAIRS = 6, 6
+
+#: Numbers of a fit's details that the summary table carries, where a method has them.
+DETAILS = (
+    "draws", "elbo", "rhat_p95", "ess_p05", "ess_median", "divergences", "saturated",
+    "gradients_per_draw", "distinct_modes",
+)  # fmt: skip
+
+
+def summary_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
+    """Return one row a fit: time, log joint, convergence and what qualifies them.
+
+    Parameters
+    ----------
+    fits
+        Fits by name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``method, fit, seed, seconds, log_joint, loss, converged``, some details of the
+        methods, and ``warnings``.
+    """
+    rows = []
+    for name, fit in fits.items():
+        record = fit.record
+        rows.append(
+            {
+                "method": fit.method,
+                "fit": name,
+                "seed": record["seed"],
+                "seconds": record["seconds"],
+                "log_joint": fit.log_joint,
+                "loss": fit.loss,
+                "converged": fit.converged,
+                **{key: record["details"].get(key) for key in DETAILS},
+                "warnings": "; ".join(fit.warnings),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def reported_pairs(network: Network) -> NDArray[np.int64]:
+    """Return the fixed pairs whose distances and rates are shown: the heaviest and random ones.
+
+    Parameters
+    ----------
+    network
+        N nodes.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(P, 2)`` node indices i < j, from 0; heaviest pairs first, none twice.
+    """
+    pair = np.sort(np.column_stack([network.sender, network.receiver]), axis=1)
+    edges = pd.DataFrame({"i": pair[:, 0], "j": pair[:, 1], "weight": network.weight})
+    weights = edges[edges.i != edges.j].groupby(["i", "j"])["weight"].sum()
+    heaviest = weights.sort_values(ascending=False, kind="stable").index
+    chosen = [
+        *heaviest[:HEAVIEST_PAIRS],
+        *sample_pairs(network.n_nodes, RANDOM_PAIRS).tolist(),
+    ]
+    return np.array(list(dict.fromkeys((int(i), int(j)) for i, j in chosen)), dtype=np.int64)
+
+
+def invariant_draws(fit: Fit) -> container.Dataset:
+    """Return the draws of the log joint and of the reported pairs' distances and rates."""
+    pairs = reported_pairs(fit.network)
+    names = fit.network.names
+    labels = [f"{names[i]}–{names[j]}" for i, j in pairs]
+    distances = pair_distances(fit.draws, pairs)
+    return container.invariants_dataset(
+        container.log_joint_of(fit.idata),
+        {"distance": (distances, labels), "rate": (pair_rates(distances), labels)},
+    )
+
+
+def invariants_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
+    """Return ArviZ's summary of the invariants of several fits, one below the other."""
+    tables = {name: container.summarise(invariant_draws(fit)) for name, fit in fits.items()}
+    return pd.concat(tables, names=["fit", "quantity"]).reset_index()

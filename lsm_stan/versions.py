@@ -1,0 +1,20 @@
+"""The versions a result depends on, for its record."""
+
+from __future__ import annotations
+
+import platform
+from importlib.metadata import version
+
+from lsm_stan.toolchain import ensure_toolchain
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this package, CmdStan, the compiler and the libraries between."""
+    toolchain = ensure_toolchain()
+    packages = ("lsm-stan", "cmdstanpy", "arviz", "numpy", "scipy")
+    return {
+        **{name: version(name) for name in packages},
+        "cmdstan": toolchain.version,
+        "compiler": toolchain.compiler,
+        "python": platform.python_version(),
+    }

@@ -1,0 +1,103 @@
+/* The two sums that carry the whole cost of the model, in the Stan language.
+ *
+ * This file is the reference: what it says is what is meant.
+ * stan/kernel/pair_sums.hpp computes the same functions in C++ with analytic
+ * gradients; stan/kernel/pair_sums.stan declares them. Which of the two a
+ * program uses is decided by its include path, not by the program.
+ */
+
+/**
+ * Log of the distance form f at a softened distance.
+ *
+ * The softened distance is d_eps = sqrt(d^2 + eps^2); eps = 0 is the exact model.
+ *
+ * @param d2 squared Euclidean distance, >= 0
+ * @param softening eps >= 0, in units of distance
+ * @param form 1: f(d) = 1/d; 2: f(d) = exp(-d); 3: f(d) = exp(-d^2)
+ * @return log f(d_eps); +infinity for form 1 at d_eps = 0
+ * @reject if form is not 1, 2 or 3
+ */
+real log_form(real d2, real softening, int form) {
+  real r2 = d2 + square(softening);
+  if (form == 1) return -0.5 * log(r2);
+  if (form == 2) return -sqrt(r2);
+  if (form == 3) return -r2;
+  reject("form must be 1 (inverse), 2 (exponential) or 3 (squared), found ", form);
+  return 0;
+}
+
+/**
+ * Edge sum: the part of a Poisson log likelihood that only observed edges enter.
+ *
+ *   sum_e weight[e] * log f(|z[sender[e]] - z[receiver[e]]|)
+ *
+ * @param z N x K matrix, a row a node's position
+ * @param sender index of each edge's sender, 1..N
+ * @param receiver index of each edge's receiver, 1..N
+ * @param weight each edge's weight
+ * @param softening eps >= 0, see log_form
+ * @param form distance form, see log_form
+ * @return the sum; O(E) time
+ */
+real edge_sum(matrix z, array[] int sender, array[] int receiver,
+              vector weight, real softening, int form) {
+  real total = 0;
+  for (e in 1 : size(sender))
+    total += weight[e]
+             * log_form(squared_distance(z[sender[e]], z[receiver[e]]),
+                        softening, form);
+  return total;
+}
+
+/**
+ * Kernel sum: the expected total weight, over all ordered pairs but the hidden.
+ *
+ *   sum_{i != j} a[i] * b[j] * f(|z[i] - z[j]|)
+ *   - sum_h a[hidden_sender[h]] * b[hidden_receiver[h]] * f(...)
+ *
+ * With f(d) = 1/d and K = 3 it is (twice) the Coulomb energy of charges a = b.
+ *
+ * @param z N x K matrix, a row a node's position
+ * @param a N sender charges, exp(sender effect); all 1 in the tutorial's model
+ * @param b N receiver charges
+ * @param hidden_sender senders of the ordered dyads that were not observed
+ * @param hidden_receiver their receivers; each dyad once, never i = j
+ * @param softening eps >= 0, see log_form
+ * @param form distance form, see log_form
+ * @return the sum; O(N^2) time, O(N) memory beyond the autodiff stack;
+ *   +infinity for form 1 when two nodes coincide and eps = 0
+ */
+real kernel_sum(matrix z, vector a, vector b,
+                array[] int hidden_sender, array[] int hidden_receiver,
+                real softening, int form) {
+  int N = rows(z);
+  array[N] row_vector[cols(z)] p;
+  real total = 0;
+  for (i in 1 : N) p[i] = z[i];
+  for (i in 1 : (N - 1)) {
+    int rest = N - i;
+    vector[rest] log_f;
+    for (j in (i + 1) : N)
+      log_f[j - i] = log_form(squared_distance(p[i], p[j]), softening, form);
+    total += dot_product(exp(log_f),
+                         a[i] * b[(i + 1) : N] + b[i] * a[(i + 1) : N]);
+  }
+  for (h in 1 : size(hidden_sender)) {
+    int i = hidden_sender[h];
+    int j = hidden_receiver[h];
+    total -= a[i] * b[j]
+             * exp(log_form(squared_distance(p[i], p[j]), softening, form));
+  }
+  return total;
+}
+
+/**
+ * Positions from the coordinates the sampler moves in: z = C x.
+ *
+ * @param factor N x N matrix C
+ * @param x N x K matrix
+ * @return N x K matrix C x
+ */
+matrix precondition(matrix factor, matrix x) {
+  return factor * x;
+}

@@ -1,0 +1,8 @@
+// Declarations of the functions defined in pair_sums.hpp; documented in
+// ../functions/pair_sums.stan.
+real edge_sum(matrix z, array[] int sender, array[] int receiver,
+              vector weight, real softening, int form);
+real kernel_sum(matrix z, vector a, vector b,
+                array[] int hidden_sender, array[] int hidden_receiver,
+                real softening, int form);
+matrix precondition(matrix factor, matrix x);

@@ -1,0 +1,114 @@
+"""The Stan program's density and gradient against the tutorial's formula, cell by cell."""
+
+import numpy as np
+import pytest
+import tutorial
+from scipy import sparse
+
+from lsm_stan import LatentSpaceModel, Network, load_celegans
+from lsm_stan.errors import InputError
+from lsm_stan.model import stan_data
+
+pytestmark = pytest.mark.cmdstan
+
+KERNELS = ["stan", "cpp"]
+
+
+def random_network(n_nodes: int, seed: int, *, directed: bool = True) -> Network:
+    """Draw a sparse network with self-loops, and its last node isolated."""
+    rng = np.random.default_rng(seed)
+    y = rng.poisson(0.7, size=(n_nodes, n_nodes)) * rng.integers(1, 9, size=(n_nodes, n_nodes))
+    y[-1] = y[:, -1] = 0
+    if not directed:
+        y = np.triu(y) + np.triu(y, 1).T
+    return Network.from_matrix(y, directed=directed)
+
+
+def check(model: LatentSpaceModel, z: np.ndarray, **kwargs: float | bool) -> None:
+    y = model.network.to_dense()
+    value, gradient = model.log_prob(z)
+    np.testing.assert_allclose(value, tutorial.log_joint(z, y, **kwargs), rtol=1e-10)
+    expected = tutorial.gradient(z, y, **kwargs)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+@pytest.mark.parametrize(("n_nodes", "dim"), [(2, 1), (5, 2), (12, 3), (30, 4), (9, 6)])
+def test_density_is_the_tutorials(kernel: str, n_nodes: int, dim: int) -> None:
+    network = random_network(n_nodes, seed=n_nodes)
+    z = np.random.default_rng(dim).normal(size=(n_nodes, dim))
+    model = LatentSpaceModel(network, dim, kernel=kernel)
+    check(model, z)
+    dense = network.to_dense()
+    np.testing.assert_allclose(model.log_prob(z)[0], tutorial.scipy_log_joint(z, dense), rtol=1e-10)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_density_with_other_numbers(kernel: str) -> None:
+    z = 2 * np.random.default_rng(3).normal(size=(11, 3))
+    numbers = {"prior_scale": 2.5, "jitter": 50.0}
+    check(LatentSpaceModel(random_network(11, 4), 3, kernel=kernel, **numbers), z, **numbers)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_undirected_pairs_are_counted_once(kernel: str) -> None:
+    z = np.random.default_rng(5).normal(size=(14, 2))
+    network = random_network(14, 6, directed=False)
+    check(LatentSpaceModel(network, 2, kernel=kernel), z, directed=False)
+
+
+@pytest.mark.parametrize("parallel_edges", ["first", "sum"])
+def test_density_on_celegans(parallel_edges: str) -> None:
+    network = load_celegans(parallel_edges)
+    z = np.random.default_rng(7).normal(size=(network.n_nodes, 3))
+    check(LatentSpaceModel(network, 3), z)
+
+
+def test_parallel_edges_add_up() -> None:
+    twice = Network.from_edges(["a", "a", "b"], ["b", "b", "c"], [2, 3, 1])
+    z = np.random.default_rng(8).normal(size=(3, 2))
+    dense = np.array([[0, 5, 0], [0, 0, 1], [0, 0, 0]])
+    value, _ = LatentSpaceModel(twice, 2).log_prob(z)
+    np.testing.assert_allclose(value, tutorial.scipy_log_joint(z, dense), rtol=1e-12)
+
+
+@pytest.mark.parametrize("kernel", KERNELS)
+def test_coincident_nodes_have_no_density(kernel: str) -> None:
+    z = np.random.default_rng(9).normal(size=(4, 3))
+    z[2] = z[0]
+    value, _ = LatentSpaceModel(random_network(4, 1), 3, kernel=kernel).log_prob(z)
+    assert not np.isfinite(value) or value == -np.inf
+
+
+def test_many_positions_at_once() -> None:
+    z = np.random.default_rng(10).normal(size=(2, 3, 6, 2))
+    model = LatentSpaceModel(random_network(6, 2), 2)
+    value, gradient = model.log_prob(z)
+    assert value.shape == (2, 3)
+    assert gradient.shape == z.shape
+    np.testing.assert_array_equal(value[1, 2], model.log_prob(z[1, 2])[0])
+
+
+def test_stan_data_is_sparse() -> None:
+    matrix = sparse.csr_array(([2, 3, 7], ([0, 4, 2], [1, 0, 2])), shape=(5, 5))
+    data = stan_data(Network.from_matrix(matrix), 2)
+    assert {name: data[name] for name in ("N", "K", "E", "cells_per_pair")} == {
+        "N": 5, "K": 2, "E": 2, "cells_per_pair": 2,
+    }  # fmt: skip
+    assert (data["sender"], data["receiver"], data["weight"]) == ([1, 5], [2, 1], [2, 3])
+    assert data["self_weight"] == [0, 0, 7, 0, 0]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"dim": 0}, r"dim is 0; .* integer >= 1"),
+        ({"dim": 2.5}, r"dim is 2.5; .* integer >= 1"),
+        ({"prior_scale": -1.0}, r"prior_scale is -1.0; a positive"),
+        ({"jitter": 0.0}, r"jitter is 0.0; a positive"),
+        ({"softening": float("nan")}, r"softening is nan; .* >= 0"),
+    ],
+)
+def test_bad_numbers_are_refused(change: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        stan_data(random_network(3, 1), **{"dim": 2, **change})
