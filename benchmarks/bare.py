@@ -64,9 +64,7 @@ class BareLoop:
     def _run(self, network: str, *arguments: str) -> dict[str, float]:
         command = [str(self._executable), *arguments]
         run = subprocess.run(command, input=network, capture_output=True, text=True, check=True)
-        return {
-            name: float(number) for name, number in map(str.split, run.stdout.splitlines())
-        }
+        return {name: float(number) for name, number in map(str.split, run.stdout.splitlines())}
 
 
 def maker(flags: str) -> Callable[[Problem], BareLoop]:

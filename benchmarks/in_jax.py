@@ -58,7 +58,7 @@ def log_joint(problem: Problem, form: str) -> LogJoint:
     if form == "edges":
 
         def edges(z: jax.Array) -> jax.Array:
-            squared = sum((x[:, None] - x) ** 2 for x in z.T) + JITTER * jnp.eye(n_nodes)
+            squared = jnp.sum((z[:, None] - z) ** 2, axis=2) + JITTER * jnp.eye(n_nodes)
             d2 = jnp.sum((z[sender] - z[receiver]) ** 2, axis=1)
             rates = jnp.sum(lax.rsqrt(squared)) - n_nodes / np.sqrt(JITTER)
             return -0.5 * weight @ jnp.log(d2) - rates + prior(z) + constant

@@ -11,11 +11,13 @@ import json
 import math
 import re
 import subprocess
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import cmdstanpy
+import numpy as np
 
 from benchmarks.problem import DIM, FloatArray, Problem, from_stan, to_stan
 from lsm_stan.compilation import compile_model, compile_program, log_prob_grad
@@ -40,7 +42,8 @@ class InStan:
     data
         Its data.
     parameter
-        Name of its one parameter, the N×K matrix of positions.
+        Name of its one parameter, the positions: a matrix, or an array of vectors if the name
+        is ``z``.
     problem
         The problem.
     """
@@ -55,6 +58,7 @@ class InStan:
         self._model = model
         self._data = data
         self._n_nodes = problem.network.n_nodes
+        self._by_node = parameter == "z"  # Stan stores a matrix column by column
         key = Path(str(model.exe_file)).parent.name
         self._stem = problem.folder / f"{key}-{self._n_nodes}"
         cmdstanpy.write_stan_json(f"{self._stem}-data.json", data)
@@ -63,7 +67,10 @@ class InStan:
 
     def evaluate(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return log joints and gradients."""
-        value, gradient = log_prob_grad(self._model, self._data, to_stan(positions))
+        rows = positions.reshape(len(positions), -1) if self._by_node else to_stan(positions)
+        value, gradient = log_prob_grad(self._model, self._data, rows)
+        if self._by_node:
+            return value, gradient.reshape(positions.shape)
         return value, from_stan(gradient, self._n_nodes)
 
     def measure(self, at_least: float) -> float:
@@ -133,7 +140,8 @@ def peak_memory(problem: Problem) -> float:
     A small Python starts it: a process inherits the peak of the one that starts it.
     """
     model = compile_model("cpp")
-    data, positions, output = (problem.folder / name for name in ("data", "positions", "output"))
+    files = ("data.json", "positions", "output")
+    data, positions, output = (problem.folder / name for name in files)
     cmdstanpy.write_stan_json(str(data), stan_data(problem.network, DIM))
     to_stan(problem.positions[:1]).tofile(positions)
     starter = (
@@ -144,7 +152,7 @@ def peak_memory(problem: Problem) -> float:
     )
     command = [model.exe_file, "log_prob_grad", data, positions, output]
     run = subprocess.run(
-        ["python3", "-S", "-c", starter, *map(str, command)],
+        [sys.executable, "-S", "-c", starter, *map(str, command)],
         stdout=subprocess.PIPE,
         text=True,
         check=True,
@@ -152,4 +160,6 @@ def peak_memory(problem: Problem) -> float:
     status, kilobytes = json.loads(run.stdout.splitlines()[-1])
     if status:
         raise RuntimeError(f"log_prob_grad failed ({status})")
+    if not np.isfinite(np.fromfile(output)).all():
+        raise RuntimeError("the log joint of the large network is not finite")
     return float(kilobytes) * 1024

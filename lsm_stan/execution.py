@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -20,6 +21,7 @@ from lsm_stan.diagnostics import Check
 from lsm_stan.errors import InferenceError, InputError
 from lsm_stan.fit import INIT, Fit
 from lsm_stan.methods import Method
+from lsm_stan.toolchain import print_progress
 from lsm_stan.versions import versions
 
 if TYPE_CHECKING:
@@ -47,18 +49,31 @@ class Execution:
         Given to CmdStan.
     arguments
         What was asked for, for the record.
+    show_progress
+        Whether to say what is being done.
     """
 
     def __init__(
-        self, model: LatentSpaceModel, method: Method, seed: int, arguments: dict[str, Any]
+        self,
+        model: LatentSpaceModel,
+        method: Method,
+        seed: int,
+        arguments: dict[str, Any],
+        show_progress: bool,
     ) -> None:
         self.model = model
+        self.show_progress = show_progress
         self.method = method
         self.seed = seed
         self.arguments = arguments
         self._verb = getattr(model.executable, method.verb)
         self._scratch = tempfile.TemporaryDirectory(prefix="lsm-stan-")
         self._started = time.perf_counter()
+
+    def say(self, step: str) -> None:
+        """Tell what is being done."""
+        if self.show_progress:
+            print_progress(f"{self.method.title}: {step}")
 
     @contextmanager
     def folder(self, name: str | None) -> Iterator[str]:
@@ -160,6 +175,11 @@ class Execution:
             attrs={k: json.dumps(v) if isinstance(v, dict) else v for k, v in attrs.items()},
         )
         return Fit(network, built, record, Path(self._scratch.name), self._scratch)
+
+
+def has_bars(show_progress: bool) -> bool:
+    """Return whether to draw progress bars: where somebody sees them move."""
+    return show_progress and sys.stderr.isatty()
 
 
 def _last_lines(folder: Path) -> str:

@@ -201,5 +201,13 @@ def plot_trace(dataset: xr.Dataset, title: str) -> Figure:
     figure = Figure(figsize=(10, 1.7 * n_rows), layout="constrained")
     axes = figure.subplots(n_rows, 2, squeeze=False)
     az.plot_trace(dataset, kind=kind, compact=False, axes=axes, backend="matplotlib")
+    for row in axes:
+        for axis in row:
+            axis.title.set_fontsize(8)
+            axis.tick_params(labelsize=7)
+            axis.xaxis.label.set_fontsize(8)
+            axis.yaxis.label.set_fontsize(8)
+    for axis in axes[:-1, 1]:
+        axis.set_xlabel("")
     figure.suptitle(title, fontsize=11)
     return figure

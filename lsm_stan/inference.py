@@ -23,7 +23,7 @@ from lsm_stan.alignment import mean_positions
 from lsm_stan.compilation import Kernel, compile_with_fallback, log_prob_grad, sources_digest
 from lsm_stan.diagnostics import Check, sampler_checks
 from lsm_stan.errors import InputError
-from lsm_stan.execution import Execution
+from lsm_stan.execution import Execution, has_bars
 from lsm_stan.fit import Fit
 from lsm_stan.methods import METHODS, Method, find_method
 from lsm_stan.model import DIAGONAL_JITTER, stan_data
@@ -219,7 +219,8 @@ class LatentSpaceModel:
             raise InputError(f"starts is {starts}; at least 1 start is needed")
         if not all(np.isfinite(softening) and softening > 0 for softening in ladder):
             raise InputError(f"ladder is {list(ladder)}; positive softenings are needed")
-        run = self._execution("map", seed, {"starts": starts, "ladder": list(ladder), **cmdstan})
+        asked = {"starts": starts, "ladder": list(ladder), **cmdstan}
+        run = self._execution("map", seed, asked, show_progress)
 
         def descend(
             positions: FloatArray, softening: float, *, start: int, polish: bool
@@ -241,7 +242,8 @@ class LatentSpaceModel:
         rng = np.random.default_rng(seed)
         first = rng.normal(scale=self.prior_scale, size=(starts, self.network.n_nodes, self.dim))
         rungs = starts * (len(ladder) + 1)
-        with tqdm(total=rungs, desc="MAP", unit="run", disable=not show_progress) as bar:
+        run.say(f"{starts} starts of {len(ladder) + 1} L-BFGS runs")
+        with tqdm(total=rungs, desc="MAP", unit="run", disable=not has_bars(show_progress)) as bar:
             modes = np.stack(continuation(descend, list(first), ladder, bar.update))
         log_joint, gradient = self.log_prob(modes)
         order = np.argsort(-log_joint)
@@ -304,9 +306,10 @@ class LatentSpaceModel:
             If CmdStan fails.
         """
         arguments = {"init": init, "precondition": precondition, **cmdstan}
-        run = self._execution("advi", seed, arguments)
+        run = self._execution("advi", seed, arguments, show_progress)
         start = self._start(run, init, 1, show_progress)
-        change = self._preconditioner(start) if precondition else None
+        change = self._preconditioner(self._shape(run, init, start)) if precondition else None
+        run.say("one approximation")
         with run.folder("advi") as folder:
             result = run.cmdstan(
                 data=self.stan_data(change=change),
@@ -379,19 +382,22 @@ class LatentSpaceModel:
             If CmdStan fails.
         """
         arguments = {"chains": chains, "init": init, "precondition": precondition, **cmdstan}
-        run = self._execution("nuts", seed, arguments)
+        run = self._execution("nuts", seed, arguments, show_progress)
         start = self._start(run, init, chains, show_progress)
-        change = self._preconditioner(start) if precondition else None
+        change = self._preconditioner(self._shape(run, init, start)) if precondition else None
 
         def sample(folder_name: str, **options: Any) -> tuple[FloatArray, dict[str, FloatArray]]:
+            # in the preconditioned coordinates every direction has about the same scale, and a
+            # metric estimated from few draws of a posterior this stiff does harm
+            defaults = {"sig_figs": SIG_FIGS, "metric": "unit_e" if change else "diag_e"}
             with run.folder(folder_name) as folder:
                 result = run.cmdstan(
                     data=self.stan_data(change=change),
                     inits=[{"z_raw": _to_raw(z, change)} for z in start],
                     chains=chains,
                     output_dir=folder,
-                    show_progress=show_progress,
-                    **{"sig_figs": SIG_FIGS, **cmdstan, **options},
+                    show_progress=has_bars(show_progress),
+                    **{**defaults, **cmdstan, **options},
                 )
                 columns = {
                     name: np.asarray(values).T for name, values in result.method_variables().items()
@@ -400,9 +406,11 @@ class LatentSpaceModel:
                 return z.reshape(chains, -1, *z.shape[1:]), columns
 
         if change is not None:
+            run.say(f"a pilot run of {chains} chains shapes the preconditioner")
             pilot, _ = sample("pilot", iter_warmup=PILOT, iter_sampling=PILOT, thin=1)
             change = self._preconditioner(pilot[:, ::3].reshape(-1, *pilot.shape[2:]))
             start = pilot[:, -1]
+        run.say(f"{chains} chains")
         draws, columns = sample("chains")
         stats = {
             new: columns[old].astype(int if new in container.COUNTS else float)
@@ -421,8 +429,11 @@ class LatentSpaceModel:
             details={"preconditioned": change is not None, **details},
         )
 
-    def _execution(self, method: str, seed: int, arguments: Mapping[str, Any]) -> Execution:
-        return Execution(self, METHODS[method], seed, requested_arguments(method, arguments))
+    def _execution(
+        self, method: str, seed: int, arguments: Mapping[str, Any], show_progress: bool
+    ) -> Execution:
+        asked = requested_arguments(method, arguments)
+        return Execution(self, METHODS[method], seed, asked, show_progress)
 
     def _start(self, run: Execution, init: Init, count: int, show_progress: bool) -> FloatArray:
         """Return ``(count, N, K)`` starting positions."""
@@ -438,6 +449,15 @@ class LatentSpaceModel:
                 raise InputError(f"init has shape {given.shape}; (nodes, dim) = {shape} is needed")
             run.keep_start(given)
         return np.repeat(given[None], count, axis=0)
+
+    def _shape(self, run: Execution, init: Init, start: FloatArray) -> FloatArray:
+        """Return ``(M, N, K)`` positions whose curvature is that of the posterior.
+
+        Random positions have none of it; a mode does, whichever it is.
+        """
+        if not (isinstance(init, str) and init == "random"):
+            return start[:1]
+        return self.optimize(seed=run.seed, starts=1, show_progress=False).positions[None]
 
     def _preconditioner(self, positions: FloatArray) -> Preconditioner | None:
         """Return the change of variables shaped by position sets, where N allows the factor."""

@@ -21,7 +21,10 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 UNKNOWN, UNKNOWN_COLOUR = ("", "unknown", "other"), "#9a9a9a"
 
 #: Nodes whose name is printed: those with the most total weight.
-LABELLED_NODES = 16
+LABELLED_NODES = 24
+
+#: Room for a label, as shares of the figure's width and height.
+LABEL_CLEARANCE = np.array([0.08, 0.035])
 
 #: The heaviest pairs whose edges are drawn behind the nodes.
 DRAWN_EDGES = 400
@@ -68,7 +71,7 @@ def plot_embedding(fit: Fit) -> Figure:
     flat = figure.add_subplot(1, 2 if solid else 1, 1)
     flat.plot(*_lines(segments[:, :, :2]), color="#777777", alpha=0.18, lw=0.6, zorder=1)
     flat.scatter(z[:, 0], z[:, 1], s=size, c=colours, lw=0.4, ec="white", zorder=2)
-    labelled = _labelled_nodes(fit, strength)
+    labelled = _labelled_nodes(fit, z, strength)
     for node in labelled:
         flat.annotate(
             network.names[node],
@@ -86,7 +89,7 @@ def plot_embedding(fit: Fit) -> Figure:
         for node in labelled:
             axes.text(*z[node, :3], network.names[node], fontsize=6)
         axes.set(xlabel="axis 1", ylabel="axis 2", zlabel="axis 3")
-        axes.set_box_aspect(np.ptp(z[:, :3], axis=0))
+        axes.set_box_aspect(np.ptp(z[:, :3], axis=0), zoom=0.9)
     if legend:
         handles = [
             Line2D([], [], ls="", marker="o", color=colour, label=name)
@@ -122,10 +125,18 @@ def _lines(segments: FloatArray) -> list[FloatArray]:
     return list(np.concatenate([segments, gaps], axis=1).reshape(-1, segments.shape[2]).T)
 
 
-def _labelled_nodes(fit: Fit, strength: NDArray[np.int64]) -> list[int]:
+def _labelled_nodes(fit: Fit, z: FloatArray, strength: NDArray[np.int64]) -> list[int]:
+    """Choose nodes to label: the strongest first, none whose label would cover another's."""
     table = fit.network.node_table
     sure = np.ones(fit.network.n_nodes, dtype=bool)
     if table is not None and "class" in table:
         sure = (table["class"] != "unknown").to_numpy()
-    ranked = np.argsort(-strength, kind="stable")
-    return [int(node) for node in ranked if sure[node]][:LABELLED_NODES]
+    clearance = LABEL_CLEARANCE * np.ptp(z[:, :2], axis=0)
+    chosen: list[int] = []
+    for node in np.argsort(-strength, kind="stable"):
+        offset = np.abs(z[chosen, :2] - z[node, :2])
+        if sure[node] and not (offset < clearance).all(axis=1).any():
+            chosen.append(int(node))
+        if len(chosen) == LABELLED_NODES:
+            break
+    return chosen

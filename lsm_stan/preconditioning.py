@@ -34,7 +34,7 @@ from lsm_stan.network import Network
 FloatArray = NDArray[np.float64]
 
 #: Beyond this many nodes the N x N factor costs more than it saves.
-MAX_NODES = 3000
+MAX_NODES = 2000
 
 
 @dataclass(frozen=True)

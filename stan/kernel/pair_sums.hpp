@@ -17,9 +17,8 @@
  * are exact to a few units in the last place for numbers of ordinary size, but
  * know nothing of poles. A result that is not of ordinary size is therefore
  * computed again by the same formulas with the standard library, which treats
- * zero, infinity and NaN as the reference does. One difference remains: form 2
- * has no gradient where two nodes coincide and eps = 0; here that pair
- * contributes 0 to it, in the reference NaN.
+ * zero, infinity and NaN as the reference does: where two nodes coincide and
+ * eps = 0, form 1 is infinite, and forms 1 and 2 have a gradient of NaN.
  *
  * Lookup. CmdStan 2.27 to 2.31 declare the three functions as templates in the
  * model's namespace, later releases not at all. Either way the call finds those
@@ -51,6 +50,8 @@
 #define LSM_REORDER _Pragma("clang fp reassociate(on)")
 #define LSM_INDEPENDENT _Pragma("clang loop vectorize(assume_safety)")
 #define LSM_OPTIMIZE
+#pragma clang diagnostic push  // not every clone of every loop vectorises
+#pragma clang diagnostic ignored "-Wpass-failed"
 #else
 #define LSM_OPTIMIZE \
   optimize("O3", "no-math-errno", "no-trapping-math", "no-signed-zeros", "associative-math")
@@ -93,13 +94,14 @@ struct Vectorisable {
   static constexpr int lanes = lsm::lanes;
   // Halving the bits of x as an integer halves its exponent: a first y = x^(-1/2)
   // within 3.5 %. A minimax cubic in x y^2 - 1 brings it to 8e-7, two terms of
-  // the series of (1 - h)^(-1/2), h = 1 - x y^2, to full precision.
+  // the series of (1 - h)^(-1/2), h = 1 - x y^2, to full precision. At x = 0, y^2
+  // overflows and the result is NaN: hence the brackets.
   static LSM_INLINE double rsqrt(double x) {
     double y = bits<double>(0x5fe6eb50c7b537a9u - (bits<uint64_t>(x) >> 1));
-    const double u = x * y * y - 1;
+    const double u = x * (y * y) - 1;
     y *= 0.999999253614034
          + u * (-0.5000004234159765 + u * (0.37627901898114163 + u * -0.3130540859450361));
-    const double h = 1 - x * y * y;
+    const double h = 1 - x * (y * y);
     return y + y * h * (0.5 + 0.375 * h);
   }
   static LSM_INLINE double sqrt(double x) { return x * rsqrt(x); }
@@ -648,6 +650,9 @@ using lsm::kernel_sum;
 using lsm::precondition;
 }  // namespace Eigen
 
+#ifdef __clang__
+#pragma clang diagnostic pop
+#endif
 #undef LSM_INDEPENDENT
 #undef LSM_INLINE
 #undef LSM_OPTIMIZE

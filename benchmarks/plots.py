@@ -1,0 +1,140 @@
+"""The plots of the benchmarks."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
+
+#: Okabe and Ito's colours, which people with colour-blindness tell apart.
+COLOURS = {
+    "stan-literal": "#D55E00",
+    "stan-reference": "#E69F00",
+    "pymc": "#CC79A7",
+    "jax": "#56B4E9",
+    "lsm-kernel": "#0072B2",
+    "bare-loop": "#777777",
+    "adam-jax": "#56B4E9",
+    "lbfgs-plain": "#E69F00",
+    "continuation-1": "#009E73",
+    "continuation": "#0072B2",
+    "nuts-preconditioned": "#0072B2",
+    "nuts-plain": "#E69F00",
+}
+
+#: Smallest distance of two labels, as a share of the axis.
+LABEL_GAP = 0.055
+
+
+def gradient(results: pd.DataFrame) -> Figure:
+    """Plot the time of one gradient against the number of nodes.
+
+    Parameters
+    ----------
+    results
+        As in ``gradient.csv``.
+    """
+    figure, axes = _figure()
+    axes.set(
+        xscale="log", yscale="log", xlabel="nodes", ylabel="one value and gradient (ms)",
+        title="Log joint of the latent space model, K = 3",
+    )  # fmt: skip
+    ends = {}
+    for name, rows in results.groupby("implementation"):
+        rows = rows.sort_values("nodes")
+        spread = [rows["ms_median"] - rows["ms_low"], rows["ms_high"] - rows["ms_median"]]
+        axes.errorbar(
+            rows["nodes"], rows["ms_median"], spread, marker="o", ms=4, capsize=2,
+            color=COLOURS[str(name)], ls="--" if name == "bare-loop" else "-",
+        )  # fmt: skip
+        ends[str(name)] = (rows["nodes"].iloc[-1], rows["ms_median"].iloc[-1])
+    axes.set_xticks(sorted(results["nodes"].unique()))
+    axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_xlim(right=results["nodes"].max() * 3)
+    _label(axes, ends)
+    return figure
+
+
+def modes(results: pd.DataFrame, best: float) -> Figure:
+    """Plot the loss of the modes found against time.
+
+    Parameters
+    ----------
+    results
+        As in ``map.csv``.
+    best
+        The lowest loss known.
+    """
+    figure, axes = _figure()
+    axes.set(
+        xscale="log", yscale="log", xlabel="seconds",
+        ylabel=f"loss above the best ({best:,.1f}), nats",
+        title="Posterior mode of C. elegans, K = 3",
+    )  # fmt: skip
+    ends = {}
+    for name, rows in results.groupby("implementation"):
+        above = np.maximum(rows["loss"] - best, 0.1)
+        axes.scatter(rows["seconds"], above, s=28, color=COLOURS[str(name)])
+        last = rows["seconds"].argmax()
+        ends[str(name)] = (rows["seconds"].iloc[last], above.iloc[last])
+    axes.set_xlim(right=results["seconds"].max() * 4)
+    _label(axes, ends)
+    return figure
+
+
+def sampling(results: pd.DataFrame) -> Figure:
+    """Plot effective draws of distances a second.
+
+    Parameters
+    ----------
+    results
+        As in ``nuts.csv``.
+    """
+    figure = Figure(figsize=(7, 2.4), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    for place, row in enumerate(results[::-1].itertuples()):
+        name = str(row.implementation)
+        rates = [row.ess_p05 / row.seconds, row.ess_median / row.seconds]
+        axes.plot(rates, [place, place], color=COLOURS[name], lw=2, zorder=1)
+        axes.scatter(rates, [place, place], s=[28, 56], color=COLOURS[name])
+        axes.annotate(
+            f"{row.gradients:,.0f} gradients a draw", (rates[1], place), xytext=(8, 0),
+            textcoords="offset points", va="center", fontsize=8,
+        )  # fmt: skip
+    axes.set_yticks(range(len(results)), results["implementation"][::-1])
+    axes.set(
+        xscale="log",
+        ylim=(-0.6, len(results) - 0.4),
+        xlabel="effective draws of distances a second: 5 % (small), median (large)",
+    )
+    fastest = (results["ess_median"] / results["seconds"]).max()
+    axes.set_xlim(right=fastest * 20)
+    return figure
+
+
+def _figure() -> tuple[Figure, Axes]:
+    figure = Figure(figsize=(8, 5.2), layout="constrained")
+    axes = figure.subplots()
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.grid(alpha=0.25)
+    return figure, axes
+
+
+def _label(axes: Axes, ends: dict[str, tuple[float, float]]) -> None:
+    """Write names beside points, moved up where they would overlap."""
+    low, high = np.log(axes.get_ylim())
+    previous: list[tuple[float, float]] = []
+    for name, (x, y) in sorted(ends.items(), key=lambda item: item[1][1]):
+        place = (np.log(y) - low) / (high - low)
+        near = [p for x_other, p in previous if abs(np.log(x / x_other)) < 1]
+        if near:
+            place = max(place, max(near) + LABEL_GAP)
+        previous.append((x, place))
+        axes.annotate(
+            name, (x, np.exp(low + place * (high - low))), xytext=(7, 0),
+            textcoords="offset points", va="center", color=COLOURS[name], fontsize=9,
+        )  # fmt: skip

@@ -1,0 +1,125 @@
+"""Alignment: rotations that are found again, and agreement with SciPy."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.linalg import orthogonal_procrustes
+from scipy.stats import ortho_group
+
+from lsm_stan.alignment import (
+    align,
+    mean_positions,
+    principal_axes,
+    procrustes_rmse,
+    rotation_onto,
+)
+
+DIMS = (1, 2, 3, 5)
+
+
+def orthogonal(dim, rng, *, reflection=False):
+    """Return a random orthogonal matrix of determinant 1, or -1."""
+    q = np.eye(1) if dim == 1 else ortho_group.rvs(dim, random_state=rng)
+    if (np.linalg.det(q) < 0) != reflection:
+        q[:, 0] = -q[:, 0]
+    return q
+
+
+@pytest.mark.parametrize("dim", DIMS)
+@pytest.mark.parametrize("reflection", [False, True])
+def test_a_planted_rotation_is_found(dim, reflection):
+    rng = np.random.default_rng(dim)
+    positions = rng.normal(size=(20, dim))
+    planted = orthogonal(dim, rng, reflection=reflection)
+    found = rotation_onto(positions, positions @ planted)
+    np.testing.assert_allclose(found, planted, atol=1e-12)
+    np.testing.assert_allclose(align(positions, positions @ planted), positions @ planted)
+    assert procrustes_rmse(positions, positions @ planted) < 1e-12
+
+
+@given(st.integers(0, 2**32 - 1), st.sampled_from(DIMS), st.integers(1, 30))
+def test_the_residual_is_that_of_scipy(seed, dim, n_nodes):
+    rng = np.random.default_rng(seed)
+    positions, reference = rng.normal(size=(2, n_nodes, dim))
+    ours = rotation_onto(positions, reference)
+    np.testing.assert_allclose(ours.T @ ours, np.eye(dim), atol=1e-12)
+    theirs, _ = orthogonal_procrustes(positions, reference)
+    residual = np.linalg.norm(positions @ theirs - reference)
+    assert np.linalg.norm(positions @ ours - reference) == pytest.approx(residual, abs=1e-10)
+    rmse = residual / np.sqrt(n_nodes)
+    assert procrustes_rmse(positions, reference) == pytest.approx(rmse, abs=1e-10)
+
+
+def test_the_rotation_is_that_of_scipy():
+    rng = np.random.default_rng(1)
+    positions, reference = rng.normal(size=(2, 30, 3))
+    theirs, _ = orthogonal_procrustes(positions, reference)
+    np.testing.assert_allclose(rotation_onto(positions, reference), theirs, atol=1e-12)
+
+
+def test_batches_of_any_shape():
+    rng = np.random.default_rng(2)
+    draws = rng.normal(size=(2, 4, 10, 3))
+    reference = rng.normal(size=(10, 3))
+    rotations = rotation_onto(draws, reference)
+    aligned = align(draws, reference)
+    errors = procrustes_rmse(draws, reference)
+    assert rotations.shape == (2, 4, 3, 3)
+    assert aligned.shape == draws.shape
+    assert errors.shape == (2, 4)
+    for batch in np.ndindex(2, 4):
+        np.testing.assert_allclose(rotations[batch], rotation_onto(draws[batch], reference))
+        np.testing.assert_allclose(aligned[batch], align(draws[batch], reference))
+        assert errors[batch] == pytest.approx(float(procrustes_rmse(draws[batch], reference)))
+
+
+def test_nothing_is_translated_or_scaled():
+    positions = np.random.default_rng(3).normal(size=(50, 2))
+    shift = np.array([3.0, 0.0])
+    assert procrustes_rmse(2 * positions, positions) == pytest.approx(
+        np.sqrt(np.mean(np.sum(positions**2, axis=1)))
+    )
+    assert procrustes_rmse(positions + shift, positions) > 1
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_principal_axes_do_not_depend_on_how_the_cloud_is_turned(dim):
+    rng = np.random.default_rng(4)
+    # Skewed, and with a spread of its own along every axis.
+    positions = rng.gamma(2.0, size=(200, dim)) * 2.0 ** -np.arange(dim)
+    turned = principal_axes(positions)
+    covariance = np.atleast_2d(np.cov(turned.T))
+    spread = np.diag(covariance)
+    assert np.all(np.diff(spread) <= 0)
+    np.testing.assert_allclose(covariance, np.diag(spread), atol=1e-12)
+    assert np.all(((turned - turned.mean(axis=0)) ** 3).sum(axis=0) > 0)
+    assert procrustes_rmse(turned, positions) < 1e-12, "a rotation and nothing else"
+    for reflection in (False, True):
+        again = principal_axes(positions @ orthogonal(dim, rng, reflection=reflection))
+        np.testing.assert_allclose(again, turned, atol=1e-10)
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_the_mean_of_turned_copies_is_the_original(dim):
+    rng = np.random.default_rng(5)
+    positions = rng.normal(size=(12, dim))
+    turns = [orthogonal(dim, rng, reflection=k % 2 == 1) for k in range(6)]
+    draws = np.stack([positions @ turn for turn in turns]).reshape(2, 3, 12, dim)
+    np.testing.assert_allclose(mean_positions(draws, positions), positions, atol=1e-12)
+    assert procrustes_rmse(mean_positions(draws, draws[1, 2]), positions) < 1e-12
+
+
+def test_the_mean_hardly_depends_on_the_reference():
+    rng = np.random.default_rng(6)
+    positions = rng.normal(size=(40, 3))
+    noise = 0.1
+    draws = np.stack(
+        [
+            (positions + noise * rng.normal(size=(40, 3))) @ orthogonal(3, rng, reflection=k % 2)
+            for k in range(100)
+        ]
+    )
+    one, other = mean_positions(draws, draws[0]), mean_positions(draws, draws[1])
+    assert procrustes_rmse(one, other) < 0.01 * noise
+    assert procrustes_rmse(one, positions) < 3 * noise * np.sqrt(3 / 100)

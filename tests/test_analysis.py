@@ -1,0 +1,105 @@
+"""`lsm-stan run`: results of several fits, and what an interruption leaves."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from lsm_stan import simulate
+from lsm_stan.analysis import run_analysis
+from lsm_stan.config import load_config
+
+pytestmark = pytest.mark.cmdstan
+
+CONFIG = """
+network = "edges.csv"
+dim = 2
+[reference]
+label = "a published result"
+loss = 12345.6
+[[fit]]
+method = "map"
+seed = 1
+arguments = { starts = 2, ladder = [1.0, 0.3] }
+[[fit]]
+method = "advi"
+seed = 2
+arguments = { iter = 300, init = "random" }
+[[fit]]
+name = "nuts-short"
+method = "nuts"
+seed = 3
+arguments = { chains = 2, iter_warmup = 50, iter_sampling = 60, init = "results/fits/map" }
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    network, _ = simulate(20, 2, seed=6)
+    network.edge_frame().to_csv(tmp_path / "edges.csv", index=False)
+    (tmp_path / "results.toml").write_text(CONFIG)
+    return tmp_path / "results.toml"
+
+
+def run(config: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "lsm_stan", "run", str(config)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def test_results(config: Path) -> None:
+    folder = config.with_suffix("")
+    said: list[str] = []
+    run_analysis(load_config(config), folder, said.append)
+    summary = pd.read_csv(folder / "summary.csv")
+    assert summary["method"].tolist() == ["map", "advi", "nuts"]
+    assert summary["fit"].tolist() == ["map", "advi", "nuts-short"]
+    assert (summary["loss"] == -summary["log_joint"]).all()
+    assert summary["converged"].tolist()[2] is False or not summary["converged"].iloc[2]
+    invariants = pd.read_csv(folder / "invariants.csv")
+    assert {"fit", "quantity", "mean", "sd", "r_hat", "ess_bulk"} <= set(invariants.columns)
+    assert not invariants["quantity"].str.startswith("z").any()
+    nuts = invariants[invariants["fit"] == "nuts-short"]
+    assert nuts["quantity"].str.startswith("distance[").sum() == 12
+    assert nuts["r_hat"].notna().all()
+    page = (folder / "README.md").read_text()
+    assert "| *a published result* | | | -12,345.6 | 12,345.6 | |" in page
+    figures = {path.stem for path in (folder / "figures").glob("*.png")}
+    assert figures == {
+        "map-embedding", "advi-embedding", "advi-trace", "nuts-short-embedding", "nuts-short-trace",
+    }  # fmt: skip
+    assert all(f"figures/{name}.png" in page for name in figures)
+
+
+def test_an_interrupted_run_goes_on_where_it_stopped(config: Path) -> None:
+    with run(config) as first:
+        assert first.stdout is not None
+        for line in first.stdout:
+            if line.startswith("[2/3]"):
+                first.terminate()
+        assert first.wait() != 0
+    fits = config.with_suffix("") / "fits"
+    assert [path.name for path in fits.iterdir() if not path.name.startswith(".")] == ["map"]
+    written = (fits / "map" / "fit.json").stat().st_mtime_ns
+    with run(config) as second:
+        output, _ = second.communicate()
+    assert second.returncode == 0, output
+    assert "[1/3] map: already done" in output
+    assert "[2/3] advi: advi, seed 2" in output
+    assert (fits / "map" / "fit.json").stat().st_mtime_ns == written
+    assert {path.name for path in fits.iterdir()} == {"map", "advi", "nuts-short"}
+
+
+def test_a_changed_fit_is_run_again(config: Path) -> None:
+    folder = config.with_suffix("")
+    short = CONFIG[: CONFIG.index('[[fit]]\nmethod = "advi"')]
+    said: list[str] = []
+    for text in (short, short, short.replace("seed = 1", "seed = 7")):
+        config.write_text(text)
+        run_analysis(load_config(config), folder, said.append)
+    assert ["already done" in line for line in said] == [False, True, False]

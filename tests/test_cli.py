@@ -1,0 +1,355 @@
+"""The command line: what it prints, what it writes, and its exit codes. Nothing is compiled."""
+
+import signal
+import subprocess
+import sys
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner
+
+from lsm_stan import cli, read_network
+
+FIT = ("fit", "celegans", "--method", "map", "--seed", "1")
+COMMANDS = ("setup", "info", "fit", "simulate", "run")
+
+
+class Outcome(NamedTuple):
+    """An exit code and what was printed."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch, tmp_path, capsys):
+    """Call `main` as the console script does, in an empty folder; processes are refused."""
+
+    def call(*arguments):
+        monkeypatch.setattr(sys, "argv", ["lsm-stan", *map(str, arguments)])
+        capsys.readouterr()
+        code = 0
+        try:
+            cli.main()
+        except SystemExit as stop:
+            code = stop.code or 0
+        return Outcome(code, *capsys.readouterr())
+
+    def refuse(*_args, **_kwargs):
+        raise AssertionError("a process was started")
+
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    yield call
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def assert_refused(outcome, *words):
+    """Bad usage or input: exit code 2; the last line, however long, says what; no traceback."""
+    assert outcome.code == 2
+    assert "Traceback" not in outcome.err
+    last = outcome.err.splitlines()[-1]
+    assert last.startswith("error: "), "an error is one line"
+    for word in words:
+        assert str(word) in last
+
+
+# --- help ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("setup", ["--source", "--check"]),
+        ("info", ["NETWORK", "--undirected", "--parallel-edges", "--nodes"]),
+        (
+            "fit",
+            ["NETWORK", "--method", "--out", "--seed", "--dim", "--starts", "--ladder", "--init",
+             "--set", "NAME=VALUE", "--kernel", "--undirected", "--parallel-edges", "--nodes"],
+        ),
+        ("simulate", ["--out", "--seed", "--nodes", "--dim", "--undirected"]),
+        ("run", ["CONFIG.toml", "--out"]),
+    ],
+)  # fmt: skip
+def test_the_help_of_a_command_names_its_arguments(name, arguments):
+    result = CliRunner().invoke(cli.app, [name, "--help"], env={"COLUMNS": "200"})
+    assert result.exit_code == 0
+    for argument in arguments:
+        assert argument in result.output
+
+
+@pytest.mark.parametrize(
+    ("name", "default"),
+    [("info", "as the file says"), ("fit", "as the file says"), ("run", "CONFIG without")],
+)
+def test_help_tells_defaults_that_are_no_values(name, default):
+    result = CliRunner().invoke(cli.app, [name, "--help"], env={"COLUMNS": "200"})
+    assert default in result.output
+
+
+def test_help_lists_the_commands():
+    result = CliRunner().invoke(cli.app, ["--help"])
+    assert result.exit_code == 0
+    for name in COMMANDS:
+        assert name in result.output
+
+
+def test_without_a_command_help_is_shown(command):
+    outcome = command()
+    assert outcome.code == 2
+    assert "Usage" in outcome.out + outcome.err
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["fit", "--help"]])
+def test_the_module_is_the_command_line(arguments):
+    done = subprocess.run(
+        [sys.executable, "-m", "lsm_stan", *arguments], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "Usage" in done.stdout
+    assert done.stderr == ""
+
+
+# --- info ---------------------------------------------------------------------------------------
+
+
+def test_info_shows_the_packaged_network(command):
+    outcome = command("info", "celegans", "--parallel-edges", "first")
+    assert outcome.code == 0
+    for text in ("297", "2,345 directed", "8,743", "14 parallel edges: dropped"):
+        assert text in outcome.out
+    assert outcome.err == ""
+
+
+def test_info_sums_parallel_edges_unless_told(command):
+    assert "8,819" in command("info", "celegans").out
+
+
+def test_info_reads_an_undirected_network_with_a_node_table(command, tmp_path):
+    (tmp_path / "edges.csv").write_text("source,target,weight\na,b,2\nb,a,3\n")
+    (tmp_path / "nodes.csv").write_text("name,class\na,x\nb,y\nc,z\n")
+    outcome = command("info", "edges.csv", "--undirected", "--nodes", "nodes.csv")
+    assert outcome.code == 0
+    assert "3 (1 isolated)" in outcome.out
+    assert "1 undirected" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("edges.csv", "source,target,weight\na,b,-1\n", ["edges.csv", "'a' -> 'b'", "negative"]),
+        ("edges.csv", "source,target,weight\na,b,0.5\n", ["0.5", "not a whole number"]),
+        ("edges.csv", "", ["edges.csv", "empty"]),
+        ("graph.gml", "graph [ node [", ["graph.gml", "cannot be read"]),
+        ("graph.xls", "", ["'.xls'", ".graphml can be read"]),
+        ("[bold]x[/bold].csv", "", ["[bold]x[/bold].csv"]),
+    ],
+)
+def test_a_network_that_cannot_be_read(command, tmp_path, name, text, words):
+    (tmp_path / "[bold]x[").mkdir()
+    (tmp_path / name).write_text(text)
+    assert_refused(command("info", name), *words)
+
+
+def test_a_network_that_is_not_there(command):
+    assert_refused(command("info", "nowhere.csv"), "nowhere.csv: there is no such file")
+
+
+def test_a_refusal_is_one_line_in_a_real_process_too(tmp_path):
+    (tmp_path / "edges.csv").write_text("source,target,weight\na,b,-1\n")
+    done = subprocess.run(
+        [sys.executable, "-m", "lsm_stan", "info", "edges.csv"],
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert done.stdout == ""
+    assert_refused(Outcome(done.returncode, done.stdout, done.stderr), "-1, which is negative")
+
+
+# --- fit: refused before anything is compiled ---------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (["--set", "quux=1"], ["'quux'", "map", "starts", "history_size"]),
+        (["--set", "seed=2"], ["'seed'"]),
+        (["--set", "quux"], ["--set quux", "NAME=VALUE"]),
+        (["--set", "=1"], ["--set =1", "NAME=VALUE"]),
+        (["--set", "starts=0"], ["starts is 0", "at least 1"]),
+        (["--set", "starts=two"], ["starts", "two"]),
+        (["--set", "ladder=3"], ["ladder", "3"]),
+        (["--ladder", "2,one"], ["--ladder 2,one", "2,1,0.5"]),
+        (["--ladder", ""], ["--ladder", "2,1,0.5"]),
+        (["--ladder", "1,0"], ["ladder", "positive"]),
+        (["--ladder=-1"], ["ladder", "positive"]),
+        (["--ladder", "inf"], ["ladder", "inf"]),
+        (["--ladder", "nan"], ["ladder", "nan"]),
+        (["--dim", "0"], ["dim is 0"]),
+        (["--init", "map"], ["'init'", "map"]),
+        (["--nodes", "nodes.csv"], ["celegans", "node table"]),
+        (["--undirected"], ["celegans", "directed"]),
+    ],
+)
+def test_a_fit_that_makes_no_sense(command, tmp_path, option, words):
+    assert_refused(command(*FIT, "--out", "fit", *option), *words)
+    assert not (tmp_path / "fit").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (["--method", "mcmc"], "mcmc"),
+        (["--seed", "-1"], "--seed"),
+        (["--starts", "0"], "--starts"),
+        (["--kernel", "fortran"], "fortran"),
+        (["--parallel-edges", "last"], "last"),
+        (["--no-such-option"], "--no-such-option"),
+    ],
+)
+def test_an_option_that_makes_no_sense(command, change, word):
+    outcome = command(*FIT, "--out", "fit", *change)
+    assert outcome.code == 2
+    assert word in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize("left_out", ["--method", "--seed", "--out"])
+def test_what_a_fit_cannot_do_without(command, left_out):
+    arguments = [*FIT, "--out", "fit"]
+    at = arguments.index(left_out)
+    outcome = command(*arguments[:at], *arguments[at + 2 :])
+    assert outcome.code == 2
+    assert left_out in outcome.err
+
+
+def test_a_folder_that_holds_something_else_is_left_alone(command, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
+    assert_refused(command(*FIT, "--out", "thesis"), "thesis exists and is not a fit")
+    assert (tmp_path / "thesis" / "chapter.tex").read_text() == "years of work"
+
+
+def test_a_file_is_no_folder_for_a_fit(command, tmp_path):
+    (tmp_path / "notes").write_text("a file")
+    assert_refused(command(*FIT, "--out", "notes"), "notes exists and is not a fit")
+
+
+def test_a_bad_network_is_refused_before_the_model_is_compiled(command):
+    outcome = command("fit", "nowhere.csv", "--method", "nuts", "--seed", "1", "--out", "fit")
+    assert_refused(outcome, "nowhere.csv")
+
+
+# --- simulate -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_a_simulated_network_comes_back_from_its_files(command, tmp_path, directed):
+    flag = "--directed" if directed else "--undirected"
+    outcome = command(
+        "simulate", "--seed", 3, "--nodes", 15, "--dim", 3, flag, "--out", "new/net.csv"
+    )
+    assert outcome.code == 0
+    assert "net.csv" in outcome.err
+    assert "net-nodes.csv" in outcome.err
+    edges, nodes = tmp_path / "new" / "net.csv", tmp_path / "new" / "net-nodes.csv"
+    network = read_network(edges, nodes=nodes, directed=directed)
+    drawn, positions = cli.simulate_network(15, 3, seed=3, directed=directed)
+    assert network.n_nodes == 15
+    assert network.digest == drawn.digest
+    table = pd.read_csv(nodes)
+    assert list(table.columns) == ["name", "z1", "z2", "z3"]
+    np.testing.assert_array_equal(table[["z1", "z2", "z3"]].to_numpy(), positions)
+
+
+def test_the_same_seed_writes_the_same_files(command, tmp_path):
+    for name, seed in (("a", 7), ("b", 7), ("c", 8)):
+        assert command("simulate", "--seed", seed, "--nodes", 12, "--out", f"{name}.csv").code == 0
+    for suffix in (".csv", "-nodes.csv"):
+        a, b, c = ((tmp_path / f"{name}{suffix}").read_bytes() for name in "abc")
+        assert a == b
+        assert a != c
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (["--out", "net.txt"], ["net.txt", ".csv"]),
+        (["--out", "net.csv", "--nodes", "1"], ["1", "at least 2 nodes"]),
+        (["--out", "net.csv", "--dim", "0"], ["dim is 0"]),
+        (["--out", "file.txt/net.csv"], ["file.txt"]),
+        (["--out", "folder.csv"], ["folder.csv"]),
+    ],
+)
+def test_a_simulation_that_makes_no_sense(command, tmp_path, option, words):
+    (tmp_path / "file.txt").write_text("a file")
+    (tmp_path / "folder.csv").mkdir()
+    assert_refused(command("simulate", "--seed", "1", *option), *words)
+
+
+# --- run: configurations ------------------------------------------------------------------------
+
+ONE_FIT = 'network = "celegans"\n[[fit]]\nmethod = "map"\nseed = 1\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("", ["network"]),
+        ("network = celegans", ["analysis.toml", "not TOML", "line 1"]),
+        ("\xff", ["analysis.toml", "cannot be read"]),
+        ('network = "celegans"', ["analysis.toml", "fit"]),
+        ('network = "celegans"\nfit = []', ["analysis.toml", "fit"]),
+        ('network = "celegans"\nfits = 1', ["analysis.toml", "fit"]),
+        ("colour = 1\n" + ONE_FIT, ["analysis.toml", "colour"]),
+        ("dim = 0\n" + ONE_FIT, ["analysis.toml", "dim"]),
+        ("prior_scale = -1\n" + ONE_FIT, ["analysis.toml", "prior_scale"]),
+        ("jitter = inf\n" + ONE_FIT, ["jitter"]),
+        ('kernel = "fortran"\n' + ONE_FIT, ["analysis.toml", "kernel"]),
+        ('parallel_edges = "last"\n' + ONE_FIT, ["analysis.toml", "parallel_edges"]),
+        (ONE_FIT.replace("map", "mcmc"), ["'mcmc'", "map, advi, nuts"]),
+        (ONE_FIT.replace("seed = 1", "seed = -1"), ["analysis.toml", "fit.0.seed"]),
+        (ONE_FIT.replace("seed = 1", ""), ["analysis.toml", "fit.0.seed"]),
+        (ONE_FIT + 'name = "../elsewhere"\n', ["analysis.toml", "fit.0.name"]),
+        (ONE_FIT + 'colour = "red"\n', ["analysis.toml", "fit.0.colour"]),
+        (ONE_FIT + "[fit.arguments]\nquux = 1\n", ["'quux'", "map"]),
+        (ONE_FIT + "[fit.arguments]\nstarts = 'two'\n", ["starts", "two"]),
+        (ONE_FIT + '[[fit]]\nmethod = "map"\nseed = 2\n', ["analysis.toml", "two fits", "'map'"]),
+        (
+            ONE_FIT + '[[fit]]\nmethod = "advi"\nname = "map"\nseed = 2\n',
+            ["analysis.toml", "two fits", "'map'"],
+        ),
+        (ONE_FIT.replace("celegans", "nowhere.csv"), ["nowhere.csv", "no such file"]),
+    ],
+)
+def test_a_configuration_that_makes_no_sense(command, tmp_path, text, words):
+    (tmp_path / "analysis.toml").write_text(text, encoding="latin-1")
+    assert_refused(command("run", "analysis.toml"), *words)
+    assert not (tmp_path / "analysis").exists()
+
+
+def test_a_configuration_that_is_not_there(command):
+    assert_refused(command("run", "nowhere.toml"), "nowhere.toml", "cannot be read")
+
+
+def test_paths_in_a_configuration_are_relative_to_it(command, tmp_path):
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "analysis.toml").write_text(ONE_FIT.replace("celegans", "edges.csv"))
+    assert_refused(command("run", "deep/analysis.toml"), tmp_path / "deep" / "edges.csv")
+
+
+def test_a_folder_that_a_run_may_not_replace_is_found_before_it_starts(command, tmp_path):
+    (tmp_path / "analysis.toml").write_text(ONE_FIT)
+    taken = tmp_path / "out" / "fits" / "map"
+    taken.mkdir(parents=True)
+    (taken / "chapter.tex").write_text("years of work")
+    outcome = command("run", "analysis.toml", "--out", "out")
+    assert_refused(outcome, "exists and is not a fit")
+    assert (taken / "chapter.tex").read_text() == "years of work"

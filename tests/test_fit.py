@@ -1,0 +1,93 @@
+"""A fit's folder: whole or not there, the same when read again, and able to repeat itself."""
+
+import json
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from lsm_stan import Fit, InputError, LatentSpaceModel, idata, simulate
+from lsm_stan.analysis import run_analysis
+from lsm_stan.config import load_config
+
+pytestmark = pytest.mark.cmdstan
+
+
+@pytest.fixture(scope="module")
+def fit() -> Fit:
+    network, _ = simulate(15, 2, seed=2)
+    start = np.random.default_rng(1).normal(size=(15, 2))
+    return LatentSpaceModel(network, 2).sample(
+        seed=5, chains=2, init=start, iter_warmup=30, iter_sampling=20, show_progress=False
+    )
+
+
+def test_round_trip(fit: Fit, tmp_path) -> None:
+    folder = fit.save(tmp_path / "fits" / "nuts")
+    again = Fit.load(folder)
+    assert again.record == fit.record
+    assert again.network.digest == fit.network.digest
+    assert again.idata.groups() == fit.idata.groups()
+    for group in fit.idata.groups():
+        xr.testing.assert_identical(again.idata[group], fit.idata[group])
+    assert repr(again) == repr(fit)
+
+
+def test_record_has_the_names_others_rely_on(fit: Fit, tmp_path) -> None:
+    record = json.loads((fit.save(tmp_path / "f") / "fit.json").read_text())
+    names = ["method", "seed", "seconds", "log_joint", "loss", "nodes", "dim", "total_weight", "converged", "versions"]
+    assert set(names) <= record.keys()
+    assert (record["method"], record["seed"], record["nodes"], record["dim"]) == ("nuts", 5, 15, 2)
+    assert record["total_weight"] == fit.network.total_weight
+    assert {"cmdstan", "compiler", "cmdstanpy", "arviz", "lsm-stan"} <= record["versions"].keys()
+
+
+def test_folder_keeps_cmdstans_files(fit: Fit, tmp_path) -> None:
+    cmdstan = fit.save(tmp_path / "f") / "cmdstan"
+    assert len(list(cmdstan.glob("chains/*.csv"))) == 2
+    assert len(list(cmdstan.glob("pilot/*.csv"))) == 2
+    assert any("Elapsed" in p.read_text() for p in cmdstan.glob("chains/*stdout.txt"))
+
+
+def test_config_repeats_the_fit(fit: Fit, tmp_path) -> None:
+    folder = fit.save(tmp_path / "f")
+    analysis = run_analysis(load_config(folder / "config.toml"), tmp_path / "again")
+    np.testing.assert_array_equal(analysis.fits["nuts"].draws, fit.draws)
+
+
+def test_nothing_half_written_is_left(fit: Fit, tmp_path, monkeypatch) -> None:
+    def full_disk(*_: object) -> None:
+        raise OSError("no space left on device")
+
+    monkeypatch.setattr(idata, "save", full_disk)
+    with pytest.raises(OSError, match="no space"):
+        fit.save(tmp_path / "f")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_earlier_fit_is_replaced(fit: Fit, tmp_path) -> None:
+    folder = fit.save(tmp_path / "f")
+    (folder / "left-over").touch()
+    fit.save(folder)
+    assert not (folder / "left-over").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+
+
+def test_other_folders_are_not_replaced(fit: Fit, tmp_path) -> None:
+    (tmp_path / "thesis.tex").touch()
+    with pytest.raises(InputError, match="exists and is not a fit"):
+        fit.save(tmp_path)
+    assert (tmp_path / "thesis.tex").exists()
+
+
+def test_load_refuses_what_is_not_a_fit(fit: Fit, tmp_path) -> None:
+    with pytest.raises(InputError, match=r"no finished fit here \(no fit.json\)"):
+        Fit.load(tmp_path)
+    folder = fit.save(tmp_path / "f")
+    edges = (folder / "edges.csv").read_text().splitlines()
+    (folder / "edges.csv").write_text("\n".join(edges[:-1]))
+    with pytest.raises(InputError, match="is not the network that was fitted"):
+        Fit.load(folder)
+    (folder / "fit.json").write_text("{")
+    with pytest.raises(InputError, match="not readable as JSON"):
+        Fit.load(folder)

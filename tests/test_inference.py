@@ -1,0 +1,179 @@
+"""The three methods on real CmdStan: what they find, and what they say of themselves."""
+
+import numpy as np
+import pytest
+import tutorial
+from scipy import stats
+
+from lsm_stan import Fit, InferenceError, InputError, LatentSpaceModel, load_celegans, simulate
+from lsm_stan.inference import requested_arguments
+from lsm_stan.invariants import pair_distances
+
+pytestmark = pytest.mark.cmdstan
+
+#: The loss stored with Edward's tutorial.
+TUTORIAL_LOSS = 35984.855
+
+SHORT = {"iter_warmup": 150, "iter_sampling": 150, "show_progress": False}
+
+
+@pytest.fixture(scope="module")
+def simulated() -> tuple[LatentSpaceModel, np.ndarray]:
+    network, positions = simulate(60, 2, seed=11)
+    return LatentSpaceModel(network, 2), positions
+
+
+@pytest.fixture(scope="module")
+def mode(simulated: tuple[LatentSpaceModel, np.ndarray]) -> Fit:
+    return simulated[0].optimize(seed=1, starts=4, show_progress=False)
+
+
+def distances(positions: np.ndarray) -> np.ndarray:
+    return pair_distances(positions, np.column_stack(np.triu_indices(positions.shape[-2], 1)))
+
+
+def test_map_recovers_distances(simulated, mode) -> None:
+    _, truth = simulated
+    assert stats.spearmanr(distances(mode.positions), distances(truth)).statistic >= 0.8
+    assert mode.converged
+    assert mode.log_joint == pytest.approx(mode.idata.sample_stats["lp"].item())
+    assert mode.record["loss"] == -mode.log_joint
+
+
+def test_map_is_a_mode(simulated, mode) -> None:
+    model, truth = simulated
+    dense = model.network.to_dense()
+    assert mode.log_joint > tutorial.log_joint(truth, dense)
+    np.testing.assert_allclose(tutorial.gradient(mode.positions, dense), 0, atol=1e-3)
+    curvature = mode.record["details"]["curvature"]
+    assert curvature["is_mode"]
+    assert curvature["rotations"] == 1
+    losses = [start["loss"] for start in mode.record["details"]["starts"]]
+    assert losses == sorted(losses)
+    assert mode.loss == pytest.approx(losses[0], abs=1e-9)
+    assert 1 <= mode.record["details"]["distinct_modes"] <= 4
+
+
+@pytest.mark.parametrize("init", ["map", "random"])
+def test_advi_recovers_distances(simulated, init) -> None:
+    model, truth = simulated
+    fit = model.variational(seed=1, init=init, show_progress=False)
+    mean = distances(fit.draws).mean(axis=(0, 1))
+    assert stats.spearmanr(mean, distances(truth)).statistic >= 0.8
+    assert fit.draws.shape == (1, 1000, 60, 2)
+    expected = [tutorial.log_joint(z, model.network.to_dense()) for z in fit.draws[0, :3]]
+    np.testing.assert_allclose(fit.idata.sample_stats["lp"].to_numpy()[0, :3], expected, rtol=1e-10)
+
+
+def test_nuts_recovers_distances(simulated, mode) -> None:
+    model, truth = simulated
+    fit = model.sample(seed=1, chains=2, init=mode, **SHORT)
+    mean = distances(fit.draws).mean(axis=(0, 1))
+    assert stats.spearmanr(mean, distances(truth)).statistic >= 0.8
+    expected = tutorial.log_joint(fit.draws[1, -1], model.network.to_dense())
+    # the CSV files of draws keep ten digits
+    np.testing.assert_allclose(fit.idata.sample_stats["lp"].to_numpy()[1, -1], expected, rtol=1e-7)
+    assert fit.idata.posterior["z"].dims == ("chain", "draw", "node", "dim")
+    assert fit.idata.posterior["node"].to_numpy().tolist() == list(model.network.names)
+
+
+def test_too_few_draws_are_marked(simulated, mode) -> None:
+    fit = simulated[0].sample(seed=1, chains=2, init=mode, **SHORT, max_treedepth=3)
+    assert not fit.converged
+    assert any("max_treedepth = 3" in warning for warning in fit.warnings)
+    assert any("ESS" in warning for warning in fit.warnings)
+    assert "NOT converged" in repr(fit)
+
+
+def test_advi_cut_short_is_marked(simulated) -> None:
+    fit = simulated[0].variational(seed=1, init="random", iter=20, show_progress=False)
+    assert not fit.converged
+    assert fit.warnings == ["ADVI reached its last iteration before its ELBO converged"]
+
+
+def test_preconditioning_leaves_the_posterior(simulated, mode) -> None:
+    model, _ = simulated
+    on, off = (
+        model.sample(
+            seed=3,
+            chains=4,
+            init=mode,
+            precondition=precondition,
+            iter_warmup=400,
+            iter_sampling=400,
+            show_progress=False,
+        )
+        for precondition in (True, False)
+    )
+    pairs = np.column_stack(np.triu_indices(60, 1))[::37]
+    for summary in (np.mean, np.std):
+        values = [
+            np.stack([summary(pair_distances(chain, pairs), axis=0) for chain in fit.draws])
+            for fit in (on, off)
+        ]
+        # four chains each: their spread is the Monte-Carlo error
+        error = np.sqrt(sum(value.var(axis=0, ddof=1) / 4 for value in values))
+        t = (values[0].mean(axis=0) - values[1].mean(axis=0)) / error
+        assert np.median(np.abs(t)) < 1.5
+    steps = [fit.record["details"]["gradients_per_draw"] for fit in (on, off)]
+    assert steps[0] < steps[1] / 2
+
+
+@pytest.mark.parametrize("method", ["map", "advi", "nuts"])
+def test_the_same_seed_gives_the_same_result(method) -> None:
+    network, _ = simulate(12, 2, seed=4)
+    arguments = {
+        "map": {"starts": 2, "ladder": [1.0, 0.3]},
+        "advi": {"iter": 200},
+        "nuts": {"chains": 1, "iter_warmup": 20, "iter_sampling": 20},
+    }[method]
+    fits = [
+        LatentSpaceModel(network, 2).fit(method, seed=9, show_progress=False, **arguments)
+        for _ in range(2)
+    ]
+    np.testing.assert_array_equal(fits[0].draws, fits[1].draws)
+    other = LatentSpaceModel(network, 2).fit(method, seed=10, show_progress=False, **arguments)
+    assert not np.array_equal(fits[0].draws, other.draws)
+
+
+def test_a_crash_shows_the_executables_last_lines(simulated) -> None:
+    model, _ = simulated
+    with pytest.raises(InferenceError, match=r"advi: CmdStan failed:\n(.*\n)*.*[Ii]nitialization"):
+        model.variational(seed=1, init=np.zeros((60, 2)), precondition=False)
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "message"),
+    [
+        ("map", {"starts": 0}, "starts is 0; at least 1"),
+        ("map", {"ladder": [1.0, -0.5]}, "positive softenings"),
+        ("map", {"iters": 5}, "method map has no argument 'iters'; it takes starts, ladder"),
+        ("nuts", {"init": "nowhere"}, "init is 'nowhere'; 'map', 'random', a fit's folder"),
+        (
+            "nuts",
+            {"init": np.zeros((3, 2))},
+            r"init has shape \(3, 2\); \(nodes, dim\) = \(60, 2\)",
+        ),
+        ("advi", {"iter": -1}, "advi: .*iter"),
+        ("vi", {}, "no method 'vi'; there are map, advi, nuts"),
+    ],
+)
+def test_bad_arguments_are_refused(simulated, method, arguments, message) -> None:
+    with pytest.raises(InputError, match=message):
+        simulated[0].fit(method, seed=1, show_progress=False, **arguments)
+
+
+def test_requested_arguments_have_defaults_and_no_progress() -> None:
+    asked = requested_arguments("nuts", {"iter_sampling": 5})
+    assert asked["iter_sampling"] == 5
+    assert asked["chains"] == 4
+    assert "show_progress" not in asked
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_map_of_celegans_beats_the_tutorial(seed) -> None:
+    fit = LatentSpaceModel(load_celegans("first"), 3).optimize(seed=seed, show_progress=False)
+    assert fit.converged
+    assert fit.loss < TUTORIAL_LOSS
+    assert fit.loss <= 35_415

@@ -1,0 +1,83 @@
+"""Invariants: unchanged by rotation, equal to plain loops; pairs drawn fairly."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.distance import pdist, squareform
+
+from lsm_stan.invariants import pair_distances, pair_rates, radii, sample_pairs
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(2, 20), st.booleans())
+def test_rotations_and_reflections_leave_invariants_alone(seed, dim, n_nodes, reflect):
+    rng = np.random.default_rng(seed)
+    positions = rng.normal(scale=3.0, size=(n_nodes, dim))
+    turn, _ = np.linalg.qr(rng.normal(size=(dim, dim)))
+    if reflect:
+        turn[:, 0] = -turn[:, 0]
+    pairs = sample_pairs(n_nodes, 50)
+    before, after = pair_distances(positions, pairs), pair_distances(positions @ turn, pairs)
+    np.testing.assert_allclose(after, before, rtol=1e-8)
+    np.testing.assert_allclose(pair_rates(after), pair_rates(before), rtol=1e-8)
+    np.testing.assert_allclose(radii(positions @ turn), radii(positions), rtol=1e-8)
+
+
+def test_distances_are_those_of_scipy_in_batches_too():
+    draws = np.random.default_rng(1).normal(size=(2, 3, 9, 4))
+    pairs = sample_pairs(9, 1000)
+    found = pair_distances(draws, pairs)
+    assert found.shape == (2, 3, 36)
+    for batch in np.ndindex(2, 3):
+        expected = squareform(pdist(draws[batch]))[pairs[:, 0], pairs[:, 1]]
+        np.testing.assert_allclose(found[batch], expected, rtol=1e-12)
+        np.testing.assert_allclose(pair_rates(found)[batch], 1 / expected, rtol=1e-12)
+        np.testing.assert_allclose(radii(draws)[batch] ** 2, (draws[batch] ** 2).sum(axis=1))
+
+
+@given(st.integers(2, 3000), st.integers(1, 200), st.integers(0, 2**32 - 1))
+def test_sampled_pairs_are_distinct_sorted_and_reproducible(n_nodes, size, seed):
+    pairs = sample_pairs(n_nodes, size, seed)
+    assert pairs.shape == (min(size, n_nodes * (n_nodes - 1) // 2), 2)
+    assert np.issubdtype(pairs.dtype, np.integer)
+    assert pairs.min() >= 0
+    assert pairs.max() < n_nodes
+    assert np.all(pairs[:, 0] < pairs[:, 1])
+    assert np.all(np.diff(pairs[:, 0] * n_nodes + pairs[:, 1]) > 0), "sorted, each once"
+    np.testing.assert_array_equal(sample_pairs(n_nodes, size, seed), pairs)
+
+
+@pytest.mark.parametrize("n_nodes", [2, 3, 10, 41])
+@pytest.mark.parametrize("more", [0, 1, 1000])
+def test_all_pairs_where_there_are_no_more(n_nodes, more):
+    every = list(itertools.combinations(range(n_nodes), 2))
+    np.testing.assert_array_equal(sample_pairs(n_nodes, len(every) + more), every)
+
+
+def test_another_seed_draws_other_pairs():
+    assert not np.array_equal(sample_pairs(100, 20, seed=0), sample_pairs(100, 20, seed=1))
+
+
+def test_pairs_of_a_large_network():
+    """The inverse of the pair numbers is exact where they are large."""
+    n_nodes = 100_000
+    pairs = sample_pairs(n_nodes, 5000)
+    assert len(np.unique(pairs, axis=0)) == 5000
+    assert pairs.min() >= 0
+    assert pairs.max() < n_nodes
+    assert np.all(pairs[:, 0] < pairs[:, 1])
+
+
+def test_every_pair_is_drawn_equally_often():
+    n_nodes, size, draws = 8, 7, 4000
+    total = n_nodes * (n_nodes - 1) // 2
+    times = np.zeros((n_nodes, n_nodes))
+    for seed in range(draws):
+        i, j = sample_pairs(n_nodes, size, seed).T
+        times[i, j] += 1
+    share = size / total
+    error = np.sqrt(draws * share * (1 - share))
+    upper = times[np.triu_indices(n_nodes, 1)]
+    assert np.all(np.abs(upper - draws * share) < 5 * error)

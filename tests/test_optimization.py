@@ -1,0 +1,253 @@
+"""Continuation, modes and curvature, on densities whose answers are known."""
+
+import itertools
+import threading
+import time
+from math import comb
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy.stats import ortho_group
+
+from lsm_stan.optimization import LADDER, SAME_MODE_RMSE, continuation, curvature, distinct_modes
+
+# --- continuation -------------------------------------------------------------------------------
+
+
+class Recorder:
+    """A descent that notes its calls and moves each start one step on."""
+
+    def __init__(self):
+        self.calls = []
+        self.lock = threading.Lock()
+
+    def __call__(self, positions, softening, *, start, polish):
+        with self.lock:
+            self.calls.append((start, softening, polish, float(positions[0, 0])))
+        return positions + 1.0
+
+    def of(self, start):
+        return [call[1:] for call in self.calls if call[0] == start]
+
+
+def starts(count):
+    return [np.full((4, 2), 100.0 * k) for k in range(count)]
+
+
+def test_every_start_goes_down_the_ladder_and_ends_in_the_exact_model():
+    descend, rungs = Recorder(), []
+    ends = continuation(descend, starts(5), [2.0, 1.0, 0.5], lambda: rungs.append(1))
+    for start, end in enumerate(ends):
+        z = 100.0 * start
+        assert descend.of(start) == [
+            (2.0, False, z),
+            (1.0, False, z + 1),
+            (0.5, False, z + 2),
+            (0.0, True, z + 3),
+        ]
+        assert_allclose(end, z + 4)
+    assert len(rungs) == 20
+
+
+def test_an_empty_ladder_is_one_plain_run():
+    descend = Recorder()
+    continuation(descend, starts(2), [])
+    assert descend.of(1) == [(0.0, True, 100.0)]
+
+
+def test_the_order_of_the_ends_is_that_of_the_starts():
+    def descend(positions, _softening, *, start, **_):
+        time.sleep(0.05 if start == 0 else 0.0)
+        return positions
+
+    ends = continuation(descend, starts(4), [1.0])
+    assert [end[0, 0] for end in ends] == [0.0, 100.0, 200.0, 300.0]
+
+
+def test_the_positions_given_are_not_changed():
+    given = starts(2)
+    continuation(Recorder(), given, [1.0])
+    assert_allclose(given, starts(2))
+
+
+def test_the_ladder_goes_down_to_almost_nothing():
+    assert all(a > b > 0 for a, b in itertools.pairwise(LADDER))
+    assert LADDER[0] > 1
+    assert LADDER[-1] < 0.01
+
+
+class BrokenError(Exception):
+    """A failure of one start."""
+
+
+@pytest.mark.parametrize("failure", [BrokenError, KeyboardInterrupt])
+def test_a_failure_in_one_start_stops_the_others(failure):
+    begun = []
+    second_runs = threading.Event()
+
+    def descend(positions, softening, *, start, **_):
+        begun.append((start, softening))
+        if start == 0:
+            second_runs.wait(timeout=1)  # with one core it never does
+            raise failure("no way down")
+        second_runs.set()
+        time.sleep(0.02)
+        return positions
+
+    with pytest.raises(failure, match="no way down"):
+        continuation(descend, starts(40), np.linspace(2.0, 1.0, 100).tolist())
+    assert len(begun) < 400, "of 4040 runs"
+    assert all(softening > 0 for _, softening in begun), "no other start reached the end"
+    count = len(begun)
+    time.sleep(0.1)
+    assert len(begun) == count, "nothing runs on"
+
+
+# --- modes --------------------------------------------------------------------------------------
+
+
+def test_turned_and_mirrored_modes_are_one():
+    rng = np.random.default_rng(1)
+    one, other = rng.normal(size=(2, 30, 3))
+    mirror = np.diag([1.0, 1.0, -1.0])
+    turn = ortho_group.rvs(3, random_state=rng)
+    assert distinct_modes([one, other, one @ turn, other @ mirror, one @ mirror]) == [0, 1, 0, 1, 0]
+    assert distinct_modes([]) == []
+
+
+def test_modes_differ_by_distance_not_by_rounding():
+    rng = np.random.default_rng(2)
+    mode = rng.normal(size=(200, 3))
+    noise = rng.normal(size=mode.shape) / np.sqrt(3)  # about 1 a node
+    assert distinct_modes([mode, mode + 0.5 * SAME_MODE_RMSE * noise]) == [0, 0]
+    assert distinct_modes([mode, mode + 2.0 * SAME_MODE_RMSE * noise]) == [0, 1]
+
+
+# --- curvature ----------------------------------------------------------------------------------
+
+N, K = 6, 3
+
+
+def quadratic(values, centre, seed=0):
+    """Return minus the gradient's matrix and the gradients of -x'Ax/2, A with eigenvalues known."""
+    q = ortho_group.rvs(len(values), random_state=seed)
+    matrix = q @ np.diag(values) @ q.T
+
+    def gradients(z):
+        flat = z.reshape(len(z), -1) - centre.reshape(-1)
+        return -(flat @ matrix).reshape(z.shape)
+
+    return matrix, gradients
+
+
+def test_a_line_has_no_rotations_and_all_eigenvalues_count():
+    """With K = 1 nothing is left out, so that every number can be checked."""
+    values = np.geomspace(1e-4, 1e4, 8)
+    centre = np.random.default_rng(1).normal(size=(8, 1))
+    matrix, gradients = quadratic(values, centre)
+    found = curvature(gradients, centre, gradients(centre[None])[0])
+    assert found.rotations == 0
+    assert (found.negative, found.flat, found.is_mode) == (0, 0, True)
+    assert found.smallest == pytest.approx(1e-4, rel=1e-3)
+    assert found.largest == pytest.approx(1e4, rel=1e-8)
+    assert found.newton_gain == pytest.approx(0.0, abs=1e-12)
+    point = centre + 0.01
+    gradient = gradients(point[None])[0]
+    off = (point - centre).reshape(-1)
+    gain = curvature(gradients, point, gradient).newton_gain
+    assert gain == pytest.approx(off @ matrix @ off / 2, rel=1e-4)
+
+
+@pytest.mark.parametrize("down", [1, 3])
+def test_directions_that_go_up_are_counted(down):
+    values = np.concatenate([-np.linspace(1, 2, down), np.linspace(1, 5, 8 - down)])
+    centre = np.zeros((8, 1))
+    _, gradients = quadratic(values, centre)
+    found = curvature(gradients, centre, np.zeros_like(centre))
+    assert (found.negative, found.flat, found.is_mode) == (down, 0, False)
+    assert found.smallest == pytest.approx(values.min(), rel=1e-6)
+
+
+def springs(frame):
+    """Return gradients of -sum_i (r_i - R_i)^2 - sum_i<j (d_ij - D_ij)^2 / 2, R and D a frame's.
+
+    Of this rotation-invariant density every turned copy of the frame is a mode.
+    """
+    pairs = np.triu_indices(len(frame), 1)
+    wanted = np.linalg.norm(frame[pairs[0]] - frame[pairs[1]], axis=1)
+    sizes = np.linalg.norm(frame, axis=1)
+
+    def gradients(z):
+        length = np.linalg.norm(z, axis=-1, keepdims=True)
+        slope = -2 * (length - sizes[:, None]) * z / length
+        apart = z[:, pairs[0]] - z[:, pairs[1]]
+        distance = np.linalg.norm(apart, axis=-1, keepdims=True)
+        pull = (distance - wanted[:, None]) * apart / distance
+        for k, (i, j) in enumerate(zip(*pairs, strict=True)):
+            slope[:, i] -= pull[:, k]
+            slope[:, j] += pull[:, k]
+        return slope
+
+    return gradients
+
+
+@pytest.mark.parametrize("dim", [2, 3, 4])
+def test_rotations_are_no_flat_directions(dim):
+    frame = np.random.default_rng(dim).normal(size=(7, dim))
+    gradients = springs(frame)
+    turn = ortho_group.rvs(dim, random_state=1)
+    for mode in (frame, frame @ turn):
+        found = curvature(gradients, mode, gradients(mode[None])[0])
+        assert found.rotations == comb(dim, 2)
+        assert (found.negative, found.flat) == (0, 0)
+        assert found.is_mode
+        assert found.rotation_curvature < 1e-7 * found.largest
+        assert found.smallest > 1e-3
+        assert found.newton_gain < 1e-12
+
+
+def test_a_rotation_invariant_quadratic_has_known_eigenvalues():
+    """Of -sum_i a_i |z_i|^2 / 2 every a_i is an eigenvalue K times, rotations left out."""
+    a = np.array([1.0, 2.0, 4.0, 8.0])
+
+    def gradients(z):
+        return -a[:, None] * z
+
+    found = curvature(gradients, np.zeros((4, 3)), np.zeros((4, 3)))
+    assert found.rotations == 0, "at the origin nothing turns"
+    assert found.is_mode
+    assert (found.smallest, found.largest) == (pytest.approx(1.0), pytest.approx(8.0))
+
+
+def test_a_flat_direction_is_no_mode():
+    """A node that only its distance from the origin holds is free to move on its sphere."""
+    sizes = np.array([1.0, 2.0, 3.0])
+
+    def gradients(z):
+        length = np.linalg.norm(z, axis=-1, keepdims=True)
+        return -(length - sizes[:, None]) * z / length
+
+    rng = np.random.default_rng(3)
+    mode = rng.normal(size=(3, 2))
+    mode *= (sizes / np.linalg.norm(mode, axis=1))[:, None]
+    found = curvature(gradients, mode, gradients(mode[None])[0])
+    assert found.rotations == 1
+    assert (found.negative, found.flat) == (0, 2), "three angles, one of which is the rotation"
+    assert not found.is_mode
+
+
+def test_more_columns_than_one_batch_holds():
+    values = np.linspace(1.0, 3.0, 300)
+    centre = np.zeros((300, 1))
+    _, gradients = quadratic(values, centre)
+    found = curvature(gradients, centre, np.zeros_like(centre))
+    assert found.is_mode
+    assert (found.smallest, found.largest) == (pytest.approx(1.0), pytest.approx(3.0))
+
+
+def test_a_record_is_plain():
+    _, gradients = quadratic(np.ones(8), np.zeros((8, 1)))
+    record = curvature(gradients, np.zeros((8, 1)), np.zeros((8, 1))).as_record()
+    assert record["is_mode"] is True
+    assert all(type(value) in (bool, int, float) for value in record.values())

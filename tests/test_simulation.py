@@ -1,0 +1,97 @@
+"""Simulation: seeds, the Poisson rates of the model, and what is refused."""
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import pdist, squareform
+
+from lsm_stan.errors import InputError
+from lsm_stan.model import DIAGONAL_JITTER
+from lsm_stan.simulation import simulate
+
+REPEATS = 2000
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_the_same_seed_gives_the_same_network(directed):
+    one, z_one = simulate(20, 2, seed=5, directed=directed)
+    two, z_two = simulate(20, 2, seed=5, directed=directed)
+    other, _ = simulate(20, 2, seed=6, directed=directed)
+    assert one.digest == two.digest != other.digest
+    np.testing.assert_array_equal(z_one, z_two)
+    assert one.directed is directed
+    assert one.names == tuple(str(i) for i in range(1, 21))
+
+
+def mean_weights(positions, **options):
+    total = np.zeros((len(positions), len(positions)))
+    for seed in range(REPEATS):
+        network, kept = simulate(*positions.shape, seed=seed, positions=positions, **options)
+        assert kept is positions
+        total += network.to_dense()
+    return total / REPEATS
+
+
+@pytest.mark.parametrize("dim", [1, 3])
+@pytest.mark.parametrize("jitter", [DIAGONAL_JITTER, 0.25])
+def test_mean_weights_are_the_rates(dim, jitter):
+    positions = np.random.default_rng(1).normal(size=(6, dim))
+    distance = squareform(pdist(positions))
+    np.fill_diagonal(distance, np.sqrt(jitter))
+    error = np.sqrt(1 / distance / REPEATS)
+    mean = mean_weights(positions, jitter=jitter)
+    assert np.all(np.abs(mean - 1 / distance) < 5 * error)
+
+
+def test_an_undirected_pair_is_one_draw():
+    positions = np.random.default_rng(2).normal(size=(6, 2))
+    distance = squareform(pdist(positions))
+    np.fill_diagonal(distance, np.sqrt(DIAGONAL_JITTER))
+    mean = mean_weights(positions, directed=False)
+    assert np.all(np.abs(mean - 1 / distance) < 5 * np.sqrt(1 / distance / REPEATS))
+    network, _ = simulate(30, 2, seed=1, directed=False)
+    assert np.all(network.sender <= network.receiver)
+
+
+def test_directed_cells_are_draws_of_their_own():
+    """The covariance of Y_ij and Y_ji is that of independent draws."""
+    positions = np.array([[0.0], [0.5]])
+    cells = np.array(
+        [
+            simulate(2, 1, seed=seed, positions=positions)[0].to_dense()[[0, 1], [1, 0]]
+            for seed in range(REPEATS)
+        ]
+    )
+    covariance = np.cov(cells.T)
+    rate = 2.0
+    assert abs(covariance[0, 1]) < 5 * rate / np.sqrt(REPEATS)
+    spread = np.sqrt((rate + 2 * rate**2) / REPEATS)  # of the variance of Poisson counts
+    assert np.all(np.abs(np.diag(covariance) - rate) < 5 * spread)
+
+
+@pytest.mark.parametrize("scale", [0.5, 4.0])
+def test_positions_come_from_the_prior(scale):
+    _, positions = simulate(400, 3, seed=1, prior_scale=scale)
+    assert positions.shape == (400, 3)
+    error = scale / np.sqrt(2 * positions.size)
+    assert abs(positions.std() - scale) < 5 * error
+    assert abs(positions.mean()) < 5 * scale / np.sqrt(positions.size)
+
+
+@pytest.mark.parametrize(
+    ("n_nodes", "dim", "message"), [(1, 2, "at least 2 nodes"), (0, 2, "n_nodes"), (5, 0, "dim")]
+)
+def test_numbers_out_of_range(n_nodes, dim, message):
+    with pytest.raises(InputError, match=message):
+        simulate(n_nodes, dim, seed=1)
+
+
+def test_positions_that_coincide():
+    positions = np.array([[0.0, 0.0], [1.0, 2.0], [3.0, 1.0], [1.0, 2.0]])
+    with pytest.raises(InputError, match="nodes 2 and 4 have the same position"):
+        simulate(4, 2, seed=1, positions=positions)
+
+
+def test_positions_so_close_that_the_weight_overflows():
+    positions = np.array([[0.0], [1e-11]])
+    with pytest.raises(InputError, match="weights go from"):
+        simulate(2, 1, seed=1, positions=positions)
