@@ -57,7 +57,7 @@ def _run(part: str, arguments: argparse.Namespace) -> None:
     elif part == "map":
         results, details = modes.run(modes.SEEDS[:1] if quick else modes.SEEDS)
     else:
-        results, details = sampling.run(warmup=100, draws=100) if quick else sampling.run()
+        results, details = sampling.run(warmup=30, draws=30) if quick else sampling.run()
     conditions["load_after"] = f"{os.getloadavg()[0]:.1f}"
     results.to_csv(output / f"{part}.csv", index=False, float_format="%.8g")
     text = json.dumps({**conditions, **details}, indent=2)

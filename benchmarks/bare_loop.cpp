@@ -1,7 +1,7 @@
 /* The physical limit: value and gradient of the model's two sums in plain C++,
  * outside Stan, with nothing around them.
  *
- *   g++ -O3 -o bare_loop bare_loop.cpp
+ *   g++ -O3 [-DOWN_ROOT] -o bare_loop bare_loop.cpp
  *   ./bare_loop [repetitions [gradient]] < network.txt
  *
  * Input, as text: N and E; N lines of three coordinates; E lines of sender,
@@ -11,7 +11,9 @@
  *
  * and its gradient: the log joint density of stan/latent_space.stan without its
  * constants. Pairs in a loop that the compiler vectorises for the machine it
- * runs on, edges with std::log. Prints median, 5 % and 95 % quantile and mean of
+ * runs on, edges with std::log, which becomes a vector one with -ffast-math. With
+ * OWN_ROOT the inverse root is the kernel's, a polynomial instead of the machine's
+ * root and division, which are slower. Prints median, 5 % and 95 % quantile and mean of
  * the milliseconds of one evaluation, then value and sum of squares of the
  * gradient. Writes the gradient itself, as the bytes of 3 x N doubles, to the file
  * `gradient`.
@@ -20,7 +22,9 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <cstdint>
 #include <cstdlib>
+#include <cstring>
 #include <vector>
 
 #if defined(__x86_64__) && defined(__GLIBC__) && !defined(__clang__) && __GNUC__ >= 12
@@ -31,8 +35,28 @@
 #define WIDE
 #endif
 
+#ifdef OWN_ROOT
+/* As in stan/kernel/pair_sums.hpp. */
+__attribute__((always_inline)) inline double inverse_root(double x) {
+  std::uint64_t bits;
+  double y;
+  std::memcpy(&bits, &x, sizeof bits);
+  bits = 0x5fe6eb50c7b537a9u - (bits >> 1);
+  std::memcpy(&y, &bits, sizeof y);
+  const double u = x * y * y - 1;
+  y *= 0.999999253614034
+       + u * (-0.5000004234159765 + u * (0.37627901898114163 + u * -0.3130540859450361));
+  const double h = 1 - x * y * y;
+  return y + y * h * (0.5 + 0.375 * h);
+}
+#else
 /* The root's argument is guarded because otherwise the compiler keeps a branch
  * for a negative one, and does not vectorise. */
+__attribute__((always_inline)) inline double inverse_root(double x) {
+  return 1 / std::sqrt(x > 0 ? x : 0);
+}
+#endif
+
 WIDE double pairs(int n, const double* __restrict x, const double* __restrict y,
                   const double* __restrict z, double* __restrict gx, double* __restrict gy,
                   double* __restrict gz) {
@@ -44,7 +68,7 @@ WIDE double pairs(int n, const double* __restrict x, const double* __restrict y,
     for (int j = i + 1; j < n; ++j) {
       const double dx = xi - x[j], dy = yi - y[j], dz = zi - z[j];
       const double r2 = dx * dx + dy * dy + dz * dz;
-      const double f = 1 / std::sqrt(r2 > 0 ? r2 : 0);
+      const double f = inverse_root(r2);
       const double c = 2 * f * f * f;
       total -= 2 * f;
       gxi += c * dx;
@@ -80,7 +104,7 @@ int main(int argc, char** argv) {
   }
   const double *x = z.data(), *y = x + n, *w = y + n;
   double *gx = g.data(), *gy = gx + n, *gw = gy + n, value = 0;
-  std::vector<double> ms;
+  std::vector<double> ms, r2(edges), c(edges);
   for (int t = 0; t < repetitions; ++t) {
     const auto start = std::chrono::steady_clock::now();
     value = 0;
@@ -91,14 +115,21 @@ int main(int argc, char** argv) {
     for (int e = 0; e < edges; ++e) {
       const int i = sender[e], j = receiver[e];
       const double dx = x[i] - x[j], dy = y[i] - y[j], dw = w[i] - w[j];
-      const double r2 = dx * dx + dy * dy + dw * dw, c = weight[e] / r2;
-      value -= 0.5 * weight[e] * std::log(r2);
-      gx[i] -= c * dx;
-      gy[i] -= c * dy;
-      gw[i] -= c * dw;
-      gx[j] += c * dx;
-      gy[j] += c * dy;
-      gw[j] += c * dw;
+      r2[e] = dx * dx + dy * dy + dw * dw;
+    }
+    for (int e = 0; e < edges; ++e) {
+      value -= 0.5 * weight[e] * std::log(r2[e]);
+      c[e] = weight[e] / r2[e];
+    }
+    for (int e = 0; e < edges; ++e) {
+      const int i = sender[e], j = receiver[e];
+      const double dx = x[i] - x[j], dy = y[i] - y[j], dw = w[i] - w[j];
+      gx[i] -= c[e] * dx;
+      gy[i] -= c[e] * dy;
+      gw[i] -= c[e] * dw;
+      gx[j] += c[e] * dx;
+      gy[j] += c[e] * dy;
+      gw[j] += c[e] * dw;
     }
     value += pairs(n, x, y, w, gx, gy, gw);
     const std::chrono::duration<double, std::milli> elapsed
@@ -118,7 +149,8 @@ int main(int argc, char** argv) {
   double mean = 0;
   for (double v : ms)
     mean += v / repetitions;
-  std::printf("ms_median %.6f\nms_low %.6f\nms_high %.6f\nms_mean %.6f\nvalue %.17g\ngradient_squares %.17g\n",
+  std::printf("ms_median %.6f\nms_low %.6f\nms_high %.6f\nms_mean %.6f\n"
+              "value %.17g\ngradient_squares %.17g\n",
               ms[repetitions / 2], ms[repetitions / 20], ms[repetitions * 19 / 20], mean,
               value, squares);
 }

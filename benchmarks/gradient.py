@@ -34,7 +34,7 @@ AT_LEAST = 0.5
 BYTES_BUDGET, SECONDS_BUDGET = 6e9, 5.0
 
 #: A variant this many times slower than another of its name is dropped after the first round.
-HOPELESS = 1.5
+HOPELESS = 2.0
 
 #: Largest relative difference between two implementations.
 TOLERANCE = 1e-8

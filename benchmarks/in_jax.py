@@ -22,7 +22,7 @@ jax.config.update("jax_enable_x64", True)
 LogJoint = Callable[[jax.Array], jax.Array]
 
 #: The forms, and the bytes they take for each of the N×N cells.
-FORMS = {"tutorial": 48.0, "edges": 40.0, "pairs": 80.0}
+FORMS = {"tutorial": 90.0, "edges": 47.0, "pairs": 114.0}
 
 
 def log_joint(problem: Problem, form: str) -> LogJoint:
@@ -58,7 +58,10 @@ def log_joint(problem: Problem, form: str) -> LogJoint:
     if form == "edges":
 
         def edges(z: jax.Array) -> jax.Array:
-            squared = jnp.sum((z[:, None] - z) ** 2, axis=2) + JITTER * jnp.eye(n_nodes)
+            # coordinate by coordinate: twice as fast as a sum over a third axis
+            squared = JITTER * jnp.eye(n_nodes)
+            for x in z.T:
+                squared += (x[:, None] - x) ** 2
             d2 = jnp.sum((z[sender] - z[receiver]) ** 2, axis=1)
             rates = jnp.sum(lax.rsqrt(squared)) - n_nodes / np.sqrt(JITTER)
             return -0.5 * weight @ jnp.log(d2) - rates + prior(z) + constant

@@ -66,7 +66,7 @@ def run(warmup: int = WARMUP, draws: int = DRAWS) -> tuple[pd.DataFrame, dict[st
         rhat, ess = container.diagnostics(distances[-1])
         steps = container.sample_stat(fit.idata, "n_steps")
         assert steps is not None
-        row = {
+        row: dict[str, Any] = {
             "implementation": name,
             "gradients": float(steps.mean()),
             "seconds": seconds,
@@ -75,13 +75,8 @@ def run(warmup: int = WARMUP, draws: int = DRAWS) -> tuple[pd.DataFrame, dict[st
             "rhat_p95": float(np.quantile(rhat, 0.95)),
         }
         rows.append(row)
-        print(
-            "  "
-            + ", ".join(
-                f"{k} {v if k == 'implementation' else f'{v:.4g}'}" for k, v in row.items()
-            ),
-            flush=True,
-        )
+        numbers = {key: round(value, 3) for key, value in row.items() if key != "implementation"}
+        print(f"  {name}: {numbers}", flush=True)
     details = {
         "chains": CHAINS,
         "warmup": warmup,
@@ -118,7 +113,7 @@ def compare(one: FloatArray, other: FloatArray) -> dict[str, dict[str, float]]:
     found = {}
     for what, estimate in (("mean", np.mean), ("sd", np.std)):
         difference = estimate(one, axis=(0, 1)) - estimate(other, axis=(0, 1))
-        variance = sum(monte_carlo_error(values, what) ** 2 for values in (one, other))
+        variance = ERRORS[what](one) ** 2 + ERRORS[what](other) ** 2
         units = np.abs(difference) / np.sqrt(variance)
         found[what] = {
             "rms": float(np.sqrt(np.mean(units**2))),
@@ -128,7 +123,21 @@ def compare(one: FloatArray, other: FloatArray) -> dict[str, dict[str, float]]:
     return found
 
 
-def monte_carlo_error(values: FloatArray, what: str) -> FloatArray:
-    """Return ArviZ's Monte-Carlo standard errors of the mean or sd: ``(P,)``."""
+def error_of_mean(values: FloatArray) -> FloatArray:
+    """Return the Monte-Carlo standard errors of the means of ``(chain, draw, P)`` values."""
     dataset = az.convert_to_dataset({"q": values})
-    return np.asarray(az.mcse(dataset, method=what)["q"].values)
+    return np.asarray(az.mcse(dataset, method="mean")["q"].values)
+
+
+def error_of_sd(values: FloatArray) -> FloatArray:
+    """Return the Monte-Carlo standard errors of the standard deviations: ``(P,)``.
+
+    By ArviZ's formula, whose own ``mcse(method="sd")`` fails under NumPy 2.4 (ArviZ 0.23): the
+    error of the variance, a mean of squares, over twice the standard deviation.
+    """
+    squares = (values - values.mean(axis=(0, 1))) ** 2
+    return np.asarray(error_of_mean(squares) / (2 * np.sqrt(squares.mean(axis=(0, 1)))))
+
+
+#: By the names in `compare`.
+ERRORS = {"mean": error_of_mean, "sd": error_of_sd}

@@ -11,7 +11,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from lsm_stan.config import AnalysisConfig, FitConfig
-from lsm_stan.fit import Fit, read_record
+from lsm_stan.fit import Fit, ensure_replaceable, read_record
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
 from lsm_stan.methods import METHODS
 from lsm_stan.network import Network
@@ -69,6 +69,8 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
         kernel=config.kernel,
     )
     wanted = {fit.name: (fit, requested_arguments(fit.method, fit.arguments)) for fit in config.fit}
+    for name in wanted:
+        ensure_replaceable(folder / "fits" / name)
     fits = {}
     for number, (name, (fit, arguments)) in enumerate(wanted.items(), start=1):
         target = folder / "fits" / name

@@ -51,7 +51,8 @@ NetworkArgument = Annotated[
 DirectedOption = Annotated[
     bool | None,
     typer.Option(
-        "--directed/--undirected", help="Whether Y_ij and Y_ji differ. [default: as the file says]"
+        "--directed/--undirected",
+        help="Whether Y_ij and Y_ji differ. \\[default: as the file says]",
     ),
 ]
 ParallelOption = Annotated[
@@ -130,11 +131,8 @@ def fit(
 ) -> None:
     """Fit the model to one network by one method.
 
-    Examples
-    --------
-      lsm-stan fit celegans --method map --seed 1 --out fits/map
-
-      lsm-stan fit edges.csv --method nuts --dim 2 --seed 1 --set iter_sampling=500 --out fits/nuts
+    For instance: lsm-stan fit edges.csv --method nuts --dim 2 --seed 1 --set iter_sampling=500
+    --out fits/nuts
     """
     arguments = dict(_setting(text) for text in settings or ())
     given = {"starts": starts, "ladder": None if ladder is None else _ladder(ladder), "init": init}
@@ -157,16 +155,19 @@ def simulate(
     directed: Annotated[bool, typer.Option("--directed/--undirected")] = True,
 ) -> None:
     """Draw a network from the model, and save its true positions with it."""
-    if out.suffix != ".csv":
-        raise InputError(f"{out}: a name that ends in .csv is needed")
+    if out.suffix != ".csv" or out.is_dir():
+        raise InputError(f"{out}: the name of a file that ends in .csv is needed")
     network, positions = simulate_network(nodes, dim, seed=seed, directed=directed)
-    out.parent.mkdir(parents=True, exist_ok=True)
     table = network.node_frame()
     for axis in range(dim):
         table[f"z{axis + 1}"] = positions[:, axis]
     node_file = out.with_name(f"{out.stem}-nodes.csv")
-    table.to_csv(node_file, index=False)
-    network.edge_frame().to_csv(out, index=False)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(node_file, index=False)
+        network.edge_frame().to_csv(out, index=False)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error})") from error
     screen.show_network(describe(network))
     screen.say(f"edges: {out}; nodes and true positions: {node_file}")
 
@@ -176,7 +177,7 @@ def run(
     config: Annotated[Path, typer.Argument(metavar="CONFIG.toml", help="What to run.")],
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for the results. [default: CONFIG without its suffix]"),
+        typer.Option(help="Folder for the results. \\[default: CONFIG without its suffix]"),
     ] = None,
 ) -> None:
     """Run several fits of one network, then the summary.
@@ -184,6 +185,8 @@ def run(
     A fit that is already there is kept: an interrupted run goes on where it stopped.
     """
     loaded = load_config(config)
+    if out is None and not config.suffix:
+        raise InputError(f"{config} has no suffix to leave out; name a folder with --out")
     analysis = run_analysis(loaded, config.with_suffix("") if out is None else out, screen.say)
     screen.show_analysis(analysis)
 

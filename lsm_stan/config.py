@@ -10,11 +10,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from lsm_stan.compilation import Kernel
 from lsm_stan.errors import InputError
+from lsm_stan.inference import requested_arguments
 from lsm_stan.model import DIAGONAL_JITTER
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class FitConfig(_Strict):
@@ -43,6 +44,11 @@ class FitConfig(_Strict):
         if isinstance(values, dict) and "name" not in values and "method" in values:
             return {**values, "name": values["method"]}
         return values
+
+    @model_validator(mode="after")
+    def _known(self) -> FitConfig:
+        requested_arguments(self.method, self.arguments)
+        return self
 
 
 class Reference(_Strict):
@@ -83,7 +89,7 @@ class AnalysisConfig(_Strict):
     jitter: Annotated[float, Field(gt=0)] = DIAGONAL_JITTER
     kernel: Kernel = "cpp"
     reference: Reference | None = None
-    fit: Annotated[tuple[FitConfig, ...], Field(min_length=1)]
+    fit: Annotated[tuple[FitConfig, ...], Field(min_length=1, strict=False)]
 
     @model_validator(mode="after")
     def _names_differ(self) -> AnalysisConfig:
@@ -123,7 +129,8 @@ def load_config(path: str | Path) -> AnalysisConfig:
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise InputError(f"{path}: {f'{where}: ' if where else ''}{first['msg']}") from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise InputError(f"{path}: {f'{where}: ' if where else ''}{message}") from error
     return _resolved(config, path.resolve().parent)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from lsm_stan import idata as container
 from lsm_stan.diagnostics import Check
 from lsm_stan.errors import InferenceError, InputError
-from lsm_stan.fit import INIT, Fit
+from lsm_stan.fit import INIT, Fit, Scratch
 from lsm_stan.methods import Method
 from lsm_stan.toolchain import print_progress
 from lsm_stan.versions import versions
@@ -67,7 +67,7 @@ class Execution:
         self.seed = seed
         self.arguments = arguments
         self._verb = getattr(model.executable, method.verb)
-        self._scratch = tempfile.TemporaryDirectory(prefix="lsm-stan-")
+        self._scratch = Scratch()
         self._started = time.perf_counter()
 
     def say(self, step: str) -> None:
@@ -82,13 +82,13 @@ class Execution:
             with tempfile.TemporaryDirectory(prefix="lsm-stan-") as thrown_away:
                 yield thrown_away
         else:
-            kept = Path(self._scratch.name, name)
+            kept = self._scratch.path / name
             kept.mkdir()
             yield str(kept)
 
     def keep_start(self, positions: FloatArray) -> None:
         """Keep ``(N, K)`` starting positions with the fit, so that it can be repeated."""
-        np.save(Path(self._scratch.name, INIT), positions)
+        np.save(self._scratch.path / INIT, positions)
 
     def cmdstan(self, **arguments: Any) -> Any:
         """Run CmdStanPy's method of the same name.
@@ -174,7 +174,7 @@ class Execution:
             # netCDF attributes are numbers and text
             attrs={k: json.dumps(v) if isinstance(v, dict) else v for k, v in attrs.items()},
         )
-        return Fit(network, built, record, Path(self._scratch.name), self._scratch)
+        return Fit(network, built, record, self._scratch.path, self._scratch)
 
 
 def has_bars(show_progress: bool) -> bool:

@@ -17,7 +17,8 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass, field
+import weakref
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,14 @@ RECORD = "fit.json"
 EDGES, NODES = "edges.csv", "nodes.csv"
 #: Starting positions that were given, among CmdStan's files.
 INIT = "init.npy"
+
+
+class Scratch:
+    """A temporary folder that lives as long as this object, or as what holds it."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="lsm-stan-"))
+        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,8 +67,8 @@ class Fit:
     idata: container.InferenceData
     record: dict[str, Any]
     cmdstan_output: Path
-    # keeps a folder of unsaved output alive as long as the fit
-    _scratch: tempfile.TemporaryDirectory[str] | None = field(default=None, repr=False)
+    # keeps the folder of unsaved output alive as long as the fit
+    _scratch: Scratch | None = None
 
     def __repr__(self) -> str:
         verdict = "converged" if self.converged else "NOT converged"

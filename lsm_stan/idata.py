@@ -19,6 +19,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 import xarray as xr
+from matplotlib import MatplotlibDeprecationWarning
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
@@ -169,8 +170,8 @@ def summarise(dataset: xr.Dataset) -> pd.DataFrame:
     """Return ArviZ's summary table: means, intervals, and diagnostics where there are draws."""
     one_draw = dataset.sizes["draw"] == 1
     with warnings.catch_warnings():
-        # a single chain has no R-hat; ArviZ says so for each variable
-        warnings.filterwarnings("ignore", message="Shape validation failed")
+        # NumPy says of every quantity that one draw has no spread
+        warnings.simplefilter("ignore", RuntimeWarning)
         frame = az.summary(dataset, kind="stats" if one_draw else "all", round_to=6)
     return pd.DataFrame(frame)
 
@@ -200,7 +201,10 @@ def plot_trace(dataset: xr.Dataset, title: str) -> Figure:
     n_rows = sum(int(np.prod(v.shape[2:])) for v in dataset.values())
     figure = Figure(figsize=(10, 1.7 * n_rows), layout="constrained")
     axes = figure.subplots(n_rows, 2, squeeze=False)
-    az.plot_trace(dataset, kind=kind, compact=False, axes=axes, backend="matplotlib")
+    with warnings.catch_warnings():
+        # ArviZ 0.23 calls what Matplotlib 3.11 deprecates
+        warnings.simplefilter("ignore", MatplotlibDeprecationWarning)
+        az.plot_trace(dataset, kind=kind, compact=False, axes=axes, backend="matplotlib")
     for row in axes:
         for axis in row:
             axis.title.set_fontsize(8)

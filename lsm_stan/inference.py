@@ -11,11 +11,12 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, get_type_hints
 
 import cmdstanpy
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import Field, TypeAdapter, ValidationError
 from tqdm.auto import tqdm
 
 from lsm_stan import idata as container
@@ -36,6 +37,9 @@ FloatArray = NDArray[np.float64]
 #: Where a method starts: a MAP found first, draws from the prior, a fit (or its folder), or
 #: ``(N, K)`` positions (or an ``.npy`` file of them).
 Init = str | Path | Fit | FloatArray
+
+Count = Annotated[int, Field(ge=1)]
+Softening = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 #: Digits of CmdStan's CSV files: a distance of 0.01 keeps its first seven.
 SIG_FIGS = 10
@@ -182,8 +186,8 @@ class LatentSpaceModel:
         self,
         *,
         seed: int,
-        starts: int = 8,
-        ladder: Sequence[float] = LADDER,
+        starts: Count = 8,
+        ladder: Sequence[Softening] = LADDER,
         show_progress: bool = True,
         **cmdstan: Any,
     ) -> Fit:
@@ -215,10 +219,6 @@ class LatentSpaceModel:
         InferenceError
             If CmdStan fails.
         """
-        if starts < 1:
-            raise InputError(f"starts is {starts}; at least 1 start is needed")
-        if not all(np.isfinite(softening) and softening > 0 for softening in ladder):
-            raise InputError(f"ladder is {list(ladder)}; positive softenings are needed")
         asked = {"starts": starts, "ladder": list(ladder), **cmdstan}
         run = self._execution("map", seed, asked, show_progress)
 
@@ -272,8 +272,8 @@ class LatentSpaceModel:
         self,
         *,
         seed: int,
-        init: Init = "random",
-        precondition: bool = False,
+        init: Init = "map",
+        precondition: bool = True,
         show_progress: bool = True,
         **cmdstan: Any,
     ) -> Fit:
@@ -286,8 +286,9 @@ class LatentSpaceModel:
         init
             Where to start; see :data:`Init`.
         precondition
-            Let the approximation be of ``z_raw``, with ``z = C z_raw``: a mean-field Gaussian
-            there has the network's own correlations in z.
+            Approximate ``z_raw``, with ``z = C z_raw`` (:mod:`lsm_stan.preconditioning`): a
+            mean-field Gaussian there has the network's own correlations in z. Not where N is
+            too large for an N×N factor.
         show_progress
             Show the progress bar of a MAP that is found first.
         **cmdstan
@@ -306,8 +307,9 @@ class LatentSpaceModel:
             If CmdStan fails.
         """
         arguments = {"init": init, "precondition": precondition, **cmdstan}
+        given = self._given(init)
         run = self._execution("advi", seed, arguments, show_progress)
-        start = self._start(run, init, 1, show_progress)
+        start = self._start(run, given, init, 1)
         change = self._preconditioner(self._shape(run, init, start)) if precondition else None
         run.say("one approximation")
         with run.folder("advi") as folder:
@@ -344,7 +346,7 @@ class LatentSpaceModel:
         self,
         *,
         seed: int,
-        chains: int = 4,
+        chains: Count = 4,
         init: Init = "map",
         precondition: bool = True,
         show_progress: bool = True,
@@ -382,8 +384,9 @@ class LatentSpaceModel:
             If CmdStan fails.
         """
         arguments = {"chains": chains, "init": init, "precondition": precondition, **cmdstan}
+        given = self._given(init)
         run = self._execution("nuts", seed, arguments, show_progress)
-        start = self._start(run, init, chains, show_progress)
+        start = self._start(run, given, init, chains)
         change = self._preconditioner(self._shape(run, init, start)) if precondition else None
 
         def sample(folder_name: str, **options: Any) -> tuple[FloatArray, dict[str, FloatArray]]:
@@ -435,20 +438,28 @@ class LatentSpaceModel:
         asked = requested_arguments(method, arguments)
         return Execution(self, METHODS[method], seed, asked, show_progress)
 
-    def _start(self, run: Execution, init: Init, count: int, show_progress: bool) -> FloatArray:
+    def _start(
+        self, run: Execution, given: FloatArray | None, init: Init, count: int
+    ) -> FloatArray:
         """Return ``(count, N, K)`` starting positions."""
-        shape = (self.network.n_nodes, self.dim)
-        if isinstance(init, str) and init == "random":
-            rng = np.random.default_rng(run.seed)
-            return rng.normal(scale=self.prior_scale, size=(count, *shape))
-        if isinstance(init, str) and init == "map":
-            given = self.optimize(seed=run.seed, show_progress=show_progress).positions
+        shape = (count, self.network.n_nodes, self.dim)
+        if given is None and init == "random":
+            return np.random.default_rng(run.seed).normal(scale=self.prior_scale, size=shape)
+        if given is None:
+            given = self.optimize(seed=run.seed, show_progress=run.show_progress).positions
         else:
-            given = _given_positions(init)
-            if given.shape != shape:
-                raise InputError(f"init has shape {given.shape}; (nodes, dim) = {shape} is needed")
             run.keep_start(given)
-        return np.repeat(given[None], count, axis=0)
+        return np.broadcast_to(given, shape)
+
+    def _given(self, init: Init) -> FloatArray | None:
+        """Return ``(N, K)`` positions to start from, None where they are to be made."""
+        if isinstance(init, str) and init in ("map", "random"):
+            return None
+        given = _read_positions(init)
+        shape = (self.network.n_nodes, self.dim)
+        if given.shape != shape:
+            raise InputError(f"init has shape {given.shape}; (nodes, dim) = {shape} is needed")
+        return given
 
     def _shape(self, run: Execution, init: Init, start: FloatArray) -> FloatArray:
         """Return ``(M, N, K)`` positions whose curvature is that of the posterior.
@@ -469,6 +480,8 @@ class LatentSpaceModel:
         self, mode: FloatArray, gradient: FloatArray
     ) -> tuple[list[Check], dict[str, Any]]:
         """Check that a point is a mode, by its Hessian where N·K allows."""
+        if not np.isfinite(gradient).all():
+            return [Check("gradient", False, "the gradient is not finite")], {}
         if mode.size > MAX_CURVATURE_SIZE:
             # the prior alone gives every direction this much curvature
             gain = float(np.sum(gradient**2)) * self.prior_scale**2 / 2
@@ -504,13 +517,21 @@ def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, 
     """
     found = find_method(method)
     accepted = accepted_arguments(found)
-    for name in arguments:
+    own = getattr(LatentSpaceModel, found.verb)
+    hints = get_type_hints(own, include_extras=True)
+    for name, value in arguments.items():
         if name not in accepted:
             raise InputError(
                 f"method {method} has no argument {name!r}; it takes {', '.join(accepted)}"
             )
-    own = inspect.signature(getattr(LatentSpaceModel, found.verb)).parameters.values()
-    defaults = {p.name: p.default for p in own if p.default is not p.empty}
+        if name in hints and name != "init":
+            try:
+                TypeAdapter(hints[name]).validate_python(value, strict=True)
+            except ValidationError as error:
+                wanted = error.errors()[0]["msg"].removeprefix("Input should be ")
+                raise InputError(f"{method}: {name} is {value!r}; needed: {wanted}") from error
+    parameters = inspect.signature(own).parameters.values()
+    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     asked = {**defaults, **arguments}
     del asked["show_progress"]  # says nothing of the result
     return {name: _plain(value) for name, value in asked.items() if value is not None}
@@ -528,7 +549,7 @@ def _to_raw(positions: FloatArray, change: Preconditioner | None) -> FloatArray:
     return positions if change is None else np.asarray(change.inverse @ positions)
 
 
-def _given_positions(init: Init) -> FloatArray:
+def _read_positions(init: Init) -> FloatArray:
     """Read starting positions: a fit, its folder, an ``.npy`` file or an array."""
     if isinstance(init, Fit):
         return init.positions

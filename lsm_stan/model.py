@@ -14,6 +14,15 @@ from lsm_stan.network import Network
 DIAGONAL_JITTER = 1e3
 
 
+def check_numbers(dim: int, prior_scale: float, jitter: float) -> None:
+    """Raise InputError if one of the model's own numbers is out of its range."""
+    if not isinstance(dim, int | np.integer) or isinstance(dim, bool) or dim < 1:
+        raise InputError(f"dim is {dim!r}; the number of latent dimensions is an integer >= 1")
+    for name, value in (("prior_scale", prior_scale), ("jitter", jitter)):
+        if not (np.isfinite(value) and value > 0):
+            raise InputError(f"{name} is {value!r}; a positive, finite number is needed")
+
+
 def stan_data(
     network: Network,
     dim: int,
@@ -51,11 +60,7 @@ def stan_data(
     InputError
         If ``dim`` is not a positive integer, or a number is out of its range.
     """
-    if not isinstance(dim, int | np.integer) or isinstance(dim, bool) or dim < 1:
-        raise InputError(f"dim is {dim!r}; the number of latent dimensions is an integer >= 1")
-    for name, value in (("prior_scale", prior_scale), ("jitter", jitter)):
-        if not (np.isfinite(value) and value > 0):
-            raise InputError(f"{name} is {value!r}; a positive, finite number is needed")
+    check_numbers(dim, prior_scale, jitter)
     if not (np.isfinite(softening) and softening >= 0):
         raise InputError(f"softening is {softening!r}; a finite number >= 0 is needed")
     loop = network.sender == network.receiver

@@ -32,9 +32,9 @@ LADDER: tuple[float, ...] = tuple(float(3.0 * 0.8**k) for k in range(30))
 #: Modes closer than this (root mean squared distance a node, after alignment) are one mode.
 SAME_MODE_RMSE = 0.01
 
-#: Eigenvalues of the Hessian below this share of the largest count as zero: the error of its
-#: differentiation.
-ZERO_EIGENVALUE = 1e-10
+#: Eigenvalues of the Hessian below this share of the largest, or below what is seen along a
+#: rotation, count as zero.
+ZERO_EIGENVALUE = 1e-13
 
 #: Columns of the Hessian that are differentiated in one batch of gradients.
 PROBED_COLUMNS = 256
@@ -235,13 +235,14 @@ def curvature(
     values, vectors = np.linalg.eigh(shifted)
     kept = slice(0, size - rotations.shape[1])
     values, slope = values[kept], gradient.reshape(size) @ vectors[:, kept]
-    zero = ZERO_EIGENVALUE * largest
+    error = float(np.abs(along).max(initial=0.0))
+    zero = max(ZERO_EIGENVALUE * largest, error)
     curved = values > zero
     return Curvature(
         negative=int((values < -zero).sum()),
         flat=int((np.abs(values) <= zero).sum()),
         rotations=rotations.shape[1],
-        rotation_curvature=float(np.abs(along).max(initial=0.0)),
+        rotation_curvature=error,
         smallest=float(values[0]),
         largest=largest,
         newton_gain=float(np.sum(slope[curved] ** 2 / values[curved]) / 2),

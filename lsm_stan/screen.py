@@ -25,13 +25,13 @@ LISTED_WEIGHTS = 5
 
 def say(sentence: str) -> None:
     """Print a line of progress."""
-    _err.print(sentence, markup=False)
+    _err.print(sentence, markup=False, soft_wrap=True)
 
 
 def complain(sentence: str) -> None:
     """Print an error."""
     _err.print("[bold red]error:[/]", end=" ")
-    _err.print(sentence, markup=False)
+    _err.print(sentence, markup=False, soft_wrap=True)
 
 
 def show_toolchain(toolchain: Toolchain) -> None:
@@ -54,7 +54,7 @@ def show_network(facts: NetworkSummary) -> None:
     weights = [f"{weight}: {count:,}" for weight, count in listed[:LISTED_WEIGHTS]]
     if heavier:
         weights.append(f"{listed[LISTED_WEIGHTS][0]} to {facts.max_weight}: {heavier:,}")
-    cell = "ordered pair" if facts.directed else "pair"
+    cell = "an ordered pair" if facts.directed else "a pair"
     _show(
         facts.title or "Network",
         {
@@ -64,12 +64,12 @@ def show_network(facts: NetworkSummary) -> None:
             "total weight": f"{facts.total_weight:,}",
             "reciprocity": _number(facts.reciprocity),
             "edges by weight": ", ".join(weights),
-            f"weight of a {cell}": f"mean {facts.mean_cell:.4f}, "
+            f"weight of {cell}": f"mean {facts.mean_cell:.4f}, "
             f"variance / mean {_number(facts.dispersion)}, {facts.share_zero:.1%} zero",
         },
     )
     for note in facts.notes:
-        _out.print(f"  note: {note}", markup=False)
+        _out.print(f"  note: {note}", markup=False, soft_wrap=True)
 
 
 def show_fit(fit: Fit, folder: Path) -> None:
@@ -91,7 +91,7 @@ def show_fit(fit: Fit, folder: Path) -> None:
         rows["losses of the starts"] = ", ".join(f"{s['loss']:,.2f}" for s in details["starts"])
     _show("Fit", rows)
     _verdict(fit)
-    _out.print(f"  written to {folder}", markup=False)
+    _out.print(f"  written to {folder}", markup=False, soft_wrap=True)
 
 
 def show_analysis(analysis: Analysis) -> None:
@@ -122,7 +122,7 @@ def show_analysis(analysis: Analysis) -> None:
         if not fit.converged:
             _out.print(f"{name}:", markup=False)
             _verdict(fit)
-    _out.print(f"tables and figures: {analysis.folder / 'README.md'}", markup=False)
+    _out.print(f"tables and figures: {analysis.folder / 'README.md'}", markup=False, soft_wrap=True)
 
 
 def _verdict(fit: Fit) -> None:
@@ -130,7 +130,7 @@ def _verdict(fit: Fit) -> None:
         _out.print("  [green]converged[/]: every check passed")
     for warning in fit.warnings:
         _out.print("  [red]not converged[/]:", end=" ")
-        _out.print(warning, markup=False)
+        _out.print(warning, markup=False, soft_wrap=True)
 
 
 def _show(title: str, rows: dict[str, str]) -> None:

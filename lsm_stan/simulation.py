@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
-from lsm_stan.model import DIAGONAL_JITTER
+from lsm_stan.model import DIAGONAL_JITTER, check_numbers
 from lsm_stan.network import Network
 
 
@@ -49,12 +49,15 @@ def simulate(
     Raises
     ------
     InputError
-        If ``n_nodes`` or ``dim`` is too small, or two given positions coincide.
+        If a number is out of its range, or two positions coincide.
     """
     if n_nodes < 2:
         raise InputError(f"n_nodes is {n_nodes}; a network needs at least 2 nodes")
-    if dim < 1:
-        raise InputError(f"dim is {dim}; the number of latent dimensions is an integer >= 1")
+    check_numbers(dim, prior_scale, jitter)
+    if positions is not None and positions.shape != (n_nodes, dim):
+        raise InputError(
+            f"positions have shape {positions.shape}; (n_nodes, dim) = {(n_nodes, dim)} is needed"
+        )
     rng = np.random.default_rng(seed)
     if positions is None:
         positions = rng.normal(scale=prior_scale, size=(n_nodes, dim))

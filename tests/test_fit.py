@@ -35,7 +35,18 @@ def test_round_trip(fit: Fit, tmp_path) -> None:
 
 def test_record_has_the_names_others_rely_on(fit: Fit, tmp_path) -> None:
     record = json.loads((fit.save(tmp_path / "f") / "fit.json").read_text())
-    names = ["method", "seed", "seconds", "log_joint", "loss", "nodes", "dim", "total_weight", "converged", "versions"]
+    names = [
+        "method",
+        "seed",
+        "seconds",
+        "log_joint",
+        "loss",
+        "nodes",
+        "dim",
+        "total_weight",
+        "converged",
+        "versions",
+    ]
     assert set(names) <= record.keys()
     assert (record["method"], record["seed"], record["nodes"], record["dim"]) == ("nuts", 5, 15, 2)
     assert record["total_weight"] == fit.network.total_weight

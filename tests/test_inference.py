@@ -124,8 +124,8 @@ def test_the_same_seed_gives_the_same_result(method) -> None:
     network, _ = simulate(12, 2, seed=4)
     arguments = {
         "map": {"starts": 2, "ladder": [1.0, 0.3]},
-        "advi": {"iter": 200},
-        "nuts": {"chains": 1, "iter_warmup": 20, "iter_sampling": 20},
+        "advi": {"init": "random", "iter": 200},
+        "nuts": {"chains": 2, "init": "random", "iter_warmup": 20, "iter_sampling": 20},
     }[method]
     fits = [
         LatentSpaceModel(network, 2).fit(method, seed=9, show_progress=False, **arguments)
@@ -145,8 +145,8 @@ def test_a_crash_shows_the_executables_last_lines(simulated) -> None:
 @pytest.mark.parametrize(
     ("method", "arguments", "message"),
     [
-        ("map", {"starts": 0}, "starts is 0; at least 1"),
-        ("map", {"ladder": [1.0, -0.5]}, "positive softenings"),
+        ("map", {"starts": 0}, "map: starts is 0; needed: greater than or equal to 1"),
+        ("map", {"ladder": [1.0, -0.5]}, r"map: ladder is \[1.0, -0.5\]; needed: greater than 0"),
         ("map", {"iters": 5}, "method map has no argument 'iters'; it takes starts, ladder"),
         ("nuts", {"init": "nowhere"}, "init is 'nowhere'; 'map', 'random', a fit's folder"),
         (

@@ -22,7 +22,8 @@ def test_wheel_carries_stan_files_and_data(tmp_path: Path) -> None:
 import lsm_stan
 from lsm_stan.compilation import STAN_DIR
 from lsm_stan.model import stan_data
-assert {"functions", "kernel", "latent_space.stan", "main.cpp"} <= {p.name for p in STAN_DIR.iterdir()}
+found = {path.name for path in STAN_DIR.iterdir()}
+assert {"functions", "kernel", "latent_space.stan", "main.cpp"} <= found
 network = lsm_stan.load_celegans("first")
 print(lsm_stan.__file__, STAN_DIR, stan_data(network, 3)["N"], network.total_weight)
 """

@@ -422,30 +422,31 @@ LSM_WIDE bool ordinary(double value, const double* g, long count) {
 // ---------------------------------------------------------------------------
 // 3. One evaluation, in double.
 
-/* All pairs. With STAN_THREADS the rows of a large network are split into chunks
+/* All pairs. With STAN_THREADS the rows of a larger network are split into chunks
  * of equal numbers of pairs, which depend on n alone and whose results are added
  * in order: the sum does not depend on the number of threads. */
 inline double pair_sum(const Rows& rows) {
 #ifdef STAN_THREADS
-  constexpr int chunks = 16;
-  if (rows.n >= 512) {
-    const auto bound = [&rows](int t) {
-      return rows.n - int(rows.n * std::sqrt(1 - t / double(chunks)));
+  const int chunks = std::min(32, rows.n / 128);  // a chunk's g must cost less than its pairs
+  if (chunks > 1) {
+    const auto bound = [&](int t) {
+      return rows.n - int(rows.n * std::sqrt(1 - double(t) / chunks));
     };
-    std::vector<double> value(chunks);
-    std::vector<MatrixXd> g(chunks);
+    const long size = rows.stride * (rows.K + 2);
+    Eigen::VectorXd value(chunks);
+    MatrixXd g(size, chunks);  // at once: malloc keeps one large block for the next call
     tbb::parallel_for(0, chunks, [&](int t) {
-      g[t] = MatrixXd::Zero(rows.stride, rows.K + 2);
+      g.col(t).setZero();
       Rows chunk = rows;
       chunk.begin = bound(t);
       chunk.end = bound(t + 1);
-      chunk.g = g[t].data();
+      chunk.g = g.col(t).data();
       value[t] = wide_pair_rows(chunk);
     });
     double total = 0;
     for (int t = 0; t < chunks; ++t) {
       total += value[t];
-      Eigen::Map<MatrixXd>(rows.g, rows.stride, rows.K + 2) += g[t];
+      Eigen::Map<Eigen::VectorXd>(rows.g, size) += g.col(t);
     }
     return total;
   }
