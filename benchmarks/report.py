@@ -96,7 +96,8 @@ def _gradient(output: Path, results: pd.DataFrame, details: dict[str, Any]) -> l
         f"- Nodes (edges): {sizes}. Networks but *C. elegans* are simulated from the model,"
         " spread so that a node has about 8 edges as in *C. elegans*; Gaussian positions.",
         "- Of several variants the fastest counts (`gradient_variants.csv`; those far behind in"
-        f" the first round are dropped). At N = {CELEGANS}: {_variants(variants)}.",
+        " the first round are dropped, and beyond *C. elegans* not tried again).",
+        f"  At N = {CELEGANS}: {_variants(variants)}.",
         *(["- Left out: " + "; ".join(details["skipped"]) + "."] if details["skipped"] else []),
     ]
 
@@ -252,7 +253,7 @@ def _variants(variants: pd.DataFrame) -> str:
 def _rounds(rounds: int | list[int]) -> str:
     if isinstance(rounds, int):
         return f"{rounds} of them"
-    return f"{rounds[0]} of them at N = {CELEGANS}, {rounds[1]} elsewhere"
+    return f"{rounds[0]} of them up to N = {CELEGANS}, {rounds[1]} to 1,000, {rounds[2]} beyond"
 
 
 def _number(value: float) -> str:

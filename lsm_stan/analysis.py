@@ -22,6 +22,24 @@ from lsm_stan.summary import invariants_table, summary_table
 Say = Callable[[str], None]
 
 
+#: What is drawn of a fit, and what to look for in it.
+FIGURES: dict[str, tuple[Callable[[Fit], Figure], str]] = {
+    "embedding": (
+        plot_embedding,
+        "Positions on their principal axes; a grey line is one of the heaviest edges. Only"
+        " distances mean something: the axes are a way of looking, not a result. For draws the"
+        " mean of the aligned positions is shown; a node that moves among several places is drawn"
+        " between them.",
+    ),
+    "trace": (
+        plot_trace,
+        "Left: each chain's distribution, which should coincide. Right: with several chains the"
+        " ranks of their draws, bars of one height where the chains agree (Vehtari et al. 2021);"
+        " with one chain its trace.",
+    ),
+}
+
+
 @dataclass(frozen=True)
 class Analysis:
     """The outcome of a configuration: its network, its fits by name, and where they are."""
@@ -67,6 +85,7 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
         prior_scale=config.prior_scale,
         jitter=config.jitter,
         kernel=config.kernel,
+        threads=config.threads,
     )
     wanted = {fit.name: (fit, requested_arguments(fit.method, fit.arguments)) for fit in config.fit}
     for name in wanted:
@@ -108,19 +127,17 @@ def write_results(analysis: Analysis) -> None:
     summary = summary_table(analysis.fits)
     summary.to_csv(folder / "summary.csv", index=False)
     invariants_table(analysis.fits).to_csv(folder / "invariants.csv", index=False)
-    figures: dict[str, Figure] = {}
-    for name, fit in analysis.fits.items():
-        figures[f"{name}-embedding"] = plot_embedding(fit)
-        if fit.draws.shape[1] > 1:
-            figures[f"{name}-trace"] = plot_trace(fit)
     (folder / "figures").mkdir(exist_ok=True)
-    for name, figure in figures.items():
-        figure.savefig(folder / "figures" / f"{name}.png", dpi=110)
-    page = _page(analysis, summary, list(figures))
-    (folder / "README.md").write_text(page, encoding="utf-8")
+    shown = []
+    for name, fit in analysis.fits.items():
+        for kind, (plot, _) in FIGURES.items():
+            if kind != "trace" or fit.draws.shape[1] > 1:
+                plot(fit).savefig(folder / "figures" / f"{name}-{kind}.png", dpi=110)
+                shown.append((name, kind))
+    (folder / "README.md").write_text(_page(analysis, summary, shown), encoding="utf-8")
 
 
-def _page(analysis: Analysis, summary: pd.DataFrame, figures: list[str]) -> str:
+def _page(analysis: Analysis, summary: pd.DataFrame, shown: list[tuple[str, str]]) -> str:
     """Return the README of the results: the table first, then the figures."""
     network, config = analysis.network, analysis.config
     lines = [
@@ -150,6 +167,7 @@ def _page(analysis: Analysis, summary: pd.DataFrame, figures: list[str]) -> str:
         " rates: [invariants.csv](invariants.csv).",
         "",
     ]
-    for name in figures:
-        lines += [f"## {name}", "", f"![{name}](figures/{name}.png)", ""]
+    for name, kind in shown:
+        file = f"figures/{name}-{kind}.png"
+        lines += [f"## {name}: {kind}", "", f"![{name}: {kind}]({file})", "", FIGURES[kind][1], ""]
     return "\n".join(lines)

@@ -125,6 +125,9 @@ def fit(
     kernel: Annotated[
         Kernel, typer.Option(help="The likelihood's sums in C++, or in the Stan language.")
     ] = "cpp",
+    threads: Annotated[
+        int, typer.Option(min=1, help="Threads in each CmdStan process, for thousands of nodes.")
+    ] = 1,
     directed: DirectedOption = None,
     parallel_edges: ParallelOption = "sum",
     nodes: NodesOption = None,
@@ -140,7 +143,7 @@ def fit(
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     ensure_replaceable(out)
     read = _open(network, directed, parallel_edges, nodes)
-    model = LatentSpaceModel(read, dim, kernel=kernel)
+    model = LatentSpaceModel(read, dim, kernel=kernel, threads=threads)
     result = model.fit(method.value, seed=seed, **arguments)
     result.save(out)
     screen.show_fit(result, out)

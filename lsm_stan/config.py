@@ -71,7 +71,7 @@ class AnalysisConfig(_Strict):
         Of the network, in reports.
     directed, parallel_edges
         As in :func:`lsm_stan.readers.read_network`.
-    dim, prior_scale, jitter, kernel
+    dim, prior_scale, jitter, kernel, threads
         As in :class:`lsm_stan.inference.LatentSpaceModel`.
     reference
         A published loss for context.
@@ -88,6 +88,7 @@ class AnalysisConfig(_Strict):
     prior_scale: Annotated[float, Field(gt=0)] = 1.0
     jitter: Annotated[float, Field(gt=0)] = DIAGONAL_JITTER
     kernel: Kernel = "cpp"
+    threads: Annotated[int, Field(ge=1)] = 1
     reference: Reference | None = None
     fit: Annotated[tuple[FitConfig, ...], Field(min_length=1, strict=False)]
 

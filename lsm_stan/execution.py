@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import sys
 import tempfile
 import time
@@ -67,6 +68,7 @@ class Execution:
         self.seed = seed
         self.arguments = arguments
         self._verb = getattr(model.executable, method.verb)
+        os.environ["STAN_NUM_THREADS"] = str(model.threads)  # what Stan's own threads go by
         self._scratch = Scratch()
         self._started = time.perf_counter()
 

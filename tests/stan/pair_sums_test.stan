@@ -1,0 +1,38 @@
+// Every function of pair_sums.stan, with every argument that can have a gradient
+// as a parameter: tests compile it with both kernels.
+functions {
+#include pair_sums.stan
+}
+data {
+  int<lower=1> N;
+  int<lower=1> K;
+  int<lower=0> E;
+  array[E] int sender;
+  array[E] int receiver;
+  vector[E] weight;
+  int<lower=0> H;
+  array[H] int hidden_sender;
+  array[H] int hidden_receiver;
+  real softening;
+  int form;
+  vector[N] fixed_charge;
+  matrix[N, N] factor;
+}
+transformed data {
+  // z = factor * x is rounded differently by every way of adding up: near pairs must not count
+  real well_conditioned = softening + 1;
+}
+parameters {
+  matrix[N, K] x;
+  vector[N] a;
+  vector[N] b;
+}
+model {
+  matrix[N, K] z = precondition(factor, x);
+  target += edge_sum(x, sender, receiver, weight, softening, form);
+  target += kernel_sum(x, a, b, hidden_sender, hidden_receiver, softening, form);
+  target += kernel_sum(x, a, fixed_charge, hidden_sender, hidden_receiver, softening, form);
+  target += kernel_sum(x, fixed_charge, b, hidden_sender, hidden_receiver, softening, form);
+  target += kernel_sum(z, fixed_charge, fixed_charge, hidden_sender, hidden_receiver,
+                       well_conditioned, form);
+}

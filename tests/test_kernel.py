@@ -1,0 +1,169 @@
+"""The C++ kernel against the Stan functions that define it, and against NumPy."""
+
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import cmdstanpy
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from lsm_stan.compilation import STAN_DIR, compile_model, log_prob_grad
+from lsm_stan.toolchain import Toolchain, ask_make
+
+PROGRAM = Path(__file__).parent / "stan" / "pair_sums_test.stan"
+
+Case = tuple[dict[str, Any], NDArray[np.float64]]
+
+
+@pytest.fixture(scope="session")
+def both(toolchain: Toolchain) -> list[cmdstanpy.CmdStanModel]:
+    return [
+        compile_model(kernel, program=PROGRAM, toolchain=toolchain) for kernel in ("stan", "cpp")
+    ]
+
+
+def case(n_nodes: int, dim: int, form: int, softening: float, masked: bool, seed: int) -> Case:
+    """Draw data and one unconstrained point."""
+    rng = np.random.default_rng(seed)
+    n_edges = int(rng.integers(0, 3 * n_nodes))
+    pairs = rng.integers(1, n_nodes + 1, size=(n_edges, 2))
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    hidden = np.unique(pairs[::2], axis=0) if masked else pairs[:0]
+    data = {
+        "N": n_nodes,
+        "K": dim,
+        "E": len(pairs),
+        "sender": pairs[:, 0].tolist(),
+        "receiver": pairs[:, 1].tolist(),
+        "weight": rng.integers(1, 70, size=len(pairs)).astype(float).tolist(),
+        "H": len(hidden),
+        "hidden_sender": hidden[:, 0].tolist(),
+        "hidden_receiver": hidden[:, 1].tolist(),
+        "softening": softening,
+        "form": form,
+        "fixed_charge": rng.normal(size=n_nodes).tolist(),
+        "factor": rng.normal(size=(n_nodes, n_nodes)) / np.sqrt(n_nodes),
+    }
+    x = rng.normal(size=dim * n_nodes) * 10.0 ** rng.uniform(-1, 0.7)
+    return data, np.concatenate([x, rng.normal(size=2 * n_nodes)])
+
+
+def numpy_value(data: dict[str, Any], point: NDArray[np.float64]) -> float:
+    """Return the program's value by dense arrays."""
+    n, dim = data["N"], data["K"]
+    x = point[: n * dim].reshape(dim, n).T
+    a, b = point[n * dim :].reshape(2, n)
+    fixed = np.asarray(data["fixed_charge"])
+
+    def f(z: NDArray[np.float64], softening: float) -> NDArray[np.float64]:
+        squared = ((z[:, None] - z) ** 2).sum(axis=-1) + softening**2
+        with np.errstate(divide="ignore"):
+            values = {1: squared**-0.5, 2: np.exp(-np.sqrt(squared)), 3: np.exp(-squared)}
+        return values[data["form"]]
+
+    mask = ~np.eye(n, dtype=bool)
+    mask[np.array(data["hidden_sender"], int) - 1, np.array(data["hidden_receiver"], int) - 1] = (
+        False
+    )
+    eps = data["softening"]
+    of_x, of_z = np.where(mask, f(x, eps), 0), np.where(mask, f(data["factor"] @ x, eps + 1), 0)
+    i, j = np.array(data["sender"], int) - 1, np.array(data["receiver"], int) - 1
+    edges = np.asarray(data["weight"]) @ np.log(f(x, eps)[i, j])
+    return float(edges + a @ of_x @ b + a @ of_x @ fixed + fixed @ of_x @ b + fixed @ of_z @ fixed)
+
+
+def assert_equal(both: list[cmdstanpy.CmdStanModel], data: dict, point: NDArray) -> None:
+    (reference, reference_gradient), (value, gradient) = (
+        log_prob_grad(model, data, point[None]) for model in both
+    )
+    # sums of terms of both signs: what counts is the size of the terms
+    scale = np.abs(reference_gradient).max()
+    np.testing.assert_allclose(value, reference, rtol=1e-10, atol=1e-10 * (1 + scale * 1e-2))
+    np.testing.assert_allclose(gradient, reference_gradient, rtol=1e-8, atol=1e-10 * scale)
+
+
+@settings(
+    max_examples=60,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(
+    n_nodes=st.integers(2, 40),
+    dim=st.integers(1, 6),
+    form=st.sampled_from([1, 2, 3]),
+    softening=st.sampled_from([0.0, 0.3]),
+    masked=st.booleans(),
+    seed=st.integers(0, 2**32 - 1),
+)
+def test_kernel_is_the_reference(both, n_nodes, dim, form, softening, masked, seed) -> None:
+    assert_equal(both, *case(n_nodes, dim, form, softening, masked, seed))
+
+
+@pytest.mark.parametrize("form", [1, 2, 3])
+@pytest.mark.parametrize("dim", [1, 2, 3, 4, 5, 6])
+def test_kernel_is_the_reference_on_many_nodes(both, dim, form) -> None:
+    assert_equal(both, *case(500 - dim, dim, form, 0.0, True, seed=dim))
+
+
+@pytest.mark.parametrize("form", [1, 2, 3])
+def test_both_are_numpys(both, form) -> None:
+    data, point = case(23, 3, form, 0.1, True, seed=form)
+    for model in both:
+        value, _ = log_prob_grad(model, data, point[None])
+        np.testing.assert_allclose(value[0], numpy_value(data, point), rtol=1e-11)
+
+
+@pytest.mark.parametrize("softening", [0.0, 0.2])
+@pytest.mark.parametrize("form", [1, 2, 3])
+def test_coincident_nodes(both, form, softening) -> None:
+    data, point = case(7, 2, form, softening, False, seed=1)
+    data |= {"E": 0, "sender": [], "receiver": [], "weight": [], "factor": np.eye(7)}
+    x = point[:14].reshape(2, 7)
+    x[:, 4] = x[:, 2]
+    point[14:] = np.abs(point[14:])
+    data["fixed_charge"] = np.abs(data["fixed_charge"]).tolist()
+    (reference, reference_gradient), (value, gradient) = (
+        log_prob_grad(model, data, point[None]) for model in both
+    )
+    np.testing.assert_allclose(value, reference, rtol=1e-12)
+    finite = np.isfinite(reference_gradient)
+    assert finite.all() or softening == 0
+    np.testing.assert_allclose(gradient[finite], reference_gradient[finite], rtol=1e-8, atol=1e-10)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_what_is_not_finite_is_not_hidden(both, bad) -> None:
+    data, point = case(9, 3, 1, 0.0, False, seed=4)
+    point[5] = bad
+    for model in both:
+        value, _ = log_prob_grad(model, data, point[None])
+        assert not np.isfinite(value[0])
+
+
+def test_header_compiles_without_warnings(toolchain: Toolchain, tmp_path: Path) -> None:
+    flags = ask_make(toolchain.make, toolchain.path, "compile_info").split()
+    includes = []
+    for flag, following in zip(flags, [*flags[1:], ""], strict=True):
+        if flag == "-I":
+            includes += ["-isystem", following]
+        elif flag.startswith("-I"):
+            includes += ["-isystem", flag[2:]]
+    header = STAN_DIR / "kernel" / "pair_sums.hpp"
+    source = tmp_path / "only_the_header.cpp"
+    source.write_text(f'#include "{header}"\n')
+    run = subprocess.run(
+        [
+            *[toolchain.cxx, "-std=c++17", "-D_REENTRANT", "-O3", "-Wall", "-Wextra", "-Werror"],
+            *[*includes, "-c", source, "-o", tmp_path / "out.o"],
+        ],
+        cwd=toolchain.path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 0, run.stderr[-3000:]
