@@ -147,6 +147,7 @@ def test_what_is_not_finite_is_not_hidden(both, bad) -> None:
 
 def test_header_compiles_without_warnings(toolchain: Toolchain, tmp_path: Path) -> None:
     flags = ask_make(toolchain.make, toolchain.path, "compile_info").split()
+    standard = [flag for flag in flags if flag.startswith("-std=")]
     includes = []
     for flag, following in zip(flags, [*flags[1:], ""], strict=True):
         if flag == "-I":
@@ -158,7 +159,7 @@ def test_header_compiles_without_warnings(toolchain: Toolchain, tmp_path: Path) 
     source.write_text(f'#include "{header}"\n')
     run = subprocess.run(
         [
-            *[toolchain.cxx, "-std=c++17", "-D_REENTRANT", "-O3", "-Wall", "-Wextra", "-Werror"],
+            *[toolchain.cxx, *standard, "-D_REENTRANT", "-O3", "-Wall", "-Wextra", "-Werror"],
             *[*includes, "-c", source, "-o", tmp_path / "out.o"],
         ],
         cwd=toolchain.path,
