@@ -235,7 +235,7 @@ class LatentSpaceModel:
             change = self._preconditioner(positions[None]) if polish else None
             with run.folder(f"start-{start + 1}" if polish else None) as folder:
                 result = run.cmdstan(
-                    data=self.stan_data(softening=softening, change=change),
+                    data=self.stan_data(change=change) if polish else data[softening],
                     inits={"z_raw": _to_raw(positions, change)},
                     output_dir=folder,
                     sig_figs=18,
@@ -248,7 +248,13 @@ class LatentSpaceModel:
         first = rng.normal(scale=self.prior_scale, size=(starts, self.network.n_nodes, self.dim))
         rungs = starts * (len(ladder) + 1)
         run.say(f"{starts} starts of {len(ladder) + 1} L-BFGS runs")
-        with tqdm(total=rungs, desc="MAP", unit="run", disable=not has_bars(show_progress)) as bar:
+        with (
+            run.folder(None) as folder,  # of data that all starts share
+            tqdm(total=rungs, desc="MAP", unit="run", disable=not has_bars(show_progress)) as bar,
+        ):
+            data = {eps: str(Path(folder, f"rung-{k}.json")) for k, eps in enumerate(ladder)}
+            for softening, file in data.items():
+                cmdstanpy.write_stan_json(file, self.stan_data(softening=softening))
             modes = np.stack(continuation(descend, list(first), ladder, bar.update))
         log_joint, gradient = self.log_prob(modes)
         order = np.argsort(-log_joint)
