@@ -17,7 +17,7 @@ from lsm_stan.methods import METHODS
 from lsm_stan.network import Network
 from lsm_stan.plots import plot_embedding, plot_trace
 from lsm_stan.readers import open_network
-from lsm_stan.summary import invariants_table, summary_table
+from lsm_stan.summary import invariants_table, side_by_side, summary_table
 
 Say = Callable[[str], None]
 
@@ -126,7 +126,8 @@ def write_results(analysis: Analysis) -> None:
     folder = analysis.folder
     summary = summary_table(analysis.fits)
     summary.to_csv(folder / "summary.csv", index=False)
-    invariants_table(analysis.fits).to_csv(folder / "invariants.csv", index=False)
+    invariants = invariants_table(analysis.fits)
+    invariants.to_csv(folder / "invariants.csv", index=False)
     (folder / "figures").mkdir(exist_ok=True)
     shown = []
     for name, fit in analysis.fits.items():
@@ -134,11 +135,17 @@ def write_results(analysis: Analysis) -> None:
             if kind != "trace" or fit.draws.shape[1] > 1:
                 plot(fit).savefig(folder / "figures" / f"{name}-{kind}.png", dpi=110)
                 shown.append((name, kind))
-    (folder / "README.md").write_text(_page(analysis, summary, shown), encoding="utf-8")
+    page = _page(analysis, summary, side_by_side(invariants), shown)
+    (folder / "README.md").write_text(page, encoding="utf-8")
 
 
-def _page(analysis: Analysis, summary: pd.DataFrame, shown: list[tuple[str, str]]) -> str:
-    """Return the README of the results: the table first, then the figures."""
+def _page(
+    analysis: Analysis,
+    summary: pd.DataFrame,
+    invariants: pd.DataFrame,
+    shown: list[tuple[str, str]],
+) -> str:
+    """Return the README of the results: the tables first, then the figures."""
     network, config = analysis.network, analysis.config
     lines = [
         f"# {network.title}",
@@ -165,6 +172,20 @@ def _page(analysis: Analysis, summary: pd.DataFrame, shown: list[tuple[str, str]
         " every constant; the loss is its negative. A mean of draws need not be a likely point"
         " itself. All columns: [summary.csv](summary.csv); posterior summaries of distances and"
         " rates: [invariants.csv](invariants.csv).",
+        "",
+    ]
+    lines += [
+        "## Invariant quantities",
+        "",
+        "Means and standard deviations over draws, of the same pairs of nodes in every fit: the"
+        " heaviest pairs, then random ones. A mode has no spread.",
+        "",
+        f"| quantity | {' | '.join(invariants.columns)} |",
+        "|---|" + "---:|" * len(invariants.columns),
+        *(
+            f"| {name} | {' | '.join(row)} |"
+            for name, row in zip(invariants.index, invariants.to_numpy(), strict=True)
+        ),
         "",
     ]
     for name, kind in shown:

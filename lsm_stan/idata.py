@@ -11,6 +11,7 @@ A fit's InferenceData has the groups
 
 from __future__ import annotations
 
+import logging
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -29,6 +30,9 @@ with warnings.catch_warnings():
     # ArviZ 0.23 announces its successor once a day, at import
     warnings.simplefilter("ignore", FutureWarning)
     import arviz as az
+
+# it says of every quantity that one chain has no R-hat; the tables show it
+logging.getLogger("arviz").setLevel(logging.ERROR)
 
 InferenceData: TypeAlias = az.InferenceData
 Dataset: TypeAlias = xr.Dataset

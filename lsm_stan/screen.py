@@ -7,13 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lsm_stan.analysis import Analysis
 from lsm_stan.description import NetworkSummary
 from lsm_stan.fit import Fit
 from lsm_stan.methods import METHODS
-from lsm_stan.summary import summary_table
+from lsm_stan.summary import invariants_table, side_by_side, summary_table
 from lsm_stan.toolchain import Toolchain
 
 _out = Console(highlight=False)
@@ -117,6 +118,13 @@ def show_analysis(analysis: Analysis) -> None:
             _number(row["ess_p05"]),
             "[green]yes[/]" if row["converged"] else "[red]no[/]",
         )
+    _out.print(table)
+    invariants = side_by_side(invariants_table(analysis.fits))
+    table = Table("quantity", title="invariants: mean ± sd over draws")
+    for name in invariants.columns:
+        table.add_column(name, justify="right")
+    for quantity, cells in zip(invariants.index, invariants.to_numpy(), strict=True):
+        table.add_row(escape(quantity), *cells)
     _out.print(table)
     for name, fit in analysis.fits.items():
         if not fit.converged:

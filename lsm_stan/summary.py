@@ -96,3 +96,30 @@ def invariants_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     """Return ArviZ's summary of the invariants of several fits, one below the other."""
     tables = {name: container.summarise(invariant_draws(fit)) for name, fit in fits.items()}
     return pd.concat(tables, names=["fit", "quantity"]).reset_index()
+
+
+def side_by_side(invariants: pd.DataFrame) -> pd.DataFrame:
+    """Set the invariants of several fits beside each other, as text.
+
+    Parameters
+    ----------
+    invariants
+        What :func:`invariants_table` returns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a quantity, a column a fit: the mean, and the standard deviation where there is one.
+    """
+
+    def cell(row: pd.Series[float]) -> str:
+        mean, sd = (
+            f"{value:,.1f}" if abs(row["mean"]) >= 1000 else f"{value:.3f}" for value in row
+        )
+        return mean if np.isnan(row["sd"]) else f"{mean} ± {sd}"
+
+    text = invariants[["mean", "sd"]].apply(cell, axis=1)
+    columns = invariants[["quantity", "fit"]].assign(text=text)
+    order, names = columns["quantity"].unique(), columns["fit"].unique()
+    beside = columns.pivot(index="quantity", columns="fit", values="text")  # noqa: PD010 - of text
+    return beside.loc[order, names]
