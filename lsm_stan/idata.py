@@ -32,7 +32,7 @@ with warnings.catch_warnings():
     import arviz as az
 
 # it says of every quantity that one chain has no R-hat; the tables show it
-logging.getLogger("arviz").setLevel(logging.ERROR)
+az._log.setLevel(logging.ERROR)
 
 InferenceData: TypeAlias = az.InferenceData
 Dataset: TypeAlias = xr.Dataset
