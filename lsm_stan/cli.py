@@ -56,8 +56,12 @@ DirectedOption = Annotated[
     ),
 ]
 ParallelOption = Annotated[
-    ParallelEdges,
-    typer.Option("--parallel-edges", help="The weight of a pair that is listed twice."),
+    ParallelEdges | None,
+    typer.Option(
+        "--parallel-edges",
+        help="The weight of a pair that is listed twice. \\[default: sum; for celegans first, as"
+        " in the tutorial]",
+    ),
 ]
 NodesOption = Annotated[
     Path | None, typer.Option(help="A table of nodes: names, and columns such as class.")
@@ -87,7 +91,7 @@ def setup(
 def info(
     network: NetworkArgument,
     directed: DirectedOption = None,
-    parallel_edges: ParallelOption = "sum",
+    parallel_edges: ParallelOption = None,
     nodes: NodesOption = None,
 ) -> None:
     """Show what is read from a network: nodes, edges, weights, reciprocity, warnings."""
@@ -129,7 +133,7 @@ def fit(
         int, typer.Option(min=1, help="Threads in each CmdStan process, for thousands of nodes.")
     ] = 1,
     directed: DirectedOption = None,
-    parallel_edges: ParallelOption = "sum",
+    parallel_edges: ParallelOption = None,
     nodes: NodesOption = None,
 ) -> None:
     """Fit the model to one network by one method.
@@ -220,7 +224,7 @@ def _terminate_children() -> None:
 
 
 def _open(
-    network: str, directed: bool | None, parallel_edges: ParallelEdges, nodes: Path | None
+    network: str, directed: bool | None, parallel_edges: ParallelEdges | None, nodes: Path | None
 ) -> Network:
     return open_network(network, directed=directed, parallel_edges=parallel_edges, nodes=nodes)
 

@@ -70,7 +70,7 @@ class AnalysisConfig(_Strict):
     title
         Of the network, in reports.
     directed, parallel_edges
-        As in :func:`lsm_stan.readers.read_network`.
+        As in :func:`lsm_stan.readers.open_network`.
     dim, prior_scale, jitter, kernel, threads
         As in :class:`lsm_stan.inference.LatentSpaceModel`.
     reference
@@ -83,7 +83,7 @@ class AnalysisConfig(_Strict):
     nodes: str | None = None
     title: str | None = None
     directed: bool | None = None
-    parallel_edges: Literal["sum", "first"] = "sum"
+    parallel_edges: Literal["sum", "first"] | None = None
     dim: Annotated[int, Field(ge=1)] = 3
     prior_scale: Annotated[float, Field(gt=0)] = 1.0
     jitter: Annotated[float, Field(gt=0)] = DIAGONAL_JITTER

@@ -17,16 +17,16 @@ SURE_AGREEMENT = 0.5
 """Least agreement of the graph matching at which a neuron is called by its matched name."""
 
 
-def load_celegans(parallel_edges: ParallelEdges = "sum") -> Network:
+def load_celegans(parallel_edges: ParallelEdges = "first") -> Network:
     """Load the neural network of *C. elegans*: 297 nodes, 2,345 directed edges.
 
     Weights are whole numbers from 1 up. The raw list has 2,359 edges; 14 pairs are listed twice.
 
     Parameters
     ----------
-    parallel_edges : {"sum", "first"}
-        What becomes of the second edge of a pair: ``"sum"`` gives a total weight of 8,819,
-        ``"first"`` gives 8,743, the matrix of the tutorial.
+    parallel_edges : {"first", "sum"}
+        What becomes of the second edge of a pair: ``"first"`` gives a total weight of 8,743, the
+        matrix of the tutorial, ``"sum"`` gives 8,819.
 
     Returns
     -------

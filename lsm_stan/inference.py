@@ -45,7 +45,7 @@ Softening = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 SIG_FIGS = 10
 
 #: An L-BFGS run of the continuation.
-LBFGS = {"algorithm": "lbfgs", "history_size": 20, "iter": 2000}
+LBFGS = {"algorithm": "lbfgs", "history_size": 20, "iter": 2000, "sig_figs": 18}
 
 #: The last L-BFGS run of a start goes on until the line search can improve no more: CmdStan
 #: refuses tolerances of 0.
@@ -231,14 +231,14 @@ class LatentSpaceModel:
             positions: FloatArray, softening: float, *, start: int, polish: bool
         ) -> FloatArray:
             # only the runs that end in the exact model leave their files with the fit; there the
-            # stiffness of heavy pairs would cost thousands of iterations
-            change = self._preconditioner(positions[None]) if polish else None
+            # stiffness of heavy pairs would cost thousands of iterations, where the ladder has
+            # come near enough to a mode to know it
+            change = self._preconditioner(positions[None]) if polish and ladder else None
             with run.folder(f"start-{start + 1}" if polish else None) as folder:
                 result = run.cmdstan(
                     data=self.stan_data(change=change) if polish else data[softening],
                     inits={"z_raw": _to_raw(positions, change)},
                     output_dir=folder,
-                    sig_figs=18,
                     require_converged=False,
                     **{**LBFGS, **(POLISH if polish else {}), **cmdstan},
                 )

@@ -20,6 +20,24 @@ in every coordinate; with the prior's precision,
 (τ the prior's scale) is the covariance of a Gaussian with the posterior's mean curvature. At
 K = 3, ``1/d`` is harmonic and only observed edges count. Elsewhere every pair does; a pair
 whose mean curvature is negative (K = 1, or K > 3 at short distance) is left out.
+
+**What else was tried**, on *C. elegans* with two chains of 2,000 draws from the posterior; the
+5 % quantile of the ESS of 500 distances, per million gradients (these vary by some tens of per
+cent from run to run):
+
+=====================================================  =====
+metric of NUTS in the new coordinates                  ESS
+=====================================================  =====
+none (unit), what is used                              240
+diagonal, adapted by Stan, C = V λ^(-1/2)              124
+diagonal, adapted by Stan, C = V λ^(-1/2) Vᵀ            59
+none, each mode scaled by its sd in a long run          63
+the same, by the root of that sd                        79
+=====================================================  =====
+
+(V, λ: eigenvectors and eigenvalues of Σ⁻¹. Without a metric the choice of the root is of no
+consequence.) Slow modes wander far, but along curved paths that are locally as stiff as any
+other: a metric that stretches them costs step size and gains nothing.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ def open_network(
     source: Source,
     *,
     directed: bool | None = None,
-    parallel_edges: ParallelEdges = "sum",
+    parallel_edges: ParallelEdges | None = None,
     nodes: NodeTable | None = None,
     title: str | None = None,
 ) -> Network:
@@ -55,7 +55,9 @@ def open_network(
     ----------
     source
         ``"celegans"`` for the packaged *C. elegans* network, or what `read_network` reads.
-    directed, parallel_edges, nodes, title
+    parallel_edges : {"sum", "first"}, optional
+        As in `read_network`. Default: what `load_celegans` and `read_network` take by default.
+    directed, nodes, title
         As in `read_network`. A packaged network is directed and brings its own node table.
 
     Returns
@@ -69,14 +71,18 @@ def open_network(
     """
     if not (isinstance(source, str) and source == "celegans"):
         return read_network(
-            source, directed=directed, parallel_edges=parallel_edges, nodes=nodes, title=title
+            source,
+            directed=directed,
+            parallel_edges=parallel_edges or "sum",
+            nodes=nodes,
+            title=title,
         )
     if directed is False or nodes is not None:
         raise InputError(
             "celegans: the packaged network is directed and has its own node table; "
             "it takes neither directed=False nor nodes"
         )
-    network = load_celegans(parallel_edges)
+    network = load_celegans(parallel_edges or "first")
     return network if title is None else replace(network, title=title)
 
 

@@ -119,15 +119,15 @@ def test_the_module_is_the_command_line(arguments):
 
 
 def test_info_shows_the_packaged_network(command):
-    outcome = command("info", "celegans", "--parallel-edges", "first")
+    outcome = command("info", "celegans")
     assert outcome.code == 0
     for text in ("297", "2,345 directed", "8,743", "14 parallel edges: dropped"):
         assert text in outcome.out
     assert outcome.err == ""
 
 
-def test_info_sums_parallel_edges_unless_told(command):
-    assert "8,819" in command("info", "celegans").out
+def test_info_sums_parallel_edges_where_told(command):
+    assert "8,819" in command("info", "celegans", "--parallel-edges", "sum").out
 
 
 def test_info_reads_an_undirected_network_with_a_node_table(command, tmp_path):

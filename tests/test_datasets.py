@@ -54,7 +54,7 @@ def test_it_loads_in_any_directory(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert done.stdout == "8819\n"
+    assert done.stdout == "8743\n"
 
 
 def test_an_unknown_policy():

@@ -550,8 +550,8 @@ def test_duplicate_names_in_graphs(file):
 
 
 def test_the_packaged_network_by_name():
-    assert open_network("celegans").total_weight == 8_819
-    assert open_network("celegans", parallel_edges="first").total_weight == 8_743
+    assert open_network("celegans").total_weight == 8_743
+    assert open_network("celegans", parallel_edges="sum").total_weight == 8_819
     assert open_network("celegans", directed=True, title="worm").title == "worm"
 
 
