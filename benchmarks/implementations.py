@@ -51,7 +51,8 @@ def implementations() -> Iterator[Implementation]:
     """Yield every implementation whose libraries are installed."""
     from benchmarks import bare, in_stan
 
-    yield Implementation("stan-literal", "", in_stan.literal, 340)
+    yield Implementation("stan-literal", "", in_stan.literal, 700)
+    yield Implementation("stan-distance", "", in_stan.distance, 340)
     yield Implementation("stan-reference", "", in_stan.reference, 160)
     yield Implementation("lsm-kernel", "", in_stan.kernel, 0)
     for flags in bare.FLAGS:

@@ -23,8 +23,8 @@ from benchmarks.problem import DIM, FloatArray, Problem, from_stan, to_stan
 from lsm_stan.compilation import compile_model, compile_program, log_prob_grad
 from lsm_stan.model import stan_data
 
-#: The tutorial written literally.
-LITERAL = Path(__file__).parent / "stan" / "literal.stan"
+#: The tutorial, line for line and as a user of Stan writes it.
+PROGRAMS = Path(__file__).parent / "stan"
 
 MAX_DEPTH = 10
 
@@ -42,10 +42,11 @@ class InStan:
     data
         Its data.
     parameter
-        Name of its one parameter, the positions: a matrix, or an array of vectors if the name
-        is ``z``.
+        Name of its one parameter, the positions.
     problem
         The problem.
+    by_node
+        Whether the positions are an array of vectors; else they are a matrix.
     """
 
     def __init__(
@@ -54,11 +55,12 @@ class InStan:
         data: Mapping[str, Any],
         parameter: str,
         problem: Problem,
+        by_node: bool = False,
     ) -> None:
         self._model = model
         self._data = data
         self._n_nodes = problem.network.n_nodes
-        self._by_node = parameter == "z"  # Stan stores a matrix column by column
+        self._by_node = by_node  # Stan stores a matrix column by column
         key = Path(str(model.exe_file)).parent.name
         self._stem = problem.folder / f"{key}-{self._n_nodes}"
         cmdstanpy.write_stan_json(f"{self._stem}-data.json", data)
@@ -118,10 +120,20 @@ class InStan:
 
 
 def literal(problem: Problem) -> InStan:
-    """Return the tutorial written literally."""
+    """Return the tutorial line for line."""
+    return InStan(compile_program(PROGRAMS / "literal.stan"), dense_data(problem), "z", problem)
+
+
+def distance(problem: Problem) -> InStan:
+    """Return the tutorial as a user of Stan writes it."""
+    program = compile_program(PROGRAMS / "distance.stan")
+    return InStan(program, dense_data(problem), "z", problem, by_node=True)
+
+
+def dense_data(problem: Problem) -> dict[str, Any]:
+    """Return the data of both: the N×N counts."""
     network = problem.network
-    data = {"N": network.n_nodes, "K": DIM, "Y": network.to_dense().astype(int)}
-    return InStan(compile_program(LITERAL), data, "z", problem)
+    return {"N": network.n_nodes, "K": DIM, "Y": network.to_dense().astype(int)}
 
 
 def reference(problem: Problem) -> InStan:

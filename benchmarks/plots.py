@@ -10,7 +10,8 @@ from matplotlib.ticker import NullLocator
 
 #: Okabe and Ito's colours, which people with colour-blindness tell apart.
 COLOURS = {
-    "stan-literal": "#D55E00",
+    "stan-literal": "#7F3300",
+    "stan-distance": "#D55E00",
     "stan-reference": "#E69F00",
     "pymc": "#CC79A7",
     "jax": "#56B4E9",

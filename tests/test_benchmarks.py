@@ -9,15 +9,20 @@ from lsm_stan import LatentSpaceModel, simulate
 from lsm_stan.compilation import compile_program, log_prob_grad
 from lsm_stan.toolchain import Toolchain
 
-LITERAL = Path(__file__).parents[1] / "benchmarks" / "stan" / "literal.stan"
+PROGRAMS = Path(__file__).parents[1] / "benchmarks" / "stan"
 
 
 @pytest.mark.slow
-def test_the_literal_program_is_the_model(toolchain: Toolchain) -> None:
+@pytest.mark.parametrize("name", ["literal", "distance"])
+def test_the_tutorial_in_stan_is_the_model(toolchain: Toolchain, name: str) -> None:
     network, z = simulate(14, 3, seed=1)
     value, gradient = LatentSpaceModel(network, 3).log_prob(z)
-    literal = compile_program(LITERAL, toolchain=toolchain)
+    program = compile_program(PROGRAMS / f"{name}.stan", toolchain=toolchain)
+    # Stan stores a matrix column by column
+    rows = (z.T if name == "literal" else z).reshape(1, -1)
     data = {"N": 14, "K": 3, "Y": network.to_dense().astype(int)}
-    found, slope = log_prob_grad(literal, data, z.reshape(1, -1))
+    found, slope = log_prob_grad(program, data, rows)
     np.testing.assert_allclose(found[0], value, rtol=1e-12)
-    np.testing.assert_allclose(slope.reshape(z.shape), gradient, rtol=1e-9, atol=1e-9)
+    np.testing.assert_allclose(
+        slope, (gradient.T if name == "literal" else gradient).reshape(1, -1), rtol=1e-9, atol=1e-9
+    )
