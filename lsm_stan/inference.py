@@ -284,7 +284,7 @@ class LatentSpaceModel:
         *,
         seed: int,
         init: Init = "map",
-        precondition: bool = True,
+        precondition: bool | None = None,
         show_progress: bool = True,
         **cmdstan: Any,
     ) -> Fit:
@@ -298,8 +298,9 @@ class LatentSpaceModel:
             Where to start; see :data:`Init`.
         precondition
             Approximate ``z_raw``, with ``z = C z_raw`` (:mod:`lsm_stan.preconditioning`): a
-            mean-field Gaussian there has the network's own correlations in z. Not where N is
-            too large for an N×N factor.
+            mean-field Gaussian there has the network's own correlations in z. By default where
+            the start is a mode: from a random start ADVI then stops at a poor place. Not where N
+            is too large for an N×N factor.
         show_progress
             Show the progress bar of a MAP that is found first.
         **cmdstan
@@ -321,6 +322,8 @@ class LatentSpaceModel:
         given = self._given(init)
         run = self._execution("advi", seed, arguments, show_progress)
         start = self._start(run, given, init, 1)
+        if precondition is None:
+            precondition = not (isinstance(init, str) and init == "random")
         change = self._preconditioner(self._shape(run, init, start)) if precondition else None
         run.say("one approximation")
         with run.folder("advi") as folder:
@@ -350,7 +353,11 @@ class LatentSpaceModel:
             log_joint=self.log_prob(draws)[0],
             estimate=mean,
             checks=checks,
-            details={"elbo": elbo[-1] if elbo else None, "draws": draws.shape[1]},
+            details={
+                "elbo": elbo[-1] if elbo else None,
+                "draws": draws.shape[1],
+                "preconditioned": change is not None,
+            },
         )
 
     def sample(
