@@ -90,6 +90,7 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
     wanted = {fit.name: (fit, requested_arguments(fit.method, fit.arguments)) for fit in config.fit}
     for name in wanted:
         ensure_replaceable(folder / "fits" / name)
+    model.compile()
     fits = {}
     for number, (name, (fit, arguments)) in enumerate(wanted.items(), start=1):
         target = folder / "fits" / name

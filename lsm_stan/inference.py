@@ -135,6 +135,10 @@ class LatentSpaceModel:
         """Digest of the Stan program's sources, the kernel's included."""
         return sources_digest(self.kernel)
 
+    def compile(self) -> None:
+        """Compile the Stan program, or find it compiled; :attr:`kernel` is then what it has."""
+        self.executable  # noqa: B018
+
     @cached_property
     def executable(self) -> cmdstanpy.CmdStanModel:
         """The compiled Stan program; the pure-Stan one, with a warning, if C++ fails."""
