@@ -18,7 +18,8 @@ IMPLEMENTATIONS = {
     "stan-distance": "the tutorial as a user of Stan writes it (`benchmarks/stan/distance.stan`)",
     "stan-reference": 'this package, sums in the Stan language (`kernel="stan"`)',
     "pymc": "PyMC, `pm.Model` compiled to value and gradient",
-    "jax": "JAX, `value_and_grad` compiled by XLA, double precision, as NumPyro runs it",
+    "jax": "JAX, `value_and_grad` compiled by XLA, double precision, as NumPyro runs it;"
+    " on every core of the machine, the others on one",
     "lsm-kernel": 'this package, sums in C++ (`kernel="cpp"`)',
     "bare-loop": "pairs and edges in plain C++, outside Stan (`benchmarks/bare_loop.cpp`)",
 }
