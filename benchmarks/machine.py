@@ -20,7 +20,7 @@ def describe() -> dict[str, str]:
     """Return what the results were measured on and with."""
     described = {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
-        "system": platform.platform(),
+        "system": f"{platform.system()} {platform.machine()}",
         "CPU": f"{_cpu_model()}, {os.cpu_count()} cores",
         "widest vectors": _vectors(),
         "memory": f"{psutil.virtual_memory().total / 1e9:.0f} GB",
