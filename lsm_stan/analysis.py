@@ -42,12 +42,14 @@ FIGURES: dict[str, tuple[Callable[[Fit], Figure], str]] = {
 
 @dataclass(frozen=True)
 class Analysis:
-    """The outcome of a configuration: its network, its fits by name, and where they are."""
+    """The outcome of a configuration: its network, its fits by name, their tables, and where."""
 
     config: AnalysisConfig
     network: Network
     fits: Mapping[str, Fit]
     folder: Path
+    summary: pd.DataFrame
+    invariants: pd.DataFrame
 
 
 def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Analysis:
@@ -100,7 +102,8 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
             say(f"[{number}/{len(wanted)}] {name}: {fit.method}, seed {fit.seed}")
             model.fit(fit.method, seed=fit.seed, **fit.arguments).save(target)
         fits[name] = Fit.load(target)
-    analysis = Analysis(config, network, fits, folder)
+    tables = summary_table(fits), invariants_table(fits)
+    analysis = Analysis(config, network, fits, folder, *tables)
     write_results(analysis)
     return analysis
 
@@ -125,10 +128,8 @@ def _is_done(
 def write_results(analysis: Analysis) -> None:
     """Write ``summary.csv``, ``invariants.csv``, ``figures/`` and a ``README.md`` showing them."""
     folder = analysis.folder
-    summary = summary_table(analysis.fits)
-    summary.to_csv(folder / "summary.csv", index=False)
-    invariants = invariants_table(analysis.fits)
-    invariants.to_csv(folder / "invariants.csv", index=False)
+    analysis.summary.to_csv(folder / "summary.csv", index=False)
+    analysis.invariants.to_csv(folder / "invariants.csv", index=False)
     (folder / "figures").mkdir(exist_ok=True)
     shown = []
     for name, fit in analysis.fits.items():
@@ -136,18 +137,14 @@ def write_results(analysis: Analysis) -> None:
             if kind != "trace" or fit.draws.shape[1] > 1:
                 plot(fit).savefig(folder / "figures" / f"{name}-{kind}.png", dpi=110)
                 shown.append((name, kind))
-    page = _page(analysis, summary, side_by_side(invariants), shown)
+    page = _page(analysis, shown)
     (folder / "README.md").write_text(page, encoding="utf-8")
 
 
-def _page(
-    analysis: Analysis,
-    summary: pd.DataFrame,
-    invariants: pd.DataFrame,
-    shown: list[tuple[str, str]],
-) -> str:
+def _page(analysis: Analysis, shown: list[tuple[str, str]]) -> str:
     """Return the README of the results: the tables first, then the figures."""
     network, config = analysis.network, analysis.config
+    invariants = side_by_side(analysis.invariants)
     lines = [
         f"# {network.title}",
         "",
@@ -161,7 +158,7 @@ def _page(
     if config.reference is not None:
         loss = config.reference.loss
         lines.append(f"| *{config.reference.label}* | | | {-loss:,.1f} | {loss:,.1f} | |")
-    for row in summary.to_dict("records"):
+    for row in analysis.summary.to_dict("records"):
         verdict = "yes" if row["converged"] else f"**no**: {row['warnings']}"
         lines.append(
             f"| {row['fit']} | {METHODS[row['method']].title} | {row['seconds']:.1f}"

@@ -14,7 +14,7 @@ from lsm_stan.analysis import Analysis
 from lsm_stan.description import NetworkSummary
 from lsm_stan.fit import Fit
 from lsm_stan.methods import METHODS
-from lsm_stan.summary import invariants_table, side_by_side, summary_table
+from lsm_stan.summary import side_by_side
 from lsm_stan.toolchain import Toolchain
 
 _out = Console(highlight=False)
@@ -97,7 +97,6 @@ def show_fit(fit: Fit, folder: Path) -> None:
 
 def show_analysis(analysis: Analysis) -> None:
     """Print a configuration's summary table, and where its results are."""
-    frame = summary_table(analysis.fits)
     table = Table(title=f"{analysis.network.title}, K = {analysis.config.dim}")
     table.add_column("fit")
     for column in ("seconds", "log joint", "loss", "R-hat 95%", "ESS 5%"):
@@ -108,7 +107,7 @@ def show_analysis(analysis: Analysis) -> None:
         table.add_row(
             f"({reference.label})", "", f"{-reference.loss:,.1f}", f"{reference.loss:,.1f}"
         )
-    for row in frame.to_dict("records"):
+    for row in analysis.summary.to_dict("records"):
         table.add_row(
             row["fit"],
             f"{row['seconds']:.1f}",
@@ -119,7 +118,7 @@ def show_analysis(analysis: Analysis) -> None:
             "[green]yes[/]" if row["converged"] else "[red]no[/]",
         )
     _out.print(table)
-    invariants = side_by_side(invariants_table(analysis.fits))
+    invariants = side_by_side(analysis.invariants)
     table = Table("quantity", title="invariants: mean ± sd over draws")
     for name in invariants.columns:
         table.add_column(name, justify="right")
