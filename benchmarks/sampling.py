@@ -63,16 +63,16 @@ def run(warmup: int = WARMUP, draws: int = DRAWS) -> tuple[pd.DataFrame, dict[st
         )
         seconds = time.perf_counter() - start
         distances.append(monitored_distances(fit))
-        rhat, ess = container.diagnostics(distances[-1])
+        items = container.diagnostics(container.as_dataset(distance=distances[-1]))
         steps = container.sample_stat(fit.idata, "n_steps")
         assert steps is not None
         row: dict[str, Any] = {
             "implementation": name,
             "gradients": float(steps.mean()),
             "seconds": seconds,
-            "ess_median": float(np.median(ess)),
-            "ess_p05": float(np.quantile(ess, 0.05)),
-            "rhat_p95": float(np.quantile(rhat, 0.95)),
+            "ess_median": float(items["ess_bulk"].median()),
+            "ess_p05": float(items["ess_bulk"].quantile(0.05)),
+            "rhat_p95": float(items["rhat"].quantile(0.95)),
         }
         rows.append(row)
         numbers = {key: round(value, 3) for key, value in row.items() if key != "implementation"}

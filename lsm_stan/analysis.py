@@ -1,59 +1,36 @@
-"""Run a configuration: every fit that is not there yet, then tables and figures."""
+"""Run a configuration: every fit that is not there yet, then the report."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from matplotlib.figure import Figure
 
 from lsm_stan.config import AnalysisConfig, FitConfig
 from lsm_stan.fit import Fit, ensure_replaceable, read_record
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
-from lsm_stan.methods import METHODS
-from lsm_stan.network import Network
-from lsm_stan.plots import plot_embedding, plot_trace
+from lsm_stan.page import Page, PageFigure, write_page
 from lsm_stan.readers import open_network
-from lsm_stan.summary import invariants_table, side_by_side, summary_table
+from lsm_stan.report import Report, Say, as_text, make_report, report_page, shown_comparison
+from lsm_stan.summary import side_by_side
 
-Say = Callable[[str], None]
-
-
-#: What is drawn of a fit, and what to look for in it.
-FIGURES: dict[str, tuple[Callable[[Fit], Figure], str]] = {
-    "embedding": (
-        plot_embedding,
-        "Positions on their principal axes; a grey line is one of the heaviest edges. Only"
-        " distances mean something: the axes are a way of looking, not a result. For draws the"
-        " mean of the aligned positions is shown; a node that moves among several places is drawn"
-        " between them.",
-    ),
-    "trace": (
-        plot_trace,
-        "Left: each chain's distribution, which should coincide. Right: with several chains the"
-        " ranks of their draws, bars of one height where the chains agree (Vehtari et al. 2021);"
-        " with one chain its trace.",
-    ),
-}
+#: Figures of the report that the README of the results shows, in this order, where it has them.
+SHOWN_FIGURES = ("embedding", "predictive", "distances", "rates")
 
 
 @dataclass(frozen=True)
 class Analysis:
-    """The outcome of a configuration: its network, its fits by name, their tables, and where."""
+    """The outcome of a configuration: the report of its fits, in memory and as a page."""
 
     config: AnalysisConfig
-    network: Network
-    fits: Mapping[str, Fit]
-    folder: Path
-    summary: pd.DataFrame
-    invariants: pd.DataFrame
+    report: Report
+    page: Path
 
 
 def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Analysis:
-    """Run the fits of a configuration that are missing, and write its tables and figures.
+    """Run the fits of a configuration that are missing, and write the report of all.
 
     Parameters
     ----------
@@ -102,9 +79,11 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
             say(f"[{number}/{len(wanted)}] {name}: {fit.method}, seed {fit.seed}")
             model.fit(fit.method, seed=fit.seed, **fit.arguments).save(target)
         fits[name] = Fit.load(target)
-    tables = summary_table(fits), invariants_table(fits)
-    analysis = Analysis(config, network, fits, folder, *tables)
-    write_results(analysis)
+    say("report: judging and comparing the fits")
+    report = make_report(fits, say)
+    page = report_page(report)
+    analysis = Analysis(config, report, write_page(page, folder))
+    (folder / "README.md").write_text(_readme(analysis, page), encoding="utf-8")
     return analysis
 
 
@@ -125,68 +104,72 @@ def _is_done(
     ) == (fit.method, fit.seed, arguments, model.as_record(), model.network.digest, model.program)
 
 
-def write_results(analysis: Analysis) -> None:
-    """Write ``summary.csv``, ``invariants.csv``, ``figures/`` and a ``README.md`` showing them."""
-    folder = analysis.folder
-    analysis.summary.to_csv(folder / "summary.csv", index=False)
-    analysis.invariants.to_csv(folder / "invariants.csv", index=False)
-    (folder / "figures").mkdir(exist_ok=True)
-    shown = []
-    for name, fit in analysis.fits.items():
-        for kind, (plot, _) in FIGURES.items():
-            if kind != "trace" or fit.draws.shape[1] > 1:
-                plot(fit).savefig(folder / "figures" / f"{name}-{kind}.png", dpi=110)
-                shown.append((name, kind))
-    page = _page(analysis, shown)
-    (folder / "README.md").write_text(page, encoding="utf-8")
-
-
-def _page(analysis: Analysis, shown: list[tuple[str, str]]) -> str:
-    """Return the README of the results: the tables first, then the figures."""
-    network, config = analysis.network, analysis.config
-    invariants = side_by_side(analysis.invariants)
-    lines = [
-        f"# {network.title}",
-        "",
-        f"{network.n_nodes:,} nodes, {network.n_edges:,} edges, total weight"
-        f" {network.total_weight:,}; K = {config.dim} latent dimensions.",
-        "Written by `lsm-stan run`; do not edit.",
-        "",
-        "| fit | method | seconds | log joint | loss | converged |",
-        "|---|---|---:|---:|---:|---|",
-    ]
+def _readme(analysis: Analysis, page: Page) -> str:
+    """Return the README of the results: what the page says, in short."""
+    config, report = analysis.config, analysis.report
+    symbols = {"good": "✓", "caution": "!", "bad": "✗"}
+    columns = ["fit", "seconds", "log_joint", "loss", "converged"]
+    fits = report.summary[columns]
     if config.reference is not None:
         loss = config.reference.loss
-        lines.append(f"| *{config.reference.label}* | | | {-loss:,.1f} | {loss:,.1f} | |")
-    for row in analysis.summary.to_dict("records"):
-        verdict = "yes" if row["converged"] else f"**no**: {row['warnings']}"
-        lines.append(
-            f"| {row['fit']} | {METHODS[row['method']].title} | {row['seconds']:.1f}"
-            f" | {row['log_joint']:,.1f} | {row['loss']:,.1f} | {verdict} |"
-        )
-    lines += [
+        published = {"fit": f"*{config.reference.label}*", "log_joint": -loss, "loss": loss}
+        fits = pd.DataFrame([published, *fits.to_dict("records")], columns=columns)
+    name = report.comparison.reference
+    checks = report.checks[name].table
+    captions = {
+        item.name: item.caption
+        for section in page.sections
+        for item in section.items
+        if isinstance(item, PageFigure)
+    }
+    lines = [
+        f"# {page.title}",
         "",
-        "The log joint is that of the fit's estimate (the mode, or the mean position set), with"
-        " every constant; the loss is its negative. A mean of draws need not be a likely point"
-        " itself. All columns: [summary.csv](summary.csv); posterior summaries of distances and"
-        " rates: [invariants.csv](invariants.csv).",
+        f"{page.subtitle}. {', '.join(f'{value} {key}' for key, value in page.facts.items())}.",
+        "Written by `lsm-stan run`, which also writes `index.html` here: the whole report, with an"
+        " interactive embedding. Do not edit.",
+        "",
+        *(f"- {symbols[finding.kind]} {finding.text}" for finding in page.findings),
+        "",
+        "## Fits",
+        "",
+        *_markdown(as_text(fits)),
+        "",
+        "The log joint is that of the fit's one position set (the mode, or the mean of aligned"
+        " draws), with every constant; the loss is its negative. A mean need not be a likely point"
+        " itself. More: [summary.csv](summary.csv).",
+        "",
+        f"## Methods compared with {name}",
+        "",
+        *_markdown(shown_comparison(report.comparison)),
+        "",
+        "All columns: [comparison.csv](comparison.csv).",
+        "",
+        f"## Predictive checks of {name}",
+        "",
+        *_markdown(as_text(checks)),
+        "",
+        "All fits: [ppc.csv](ppc.csv).",
         "",
     ]
+    for figure in SHOWN_FIGURES:
+        if figure in captions:
+            lines += [f"![{figure}](figures/{figure}.png)", "", captions[figure], ""]
     lines += [
-        "## Invariant quantities",
+        "## Distances and rates",
         "",
         "Means and standard deviations over draws, of the same pairs of nodes in every fit: the"
-        " heaviest pairs, then random ones. A mode has no spread.",
+        " heaviest pairs, then random ones. A mode has no spread. More:"
+        " [invariants.csv](invariants.csv).",
         "",
-        f"| quantity | {' | '.join(invariants.columns)} |",
-        "|---|" + "---:|" * len(invariants.columns),
-        *(
-            f"| {name} | {' | '.join(row)} |"
-            for name, row in zip(invariants.index, invariants.to_numpy(), strict=True)
-        ),
+        *_markdown(side_by_side(report.invariants).reset_index()),
         "",
     ]
-    for name, kind in shown:
-        file = f"figures/{name}-{kind}.png"
-        lines += [f"## {name}: {kind}", "", f"![{name}: {kind}]({file})", "", FIGURES[kind][1], ""]
     return "\n".join(lines)
+
+
+def _markdown(frame: pd.DataFrame) -> list[str]:
+    """Return a table of text as lines of Markdown, all but the first column to the right."""
+    rows = [list(map(str, frame.columns)), *frame.to_numpy().tolist()]
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    return [head, "|---|" + "---:|" * (len(frame.columns) - 1), *body]

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import tomllib
+from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from types import FrameType
@@ -18,15 +19,17 @@ import typer
 
 from lsm_stan import screen
 from lsm_stan.analysis import run_analysis
+from lsm_stan.comparison import compare as compare_fits
 from lsm_stan.compilation import Kernel
 from lsm_stan.config import load_config
 from lsm_stan.description import describe
 from lsm_stan.errors import InputError, LsmStanError
-from lsm_stan.fit import ensure_replaceable
+from lsm_stan.fit import ensure_replaceable, load_fits
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
 from lsm_stan.methods import METHODS
 from lsm_stan.network import Network, ParallelEdges
 from lsm_stan.readers import open_network
+from lsm_stan.report import headline, make_report, write_report
 from lsm_stan.simulation import simulate as simulate_network
 from lsm_stan.toolchain import Source, ensure_toolchain, find_toolchain
 
@@ -65,6 +68,9 @@ ParallelOption = Annotated[
 ]
 NodesOption = Annotated[
     Path | None, typer.Option(help="A table of nodes: names, and columns such as class.")
+]
+FitsArgument = Annotated[
+    list[Path], typer.Argument(metavar="FIT...", help="Folders of fits of one network.")
 ]
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 DimOption = Annotated[int, typer.Option(help="K, the number of latent dimensions.")]
@@ -169,12 +175,8 @@ def simulate(
     for axis in range(dim):
         table[f"z{axis + 1}"] = positions[:, axis]
     node_file = out.with_name(f"{out.stem}-nodes.csv")
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(node_file, index=False)
-        network.edge_frame().to_csv(out, index=False)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error})") from error
+    _write(lambda: table.to_csv(node_file, index=False), node_file)
+    _write(lambda: network.edge_frame().to_csv(out, index=False), out)
     screen.show_network(describe(network))
     screen.say(f"edges: {out}; nodes and true positions: {node_file}")
 
@@ -196,6 +198,30 @@ def run(
         raise InputError(f"{config} has no suffix to leave out; name a folder with --out")
     analysis = run_analysis(loaded, config.with_suffix("") if out is None else out, screen.say)
     screen.show_analysis(analysis)
+
+
+@app.command()
+def compare(
+    fits: FitsArgument,
+    out: Annotated[Path, typer.Option(help="Folder for comparison.csv.")] = Path(),
+) -> None:
+    """Set fits of one network side by side: time, error, spread, against the most exact one."""
+    comparison = compare_fits(load_fits(fits))
+    screen.show_comparison(comparison)
+    file = out / "comparison.csv"
+    _write(lambda: comparison.table.to_csv(file, index=False), file)
+    screen.say(f"written to {file}")
+
+
+@app.command()
+def report(
+    fits: FitsArgument,
+    out: Annotated[Path, typer.Option(help="Folder for index.html, its figures and tables.")],
+) -> None:
+    """Write one page about fits of one network: what they say, and whether to trust it."""
+    made = make_report(load_fits(fits), screen.say)
+    screen.show_findings(headline(made))
+    screen.say(f"report: {write_report(made, out).resolve()}")
 
 
 def main() -> None:
@@ -227,6 +253,15 @@ def _open(
     network: str, directed: bool | None, parallel_edges: ParallelEdges | None, nodes: Path | None
 ) -> Network:
     return open_network(network, directed=directed, parallel_edges=parallel_edges, nodes=nodes)
+
+
+def _write(write: Callable[[], None], file: Path) -> None:
+    """Write a file, in a folder that is made if it is not there."""
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write()
+    except OSError as error:
+        raise InputError(f"{file}: cannot be written ({error})") from error
 
 
 def _setting(text: str) -> tuple[str, Any]:

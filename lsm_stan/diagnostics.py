@@ -4,22 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from lsm_stan import idata as container
-from lsm_stan.invariants import pair_distances, sample_pairs
+from lsm_stan.invariants import MONITORED_PAIRS, pair_distances, sample_pairs, settled
 
 FloatArray = NDArray[np.float64]
 
-#: The distances a fit is judged by: a fixed random set of this many pairs.
-MONITORED_PAIRS = 500
 #: Limits of Vehtari et al. (Bayesian Analysis 16, 2021), for this share of the monitored pairs.
 MAX_RHAT, MIN_ESS, SHARE = 1.01, 400.0, 0.95
 #: Largest share of draws at the depth limit.
 MAX_SATURATED = 0.02
+#: Smallest Bayesian fraction of missing information (Betancourt 2016; Stan's own limit).
+MIN_BFMI = 0.3
+#: Largest PSIS k-hat of an approximation whose draws can stand for the posterior's.
+MAX_PARETO_K = 0.7
+#: Fewest draws whose largest tenth has a tail that a Pareto distribution can be fitted to.
+MIN_PARETO_DRAWS = 100
 
 
 @dataclass(frozen=True)
@@ -35,21 +40,40 @@ class Check:
         return asdict(self)
 
 
-def distance_diagnostics(draws: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return R-hat and bulk ESS of the monitored distances.
+@dataclass(frozen=True)
+class Finding:
+    """One sentence of a verdict: ``good`` to rely on, ``caution`` to know, ``bad`` to act on."""
+
+    kind: Literal["good", "caution", "bad"]
+    text: str
+
+
+def quantity_table(items: pd.DataFrame) -> pd.DataFrame:
+    """Condense the diagnostics of items to a row a quantity.
 
     Parameters
     ----------
-    draws
-        ``(chain, draw, N, K)`` positions.
+    items
+        What :func:`lsm_stan.idata.diagnostics` returns.
 
     Returns
     -------
-    rhat, ess : numpy.ndarray
-        ``(P,)`` each, for the pairs of ``sample_pairs(N, MONITORED_PAIRS)``.
+    pandas.DataFrame
+        Columns ``quantity``, ``items``, ``rhat_max``, ``rhat_p95``, ``ess_bulk_min``,
+        ``ess_bulk_p05``, ``ess_tail_min``, ``ess_tail_p05`` and ``mcse_ratio``, the largest
+        Monte-Carlo error of a mean in standard deviations. NaN where an item has none.
     """
-    pairs = sample_pairs(draws.shape[2], MONITORED_PAIRS)
-    return container.diagnostics(pair_distances(draws, pairs))
+    rows = []
+    for quantity, group in items.groupby("quantity", sort=False):
+        row: dict[str, Any] = {"quantity": quantity, "items": len(group)}
+        row["rhat_max"] = group["rhat"].max(skipna=False)
+        row["rhat_p95"] = _quantile(group["rhat"], SHARE)
+        for kind in ("ess_bulk", "ess_tail"):
+            row[f"{kind}_min"] = group[kind].min(skipna=False)
+            row[f"{kind}_p05"] = _quantile(group[kind], 1 - SHARE)
+        row["mcse_ratio"] = (group["mcse_mean"] / group["sd"]).max(skipna=False)
+        rows.append(row)
+    return pd.DataFrame(rows)
 
 
 def sampler_checks(
@@ -62,7 +86,7 @@ def sampler_checks(
     draws
         ``(chain, draw, N, K)`` positions.
     stats
-        ``(chain, draw)`` columns ``diverging``, ``tree_depth`` and ``n_steps``.
+        ``(chain, draw)`` columns ``diverging``, ``tree_depth``, ``n_steps`` and ``energy``.
     max_treedepth
         The depth limit of the run.
 
@@ -72,46 +96,94 @@ def sampler_checks(
     details : dict
         The numbers behind them, for ``fit.json``.
     """
-    n_chains = draws.shape[0]
     divergent = int(stats["diverging"].sum())
     saturated = float((stats["tree_depth"] >= max_treedepth).mean())
-    rhat, ess = distance_diagnostics(draws)
-    rhat_p95 = float(np.quantile(rhat, SHARE)) if np.isfinite(rhat).all() else None
-    ess_p05 = float(np.quantile(ess, 1 - SHARE)) if np.isfinite(ess).all() else None
+    bfmi = float(container.bfmi(stats["energy"]).min())
+    distances = pair_distances(draws, sample_pairs(draws.shape[2], MONITORED_PAIRS))
+    items = container.diagnostics(container.as_dataset(distance=settled(distances)))
+    table = quantity_table(items).iloc[0]
+    rhat_p95, ess_p05, tail_p05 = (
+        None if np.isnan(table[name]) else float(table[name])
+        for name in ("rhat_p95", "ess_bulk_p05", "ess_tail_p05")
+    )
     details: dict[str, Any] = {
-        "chains": n_chains,
+        "chains": int(draws.shape[0]),
         "draws": int(draws.shape[1]),
         "divergences": divergent,
         "saturated": saturated,
         "gradients_per_draw": float(stats["n_steps"].mean()),
+        "bfmi": bfmi if np.isfinite(bfmi) else None,
         "rhat_p95": rhat_p95,
         "ess_p05": ess_p05,
-        "ess_median": float(np.median(ess)) if np.isfinite(ess).all() else None,
+        "ess_median": None if ess_p05 is None else float(items["ess_bulk"].median()),
+        "ess_tail_p05": tail_p05,
     }
     mixed = "chains do not agree: run longer, or see whether they sit in different modes"
     checks = [
-        Check("divergences", divergent == 0, f"{divergent} divergent transitions"),
+        Check(
+            "divergences",
+            divergent == 0,
+            f"{divergent} divergent transitions"
+            + (": raise adapt_delta, or start at a mode" if divergent else ""),
+        ),
         Check(
             "tree_depth",
             saturated <= MAX_SATURATED,
             f"{saturated:.1%} of draws stopped at max_treedepth = {max_treedepth}"
-            f" (at most {MAX_SATURATED:.0%} are acceptable)",
+            + (
+                ""
+                if saturated <= MAX_SATURATED
+                else f" (at most {MAX_SATURATED:.0%} are acceptable): raise max_treedepth, or"
+                " sample in preconditioned coordinates"
+            ),
+        ),
+        Check(
+            "energy",
+            bfmi >= MIN_BFMI,
+            f"BFMI is {bfmi:.2f} in the worst chain"
+            + ("" if bfmi >= MIN_BFMI else f" (below {MIN_BFMI}): run a longer warmup"),
         ),
         Check(
             "rhat",
             rhat_p95 is not None and rhat_p95 <= MAX_RHAT,
-            "R-hat of distances needs at least 2 chains"
+            "R-hat of distances needs at least 2 chains of 4 draws"
             if rhat_p95 is None
             else f"R-hat of distances is {rhat_p95:.3f} at its {SHARE:.0%} quantile"
             + ("" if rhat_p95 <= MAX_RHAT else f" (above {MAX_RHAT}): {mixed}"),
         ),
-        Check(
-            "ess",
-            ess_p05 is not None and ess_p05 >= MIN_ESS,
-            "bulk ESS of distances could not be computed"
-            if ess_p05 is None
-            else f"bulk ESS of distances is {ess_p05:.0f} at its {1 - SHARE:.0%} quantile"
-            + ("" if ess_p05 >= MIN_ESS else f" (below {MIN_ESS:.0f}): run longer"),
-        ),
+        _ess_check("ess", "bulk", ess_p05),
+        _ess_check("ess_tail", "tail", tail_p05),
     ]
     return checks, details
+
+
+def approximation_khat(log_ratio: FloatArray) -> float | None:
+    """Return PSIS k-hat of an approximation's draws against the model's density.
+
+    Parameters
+    ----------
+    log_ratio
+        ``(S,)`` log densities of the model less those of the approximation, up to a constant.
+
+    Returns
+    -------
+    float or None
+        None where there are too few draws, or no finite result.
+    """
+    if len(log_ratio) < MIN_PARETO_DRAWS or not np.isfinite(log_ratio).all():
+        return None
+    khat = container.pareto_k(log_ratio)
+    return khat if np.isfinite(khat) else None
+
+
+def _ess_check(name: str, kind: str, p05: float | None) -> Check:
+    if p05 is None:
+        return Check(name, False, f"{kind} ESS of distances could not be computed")
+    sentence = f"{kind} ESS of distances is {p05:.0f} at its {1 - SHARE:.0%} quantile"
+    good = p05 >= MIN_ESS
+    return Check(name, good, sentence + ("" if good else f" (below {MIN_ESS:.0f}): run longer"))
+
+
+def _quantile(values: pd.Series[float], share: float) -> float:
+    """Return a quantile; NaN where a value is NaN."""
+    return float(np.quantile(values.to_numpy(), share))

@@ -18,6 +18,7 @@ import json
 import shutil
 import tempfile
 import weakref
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,10 +29,13 @@ from numpy.typing import NDArray
 
 from lsm_stan import idata as container
 from lsm_stan.errors import InputError
+from lsm_stan.invariants import MONITORED_PAIRS, pair_distances, radii, sample_pairs
+from lsm_stan.likelihood import expected_strength, rates
 from lsm_stan.network import Network
 from lsm_stan.readers import read_network
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 RECORD = "fit.json"
 EDGES, NODES = "edges.csv", "nodes.csv"
@@ -111,6 +115,41 @@ class Fit:
     def draws(self) -> FloatArray:
         """``(chain, draw, N, K)`` positions; not aligned."""
         return container.draws_of(self.idata)
+
+    def invariants(
+        self, pairs: IntArray | None = None, *, nodes: bool = True
+    ) -> container.InferenceData:
+        """Return the draws of what rotations and reflections leave unchanged.
+
+        ``az.summary`` and ``az.plot_*`` mean something on these, and nothing on coordinates.
+
+        Parameters
+        ----------
+        pairs
+            ``(P, 2)`` node pairs whose distances and rates are wanted, from 0; by default the
+            fixed random set the diagnostics use.
+        nodes
+            Whether every node's distance from the origin and expected strength are wanted.
+
+        Returns
+        -------
+        arviz.InferenceData
+            Group ``posterior`` with ``log_joint``, and ``distance`` and ``rate`` (dim ``pair``),
+            ``radius`` and ``strength`` (dim ``node``); the fit's ``sample_stats``.
+        """
+        names = self.network.names
+        if pairs is None:
+            pairs = sample_pairs(self.network.n_nodes, MONITORED_PAIRS)
+        labels = [f"{names[i]}–{names[j]}" for i, j in pairs]
+        distances = pair_distances(self.draws, pairs)
+        quantities: dict[str, tuple[str, Sequence[str], FloatArray]] = {
+            "distance": ("pair", labels, distances),
+            "rate": ("pair", labels, rates(distances)),
+        }
+        if nodes:
+            quantities["radius"] = ("node", names, radii(self.draws))
+            quantities["strength"] = ("node", names, expected_strength(self.draws))
+        return container.invariants(self.idata, quantities)
 
     def config(self) -> dict[str, Any]:
         """Return the configuration that repeats this fit, network files beside it."""
@@ -208,6 +247,25 @@ class Fit:
             record=record,
             cmdstan_output=folder / "cmdstan",
         )
+
+
+def load_fits(folders: Sequence[str | Path]) -> dict[str, Fit]:
+    """Read several fits, named after their folders, or by their paths where names are the same.
+
+    Raises
+    ------
+    InputError
+        If a folder is not a finished fit, or is named twice.
+    """
+    paths = [Path(folder) for folder in folders]
+    names = [path.resolve().name for path in paths]
+    fits: dict[str, Fit] = {}
+    for path, name in zip(paths, names, strict=True):
+        key = name if names.count(name) == 1 else str(path)
+        if key in fits:
+            raise InputError(f"{path} is named twice; name each fit once")
+        fits[key] = Fit.load(path)
+    return fits
 
 
 def read_record(folder: Path) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Everything that touches ArviZ's container, in one place (ArviZ 1 replaces it by a DataTree).
+"""Everything that touches ArviZ's container and numbers (ArviZ 1 replaces it by a DataTree).
 
 A fit's InferenceData has the groups
 
@@ -20,10 +20,9 @@ from typing import Any, TypeAlias
 import numpy as np
 import pandas as pd
 import xarray as xr
-from matplotlib import MatplotlibDeprecationWarning
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from lsm_stan.invariants import settled
 from lsm_stan.network import Network
 
 with warnings.catch_warnings():
@@ -142,36 +141,38 @@ def sample_stat(idata: InferenceData, name: str) -> NDArray[Any] | None:
     return np.asarray(idata.sample_stats[name].to_numpy()) if name in idata.sample_stats else None
 
 
-def invariants_dataset(
-    log_joint: FloatArray, quantities: Mapping[str, tuple[FloatArray, Sequence[str]]]
-) -> xr.Dataset:
-    """Collect invariant quantities as an ArviZ dataset.
+def invariants(
+    idata: InferenceData, quantities: Mapping[str, tuple[str, Sequence[str], FloatArray]]
+) -> InferenceData:
+    """Set invariant quantities in the place of the positions of a fit.
 
     Parameters
     ----------
-    log_joint
-        ``(chain, draw)``.
+    idata
+        The fit's.
     quantities
-        Name to ``(chain, draw, item)`` values and the items' labels.
+        Name to a dim, the labels of its items, and ``(chain, draw, item)`` values; settled here.
 
     Returns
     -------
-    xarray.Dataset
-        With dims ``chain``, ``draw`` and one dim a quantity, named ``<quantity>_of``.
+    arviz.InferenceData
+        Group ``posterior`` with ``log_joint`` and the quantities, and the fit's
+        ``sample_stats``.
     """
-    variables: dict[str, Any] = {"log_joint": (("chain", "draw"), log_joint)}
-    coords: dict[str, Any] = {
-        "chain": np.arange(log_joint.shape[0]),
-        "draw": np.arange(log_joint.shape[1]),
+    stats = idata.sample_stats
+    variables: dict[str, Any] = {
+        "log_joint": stats["lp"].copy(data=settled(stats["lp"].to_numpy()))
     }
-    for name, (values, labels) in quantities.items():
-        variables[name] = (("chain", "draw", f"{name}_of"), values)
-        coords[f"{name}_of"] = list(labels)
-    return xr.Dataset(variables, coords=coords)
+    coords: dict[str, Any] = {name: stats[name] for name in ("chain", "draw")}
+    for name, (dim, labels, values) in quantities.items():
+        variables[name] = (("chain", "draw", dim), settled(values))
+        coords[dim] = np.asarray(labels, dtype=str)
+    return InferenceData(posterior=xr.Dataset(variables, coords=coords), sample_stats=stats)
 
 
-def summarise(dataset: xr.Dataset) -> pd.DataFrame:
+def summarise(invariants: InferenceData) -> pd.DataFrame:
     """Return ArviZ's summary table: means, intervals, and diagnostics where there are draws."""
+    dataset = invariants.posterior
     one_draw = dataset.sizes["draw"] == 1
     with warnings.catch_warnings():
         # NumPy says of every quantity that one draw has no spread
@@ -180,42 +181,95 @@ def summarise(dataset: xr.Dataset) -> pd.DataFrame:
     return pd.DataFrame(frame)
 
 
-def diagnostics(values: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return rank-normalised R-hat and bulk effective sample size.
+def as_dataset(**quantities: FloatArray) -> xr.Dataset:
+    """Return arrays ``(chain, draw)`` or ``(chain, draw, item)`` as an ArviZ dataset."""
+    return xr.Dataset(
+        {
+            name: (("chain", "draw", f"{name}_item")[: values.ndim], values)
+            for name, values in quantities.items()
+        }
+    )
+
+
+#: Columns of :func:`diagnostics`, each from ArviZ's function of that name (and method).
+DIAGNOSTICS = ("rhat", "ess_bulk", "ess_tail", "mcse_mean", "sd")
+
+
+def diagnostics(dataset: xr.Dataset) -> pd.DataFrame:
+    """Return convergence diagnostics of every item of every quantity.
 
     Parameters
     ----------
-    values
-        ``(chain, draw, item)`` invariant quantities; at least 2 chains of 4 draws for an R-hat.
+    dataset
+        Invariant quantities with dims ``chain``, ``draw`` and at most one more; at least 2
+        chains of 4 draws for an R-hat.
 
     Returns
     -------
-    rhat, ess : numpy.ndarray
-        ``(item,)`` each (Vehtari et al., Bayesian Analysis 16, 2021).
+    pandas.DataFrame
+        Columns ``quantity``, ``item`` and those of :data:`DIAGNOSTICS`: rank-normalised R-hat,
+        bulk and tail effective sample size, Monte-Carlo standard error of the mean (Vehtari et
+        al., Bayesian Analysis 16, 2021) and standard deviation; NaN where there are too few draws.
     """
-    dataset = xr.Dataset({"q": (("chain", "draw", "item"), values)})
-    rhat = az.rhat(dataset, method="rank")["q"]
-    ess = az.ess(dataset, method="bulk")["q"]
-    return rhat.to_numpy(), ess.to_numpy()
-
-
-def plot_trace(dataset: xr.Dataset, title: str) -> Figure:
-    """Draw ArviZ's trace plot of every quantity, with rank plots where there are chains."""
-    kind = "rank_bars" if dataset.sizes["chain"] > 1 else "trace"
-    n_rows = sum(int(np.prod(v.shape[2:])) for v in dataset.values())
-    figure = Figure(figsize=(10, 1.7 * n_rows), layout="constrained")
-    axes = figure.subplots(n_rows, 2, squeeze=False)
+    by_draw = ("chain", "draw")
     with warnings.catch_warnings():
-        # ArviZ 0.23 calls what Matplotlib 3.11 deprecates
-        warnings.simplefilter("ignore", MatplotlibDeprecationWarning)
-        az.plot_trace(dataset, kind=kind, compact=False, axes=axes, backend="matplotlib")
-    for row in axes:
-        for axis in row:
-            axis.title.set_fontsize(8)
-            axis.tick_params(labelsize=7)
-            axis.xaxis.label.set_fontsize(8)
-            axis.yaxis.label.set_fontsize(8)
-    for axis in axes[:-1, 1]:
-        axis.set_xlabel("")
-    figure.suptitle(title, fontsize=11)
-    return figure
+        warnings.simplefilter("ignore", RuntimeWarning)  # of quantities that never change
+        found = {
+            "rhat": az.rhat(dataset, method="rank"),
+            "ess_bulk": az.ess(dataset, method="bulk"),
+            "ess_tail": az.ess(dataset, method="tail"),
+            "mcse_mean": az.mcse(dataset, method="mean"),
+            "sd": dataset.std(by_draw, ddof=1),
+        }
+    tables = []
+    for name, variable in dataset.items():
+        dims = [dim for dim in variable.dims if dim not in by_draw]
+        items = variable[dims[0]].to_numpy() if dims else [""]
+        columns = {key: np.atleast_1d(found[key][name].to_numpy()) for key in DIAGNOSTICS}
+        tables.append(pd.DataFrame({"quantity": str(name), "item": items, **columns}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def bfmi(energy: FloatArray) -> FloatArray:
+    """Return the estimated Bayesian fraction of missing information of ``(chain, draw)`` energies.
+
+    One number a chain (Betancourt, arXiv:1604.00695, 2016).
+    """
+    return np.asarray(az.bfmi(energy))
+
+
+def pareto_k(log_ratio: FloatArray) -> float:
+    """Return PSIS k-hat of the log importance ratios of draws, ``(S,)``.
+
+    Below 0.7 the draws can stand for the target density; the higher, the further they are from
+    it (Vehtari et al., JMLR 25, 2024; Yao et al., ICML 2018).
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # that k-hat is high is what is asked
+        return float(az.psislw(log_ratio)[1])
+
+
+def stacking_weights(log_likelihood: FloatArray) -> FloatArray:
+    """Return the stacking weight of every chain, by leave-one-out prediction of observations.
+
+    Parameters
+    ----------
+    log_likelihood
+        ``(chain, draw, observation)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(chain,)`` weights that sum to 1 (Yao, Vehtari and Gelman, JMLR 23, 2022).
+    """
+    scores = {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of k-hat of single observations
+        warnings.simplefilter("ignore", DeprecationWarning)  # ArviZ 0.23 on pandas 3
+        for chain, values in enumerate(log_likelihood):
+            one = az.from_dict(
+                posterior={"lp": values[None, :, 0]}, log_likelihood={"pair": values[None]}
+            )
+            scores[str(chain)] = az.loo(one, pointwise=True)
+        weights = az.compare(scores, method="stacking")["weight"]
+    return np.array([weights[str(chain)] for chain in range(len(log_likelihood))])

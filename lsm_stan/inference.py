@@ -22,7 +22,7 @@ from tqdm.auto import tqdm
 from lsm_stan import idata as container
 from lsm_stan.alignment import mean_positions
 from lsm_stan.compilation import Kernel, compile_with_fallback, log_prob_grad, sources_digest
-from lsm_stan.diagnostics import Check, sampler_checks
+from lsm_stan.diagnostics import Check, approximation_khat, sampler_checks
 from lsm_stan.errors import InputError
 from lsm_stan.execution import Execution, has_bars
 from lsm_stan.fit import Fit
@@ -341,6 +341,9 @@ class LatentSpaceModel:
             console = Path(result.runset.stdout_files[0]).read_text(encoding="utf-8")
         mean = np.asarray(result.stan_variable("z", mean=True))
         draws = np.asarray(result.stan_variable("z", mean=False))[None]
+        log_joint = self.log_prob(draws)[0]
+        # z is a linear function of what ADVI approximates: the densities differ by a constant
+        log_q = result.variational_sample_pd["log_g__"].to_numpy()[None]
         elbo = [float(value) for value in re.findall(r"^\s*\d+\s+(-?\d+\.?\d*)", console, re.M)]
         stopped = "ELBO CONVERGED" in console
         checks = [
@@ -354,11 +357,13 @@ class LatentSpaceModel:
         ]
         return run.finish(
             draws=draws,
-            log_joint=self.log_prob(draws)[0],
+            log_joint=log_joint,
             estimate=mean,
+            sample_stats={"log_q": log_q},
             checks=checks,
             details={
                 "elbo": elbo[-1] if elbo else None,
+                "khat": approximation_khat((log_joint - log_q).reshape(-1)),
                 "draws": draws.shape[1],
                 "preconditioned": change is not None,
             },

@@ -12,6 +12,9 @@ from numpy.typing import NDArray
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
+#: The distances a fit is judged by: a fixed random set of this many pairs.
+MONITORED_PAIRS = 500
+
 
 def sample_pairs(n_nodes: int, size: int, seed: int = 0) -> IntArray:
     """Draw a fixed set of unordered node pairs, the same for every fit of a network.
@@ -58,9 +61,15 @@ def pair_distances(positions: FloatArray, pairs: IntArray) -> FloatArray:
     return np.asarray(np.sqrt(np.einsum("...k,...k->...", difference, difference)))
 
 
-def pair_rates(distances: FloatArray) -> FloatArray:
-    """Return the model's Poisson rates, 1 / distance."""
-    return np.asarray(1.0 / distances)
+def settled(values: FloatArray) -> FloatArray:
+    """Round invariants to about ten digits of the largest.
+
+    A rotation changes the last digits of an invariant, and these would decide which of two tied
+    draws ranks first: R-hat ranks draws by their distance from the median, where the two middle
+    ones tie.
+    """
+    step = np.spacing(np.abs(values).max(initial=1.0)) * 2.0**20
+    return np.asarray(np.round(values / step) * step)
 
 
 def radii(positions: FloatArray) -> FloatArray:

@@ -1,18 +1,24 @@
-"""Figures: arrays in, a Matplotlib figure out."""
+"""Figures of positions and rates: a fit in, a Matplotlib figure out."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.patches import Ellipse
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import NDArray
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import pdist, squareform
 
-from lsm_stan import idata as container
-from lsm_stan.alignment import principal_axes
+from lsm_stan.alignment import align, principal_axes
 from lsm_stan.fit import Fit
-from lsm_stan.summary import invariant_draws
+from lsm_stan.likelihood import rates
 
 FloatArray = NDArray[np.float64]
 
@@ -28,6 +34,12 @@ LABEL_CLEARANCE = np.array([0.08, 0.035])
 
 #: The heaviest pairs whose edges are drawn behind the nodes.
 DRAWN_EDGES = 400
+
+#: Probability inside an ellipse of a node's place.
+ELLIPSE = 0.5
+
+#: Nodes of the rate matrix, and draws its mean is taken over.
+MATRIX_NODES, MATRIX_DRAWS = 2000, 200
 
 
 def node_colours(classes: pd.Series[str] | None, n_nodes: int) -> tuple[list[str], dict[str, str]]:
@@ -58,9 +70,7 @@ def plot_embedding(fit: Fit) -> Figure:
     network = fit.network
     z = principal_axes(fit.positions)
     z = np.pad(z, ((0, 0), (0, max(0, 2 - z.shape[1]))))
-    table = network.node_table
-    classes = table["class"] if table is not None and "class" in table else None
-    colours, legend = node_colours(classes, network.n_nodes)
+    colours, legend = node_colours(_classes(fit), network.n_nodes)
     strength = network.out_strength() + network.in_strength()
     size = 12 + 60 * strength / max(1, strength.max())
     order = np.argsort(network.weight)[-DRAWN_EDGES:]
@@ -100,23 +110,137 @@ def plot_embedding(fit: Fit) -> Figure:
     return figure
 
 
-def plot_trace(fit: Fit) -> Figure:
-    """Draw trace and rank plots of the log joint and of some distances (ArviZ).
+def plot_uncertainty(fit: Fit) -> Figure:
+    """Draw where every node may be, on the first two principal axes of the mean positions.
 
     Parameters
     ----------
     fit
-        With more than one draw. The rank plot needs more than one chain; a single chain's
-        distribution is drawn instead.
+        With draws; each is turned onto the fit's positions first.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A cross a node at its mean, and the ellipse of a normal distribution with the draws' mean
+        and covariance that holds :data:`ELLIPSE` of its probability. The strongest nodes in
+        colour, with names; the others grey.
+    """
+    axes = principal_axes(fit.positions)[:, :2]
+    if axes.shape[1] < 2:
+        axes = np.pad(axes, ((0, 0), (0, 1)))
+    turned = align(fit.draws.reshape(-1, *fit.positions.shape), principal_axes(fit.positions))
+    flat = np.pad(turned, ((0, 0), (0, 0), (0, 1)))[:, :, :2]
+    covariance = np.einsum("sni,snj->nij", flat - flat.mean(axis=0), flat - flat.mean(axis=0))
+    variance, direction = np.linalg.eigh(covariance / (len(flat) - 1))
+    # the quantile of a chi-square distribution with two degrees of freedom
+    diameter = 2 * np.sqrt(np.maximum(variance, 0) * -2 * np.log(1 - ELLIPSE))
+    angle = np.degrees(np.arctan2(direction[:, 1, 1], direction[:, 0, 1]))
+    strength = fit.network.out_strength() + fit.network.in_strength()
+    named = _labelled_nodes(fit, axes, strength)[: len(PALETTE) * 2]
+    figure = Figure(figsize=(8, 7), layout="constrained")
+    axis = figure.add_subplot()
+    for node in [*np.setdiff1d(np.arange(len(axes)), named), *named]:
+        colour = PALETTE[named.index(node) % len(PALETTE)] if node in named else UNKNOWN_COLOUR
+        centre, (minor, major) = flat[:, node].mean(axis=0), diameter[node]
+        style: dict[str, Any] = {"fc": "none", "ec": colour, "alpha": 0.9 if node in named else 0.2}
+        width = 1.4 if node in named else 0.6
+        axis.add_patch(Ellipse(centre, major, minor, angle=angle[node], lw=width, **style))
+        axis.plot(*centre, marker="+", ms=5, color=colour)
+        if node in named:
+            name = fit.network.names[node]
+            axis.annotate(
+                name, centre, (3, 3), textcoords="offset points", fontsize=8, color=colour
+            )
+    axis.set(xlabel="first principal axis", ylabel="second principal axis", aspect="equal")
+    axis.autoscale_view()
+    return figure
+
+
+def plot_embeddings(fits: Mapping[str, Fit], reference: str) -> Figure:
+    """Draw the positions of several fits side by side, aligned to those of one of them.
+
+    Parameters
+    ----------
+    fits
+        Of one network.
+    reference
+        The name of the fit that sets the axes.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        A panel a fit, on the reference's first two principal axes.
+    """
+    target = principal_axes(fits[reference].positions)
+    colours, _ = node_colours(_classes(fits[reference]), len(target))
+    strength = fits[reference].network.out_strength() + fits[reference].network.in_strength()
+    size = 8 + 40 * strength / max(1, strength.max())
+    columns = min(3, len(fits))
+    rows = -(-len(fits) // columns)
+    figure = Figure(figsize=(4.4 * columns, 4.4 * rows), layout="constrained")
+    panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
+    for panel, (name, fit) in zip(panels, fits.items(), strict=False):
+        z = np.pad(align(fit.positions, target), ((0, 0), (0, 1)))
+        panel.scatter(z[:, 0], z[:, 1], s=size, c=colours, lw=0.3, ec="white")
+        panel.set_title(name, fontsize=10)
+        panel.set(aspect="equal")
+    for panel in list(panels)[len(fits) :]:
+        panel.set_visible(False)
+    return figure
+
+
+def plot_rate_matrix(fit: Fit) -> Figure:
+    """Draw the weights beside the posterior mean rates, nodes ordered by the embedding.
+
+    Parameters
+    ----------
+    fit
+        Of a network of any size: the :data:`MATRIX_NODES` strongest nodes are shown, in the order
+        of a hierarchical clustering of the fit's positions.
 
     Returns
     -------
     matplotlib.figure.Figure
     """
-    chosen = invariant_draws(fit)[["log_joint", "distance"]]
-    n_traced = chosen.sizes["distance_of"] // 2
-    chosen = chosen.isel(distance_of=[*range(n_traced - 2), -2, -1])
-    return container.plot_trace(chosen, f"{fit.network.title}: {fit.method.upper()}")
+    network = fit.network
+    strength = network.out_strength() + network.in_strength()
+    shown = np.sort(np.argsort(-strength, kind="stable")[:MATRIX_NODES])
+    z = fit.positions[shown]
+    tree = linkage(pdist(z), method="average", optimal_ordering=len(shown) <= 500)
+    order = shown[leaves_list(tree)]
+    place = np.full(network.n_nodes, -1)
+    place[order] = np.arange(len(order))
+    weight = np.zeros((len(order), len(order)))
+    inside = (place[network.sender] >= 0) & (place[network.receiver] >= 0)
+    sender, receiver = place[network.sender[inside]], place[network.receiver[inside]]
+    np.add.at(weight, (sender, receiver), network.weight[inside])
+    if not network.directed:
+        weight = np.maximum(weight, weight.T)
+    draws = fit.draws.reshape(-1, *fit.positions.shape)
+    step = max(1, len(draws) // MATRIX_DRAWS)
+    rate = np.zeros_like(weight)
+    for positions in draws[::step]:
+        rate += squareform(rates(pdist(positions[order])))
+    rate /= len(draws[::step])
+    np.fill_diagonal(rate, np.nan)
+    norm = LogNorm(0.05, max(1.0, float(weight.max())))
+    figure = Figure(figsize=(11, 5.2), layout="constrained")
+    panels = figure.subplots(1, 2, sharex=True, sharey=True)
+    for panel, values, title in zip(
+        panels,
+        (np.where(weight > 0, weight, np.nan), rate),
+        ("observed weight (white: 0)", "posterior mean rate"),
+        strict=True,
+    ):
+        image = panel.imshow(values, norm=norm, cmap="viridis_r", interpolation="nearest")
+        panel.set(title=title, xlabel="receiver", ylabel="sender")
+    figure.colorbar(image, ax=list(panels), shrink=0.85, label="weight, or rate")
+    return figure
+
+
+def _classes(fit: Fit) -> pd.Series[str] | None:
+    table = fit.network.node_table
+    return table["class"] if table is not None and "class" in table else None
 
 
 def _lines(segments: FloatArray) -> list[FloatArray]:
@@ -127,10 +251,10 @@ def _lines(segments: FloatArray) -> list[FloatArray]:
 
 def _labelled_nodes(fit: Fit, z: FloatArray, strength: NDArray[np.int64]) -> list[int]:
     """Choose nodes to label: the strongest first, none whose label would cover another's."""
-    table = fit.network.node_table
+    classes = _classes(fit)
     sure = np.ones(fit.network.n_nodes, dtype=bool)
-    if table is not None and "class" in table:
-        sure = (table["class"] != "unknown").to_numpy()
+    if classes is not None:
+        sure = (classes != "unknown").to_numpy()
     clearance = LABEL_CLEARANCE * np.ptp(z[:, :2], axis=0)
     chosen: list[int] = []
     for node in np.argsort(-strength, kind="stable"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from lsm_stan.analysis import Analysis
+from lsm_stan.comparison import Comparison
 from lsm_stan.description import NetworkSummary
+from lsm_stan.diagnostics import Finding
 from lsm_stan.fit import Fit
 from lsm_stan.methods import METHODS
-from lsm_stan.summary import side_by_side
+from lsm_stan.report import headline, shown_comparison
 from lsm_stan.toolchain import Toolchain
 
 _out = Console(highlight=False)
@@ -96,18 +99,18 @@ def show_fit(fit: Fit, folder: Path) -> None:
 
 
 def show_analysis(analysis: Analysis) -> None:
-    """Print a configuration's summary table, and where its results are."""
-    table = Table(title=f"{analysis.network.title}, K = {analysis.config.dim}")
+    """Print a configuration's summary, and where its page is."""
+    report, reference = analysis.report, analysis.config.reference
+    table = Table(title=f"{report.reference.network.title}, K = {analysis.config.dim}")
     table.add_column("fit")
     for column in ("seconds", "log joint", "loss", "R-hat 95%", "ESS 5%"):
         table.add_column(column, justify="right")
     table.add_column("converged")
-    reference = analysis.config.reference
     if reference is not None:
         table.add_row(
             f"({reference.label})", "", f"{-reference.loss:,.1f}", f"{reference.loss:,.1f}"
         )
-    for row in analysis.summary.to_dict("records"):
+    for row in report.summary.to_dict("records"):
         table.add_row(
             row["fit"],
             f"{row['seconds']:.1f}",
@@ -118,18 +121,28 @@ def show_analysis(analysis: Analysis) -> None:
             "[green]yes[/]" if row["converged"] else "[red]no[/]",
         )
     _out.print(table)
-    invariants = side_by_side(analysis.invariants)
-    table = Table("quantity", title="invariants: mean ± sd over draws")
-    for name in invariants.columns:
-        table.add_column(name, justify="right")
-    for quantity, cells in zip(invariants.index, invariants.to_numpy(), strict=True):
-        table.add_row(escape(quantity), *cells)
+    show_comparison(report.comparison)
+    show_findings(headline(report))
+    _out.print(f"report: {analysis.page.resolve()}", markup=False, soft_wrap=True)
+
+
+def show_comparison(comparison: Comparison) -> None:
+    """Print fits side by side, a column a fit."""
+    shown = shown_comparison(comparison).set_index("fit")
+    table = Table(f"against {comparison.reference}", title="methods compared")
+    for name in shown.index:
+        table.add_column(escape(str(name)), justify="right")
+    for quantity in shown.columns:
+        table.add_row(quantity, *shown[quantity])
     _out.print(table)
-    for name, fit in analysis.fits.items():
-        if not fit.converged:
-            _out.print(f"{name}:", markup=False)
-            _verdict(fit)
-    _out.print(f"tables and figures: {analysis.folder / 'README.md'}", markup=False, soft_wrap=True)
+
+
+def show_findings(findings: Sequence[Finding]) -> None:
+    """Print the sentences of a verdict."""
+    marks = {"good": "[green]✓[/]", "caution": "[yellow]![/]", "bad": "[red]✗[/]"}
+    for finding in findings:
+        _out.print(f"  {marks[finding.kind]}", end=" ")
+        _out.print(finding.text, markup=False, soft_wrap=True)
 
 
 def _verdict(fit: Fit) -> None:

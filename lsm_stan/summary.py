@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lsm_stan import idata as container
 from lsm_stan.fit import Fit
-from lsm_stan.invariants import pair_distances, pair_rates, sample_pairs
+from lsm_stan.invariants import sample_pairs
 from lsm_stan.network import Network
 
 #: How many of the heaviest pairs, and how many random ones, the tables and traces show.
@@ -80,21 +80,12 @@ def reported_pairs(network: Network) -> NDArray[np.int64]:
     return np.array(list(dict.fromkeys((int(i), int(j)) for i, j in chosen)), dtype=np.int64)
 
 
-def invariant_draws(fit: Fit) -> container.Dataset:
-    """Return the draws of the log joint and of the reported pairs' distances and rates."""
-    pairs = reported_pairs(fit.network)
-    names = fit.network.names
-    labels = [f"{names[i]}–{names[j]}" for i, j in pairs]
-    distances = pair_distances(fit.draws, pairs)
-    return container.invariants_dataset(
-        container.log_joint_of(fit.idata),
-        {"distance": (distances, labels), "rate": (pair_rates(distances), labels)},
-    )
-
-
 def invariants_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
-    """Return ArviZ's summary of the invariants of several fits, one below the other."""
-    tables = {name: container.summarise(invariant_draws(fit)) for name, fit in fits.items()}
+    """Return ArviZ's summary of the reported pairs of several fits, one below the other."""
+    tables = {
+        name: container.summarise(fit.invariants(reported_pairs(fit.network), nodes=False))
+        for name, fit in fits.items()
+    }
     return pd.concat(tables, names=["fit", "quantity"]).reset_index()
 
 

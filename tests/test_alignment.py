@@ -5,14 +5,21 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
+from scipy.spatial.distance import pdist
 from scipy.stats import ortho_group
 
 from lsm_stan.alignment import (
     align,
+    centred_gram,
+    gram_positions,
+    mean_gram,
     mean_positions,
+    minimum_kl,
     principal_axes,
     procrustes_rmse,
+    reference_sensitivity,
     rotation_onto,
+    spread,
 )
 
 DIMS = (1, 2, 3, 5)
@@ -123,3 +130,59 @@ def test_the_mean_hardly_depends_on_the_reference():
     one, other = mean_positions(draws, draws[0]), mean_positions(draws, draws[1])
     assert procrustes_rmse(one, other) < 0.01 * noise
     assert procrustes_rmse(one, positions) < 3 * noise * np.sqrt(3 / 100)
+
+
+def test_translation_is_removed_only_when_asked():
+    rng = np.random.default_rng(7)
+    positions = rng.normal(size=(12, 3))
+    moved = positions @ orthogonal(3, rng, reflection=True) + np.array([3.0, -1.0, 2.0])
+    np.testing.assert_allclose(align(moved, positions, translate=True), positions, atol=1e-12)
+    assert np.abs(align(moved, positions) - positions).max() > 0.1
+
+
+@pytest.mark.parametrize("dim", DIMS)
+def test_gram_matrices_bring_back_the_positions_up_to_rotation(dim):
+    rng = np.random.default_rng(8)
+    positions = rng.normal(size=(15, dim))
+    positions -= positions.mean(axis=0)
+    draws = np.stack([positions @ orthogonal(dim, rng, reflection=k % 2) for k in range(6)])
+    np.testing.assert_allclose(centred_gram(draws)[3], positions @ positions.T, atol=1e-12)
+    found = gram_positions(mean_gram(draws.reshape(2, 3, 15, dim)), dim)
+    assert procrustes_rmse(found, positions) < 1e-7
+
+
+def test_minimum_kl_finds_positions_of_the_expected_rates():
+    """With one posterior draw the divergence is least where every rate is that draw's."""
+    rng = np.random.default_rng(9)
+    positions = rng.normal(size=(12, 2))
+    near = positions + 0.05 * rng.normal(size=positions.shape)
+    found = minimum_kl(positions[None], near)
+    np.testing.assert_allclose(pdist(found), pdist(positions), rtol=1e-6)
+    assert procrustes_rmse(near, positions) > 0.03
+
+
+def test_spread_is_the_root_mean_square_about_the_mean():
+    rng = np.random.default_rng(10)
+    positions = rng.normal(scale=5, size=(60, 3))
+    draws = positions + 0.1 * rng.normal(size=(2, 1000, 60, 3))
+    np.testing.assert_allclose(spread(draws, positions), 0.1 * np.sqrt(3), rtol=0.1)
+
+
+def test_nodes_are_flagged_where_the_reference_decides_their_place():
+    """Half of the nodes turn about the centre: which half is held depends on the reference."""
+    rng = np.random.default_rng(11)
+    positions = rng.normal(size=(20, 2)) + np.array([4.0, 0.0])
+    angle = rng.uniform(-1.2, 1.2, size=400)
+    turn = np.moveaxis(
+        np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]), -1, 0
+    )
+    fixed, loose = positions[:10], positions[10:]
+    draws = np.concatenate([np.broadcast_to(fixed, (400, 10, 2)), loose @ turn], axis=1)
+    first = np.concatenate([10 * fixed, loose])
+    last = np.concatenate([fixed, 10 * loose @ turn[0]])
+    agree = reference_sensitivity(draws, {"one": first, "same": first @ -np.eye(2)})
+    assert not agree["flagged"].any()
+    np.testing.assert_allclose(agree["shift"], 0, atol=1e-12)
+    differ = reference_sensitivity(draws, {"one": first, "other": last})
+    assert differ["flagged"].any()
+    assert (differ["flagged"] == (differ["shift"] > 0.5 * differ["spread"])).all()

@@ -1,5 +1,6 @@
 """`lsm-stan run`: results of several fits, and what an interruption leaves."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -67,13 +68,23 @@ def test_results(config: Path) -> None:
     nuts = invariants[invariants["fit"] == "nuts-short"]
     assert nuts["quantity"].str.startswith("distance[").sum() == 12
     assert nuts["r_hat"].notna().all()
-    page = (folder / "README.md").read_text()
-    assert "| *a published result* | | | -12,345.6 | 12,345.6 | |" in page
-    figures = {path.stem for path in (folder / "figures").glob("*.png")}
-    assert figures == {
-        "map-embedding", "advi-embedding", "advi-trace", "nuts-short-embedding", "nuts-short-trace",
-    }  # fmt: skip
-    assert all(f"figures/{name}.png" in page for name in figures)
+    comparison = pd.read_csv(folder / "comparison.csv")
+    assert comparison.columns[:9].tolist() == [
+        "method", "seconds", "log_joint", "elbo", "khat", "procrustes_rmse", "distance_rmse",
+        "sd_ratio", "coverage90",
+    ]  # fmt: skip
+    checks = pd.read_csv(folder / "ppc.csv")
+    assert checks.columns.tolist() == [
+        "fit", "statistic", "observed", "predicted_median", "predicted_low", "predicted_high",
+        "p_value",
+    ]  # fmt: skip
+    assert checks["fit"].unique().tolist() == ["map", "advi", "nuts-short"]
+    assert (folder / "index.html").exists()
+    readme = (folder / "README.md").read_text()
+    assert "| *a published result* |  | -12,345.6 | 12,345.6 |  |" in readme
+    shown = re.findall(r"figures/([\w-]+)\.png", readme)
+    assert shown == ["embedding", "predictive", "distances", "rates"]
+    assert all((folder / "figures" / f"{name}.png").exists() for name in shown)
 
 
 def test_an_interrupted_run_goes_on_where_it_stopped(config: Path) -> None:
@@ -102,4 +113,5 @@ def test_a_changed_fit_is_run_again(config: Path) -> None:
     for text in (short, short, short.replace("seed = 1", "seed = 7")):
         config.write_text(text)
         run_analysis(load_config(config), folder, said.append)
-    assert ["already done" in line for line in said] == [False, True, False]
+    started = [line for line in said if line.startswith("[1/1]")]
+    assert ["already done" in line for line in started] == [False, True, False]

@@ -63,7 +63,7 @@ def test_folder_keeps_cmdstans_files(fit: Fit, tmp_path) -> None:
 def test_config_repeats_the_fit(fit: Fit, tmp_path) -> None:
     folder = fit.save(tmp_path / "f")
     analysis = run_analysis(load_config(folder / "config.toml"), tmp_path / "again")
-    np.testing.assert_array_equal(analysis.fits["nuts"].draws, fit.draws)
+    np.testing.assert_array_equal(analysis.report.fits["nuts"].draws, fit.draws)
 
 
 def test_nothing_half_written_is_left(fit: Fit, tmp_path, monkeypatch) -> None:

@@ -1,0 +1,159 @@
+"""Several fits of one network side by side: what each method got right, and at what price."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lsm_stan import idata as container
+from lsm_stan.alignment import procrustes_rmse, spread
+from lsm_stan.errors import InputError
+from lsm_stan.fit import Fit
+from lsm_stan.invariants import MONITORED_PAIRS, pair_distances, sample_pairs
+from lsm_stan.methods import METHODS
+
+FloatArray = NDArray[np.float64]
+
+#: The central interval whose coverage is reported.
+INTERVAL = 0.90
+
+
+@dataclass(frozen=True, eq=False)
+class Comparison:
+    """Fits of one network, measured against one of them.
+
+    Attributes
+    ----------
+    table
+        A row a fit. ``method``; ``seconds``; ``log_joint`` at its one position set (mode or mean)
+        in nats; ``elbo``; ``khat``, PSIS k-hat of an approximation; and against the reference
+        fit ``procrustes_rmse`` of the position sets, ``distance_rmse`` of the mean distances of
+        the monitored pairs, ``sd_ratio``, the median ratio of the nodes' posterior spreads, and
+        ``coverage90``, the reference's mean probability of the fit's 90 % intervals of distances.
+        Then ``log_joint_draws`` and ``log_joint_draws_sd``, over draws, and ``fit``, its name.
+        NaN where a method has none: a mode has no spread.
+    mean_distances
+        A row a monitored pair, a column a fit.
+    spreads
+        A row a node, a column a fit with draws: its posterior spread.
+    reference
+        The name of the fit that the others are measured against.
+    """
+
+    table: pd.DataFrame
+    mean_distances: pd.DataFrame
+    spreads: pd.DataFrame
+    reference: str
+
+
+def reference_fit(fits: Mapping[str, Fit]) -> str:
+    """Return the name of the fit the others are measured against.
+
+    The one by the most exact method (the last in :data:`~lsm_stan.methods.METHODS`); of several,
+    one whose checks passed, then the one with the most draws.
+    """
+    order = list(METHODS)
+
+    def rank(name: str) -> tuple[int, bool, int]:
+        fit = fits[name]
+        return order.index(fit.method), fit.converged, fit.draws.shape[0] * fit.draws.shape[1]
+
+    return max(fits, key=rank)
+
+
+def compare(fits: Mapping[str, Fit]) -> Comparison:
+    """Compare fits of one network.
+
+    Parameters
+    ----------
+    fits
+        One or more fits by name.
+
+    Returns
+    -------
+    Comparison
+
+    Raises
+    ------
+    InputError
+        If there are no fits, or they are not of the same network in the same dimension.
+    """
+    _check_comparable(fits)
+    reference = reference_fit(fits)
+    target = fits[reference]
+    pairs = sample_pairs(target.network.n_nodes, MONITORED_PAIRS)
+    distances = {name: _flat(pair_distances(fit.draws, pairs)) for name, fit in fits.items()}
+    spreads = {
+        name: spread(fit.draws, fit.positions)
+        for name, fit in fits.items()
+        if len(distances[name]) > 1
+    }
+    truth = distances[reference]
+    rows = []
+    for name, fit in fits.items():
+        details, log_joint = fit.record["details"], container.log_joint_of(fit.idata)
+        draws, many = distances[name], len(distances[name]) > 1
+        error = draws.mean(axis=0) - truth.mean(axis=0)
+        both = name in spreads and reference in spreads
+        rows.append(
+            {
+                "method": fit.method,
+                "seconds": fit.record["seconds"],
+                "log_joint": fit.log_joint,
+                "elbo": details.get("elbo"),
+                "khat": details.get("khat"),
+                # the reference's own is 0 but for rounding
+                "procrustes_rmse": float(
+                    procrustes_rmse(fit.positions, target.positions).round(12)
+                ),
+                "distance_rmse": float(np.sqrt(np.mean(error**2))),
+                "sd_ratio": np.median(spreads[name] / spreads[reference]) if both else np.nan,
+                "coverage90": _coverage(draws, truth) if both else np.nan,
+                "log_joint_draws": float(log_joint.mean()),
+                "log_joint_draws_sd": float(log_joint.std(ddof=1)) if many else np.nan,
+                "fit": name,
+            }
+        )
+    names = target.network.names
+    return Comparison(
+        table=pd.DataFrame(rows).astype({"elbo": float, "khat": float}),
+        mean_distances=pd.DataFrame(
+            {name: draws.mean(axis=0) for name, draws in distances.items()},
+            index=[f"{names[i]}–{names[j]}" for i, j in pairs],
+        ),
+        spreads=pd.DataFrame(spreads, index=list(names)),
+        reference=reference,
+    )
+
+
+def _coverage(draws: FloatArray, truth: FloatArray) -> float:
+    """Return the mean probability that draws of the truth lie in the central interval of draws."""
+    tail = (1 - INTERVAL) / 2
+    low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
+    return float(((truth >= low) & (truth <= high)).mean())
+
+
+def _flat(values: FloatArray) -> FloatArray:
+    """Pool ``(chain, draw, item)`` over chains."""
+    return values.reshape(-1, values.shape[-1])
+
+
+def _check_comparable(fits: Mapping[str, Fit]) -> None:
+    if not fits:
+        raise InputError("no fits to compare; name at least one fit's folder")
+    (first, one), *others = fits.items()
+    for name, fit in others:
+        if fit.network.digest != one.network.digest:
+            raise InputError(
+                f"{name} and {first} are fits of different networks"
+                f" ({fit.network.title} and {one.network.title}); fits of one network are compared"
+            )
+        if fit.record["dim"] != one.record["dim"]:
+            raise InputError(
+                f"{name} has K = {fit.record['dim']} and {first} K = {one.record['dim']};"
+                " fits with one number of dimensions are compared"
+            )

@@ -1,0 +1,154 @@
+"""Interactive figures: arrays in, a fragment of HTML out that :mod:`lsm_stan.page` draws."""
+
+from __future__ import annotations
+
+from html import escape
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import plotly.graph_objects as go
+from numpy.typing import NDArray
+
+from lsm_stan.alignment import principal_axes
+from lsm_stan.network import Network
+from lsm_stan.plots import DRAWN_EDGES, node_colours
+
+FloatArray = NDArray[np.float64]
+
+#: Diameter in pixels of the node of least, and of most, total strength; area grows with strength.
+SMALLEST, LARGEST = 6, 20
+
+#: The number of nodes above which all are drawn smaller.
+CROWD = 500
+
+
+def embedding_figure(
+    positions: FloatArray, network: Network, *, spread: FloatArray | None = None
+) -> str:
+    """Draw positions on their first principal axes, to be turned and searched.
+
+    Parameters
+    ----------
+    positions
+        ``(N, K)`` positions; drawn in three dimensions for K > 2, else in two.
+    network
+        N nodes. They are coloured by the node table's column ``class``.
+    spread
+        ``(N,)`` posterior spread of every node, in units of distance, told where the mouse is
+        over it.
+
+    Returns
+    -------
+    str
+        A fragment for :attr:`lsm_stan.page.PageFigure.html`.
+    """
+    dims = 3 if positions.shape[1] > 2 else 2
+    z = principal_axes(positions)[:, :dims]
+    z = np.pad(z, ((0, 0), (0, dims - z.shape[1]))).round(4)
+    strength = network.out_strength() + network.in_strength()
+    share = strength / max(1, strength.max())
+    size = np.sqrt(SMALLEST**2 + (LARGEST**2 - SMALLEST**2) * share)
+    size = (size * min(1, (CROWD / network.n_nodes) ** (1 / 3))).round(1)
+    table = network.node_table
+    classes = table["class"] if table is not None and "class" in table else None
+    colours, legend = node_colours(classes, network.n_nodes)
+    hover = _hover(network, classes, spread)
+    if classes is None:
+        groups = ["nodes"] * network.n_nodes
+    else:
+        groups = [str(c) if c in legend else "other or unknown" for c in classes]
+
+    scatter, line = (go.Scatter3d, 1.0) if dims == 3 else (go.Scatter, 0.7)
+    traces = [
+        scatter(
+            **_coordinates(_segments(z, network)),
+            mode="lines",
+            line={"color": "#808080", "width": line},
+            opacity=0.3,
+            hoverinfo="skip",
+            showlegend=False,
+        )
+    ]
+    for name in dict.fromkeys([*map(str, legend), *groups]):
+        nodes = [node for node, group in enumerate(groups) if group == name]
+        if nodes:
+            traces.append(
+                scatter(
+                    **_coordinates(z[nodes]),
+                    mode="markers",
+                    name=escape(name, quote=False),
+                    ids=[network.names[node] for node in nodes],
+                    hovertext=[hover[node] for node in nodes],
+                    hoverinfo="text",
+                    marker={"color": colours[nodes[0]], "size": size[nodes].tolist(), "opacity": 1},
+                )
+            )
+    layout: dict[str, Any] = {
+        "showlegend": bool(legend),
+        "legend": {"orientation": "h", "itemsizing": "constant", "yref": "container"},
+        "margin": {"l": 0, "r": 0, "t": 0, "b": 0},
+        "hovermode": "closest",
+    }
+    first, second, third = ({"title": {"text": f"axis {k}"}} for k in (1, 2, 3))
+    if dims == 3:
+        axes = {"xaxis": first, "yaxis": second, "zaxis": third}
+        scene = {name: {**axis, "showspikes": False} for name, axis in axes.items()}
+        layout["scene"] = {**scene, "aspectmode": "data"}
+        layout["legend"] |= {"y": 0, "yanchor": "bottom"}
+    else:
+        layout["xaxis"] = {**first, "automargin": True}
+        layout["yaxis"] = {**second, "automargin": True, "scaleanchor": "x"}
+        layout["legend"] |= {"y": 1, "yanchor": "top"}
+        layout["margin"]["t"] = 30
+    return fragment(go.Figure(traces, layout))
+
+
+def fragment(figure: go.Figure) -> str:
+    """Return a plotly figure as HTML without plotly.js, which the page has once.
+
+    Colours of text, grid and paper are left to the page, which follows the reader's scheme. A
+    figure whose points have ``ids`` gets a box to find one by its id.
+    """
+    figure.update_layout(template="none")
+    # plotly writes <, > and / as escapes: no text can end the script element
+    return (
+        '<div class="plot"></div>\n'
+        f'<script type="application/json">{figure.to_json(engine="json")}</script>'
+    )
+
+
+def _hover(
+    network: Network, classes: pd.Series[str] | None, spread: FloatArray | None
+) -> list[str]:
+    """Return what is told of every node, in the markup that plotly reads."""
+    sent, received = network.out_strength(), network.in_strength()
+    texts = []
+    for node, name in enumerate(network.names):
+        lines = [f"<b>{escape(name, quote=False)}</b>"]
+        if classes is not None:
+            lines.append(escape(str(classes.iloc[node]), quote=False))
+        if network.directed:
+            lines.append(f"out-strength {sent[node]:,}, in-strength {received[node]:,}")
+        else:
+            lines.append(f"strength {sent[node]:,}")
+        if spread is not None:
+            lines.append(f"posterior spread {spread[node]:.3g}")
+        texts.append("<br>".join(lines))
+    return texts
+
+
+def _segments(z: FloatArray, network: Network) -> FloatArray:
+    """Return the heaviest edges as one line with gaps: ``(3 E, D)``."""
+    heaviest = np.argsort(network.weight)[-DRAWN_EDGES:]
+    ends = np.stack([z[network.sender[heaviest]], z[network.receiver[heaviest]]], axis=1)
+    gaps = np.full((len(ends), 1, z.shape[1]), np.nan)
+    return np.concatenate([ends, gaps], axis=1).reshape(-1, z.shape[1])
+
+
+def _coordinates(z: FloatArray) -> dict[str, list[float | None]]:
+    """Return ``(N, D)`` positions as plotly's x, y and z; NaN, a gap, as None."""
+    return {
+        axis: [None if np.isnan(v) else float(v) for v in column]
+        for axis, column in zip("xyz"[: z.shape[1]], z.T, strict=True)
+    }

@@ -1,0 +1,428 @@
+"""Posterior predictive checks: the observed network beside networks of the fitted model.
+
+A network is replicated from a draw of the posterior, and both go through the same statistics
+(Gelman, Meng and Stern, Statistica Sinica 6, 1996; for networks Hunter, Goodreau and Handcock,
+JASA 103, 2008). A *cell* is an ordered pair of different nodes, or an unordered one if the
+network is undirected. Self-loops are left out: the model gives them one constant rate, so they
+say nothing of positions.
+
+Cells are drawn a block of pairs at a time and the statistics add up blocks of edges, so that
+memory does not grow with the square of the number of nodes N: R replications need O(R N).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from tqdm.auto import tqdm
+
+from lsm_stan.diagnostics import Check
+from lsm_stan.edges import IntArray, reverse_weight
+from lsm_stan.errors import InputError
+from lsm_stan.execution import has_bars
+from lsm_stan.fit import Fit
+from lsm_stan.invariants import pair_distances
+from lsm_stan.likelihood import rates
+from lsm_stan.network import Network
+
+FloatArray = NDArray[np.float64]
+
+#: Cells drawn at a time; memory grows by some 100 bytes a cell.
+BLOCK_CELLS = 250_000
+#: Transitivity takes time N^3: beyond this many nodes it is that of a fixed random set of them.
+TRANSITIVITY_NODES = 2000
+#: The predictive interval: its two ends, and the median between them.
+QUANTILES = (0.05, 0.5, 0.95)
+#: Classes of weights: 0, 1, 2, 3-4, 5-8, ... up to the largest int64.
+WEIGHT_CLASSES = 65
+
+
+class Statistic(NamedTuple):
+    """What a statistic is called, and what is at fault where the network has less, or more."""
+
+    label: str
+    less: str
+    more: str
+
+
+def _strength(label: str, effects: str) -> Statistic:
+    alone = "a node's strength follows from its position alone, and"
+    next_ = f"{effects} effects would be looked at next"
+    return Statistic(
+        label,
+        f"{alone} nodes amid the cloud are made too strong; {next_}",
+        f"{alone} positions cannot set strong nodes apart from weak ones this far; {next_}",
+    )
+
+
+def _shared(label: str) -> Statistic:
+    return Statistic(
+        label,
+        "both directions of a pair share one rate, which makes them more alike than in the "
+        "network; sender and receiver effects would be looked at next",
+        "both directions of a pair share one rate and nothing else; a reciprocity effect of the "
+        "pair would be looked at next",
+    )
+
+
+_UNBOUNDED = (
+    "a rate of 1/d has no bound, and the closest pairs outweigh the others more than in the "
+    "network; a rate that is bounded where nodes meet would be looked at next"
+)
+
+STATISTICS = {
+    "share_zero": Statistic(
+        "the share of weights that are zero",
+        "edges are spread over more pairs than rates of 1/d spread them; an intercept would be "
+        "looked at next",
+        "the rate of a pair falls too slowly with distance to come near zero inside the cloud, "
+        "and a Poisson count spreads its mean over too many pairs; a steeper rate, an intercept "
+        "or a negative binomial would be looked at next",
+    ),
+    "mean_weight": Statistic(
+        "the mean weight",
+        "the prior holds the cloud tighter than the weights ask for, and no intercept lowers the "
+        "rates; an intercept or a larger prior_scale would be looked at next",
+        "the prior spreads the cloud wider than the weights ask for, and no intercept raises the "
+        "rates; an intercept or a smaller prior_scale would be looked at next",
+    ),
+    "dispersion": Statistic(
+        "the variance of the weights over their mean",
+        _UNBOUNDED,
+        "a pair's weight varies as little about its rate as a Poisson count does; a negative "
+        "binomial would be looked at next",
+    ),
+    "max_weight": Statistic(
+        "the largest weight",
+        _UNBOUNDED,
+        "the rate of a pair is near the mean of its weights at best (of both directions, if "
+        "directed), and a Poisson count stays near its rate; a negative binomial, or sender and "
+        "receiver effects, would be looked at next",
+    ),
+    "sd_out_strength": _strength("the standard deviation of the strengths sent", "sender"),
+    "sd_in_strength": _strength("the standard deviation of the strengths received", "receiver"),
+    "sd_strength": _strength("the standard deviation of the strengths", "node"),
+    "max_out_strength": _strength("the largest strength sent", "sender"),
+    "max_in_strength": _strength("the largest strength received", "receiver"),
+    "max_strength": _strength("the largest strength", "node"),
+    "reciprocity": _shared("the share of edges that are returned"),
+    "weight_correlation": _shared("the correlation of the two weights of a pair"),
+    "transitivity": Statistic(
+        "the share of connected triples that are closed",
+        "nodes close to a third are close to each other, and triples close more often than in the "
+        "network (by chance too, where there are too few zeros); node effects would be looked at "
+        "next",
+        "the rate of a pair falls too slowly with distance to set groups apart; a steeper rate or "
+        "more dimensions would be looked at next",
+    ),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PredictiveCheck:
+    """A network beside R networks of the fitted model.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        A row a statistic: ``statistic``, ``observed``, the 90 % predictive interval
+        (``predicted_median``, ``predicted_low``, ``predicted_high``), and ``p_value``, the
+        probability that a replicated network has more, with ties counted half.
+    replicated : pandas.DataFrame
+        The statistics (columns) of the replicated networks (R rows); NaN where one is undefined.
+    weights : pandas.DataFrame
+        Shares of the cells: ``weight`` (``0``, ``1``, ``2``, ``3-4``, ``5-8``, ... up to the
+        largest that occurs), then as in `table`.
+    strengths : pandas.DataFrame
+        Strengths in descending order: ``direction`` (``out`` and ``in``, or ``both`` if the
+        network is undirected), ``rank`` (1 to N), then as in `table`.
+    checks : list of Check
+        One a statistic that the network and a replication define; passed if the observed one is
+        in the 90 % interval. Of ten statistics one may be outside though the model holds.
+    """
+
+    table: pd.DataFrame
+    replicated: pd.DataFrame
+    weights: pd.DataFrame
+    strengths: pd.DataFrame
+    checks: list[Check]
+
+
+class Edges(NamedTuple):
+    """Edges between different nodes, an undirected one once: arrays of shape (E,).
+
+    ``reverse`` is the weight of the reverse of each edge: its own if the network is undirected.
+    """
+
+    sender: IntArray
+    receiver: IntArray
+    weight: IntArray
+    reverse: IntArray
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is compared of two networks.
+
+    Attributes
+    ----------
+    statistics : dict of str to float
+        The names of :data:`STATISTICS` that the network can have; NaN where undefined.
+    shares : numpy.ndarray
+        ``(WEIGHT_CLASSES,)`` shares of the cells.
+    strengths : dict of str to numpy.ndarray
+        ``(N,)`` strengths in descending order: ``out`` and ``in``, or ``both`` if undirected.
+    """
+
+    statistics: dict[str, float]
+    shares: FloatArray
+    strengths: dict[str, FloatArray]
+
+
+def predictive_checks(
+    fit: Fit, *, replications: int = 200, seed: int = 0, show_progress: bool = False
+) -> PredictiveCheck:
+    """Compare a network with networks of the model fitted to it.
+
+    Every replication takes a draw of the posterior, spread evenly over chains and draws; they
+    need no alignment, since rates depend on distances only. With fewer draws than replications
+    draws are used again: all networks of a MAP fit are drawn at its mode, which is a plug-in
+    check that leaves out how uncertain the positions are.
+
+    Parameters
+    ----------
+    fit
+        Of any method.
+    replications
+        R, the number of networks.
+    seed
+        The same seed gives the same networks.
+    show_progress
+        Whether to draw a progress bar.
+
+    Returns
+    -------
+    PredictiveCheck
+
+    Raises
+    ------
+    InputError
+        If ``replications`` is below 1.
+    """
+    if replications < 1:
+        raise InputError(f"replications is {replications}; an integer >= 1 is needed")
+    network, directed = fit.network, fit.network.directed
+    draws = fit.draws.reshape(-1, *fit.draws.shape[2:])
+    rng = np.random.default_rng(seed)
+    observed = features([observed_edges(network)], network.n_nodes, directed)
+    chosen = np.arange(replications) * len(draws) // replications
+    predicted = [
+        features(replicate(draws[k], directed, rng), network.n_nodes, directed)
+        for k in tqdm(chosen, "checks", unit="network", disable=not has_bars(show_progress))
+    ]
+    replicated = pd.DataFrame([one.statistics for one in predicted])
+    table = _beside(pd.Series(observed.statistics), replicated)
+    table["p_value"] = _p_values(table["observed"], replicated)
+    shares = pd.DataFrame([one.shares for one in predicted])
+    weights = _beside(pd.Series(observed.shares), shares)
+    weights.index = pd.Index([_class_name(number) for number in range(WEIGHT_CLASSES)])
+    n_classes = 1 + int(np.flatnonzero(observed.shares + shares.sum())[-1])
+    ranks = np.arange(1, network.n_nodes + 1)
+    strengths = {
+        direction: _beside(
+            pd.Series(strength, index=ranks),
+            pd.DataFrame([one.strengths[direction] for one in predicted]),
+        )
+        for direction, strength in observed.strengths.items()
+    }
+    return PredictiveCheck(
+        table=table.rename_axis("statistic").reset_index(),
+        replicated=replicated,
+        weights=weights[:n_classes].rename_axis("weight").reset_index(),
+        strengths=pd.concat(strengths, names=["direction", "rank"]).reset_index(),
+        checks=[_judge(str(name), row) for name, row in table.dropna().iterrows()],
+    )
+
+
+def cell_rates(positions: FloatArray, pairs: IntArray, directed: bool) -> FloatArray:
+    """Return the rates of the cells of pairs: both directions of a pair have the same.
+
+    Parameters
+    ----------
+    positions
+        ``(N, K)`` positions.
+    pairs
+        ``(P, 2)`` node indices i < j, from 0.
+    directed
+        Whether a pair has two cells, i to j and j to i.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(P, 2)``, or ``(P, 1)`` if undirected.
+    """
+    rate = rates(pair_distances(positions, pairs))
+    return np.repeat(rate[:, np.newaxis], 2 if directed else 1, axis=1)
+
+
+def draw_weights(rate: FloatArray, rng: np.random.Generator) -> IntArray:
+    """Draw the weights of cells from their rates: Poisson counts, of the same shape."""
+    return rng.poisson(rate)
+
+
+def replicate(positions: FloatArray, directed: bool, rng: np.random.Generator) -> Iterator[Edges]:
+    """Draw a network at ``(N, K)`` positions, and yield its edges a block of pairs at a time."""
+    for pairs in pair_blocks(len(positions)):
+        weights = draw_weights(cell_rates(positions, pairs, directed), rng)
+        pair, way = np.nonzero(weights)
+        yield Edges(
+            pairs[pair, way], pairs[pair, 1 - way], weights[pair, way], weights[:, ::-1][pair, way]
+        )
+
+
+def pair_blocks(n_nodes: int) -> Iterator[IntArray]:
+    """Yield all pairs i < j in order, ``(P, 2)`` at a time, of at most `BLOCK_CELLS` cells.
+
+    A block has whole rows i, and one at least.
+    """
+    first = 0
+    while first < n_nodes - 1:
+        columns = n_nodes - first
+        rows = min(max(1, BLOCK_CELLS // (2 * columns)), columns - 1)
+        yield first + np.column_stack(np.triu_indices(rows, 1, columns))
+        first += rows
+
+
+def observed_edges(network: Network) -> Edges:
+    """Return the edges of a network, self-loops left out."""
+    between = network.sender != network.receiver
+    sender, receiver, weight = (
+        ends[between] for ends in (network.sender, network.receiver, network.weight)
+    )
+    if not network.directed:
+        return Edges(sender, receiver, weight, weight)
+    reverse = reverse_weight(network.n_nodes, sender, receiver, weight)
+    return Edges(sender, receiver, weight, reverse)
+
+
+def features(blocks: Iterable[Edges], n_nodes: int, directed: bool) -> Features:
+    """Add up what is compared of a network from blocks of its edges.
+
+    Standard deviations have divisor N. Reciprocity is the share of edges whose reverse is there.
+    Transitivity is that of the network without directions and weights (closed triples over
+    connected triples); beyond `TRANSITIVITY_NODES` nodes it is that of the sub-network of a
+    random set of so many nodes, the same set for all networks of N nodes.
+
+    Parameters
+    ----------
+    blocks
+        Every edge in one block.
+    n_nodes
+        N.
+    directed
+        Whether the network is directed.
+
+    Returns
+    -------
+    Features
+    """
+    size = min(n_nodes, TRANSITIVITY_NODES)
+    place = np.full(n_nodes, -1)
+    place[np.random.default_rng(0).choice(n_nodes, size, replace=False)] = np.arange(size)
+    # single precision, in which BLAS counts up to 2^24 exactly
+    skeleton = np.zeros((size, size), dtype=np.float32)
+    sent, received = np.zeros(n_nodes), np.zeros(n_nodes)
+    counts = np.zeros(WEIGHT_CLASSES, dtype=np.int64)
+    total = squares = products = 0.0
+    returned = largest = 0
+    for sender, receiver, weight, reverse in blocks:
+        # floating point: squares of Stan's largest int, added up, can leave int64
+        y = weight.astype(np.float64)
+        total += float(y.sum())
+        squares += float(y @ y)
+        products += float(y @ reverse)
+        returned += int(np.count_nonzero(reverse))
+        largest = max(largest, int(weight.max(initial=0)))
+        counts += np.bincount(_weight_class(weight), minlength=WEIGHT_CLASSES)
+        sent += np.bincount(sender, y, minlength=n_nodes)
+        received += np.bincount(receiver, y, minlength=n_nodes)
+        a, b = place[sender], place[receiver]
+        inside = (a >= 0) & (b >= 0)
+        skeleton[a[inside], b[inside]] = skeleton[b[inside], a[inside]] = 1
+    n_edges = int(counts.sum())
+    n_cells = n_nodes * (n_nodes - 1) // (1 if directed else 2)
+    counts[0] = n_cells - n_edges
+    mean = total / n_cells
+    variance = squares / n_cells - mean**2
+    statistics = {
+        "share_zero": counts[0] / n_cells,
+        "mean_weight": mean,
+        "dispersion": _ratio(variance, mean),
+        "max_weight": float(largest),
+    }
+    strengths = {"out": sent, "in": received} if directed else {"both": sent + received}
+    for direction, strength in strengths.items():
+        name = f"{direction}_strength" if directed else "strength"
+        statistics[f"sd_{name}"] = float(strength.std())
+        statistics[f"max_{name}"] = float(strength.max())
+    if directed:
+        statistics["reciprocity"] = _ratio(returned, n_edges)
+        statistics["weight_correlation"] = _ratio(products / n_cells - mean**2, variance)
+    degree = skeleton.sum(axis=1, dtype=np.float64)
+    closed = float((skeleton @ skeleton).sum(where=skeleton > 0, dtype=np.float64))
+    statistics["transitivity"] = _ratio(closed, float(degree @ (degree - 1)))
+    descending = {direction: -np.sort(-strength) for direction, strength in strengths.items()}
+    return Features(statistics, counts / n_cells, descending)
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else np.nan
+
+
+def _weight_class(weight: IntArray) -> IntArray:
+    """Return the number of the class of each weight from 1 on: 1 + log2 of it, rounded up."""
+    exponent: IntArray = np.frexp(weight - 1.0)[1].astype(np.int64)
+    return exponent + 1
+
+
+def _class_name(number: int) -> str:
+    return str(number) if number < 3 else f"{2 ** (number - 2) + 1}-{2 ** (number - 1)}"
+
+
+def _beside(observed: pd.Series[float], replicated: pd.DataFrame) -> pd.DataFrame:
+    """Set observed quantities beside the quantiles of replicated ones, a column each."""
+    low, median, high = replicated.quantile(list(QUANTILES)).to_numpy()
+    return pd.DataFrame(
+        {
+            "observed": observed,
+            "predicted_median": median,
+            "predicted_low": low,
+            "predicted_high": high,
+        }
+    )
+
+
+def _p_values(observed: pd.Series[float], replicated: pd.DataFrame) -> pd.Series[float]:
+    """Return the share of replications that have more, and half of those that have as much."""
+    score = (replicated.gt(observed).astype(float) + replicated.ge(observed)) / 2
+    return score.where(replicated.notna() & observed.notna()).mean()
+
+
+def _judge(name: str, row: pd.Series[float]) -> Check:
+    """Say whether an observed statistic is in its predictive interval, and what if it is not."""
+    observed, low, high = row["observed"], row["predicted_low"], row["predicted_high"]
+    passed = bool(low <= observed <= high)
+    label, less, more = STATISTICS[name]
+    message = f"{label} is {_text(observed)}; the model predicts {_text(low)} to {_text(high)}"
+    if not passed:
+        message += f": {less if observed < low else more}"
+    return Check(name, passed, message)
+
+
+def _text(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"

@@ -1,0 +1,496 @@
+"""From fits to a page: what they say, whether it can be trusted, what the model gets wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lsm_stan.alignment import (
+    gram_positions,
+    mean_gram,
+    reference_sensitivity,
+    spread,
+)
+from lsm_stan.comparison import Comparison, compare
+from lsm_stan.description import describe
+from lsm_stan.diagnostic_plots import (
+    plot_convergence,
+    plot_distances,
+    plot_energy,
+    plot_ess,
+    plot_forest,
+    plot_predictive,
+    plot_trace,
+    plot_weights,
+)
+from lsm_stan.diagnostics import Finding
+from lsm_stan.fit import Fit
+from lsm_stan.interactive import embedding_figure
+from lsm_stan.methods import METHODS
+from lsm_stan.page import Page, PageFigure, PageTable, Section, write_page
+from lsm_stan.plots import (
+    ELLIPSE,
+    MATRIX_NODES,
+    plot_embedding,
+    plot_embeddings,
+    plot_rate_matrix,
+    plot_uncertainty,
+)
+from lsm_stan.ppc import PredictiveCheck, predictive_checks
+from lsm_stan.summary import invariants_table, side_by_side, summary_table
+from lsm_stan.verdict import Verdict, judge, judge_model
+
+Say = Callable[[str], None]
+
+#: Draws that the reference-free and minimum-divergence positions are computed from, at most.
+REFERENCE_DRAWS = 1000
+
+#: Of the table of nodes: the columns a page shows, and how many of the strongest nodes.
+SHOWN_COLUMNS = ("name", "class", "out_strength", "in_strength", "spread", "shift", "flagged")
+SHOWN_NODES = 15
+
+#: Numbers below this are shown as 0: what rounding leaves of one.
+NEGLIGIBLE = 1e-9
+
+#: Largest network whose N×N Gram matrix is computed to flag nodes.
+MAX_GRAM_NODES = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Report:
+    """Everything the page shows, computed once.
+
+    Attributes
+    ----------
+    fits
+        By name, of one network.
+    comparison
+        Of the fits; its ``reference`` is the fit that single figures show.
+    verdicts, checks
+        By the fits' names.
+    summary, invariants
+        Tables of all fits (:mod:`lsm_stan.summary`).
+    nodes
+        A row a node of the reference fit: its name, strengths, posterior spread, and whether its
+        mean place depends on what draws were aligned to; empty columns for a mode.
+    """
+
+    fits: Mapping[str, Fit]
+    comparison: Comparison
+    verdicts: Mapping[str, Verdict]
+    checks: Mapping[str, PredictiveCheck]
+    summary: pd.DataFrame
+    invariants: pd.DataFrame
+    nodes: pd.DataFrame
+
+    @property
+    def reference(self) -> Fit:
+        """The fit that single figures show, by the most exact method."""
+        return self.fits[self.comparison.reference]
+
+    @property
+    def sampled(self) -> dict[str, Fit]:
+        """The fits with draws."""
+        return {name: fit for name, fit in self.fits.items() if fit.draws.shape[1] > 1}
+
+    def predictive_table(self) -> pd.DataFrame:
+        """Return the predictive checks of all fits: ``ppc.csv``."""
+        tables = {name: check.table for name, check in self.checks.items()}
+        return pd.concat(tables, names=["fit"]).reset_index("fit").reset_index(drop=True)
+
+
+def make_report(fits: Mapping[str, Fit], say: Say = print) -> Report:
+    """Judge and compare fits of one network.
+
+    Parameters
+    ----------
+    fits
+        One or more, by name.
+    say
+        Told what happens, a sentence at a time.
+
+    Returns
+    -------
+    Report
+
+    Raises
+    ------
+    InputError
+        If the fits are not of one network.
+    """
+    comparison = compare(fits)
+    verdicts, checks = {}, {}
+    for name, fit in fits.items():
+        say(f"{name}: diagnostics and predictive checks")
+        verdicts[name] = judge(fit)
+        checks[name] = predictive_checks(fit, show_progress=True)
+    return Report(
+        fits,
+        comparison,
+        verdicts,
+        checks,
+        summary_table(fits),
+        invariants_table(fits),
+        _node_table(fits[comparison.reference]),
+    )
+
+
+def write_report(report: Report, folder: Path) -> Path:
+    """Write a report as a page, with its figures as PNG and its tables as CSV beside it.
+
+    Parameters
+    ----------
+    report
+        What :func:`make_report` returns.
+    folder
+        Where; other files in it stay.
+
+    Returns
+    -------
+    pathlib.Path
+        ``index.html``, which needs nothing besides itself.
+    """
+    return write_page(report_page(report), folder)
+
+
+def report_page(report: Report) -> Page:
+    """Lay a report out as a page."""
+    fit = report.reference
+    network, facts = fit.network, describe(fit.network)
+    return Page(
+        title=network.title or "Latent space model",
+        subtitle=f"A latent space model in {fit.record['dim']} dimensions, fitted by"
+        f" {_listed([METHODS[fit.method].title for fit in report.fits.values()])}",
+        facts={
+            "nodes": f"{facts.nodes:,}",
+            "edges": f"{facts.edges:,} {'directed' if facts.directed else 'undirected'}",
+            "total weight": f"{facts.total_weight:,}",
+            "zero weights": f"{facts.share_zero:.1%}",
+            "dimensions": str(fit.record["dim"]),
+        },
+        findings=headline(report),
+        sections=[
+            _comparison_section(report),
+            _embedding_section(report),
+            _model_section(report),
+            *(_trust_section(report, name) for name in report.fits),
+            _quantities_section(report),
+            _provenance_section(report),
+        ],
+        footer=f"lsm-stan {fit.record['versions']['lsm-stan']}. Everything on this page but the"
+        " pictures of positions is the same for every rotation and reflection of the draws.",
+    )
+
+
+def headline(report: Report) -> list[Finding]:
+    """Return the findings to read first: the worst of every fit, then the model's."""
+    first = []
+    for name, verdict in report.verdicts.items():
+        kinds = [finding.kind for finding in verdict.findings]
+        worst = verdict.findings[kinds.index("bad") if "bad" in kinds else 0]
+        first.append(Finding(worst.kind, f"{name}: {worst.text}"))
+    return [*first, judge_model(report.checks[report.comparison.reference])]
+
+
+def _comparison_section(report: Report) -> Section:
+    comparison = report.comparison
+    name = comparison.reference
+    intro = (
+        f"Every fit is measured against {name}, the one by the most exact method here. A mean of"
+        " positions need not be a likely point itself: a node that moves among several places is"
+        " put between them, which the log joint at the mean shows; the log joint over draws does"
+        " not suffer from it."
+    )
+    items: list[PageTable | PageFigure] = [
+        PageTable(
+            "comparison",
+            f"Methods compared with {name}. seconds: wall-clock time, start included. log_joint:"
+            " at the fit's one position set, in nats. elbo: the bound ADVI reached. khat: PSIS"
+            " k-hat of the approximation, trustworthy below 0.7. procrustes_rmse: distance of a"
+            " node to its place in the reference after alignment. distance_rmse: error of mean"
+            " distances. sd_ratio: a node's posterior spread over the reference's (1 is right,"
+            " less is overconfident). coverage90: probability, under the reference, of the fit's"
+            " 90 % intervals of distances.",
+            comparison.table,
+            shown_comparison(comparison),
+        )
+    ]
+    if len(report.fits) > 1:
+        items += [
+            PageFigure(
+                "distances",
+                "Left: mean distances of the same random pairs; on the line the methods agree."
+                " Right: how far each node strays from its mean place; below the line a method is"
+                " more certain than the reference.",
+                plot_distances(comparison),
+            ),
+            PageFigure(
+                "embeddings",
+                f"The position sets, aligned to that of {name}. Look for groups that sit"
+                " elsewhere; a method's cloud that is too tight or too wide shows too.",
+                plot_embeddings(report.fits, name),
+            ),
+        ]
+    return Section("Methods compared", intro, items)
+
+
+def shown_comparison(comparison: Comparison) -> pd.DataFrame:
+    """Return the table of a comparison as text, the fits' names first."""
+    table = comparison.table
+    shown = as_text(table.drop(columns=["fit", "method", "log_joint_draws_sd"]))
+    shown.insert(0, "fit", table["fit"])
+    sd = as_text(table[["log_joint_draws_sd"]])["log_joint_draws_sd"]
+    shown["log_joint_draws"] += [f" ± {one}" if one else "" for one in sd]
+    return shown
+
+
+def _embedding_section(report: Report) -> Section:
+    fit, name = report.reference, report.comparison.reference
+    many = fit.draws.shape[1] > 1
+    items: list[PageTable | PageFigure] = [
+        PageFigure(
+            "embedding",
+            f"Positions by {name}, on their principal axes; point at a node for its name. Area:"
+            " total strength; grey lines: the heaviest edges. Only distances mean something: the"
+            " axes are a way of looking, not a result.",
+            plot_embedding(fit),
+            embedding_figure(
+                fit.positions,
+                fit.network,
+                spread=spread(fit.draws, fit.positions) if many else None,
+            ),
+        )
+    ]
+    if many:
+        items.append(
+            PageFigure(
+                "uncertainty",
+                f"Where every node may be: ellipses hold {ELLIPSE:.0%} of its draws, aligned to"
+                " the mean. The strongest nodes are named. Large ellipses belong to nodes the"
+                " network says little about: they wander along the rim.",
+                plot_uncertainty(fit),
+            )
+        )
+    shown = [name for name in SHOWN_COLUMNS if name in report.nodes]
+    ends = "" if fit.network.n_nodes <= MATRIX_NODES else f" (the {MATRIX_NODES:,} strongest)"
+    items += [
+        PageFigure(
+            "rates",
+            f"The data beside the fitted rates, nodes{ends} in the order of a clustering of their"
+            " positions. A model that fits has its dark blocks where the data has them, and white"
+            " where the data is white.",
+            plot_rate_matrix(fit),
+        ),
+        PageTable(
+            "nodes",
+            "The nodes by strength. spread: how far a node strays from its mean place. shift: how"
+            " far its mean place moves when draws are aligned to another reference (the best"
+            " draw, or classical scaling of the mean Gram matrix, which needs none); flagged where"
+            " that is more than half its spread.",
+            report.nodes,
+            as_text(report.nodes.reindex(columns=shown).head(SHOWN_NODES)),
+        ),
+    ]
+    flagged = int(report.nodes["flagged"].sum()) if "flagged" in report.nodes else None
+    intro = (
+        ""
+        if flagged is None
+        else (
+            "No node's mean place depends on what the draws were aligned to."
+            if flagged == 0
+            else f"The mean places of {flagged} nodes depend on what the draws were aligned to:"
+            " read their distances, not their places."
+        )
+    )
+    return Section("Where the nodes are", intro, items)
+
+
+def _model_section(report: Report) -> Section:
+    name = report.comparison.reference
+    check = report.checks[name]
+    findings = [Finding("good" if c.passed else "bad", _capital(c.message)) for c in check.checks]
+    table = report.predictive_table()
+    return Section(
+        "Does the model describe the network?",
+        "Networks drawn from the fitted model, beside the observed one. A statistic of the network"
+        " that the model's networks do not reach names a feature the model lacks.",
+        [
+            PageFigure(
+                "predictive",
+                "Statistics of the observed network (black) and of networks drawn from the fits."
+                " A model that fits has the line inside the histogram.",
+                plot_predictive(report.checks),
+            ),
+            PageFigure(
+                "weights",
+                f"Left: share of cells by weight, under {name}. Right: strengths in descending"
+                " order, with 90 % predictive intervals. Black is the network.",
+                plot_weights(check),
+            ),
+            findings,
+            PageTable(
+                "ppc",
+                "Observed statistics, their 90 % predictive intervals, and the probability that a"
+                " predicted network has more.",
+                table,
+                as_text(table[table["fit"] == name].drop(columns="fit")),
+            ),
+        ],
+    )
+
+
+def _trust_section(report: Report, name: str) -> Section:
+    fit, verdict = report.fits[name], report.verdicts[name]
+    items: list[PageTable | PageFigure | list[Finding]] = [verdict.findings]
+    if not verdict.quantities.empty:
+        items.append(
+            PageTable(
+                f"{name}-diagnostics",
+                "Diagnostics of invariant quantities: rank-normalised R-hat, bulk and tail ESS"
+                " (the worst, and the worst but 5 %), and the largest Monte-Carlo error of a mean"
+                " in standard deviations. Raw coordinates are not listed: rotations change them"
+                " and not the posterior.",
+                verdict.items,
+                as_text(verdict.quantities),
+            )
+        )
+    if verdict.modes is not None:
+        items += [
+            PageTable(
+                f"{name}-chains",
+                "Where the chains are. halves: distance between the mean positions of a chain's"
+                " two halves; nearest, farthest: to other chains' mean positions. Chains whose"
+                " distances to others exceed their halves' sit in different modes; only then they"
+                " get a stacking weight.",
+                verdict.modes.chains,
+                as_text(verdict.modes.chains.dropna(axis=1, how="all")),
+            ),
+            PageFigure(
+                f"{name}-convergence",
+                "Every invariant item: low and to the right is good; the dashed lines are the"
+                " limits that 95 % of the distances must keep.",
+                plot_convergence(verdict.items),
+            ),
+        ]
+    if fit.draws.shape[1] > 1:
+        items.append(
+            PageFigure(
+                f"{name}-trace",
+                "Left: each chain's distribution, which should coincide. Right: with several"
+                " chains the ranks of their draws, bars of one height where the chains agree; with"
+                " one chain its trace.",
+                plot_trace(fit),
+            )
+        )
+    if verdict.modes is not None:
+        items += [
+            PageFigure(
+                f"{name}-ess",
+                "Effective sample size of the log joint and of single distances as draws come in:"
+                " it should grow steadily; a bend means that a slow change of place set in.",
+                plot_ess(fit),
+            ),
+            PageFigure(
+                f"{name}-energy",
+                "Energies of the draws, and their changes from draw to draw: the second should be"
+                " as wide as the first (BFMI above 0.3).",
+                plot_energy(fit),
+            ),
+        ]
+    return Section(f"Can it be trusted? {name}", "", items)
+
+
+def _quantities_section(report: Report) -> Section:
+    items: list[PageTable | PageFigure] = []
+    if report.sampled:
+        items.append(
+            PageFigure(
+                "forest",
+                "Distances of the same pairs in every fit with draws: median, quartiles and 94 %"
+                " highest density interval. The heaviest pairs first, then random ones.",
+                plot_forest(report.sampled),
+            )
+        )
+    items.append(
+        PageTable(
+            "invariants",
+            "Means and standard deviations over draws; a mode has no spread.",
+            report.invariants,
+            side_by_side(report.invariants).reset_index(),
+        )
+    )
+    return Section(
+        "Distances and rates",
+        "What can be quoted of single pairs: these do not change with rotation.",
+        items,
+    )
+
+
+def _provenance_section(report: Report) -> Section:
+    rows = [
+        {
+            "fit": name,
+            "method": METHODS[fit.method].title,
+            "seed": str(fit.record["seed"]),
+            "arguments": ", ".join(
+                f"{k} = {_brief(v)}" for k, v in fit.record["arguments"].items()
+            ),
+            "CmdStan": fit.record["versions"]["cmdstan"],
+            "ArviZ": fit.record["versions"]["arviz"],
+        }
+        for name, fit in report.fits.items()
+    ]
+    return Section(
+        "How it was run",
+        "A fit's folder holds config.toml: lsm-stan run on it repeats the fit.",
+        [PageTable("summary", "Seeds, arguments, versions.", report.summary, pd.DataFrame(rows))],
+    )
+
+
+def _node_table(fit: Fit) -> pd.DataFrame:
+    """Return the table of nodes, the strongest first."""
+    network = fit.network
+    table = network.node_frame().assign(
+        out_strength=network.out_strength(), in_strength=network.in_strength()
+    )
+    if fit.draws.shape[1] > 1 and network.n_nodes <= MAX_GRAM_NODES:
+        flat = fit.draws.reshape(-1, *fit.positions.shape)
+        draws = flat[:: max(1, len(flat) // REFERENCE_DRAWS)]
+        best = flat[fit.idata.sample_stats["lp"].to_numpy().argmax()]
+        references = {
+            "mean": fit.positions,
+            "best": best,
+            "gram": gram_positions(mean_gram(draws), fit.record["dim"]),
+        }
+        table = table.join(reference_sensitivity(draws, references))
+    total = table["out_strength"] + table["in_strength"]
+    return table.iloc[total.argsort(kind="stable")[::-1]].reset_index(drop=True)
+
+
+def as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Format a table's cells, each number by its own size; nothing for what is missing."""
+    return frame.map(_brief)
+
+
+def _brief(value: Any) -> str:
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if not isinstance(value, float):
+        return "" if value is None else str(value)
+    if np.isnan(value) or abs(value) < NEGLIGIBLE:
+        return "" if np.isnan(value) else "0"
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def _listed(words: list[str]) -> str:
+    unique = list(dict.fromkeys(words))
+    return " and ".join([", ".join(unique[:-1]), unique[-1]] if len(unique) > 1 else unique)
+
+
+def _capital(text: str) -> str:
+    return text[:1].upper() + text[1:] + "."

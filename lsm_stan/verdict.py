@@ -1,0 +1,224 @@
+"""What can be trusted of a fit, what cannot, and what to do next: in plain words."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from lsm_stan import idata as container
+from lsm_stan.diagnostics import (
+    MAX_PARETO_K,
+    MAX_RHAT,
+    MIN_ESS,
+    SHARE,
+    Finding,
+    quantity_table,
+)
+from lsm_stan.fit import Fit
+from lsm_stan.methods import METHODS
+from lsm_stan.modes import ModeReport, mode_report
+from lsm_stan.ppc import PredictiveCheck
+
+#: Share of statistics that may leave their 90 % intervals although the model holds.
+CHANCE_FAILURES = 0.2
+
+
+@dataclass(frozen=True, eq=False)
+class Verdict:
+    """A fit judged by quantities that rotations leave unchanged.
+
+    Attributes
+    ----------
+    findings
+        In the order they should be read.
+    invariants
+        What :meth:`lsm_stan.fit.Fit.invariants` returns.
+    items
+        Diagnostics of every invariant item; empty for a fit of one draw.
+    quantities
+        The same condensed, a row a quantity.
+    modes
+        Where the chains are; None with fewer than two.
+    """
+
+    findings: list[Finding]
+    invariants: container.InferenceData
+    items: pd.DataFrame
+    quantities: pd.DataFrame
+    modes: ModeReport | None
+
+
+def judge(fit: Fit) -> Verdict:
+    """Judge a fit.
+
+    Parameters
+    ----------
+    fit
+        By any method.
+
+    Returns
+    -------
+    Verdict
+    """
+    invariants = fit.invariants()
+    many = invariants.posterior.sizes["draw"] > 1
+    items = container.diagnostics(invariants.posterior) if many else pd.DataFrame()
+    quantities = quantity_table(items) if many else pd.DataFrame()
+    modes = mode_report(fit)
+    findings = [*_of_the_run(fit), *_of_the_approximation(fit)]
+    if modes is not None:
+        findings += [*_of_the_modes(modes), *_of_other_quantities(quantities)]
+    findings += _of_the_scope(fit)
+    return Verdict(findings, invariants, items, quantities, modes)
+
+
+def judge_model(check: PredictiveCheck) -> Finding:
+    """Say in one sentence which features of the network the model does not reproduce.
+
+    Parameters
+    ----------
+    check
+        Of one fit.
+
+    Returns
+    -------
+    Finding
+        ``bad`` where more statistics fail than chance lets: the plainest failures with figures.
+    """
+    table = check.table.dropna().set_index("statistic")
+    failed = [one.name for one in check.checks if not one.passed]
+    count = f"{len(failed)} of {len(check.checks)} statistics of the network"
+    if len(failed) <= CHANCE_FAILURES * len(check.checks):
+        text = f"The model reproduces the network: {count} lie outside 90 % of its predictions."
+        return Finding("good", text)
+    plain = [name for name in ("share_zero", "dispersion") if name in failed]
+    parts = []
+    for name in plain or failed[:2]:
+        row = table.loc[name]
+        fewer = row["observed"] > row["predicted_median"]
+        percent = name.startswith("share")
+        seen, predicted = (
+            f"{value:.1%}" if percent else f"{value:,.3g}"
+            for value in (row["observed"], row["predicted_median"])
+        )
+        what = {"share_zero": "few zeros" if fewer else "many zeros"}.get(
+            name, f"{'little' if fewer else 'much'} {name.replace('_', ' ')}"
+        )
+        parts.append(f"too {what} ({predicted}, observed {seen})")
+    return Finding(
+        "bad",
+        f"The model does not describe this network well: it predicts {' and '.join(parts)};"
+        f" {count} lie outside 90 % of its predictions. What depends on the fitted rates, such as"
+        " the probability of a new edge, is off by as much.",
+    )
+
+
+def _of_the_run(fit: Fit) -> list[Finding]:
+    """Say which of the method's own checks failed, or that none did."""
+    failed = [Finding("bad", _sentence(message)) for message in fit.warnings]
+    if failed:
+        return failed
+    passed = "; ".join(check["message"] for check in fit.record["checks"])
+    return [Finding("good", _sentence(f"{METHODS[fit.method].title} passed its checks: {passed}"))]
+
+
+def _of_the_approximation(fit: Fit) -> list[Finding]:
+    details = fit.record["details"]
+    if "khat" not in details:
+        return []
+    khat = details["khat"]
+    if khat is None:
+        text = "PSIS k-hat could not be computed: nothing is known of the approximation's error."
+        return [Finding("caution", text)]
+    if khat <= MAX_PARETO_K:
+        return [Finding("good", f"The approximation is near the posterior: PSIS k-hat {khat:.2f}.")]
+    return [
+        Finding(
+            "bad",
+            f"The approximation is far from the posterior (PSIS k-hat {khat:.1f}, above"
+            f" {MAX_PARETO_K}): its means are a rough picture; its spreads and intervals are not"
+            " to be trusted. Use NUTS for those.",
+        )
+    ]
+
+
+def _of_the_modes(modes: ModeReport) -> list[Finding]:
+    chains, farthest = modes.chains, modes.chains["farthest"].max()
+    if not modes.apart:
+        text = (
+            f"All chains explore the same mode: their mean positions differ by {farthest:.2f} at"
+            f" most, the two halves of one chain by {chains['halves'].max():.2f} (root mean square"
+            " a node)."
+        )
+        return [Finding("good", text)]
+    weights = ", ".join(f"{weight:.2f}" for weight in chains["weight"])
+    best, worst = chains["log_joint"].max(), chains["log_joint"].min()
+    return [
+        Finding(
+            "bad",
+            f"The chains sit in different modes: their mean positions differ by up to"
+            f" {farthest:.2f}, the two halves of one chain by {chains['halves'].max():.2f} at most,"
+            f" and their mean log joints by {best - worst:,.1f} nats. Draws pooled over chains"
+            ' describe no posterior. Start all chains from the best mode (init="map"), or report'
+            f" each mode by itself; as a mixture for prediction, stacking weighs the chains"
+            f" {weights}.",
+        )
+    ]
+
+
+def _of_other_quantities(quantities: pd.DataFrame) -> list[Finding]:
+    """Say which invariants besides the distances have not been explored enough."""
+    others = quantities[~quantities["quantity"].isin(["distance", "rate"])]
+    weak = others[
+        ~(
+            (others["rhat_p95"] <= MAX_RHAT)
+            & (others["ess_bulk_p05"] >= MIN_ESS)
+            & (others["ess_tail_p05"] >= MIN_ESS)
+        )
+    ]
+    if weak.empty:
+        names = ", ".join(_words(name) for name in others["quantity"])
+        return [Finding("good", f"So are the other invariants explored well enough: {names}.")]
+    return [
+        Finding(
+            "bad",
+            f"{_words(row['quantity']).capitalize()}: R-hat {row['rhat_p95']:.3f}, bulk ESS"
+            f" {row['ess_bulk_p05']:.0f}, tail ESS {row['ess_tail_p05']:.0f} (the worst but"
+            f" {1 - SHARE:.0%}); R-hat at most {MAX_RHAT} and ESS at least {MIN_ESS:.0f} are"
+            " needed. Run longer.",
+        )
+        for row in weak.to_dict("records")
+    ]
+
+
+def _of_the_scope(fit: Fit) -> list[Finding]:
+    """Say what even a good fit by this method does not tell."""
+    details = fit.record["details"]
+    if fit.draws.shape[:2] == (1, 1):
+        found = details.get("distinct_modes", 1)
+        many = (
+            f"{found} different modes were found, of which this is the best. " if found > 1 else ""
+        )
+        return [Finding("caution", f"{many}A mode is one point: it tells nothing of uncertainty.")]
+    if fit.record["arguments"].get("init") == "random":
+        return []
+    return [
+        Finding(
+            "caution",
+            "It explores the surroundings of the mode it starts in, not the whole posterior:"
+            " other modes are not weighed against this one.",
+        )
+    ]
+
+
+def _words(quantity: str) -> str:
+    return {
+        "log_joint": "log joint density",
+        "radius": "distances from the centre",
+        "strength": "expected strengths",
+    }.get(quantity, quantity)
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

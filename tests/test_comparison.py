@@ -1,0 +1,121 @@
+"""Comparisons: known errors and spreads come back, and rotations change no number."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import Phase, given, settings
+from hypothesis import strategies as st
+from made import made_fit, scattered, turned
+
+from lsm_stan import Fit, InputError, simulate
+from lsm_stan.comparison import compare, reference_fit
+from lsm_stan.network import Network
+from lsm_stan.ppc import predictive_checks
+from lsm_stan.report import make_report
+from lsm_stan.verdict import judge
+
+COLUMNS = [
+    "method", "seconds", "log_joint", "elbo", "khat", "procrustes_rmse", "distance_rmse",
+    "sd_ratio", "coverage90",
+]  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def simulated() -> tuple[Network, np.ndarray]:
+    return simulate(15, 2, seed=4)
+
+
+def fits_of(network: Network, positions: np.ndarray, rng: np.random.Generator) -> dict[str, Fit]:
+    """Return a sample, an approximation of half its spread that is off, and a mode."""
+    off = positions + np.array([0.3, 0.0]) * (np.arange(len(positions)) % 2)[:, None]
+    half = scattered(off, rng, 0.01, chains=1)
+    return {
+        "mode": made_fit(network, positions[None, None], "map"),
+        "half": made_fit(network, half, "advi", details={"elbo": -12.5, "khat": 0.9}),
+        "sample": made_fit(network, scattered(positions, rng, 0.02)),
+    }
+
+
+def test_known_errors_come_back(simulated):
+    network, positions = simulated
+    fits = fits_of(network, positions, np.random.default_rng(1))
+    comparison = compare(fits)
+    table = comparison.table.set_index("fit")
+    assert comparison.table.columns[: len(COLUMNS)].tolist() == COLUMNS
+    assert comparison.reference == "sample"
+    assert table.loc["sample", "coverage90"] == pytest.approx(0.9, abs=0.01)
+    assert table.loc["sample", "sd_ratio"] == 1
+    assert table.loc["sample", "procrustes_rmse"] == pytest.approx(0, abs=1e-12)
+    assert table.loc["half", "sd_ratio"] == pytest.approx(0.5, rel=0.1)
+    # half the nodes are moved by 0.3, of which alignment takes back a little
+    assert 0.1 < table.loc["half", "procrustes_rmse"] < 0.3 / np.sqrt(2)
+    assert table.loc["half", "coverage90"] < 0.5
+    assert table.loc["half", "elbo"] == -12.5
+    assert table.loc["mode", "distance_rmse"] < 0.01 < table.loc["half", "distance_rmse"]
+    assert table.loc["mode", ["elbo", "khat", "sd_ratio", "coverage90"]].isna().all()
+
+
+def test_the_reference_is_the_most_exact_that_passed(simulated):
+    network, positions = simulated
+    rng = np.random.default_rng(2)
+    good, few = scattered(positions, rng, 0.02), scattered(positions, rng, 0.02, size=20)
+    fits = {"few": made_fit(network, few), "good": made_fit(network, good)}
+    assert reference_fit(fits) == "good"
+    mode = made_fit(network, positions[None, None], "map")
+    assert reference_fit({"mode": mode, "few": fits["few"]}) == "few"
+
+
+def test_fits_that_cannot_be_compared_are_refused(simulated):
+    network, positions = simulated
+    other, places = simulate(15, 2, seed=5)
+    one = made_fit(network, positions[None, None], "map")
+    with pytest.raises(InputError, match="different networks"):
+        compare({"a": one, "b": made_fit(other, places[None, None], "map")})
+    flat = made_fit(network, positions[None, None, :, :1], "map")
+    with pytest.raises(InputError, match=r"b has K = 1 and a K = 2"):
+        compare({"a": one, "b": flat})
+    with pytest.raises(InputError, match="no fits"):
+        compare({})
+
+
+def numbers(fits: dict[str, Fit]) -> list[pd.DataFrame]:
+    """Return every table of a report."""
+    report = make_report(fits, lambda _: None)
+    tables = [
+        report.comparison.table,
+        report.comparison.mean_distances,
+        report.comparison.spreads,
+        report.predictive_table(),
+        report.summary,
+        report.invariants,
+        report.nodes,
+    ]
+    for verdict in report.verdicts.values():
+        tables += [verdict.items, verdict.quantities]
+        tables += [] if verdict.modes is None else [verdict.modes.chains]
+    return tables
+
+
+@settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@given(seed=st.integers(0, 2**32 - 1), apart=st.booleans())
+def test_rotations_of_every_draw_leave_every_reported_number_alone(simulated, seed, apart):
+    network, positions = simulated
+    rng = np.random.default_rng(seed)
+    draws = scattered(positions, rng, 0.02, chains=2, size=100)
+    if apart:
+        draws[1] += positions[::-1] - positions
+    before = {
+        "mode": made_fit(network, positions[None, None], "map"),
+        "sample": made_fit(network, draws),
+    }
+    after = {
+        "mode": made_fit(network, turned(positions[None, None], rng), "map"),
+        "sample": made_fit(network, turned(draws, rng)),
+    }
+    for one, other in zip(numbers(before), numbers(after), strict=True):
+        pd.testing.assert_frame_equal(one, other, rtol=1e-8, atol=1e-8)
+    for name in before:
+        texts = [[f.text for f in judge(fits[name]).findings] for fits in (before, after)]
+        assert texts[0] == texts[1]
+        first, last = (predictive_checks(fits[name], replications=20) for fits in (before, after))
+        pd.testing.assert_frame_equal(first.replicated, last.replicated, rtol=1e-8)

@@ -1,0 +1,413 @@
+"""The page of a report: its files, and what a reader sees of it, in a browser without a network."""
+
+import io
+import os
+import re
+from base64 import b64decode
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import MISSING, WEBGL, find_chromium
+from matplotlib.figure import Figure
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from lsm_stan import page
+from lsm_stan.alignment import principal_axes
+from lsm_stan.diagnostics import Finding
+from lsm_stan.errors import InputError
+from lsm_stan.interactive import embedding_figure
+from lsm_stan.network import Network
+
+NASTY = '<script>alert("1")</script> & <b>bold</b> </figure> {{ 7 * 7 }}'
+
+
+def still() -> Figure:
+    figure = Figure(figsize=(5, 3))
+    figure.add_subplot().plot([1, 2, 4])
+    return figure
+
+
+def network(n: int = 12) -> Network:
+    """Return a ring of nodes with awkward names, of two classes and some unknown."""
+    names = ["<b>one</b> & two", "</script>", *(f"node {k}" for k in range(2, n))]
+    classes = pd.DataFrame({"class": [["a", "b & c", "unknown"][k % 3] for k in range(n)]}, names)
+    return Network.from_edges(names, names[1:] + names[:1], range(1, n + 1), node_table=classes)
+
+
+def positions(n: int, dim: int) -> np.ndarray[Any, np.dtype[np.float64]]:
+    return np.random.default_rng(1).normal(size=(n, dim))
+
+
+def frame() -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "name": ["plain", NASTY, "a,b\nc", "ä→ß"],
+            "value": [1 / 3, np.nan, 1e-300, -35984.855],
+            "count": [1, 2345, 0, -1],
+            "converged": [True, False, True, True],
+        }
+    )
+
+
+def a_page(*items: Any, title: str = "Title", **named: Any) -> page.Page:
+    section = page.Section("Section", "Intro.", items)
+    whole = {"subtitle": "", "facts": {}, "findings": [], "sections": [section], "footer": ""}
+    return page.Page(title, **{**whole, **named})
+
+
+class Elements(HTMLParser):
+    """The elements of a page, with their attributes, and the text outside scripts."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attrs)))
+
+    def handle_data(self, data: str) -> None:
+        if self.elements and self.elements[-1][0] not in ("script", "style"):
+            self.text += data
+
+
+def test_files(tmp_path: Path) -> None:
+    (tmp_path / "fits").mkdir()
+    (tmp_path / "README.md").write_text("mine")
+    (tmp_path / "index.html").write_text("old")
+    content = a_page(page.PageFigure("one", "A line.", still()), page.PageTable("t", "", frame()))
+    assert page.write_page(content, tmp_path) == tmp_path / "index.html"
+    written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
+    assert written == {
+        "fits", "README.md", "index.html", "t.csv", "figures", "figures/one.png",
+    }  # fmt: skip
+    assert (tmp_path / "README.md").read_text() == "mine"
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv"), frame())
+    elements = Elements((tmp_path / "index.html").read_text()).elements
+    (image,) = [attrs for tag, attrs in elements if tag == "img"]
+    assert image["alt"] == "A line."
+    assert image["src"] is not None
+    assert b64decode(image["src"].split(",")[1]) == (tmp_path / "figures/one.png").read_bytes()
+    (link,) = [attrs for tag, attrs in elements if attrs.get("download") == "t.csv"]
+    assert link["href"] is not None
+    embedded = io.BytesIO(b64decode(link["href"].split(",")[1]))
+    pd.testing.assert_frame_equal(pd.read_csv(embedded), frame())
+
+
+def test_every_text_is_escaped() -> None:
+    def parse(text: str) -> Elements:
+        content = a_page(
+            page.PageFigure("f", text, still(), embedding_figure(positions(12, 3), network())),
+            page.PageTable("t", text, pd.DataFrame({text: [text]})),
+            [Finding("good", text)],
+            title=text,
+            subtitle=text,
+            facts={text: text},
+            findings=[Finding("bad", text)],
+            sections=[page.Section(text, text, [page.PageTable("u", text, frame())])],
+            footer=text,
+        )
+        return Elements(page.page_files(content)["index.html"].decode())
+
+    nasty, plain = parse(NASTY), parse("plain")
+    assert [tag for tag, _ in nasty.elements] == [tag for tag, _ in plain.elements]
+    assert nasty.text.count(NASTY) == plain.text.count("plain") > 10
+
+
+def test_nothing_is_loaded_from_elsewhere() -> None:
+    figure = page.PageFigure("f", "", still(), embedding_figure(positions(12, 3), network()))
+    html = page.page_files(a_page(figure, page.PageTable("t", "", frame())))["index.html"].decode()
+    for tag, attrs in Elements(html).elements:
+        assert tag not in ("link", "iframe", "object", "embed", "base")
+        for name in ("src", "href", "srcset", "action", "poster"):
+            assert (attrs.get(name) or "#").startswith(("#", "data:")), (tag, attrs)
+    for css in re.findall("<style>(.*?)</style>", html, re.DOTALL):
+        assert "url(" not in css
+        assert "@import" not in css
+    policy = next(a["content"] for t, a in Elements(html).elements if "http-equiv" in a)
+    assert policy is not None
+    assert policy.startswith("default-src 'none'")
+    assert "http" not in policy
+
+
+def test_plotly_is_there_once_and_only_if_used() -> None:
+    def size(*items: page.PageFigure) -> int:
+        return len(page.page_files(a_page(*items))["index.html"])
+
+    html = embedding_figure(positions(12, 3), network())
+    none, one = size(page.PageFigure("a", "", still())), size(page.PageFigure("a", "", None, html))
+    assert one - none > 1_000_000
+    assert size(page.PageFigure("a", "", None, html), page.PageFigure("b", "", None, html)) < (
+        one + 2 * len(html)
+    )
+    assert one < 12_000_000
+
+
+def test_a_figure_that_fails_leaves_everything_as_it_was(tmp_path: Path) -> None:
+    broken = still()
+    broken.axes[0].set_title("$\\nonsense$")
+    page.write_page(a_page(page.PageTable("t", "", frame()), title="first"), tmp_path)
+    before = {path: path.read_bytes() for path in tmp_path.rglob("*")}
+    content = a_page(
+        page.PageFigure("good", "", still()),
+        page.PageTable("t", "", frame().head(1)),
+        page.PageFigure("broken", "", broken),
+    )
+    with pytest.raises(ValueError, match="nonsense"):
+        page.write_page(content, tmp_path)
+    with pytest.raises(ValueError, match="nonsense"):
+        page.write_page(content, tmp_path / "new")
+    assert {path: path.read_bytes() for path in tmp_path.rglob("*")} == before
+
+
+def test_a_page_that_cannot_be_written_leaves_no_partial_file(tmp_path: Path) -> None:
+    (tmp_path / "index.html").mkdir()
+    with pytest.raises(OSError, match=r"index\.html"):
+        page.write_page(a_page(page.PageTable("t", "", frame())), tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {"index.html", "t.csv"}
+
+
+@pytest.mark.parametrize("name", ["", "../up", "a/b", ".hidden", "a b"])
+def test_a_name_that_is_no_file_name_is_refused(name: str) -> None:
+    with pytest.raises(InputError, match="figure name"):
+        page.page_files(a_page(page.PageFigure(name, "", still())))
+
+
+def test_bad_names_and_places_are_refused(tmp_path: Path) -> None:
+    table = page.PageTable("t", "", frame())
+    with pytest.raises(InputError, match="two tables are named 't'"):
+        page.page_files(a_page(table, table))
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="file is a file"):
+        page.write_page(a_page(table), tmp_path / "file")
+
+
+def test_tables_are_shown_rounded_and_numbers_as_numbers() -> None:
+    shown = pd.DataFrame(
+        {
+            "loss": [35984.8551, 7.0],
+            "r_hat": [1.00312, np.nan],
+            "tiny": [2.5e-7, 0.0],
+            "gaps": [1.0, np.nan],
+            "big": [1234567, 1],
+            "ok": [True, False],
+            "text": ["1.2 ± 0.3", "-4,000.5"],
+            "node": ["12", "AVAR"],
+        }
+    )
+    html = page.page_files(a_page(page.PageTable("t", "", shown)))["index.html"].decode()
+    cells = re.findall(r"<td( class=\"number\")?>(.*?)</td>", html)
+    assert [text for _, text in cells] == [
+        "35,984.9", "1.003", "2.5e-07", "1", "1,234,567", "yes", "1.2 ± 0.3", "12",
+        "7.0", "", "0", "", "1", "no", "-4,000.5", "AVAR",
+    ]  # fmt: skip
+    assert [bool(number) for number, _ in cells[:8]] == [True] * 5 + [False, True, False]
+
+
+# In a browser
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = find_chromium(playwright)
+        if path is None:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
+        browser = playwright.chromium.launch(executable_path=path, args=WEBGL)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    wide = pd.DataFrame({f"quantity {k}": [f"{k} ± 1", "x" * 60] for k in range(20)})
+    long_word = "w" * 300
+    items = [
+        page.PageFigure("solid", "Three.", still(), embedding_figure(positions(12, 5), network())),
+        page.PageTable("wide", long_word, wide),
+        page.PageFigure("flat", "Two.", None, embedding_figure(positions(12, 1), network())),
+        page.PageFigure("still", "One.", still()),
+        [Finding("caution", long_word)],
+    ]
+    content = a_page(*items, title="A " * 100, subtitle=long_word, facts={"fact": long_word})
+    return page.write_page(content, tmp_path_factory.mktemp("report"))
+
+
+@pytest.fixture(scope="module")
+def opened(browser: Browser, report: Path) -> Iterator[tuple[Page, list[str]]]:
+    """Open the page with no network, and list its errors and its requests to elsewhere."""
+    context = browser.new_context(offline=True)
+    view = context.new_page()
+    troubles: list[str] = []
+    view.on("pageerror", lambda error: troubles.append(str(error)))
+    view.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+    view.on(
+        "request",
+        lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else troubles.append(r.url),
+    )
+    view.goto(report.as_uri())
+    yield view, troubles
+    context.close()
+
+
+@pytest.fixture
+def view(opened: tuple[Page, list[str]]) -> Iterator[Page]:
+    """Return the page as it is at first; any trouble fails."""
+    view, troubles = opened
+    view.set_viewport_size({"width": 1280, "height": 800})
+    view.emulate_media(media="screen", color_scheme="light")
+    yield view
+    assert troubles == []
+
+
+def drawn(view: Page, number: int) -> Any:
+    """Scroll to an interactive figure and wait until it is there."""
+    plot = view.locator(f"#plot-{number}")
+    plot.scroll_into_view_if_needed()
+    # the box to find a node comes last
+    view.locator(".interactive").nth(number).locator(".find").wait_for()
+    return plot
+
+
+def hover_text(view: Page, number: int) -> str:
+    label = view.locator(f"#plot-{number} .hovertext").first
+    label.wait_for()
+    return label.text_content() or ""
+
+
+def test_images_and_downloads(view: Page, report: Path) -> None:
+    sizes = view.evaluate("[...document.images].map(i => i.naturalWidth)")
+    assert sizes == [5 * page.DPI] * 2
+    for name in ("solid.png", "still.png", "wide.csv"):
+        with view.expect_download() as download:
+            view.locator(f"a[download='{name}']").click()
+        beside = report.parent / ("figures" if name.endswith("png") else "") / name
+        assert download.value.suggested_filename == name
+        assert download.value.path().read_bytes() == beside.read_bytes()
+
+
+def test_the_mouse_over_a_node_shows_its_name(view: Page) -> None:
+    drawn(view, 0)
+    # where plotly's camera puts the node of id `node 7`
+    place = """() => {
+      const plot = document.getElementById("plot-0");
+      const scene = plot._fullLayout.scene._scene;
+      const trace = plot.data.find(t => (t.ids || []).includes("node 7"));
+      const i = trace.ids.indexOf("node 7");
+      let v = ["x", "y", "z"].map((axis, k) => trace[axis][i] * scene.dataScale[k]).concat(1);
+      const { model, view, projection } = scene.glplot.cameraParams;
+      for (const m of [model, view, projection]) {
+        v = [0, 1, 2, 3].map(row => v.reduce((sum, x, k) => sum + m[4 * k + row] * x, 0));
+      }
+      const box = scene.container.getBoundingClientRect();
+      const [right, up] = [v[0] / v[3], v[1] / v[3]];
+      return [box.x + (box.width * (1 + right)) / 2, box.y + (box.height * (1 - up)) / 2];
+    }"""
+    view.wait_for_function(
+        "document.getElementById('plot-0')._fullLayout.scene._scene.glplot.cameraParams"
+    )
+    x, y = view.evaluate(place)
+    view.mouse.move(x + 40, y + 40)
+    view.mouse.move(x, y, steps=5)
+    assert hover_text(view, 0).startswith("node 7")
+
+
+def test_a_name_is_text_and_a_node_is_found_by_it(view: Page) -> None:
+    plot = drawn(view, 1)
+    name = "<b>one</b> & two"
+    view.evaluate(
+        "name => Plotly.Fx.hover('plot-1', document.getElementById('plot-1').data.flatMap("
+        "(t, c) => (t.ids || []).includes(name)"
+        " ? [{curveNumber: c, pointNumber: t.ids.indexOf(name)}] : []))",
+        name,
+    )
+    assert hover_text(view, 1).startswith(name)
+    view.locator(".interactive").nth(1).locator("input").fill(name)
+    view.wait_for_function("document.getElementById('plot-1').data.at(-1).ids === undefined")
+    ring = plot.evaluate("div => { const t = div.data.at(-1); return [t.x[0], t.y[0]]; }")
+    np.testing.assert_allclose(ring, [principal_axes(positions(12, 1))[0, 0], 0], atol=1e-4)
+
+
+def test_no_button_sends_the_figure_away(view: Page) -> None:
+    for number in (0, 1):
+        buttons = drawn(view, number).locator(".modebar-btn")
+        titles = buttons.evaluate_all("all => all.map(b => b.dataset.title.toLowerCase())")
+        assert len(titles) > 3
+        assert not any(re.search("share|cloud|edit|send", title) for title in titles)
+
+
+def test_the_wheel_scrolls_the_page_and_zooms_with_ctrl(view: Page) -> None:
+    plot = drawn(view, 0)
+    plot.hover()
+    camera = """() => JSON.stringify(
+        document.getElementById("plot-0")._fullLayout.scene._scene.getCamera().eye)"""
+    before, place = view.evaluate(camera), view.evaluate("scrollY")
+    view.mouse.wheel(0, 60)
+    view.wait_for_function("place => scrollY > place", arg=place)
+    assert view.evaluate(camera) == before
+    view.keyboard.down("Control")
+    view.mouse.wheel(0, 60)
+    view.keyboard.up("Control")
+    view.wait_for_function(f"before => ({camera})() !== before", arg=before)
+
+
+@pytest.mark.parametrize("width", [320, 360, 1280])
+def test_a_narrow_page_does_not_scroll_sideways(view: Page, width: int) -> None:
+    drawn(view, 0)
+    view.set_viewport_size({"width": width, "height": 700})
+    view.wait_for_function(
+        """() => { const plot = document.getElementById("plot-0");
+                   return plot._fullLayout.width === plot.clientWidth; }"""
+    )
+    assert view.evaluate("document.documentElement.scrollWidth") == width
+    assert view.evaluate("Math.max(...[...document.images].map(i => i.offsetWidth))") <= width
+
+
+def test_the_dark_scheme_reaches_page_and_figures(view: Page) -> None:
+    drawn(view, 0)
+    seen = """() => [getComputedStyle(document.body).backgroundColor,
+                     getComputedStyle(document.body).color,
+                     document.getElementById("plot-0")._fullLayout.font.color]"""
+
+    def light(colour: str) -> float:
+        parts = re.findall(r"[\da-f]{2}", colour) if "#" in colour else re.findall(r"\d+", colour)
+        return sum(int(part, 16 if "#" in colour else 10) for part in parts[:3]) / 3
+
+    for scheme, paper_is_light in (("dark", False), ("light", True)):
+        view.emulate_media(color_scheme=scheme)
+        view.wait_for_function(
+            """() => document.getElementById("plot-0")._fullLayout.font.color
+                     === getComputedStyle(document.body).getPropertyValue("--ink").trim()"""
+        )
+        paper, ink, letters = map(light, view.evaluate(seen))
+        assert (paper > 200, ink < 60, letters < 60) == (paper_is_light,) * 3
+
+
+def test_paper_shows_the_still_figure(view: Page) -> None:
+    drawn(view, 0)
+    image = view.locator("img[alt='Three.']")
+    assert not image.is_visible()
+    view.emulate_media(media="print", color_scheme="dark")
+    assert image.is_visible()
+    assert not view.locator("#plot-0").is_visible()
+    assert view.locator("#plot-1").is_visible()  # it has no still
+    assert not view.locator("nav").is_visible()
+    assert view.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    pdf = view.pdf(format="A4")
+    assert re.search(rb"/Subtype /Image\s+/Width %d\s" % (5 * page.DPI), pdf)
+
+
+def test_without_webgl_the_still_figure_is_shown(browser: Browser, report: Path) -> None:
+    context = browser.new_context(offline=True)
+    context.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    view = context.new_page()
+    view.goto(report.as_uri())
+    assert view.locator("img[alt='Three.']").is_visible()
+    assert not view.locator("#plot-0").is_visible()
+    context.close()

@@ -1,0 +1,372 @@
+"""Predictive checks: statistics as NumPy and networkx have them, p-values as they should be."""
+
+import tracemalloc
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy.spatial.distance import pdist
+from scipy.stats import kstest, percentileofscore
+
+from lsm_stan import Fit, InputError, idata, ppc, simulate
+from lsm_stan.description import describe
+from lsm_stan.network import Network
+from lsm_stan.ppc import STATISTICS, Edges, features, observed_edges, predictive_checks
+
+
+def fit_of(network: Network, draws: np.ndarray) -> Fit:
+    """Return a fit with ``(chain, draw, N, K)`` draws."""
+    container = idata.build(
+        network, draws=draws, log_joint=np.zeros(draws.shape[:2]), estimate=draws[0, 0]
+    )
+    return Fit(network, container, record={}, cmdstan_output=Path())
+
+
+def random_network(seed: int, n_nodes: int, density: float, directed: bool) -> Network:
+    """Return a network with weights of all classes up to about 40, and with self-loops."""
+    rng = np.random.default_rng(seed)
+    matrix = rng.geometric(0.15, (n_nodes, n_nodes)) * (rng.random((n_nodes, n_nodes)) < density)
+    return Network.from_matrix(matrix if directed else np.triu(matrix) + np.triu(matrix, 1).T,
+                               directed=directed)  # fmt: skip
+
+
+networks = st.builds(
+    random_network, st.integers(0, 2**32 - 1), st.integers(2, 14), st.floats(0, 1), st.booleans()
+)
+
+
+def features_of(network: Network) -> ppc.Features:
+    return features([observed_edges(network)], network.n_nodes, network.directed)
+
+
+@given(networks)
+def test_statistics_are_those_of_numpy_and_networkx(network):
+    found = features_of(network)
+    matrix = network.to_dense()
+    np.fill_diagonal(matrix, 0)
+    n = network.n_nodes
+    upper = np.triu_indices(n, 1)
+    there, back = matrix[upper], matrix.T[upper]
+    cells = np.concatenate([there, back]) if network.directed else there
+    graph = nx.from_numpy_array((matrix + matrix.T > 0).astype(int))
+    open_or_closed = any(degree > 1 for _, degree in graph.degree)
+    expected = {
+        "share_zero": np.mean(cells == 0),
+        "mean_weight": cells.mean(),
+        "dispersion": cells.var() / cells.mean() if cells.any() else np.nan,
+        "max_weight": cells.max(),
+        "transitivity": nx.transitivity(graph) if open_or_closed else np.nan,
+    }
+    if network.directed:
+        edges = matrix > 0
+        other = np.concatenate([back, there])
+        expected |= {
+            "sd_out_strength": matrix.sum(axis=1).std(),
+            "max_out_strength": matrix.sum(axis=1).max(),
+            "sd_in_strength": matrix.sum(axis=0).std(),
+            "max_in_strength": matrix.sum(axis=0).max(),
+            "reciprocity": edges.T[edges].mean() if edges.any() else np.nan,
+            "weight_correlation": np.corrcoef(cells, other)[0, 1] if np.ptp(cells) else np.nan,
+        }
+        strengths = {"out": matrix.sum(axis=1), "in": matrix.sum(axis=0)}
+    else:
+        expected |= {
+            "sd_strength": matrix.sum(axis=1).std(),
+            "max_strength": matrix.sum(axis=1).max(),
+        }
+        strengths = {"both": matrix.sum(axis=1)}
+    assert found.statistics == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
+    for direction, strength in strengths.items():
+        np.testing.assert_array_equal(found.strengths[direction], np.sort(strength)[::-1])
+    assert found.strengths.keys() == strengths.keys()
+    bounds = [0, 1, 2, 3, 5, 9, 17, 33, 65, 129]
+    shares = np.histogram(cells, bounds)[0] / len(cells)
+    np.testing.assert_allclose(found.shares[: len(shares)], shares)
+    assert not found.shares[len(shares) :].any()
+
+
+@given(networks)
+def test_statistics_are_those_of_the_description(network):
+    found, facts = features_of(network).statistics, describe(network)
+    same = {
+        "share_zero": facts.share_zero,
+        "mean_weight": facts.mean_cell,
+        "dispersion": facts.dispersion,
+        "reciprocity": facts.reciprocity,
+    }
+    for name, value in same.items():
+        assert found.get(name, np.nan) == pytest.approx(
+            np.nan if value is None else value, rel=1e-9, abs=1e-9, nan_ok=True
+        )
+
+
+@given(networks, st.integers(1, 9))
+def test_blocks_of_edges_add_up(network, size):
+    whole = features_of(network)
+    edges = observed_edges(network)
+    blocks = [
+        Edges(*(column[k : k + size] for column in edges)) for k in range(0, len(edges[0]), size)
+    ]
+    pieces = features(blocks, network.n_nodes, network.directed)
+    np.testing.assert_equal(pieces.statistics, whole.statistics)
+    np.testing.assert_array_equal(pieces.shares, whole.shares)
+    np.testing.assert_equal(pieces.strengths, whole.strengths)
+
+
+def test_weights_up_to_the_largest_of_stan():
+    network = Network.from_edges(["a", "b"], ["b", "a"], [2**31 - 1, 2**31 - 1])
+    found = features_of(network)
+    assert found.statistics["mean_weight"] == 2**31 - 1
+    assert found.statistics["dispersion"] == 0
+    assert found.shares.sum() == 1
+
+
+def test_transitivity_of_a_large_network_is_that_of_a_part(monkeypatch):
+    monkeypatch.setattr(ppc, "TRANSITIVITY_NODES", 15)
+    network = random_network(1, 30, 0.2, True)
+    graph = nx.Graph(zip(network.sender.tolist(), network.receiver.tolist(), strict=True))
+    part = graph.subgraph(np.random.default_rng(0).choice(30, 15, replace=False).tolist()).copy()
+    part.remove_edges_from(list(nx.selfloop_edges(part)))
+    found = features_of(network).statistics["transitivity"]
+    assert found == pytest.approx(nx.transitivity(part))
+    assert found != pytest.approx(nx.transitivity(graph))
+
+
+@pytest.mark.parametrize("n_nodes", [2, 3, 10, 41])
+@pytest.mark.parametrize("block", [1, 50, 400, 10**6])
+def test_blocks_of_pairs_are_all_pairs_in_order(n_nodes, block, monkeypatch):
+    monkeypatch.setattr(ppc, "BLOCK_CELLS", block)
+    blocks = list(ppc.pair_blocks(n_nodes))
+    np.testing.assert_array_equal(np.concatenate(blocks), np.transpose(np.triu_indices(n_nodes, 1)))
+    assert all(2 * len(pairs) <= max(block, 2 * (n_nodes - 1)) for pairs in blocks)
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_blocks_change_nothing(directed, monkeypatch):
+    network, positions = simulate(25, 2, seed=1, directed=directed)
+    fit = fit_of(network, positions[np.newaxis, np.newaxis])
+    whole = predictive_checks(fit, replications=10)
+    for block in (1, 130):
+        monkeypatch.setattr(ppc, "BLOCK_CELLS", block)
+        again = predictive_checks(fit, replications=10)
+        for name in ("table", "replicated", "weights", "strengths"):
+            pd.testing.assert_frame_equal(getattr(again, name), getattr(whole, name))
+    other = predictive_checks(fit, replications=10, seed=1)
+    assert not other.replicated.equals(whole.replicated)
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_replicated_cells_have_the_rates_of_the_model(directed):
+    """Mean and variance of every cell, and no covariance of the two directions of a pair."""
+    positions = np.random.default_rng(3).normal(size=(5, 2))
+    rng, repeats = np.random.default_rng(4), 4000
+    matrices = np.zeros((repeats, 5, 5))
+    for matrix in matrices:
+        for edges in ppc.replicate(positions, directed, rng):
+            matrix[edges.sender, edges.receiver] = edges.weight
+            reverse = matrix.T if directed else matrix
+            np.testing.assert_array_equal(reverse[edges.sender, edges.receiver], edges.reverse)
+    i, j = np.triu_indices(5, 1)
+    rate = 1 / pdist(positions)
+    for cells in (matrices[:, i, j], matrices[:, j, i])[: 2 if directed else 1]:
+        assert np.all(np.abs(cells.mean(axis=0) - rate) < 5 * np.sqrt(rate / repeats))
+        spread = np.sqrt((rate + 2 * rate**2) / repeats)  # of the variance of Poisson counts
+        assert np.all(np.abs(cells.var(axis=0) - rate) < 5 * spread)
+    if directed:
+        there, back = (matrices - matrices.mean(axis=0))[:, [i, j], [j, i]].transpose(1, 0, 2)
+        covariance = (there * back).mean(axis=0)
+        assert np.all(np.abs(covariance) < 5 * rate / np.sqrt(repeats))
+    else:
+        assert not matrices[:, j, i].any()
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_mean_weight_is_the_mean_rate_of_the_draws(directed):
+    network, _ = simulate(20, 3, seed=1, directed=directed)
+    draws = np.random.default_rng(2).normal(size=(4, 5, 20, 3))
+    replications = 200
+    found = predictive_checks(fit_of(network, draws), replications=replications).replicated
+    mean_rate = np.mean([1 / pdist(z) for z in draws.reshape(-1, 20, 3)])
+    cells = replications * 20 * 19 / (1 if directed else 2)
+    assert abs(found["mean_weight"].mean() - mean_rate) < 4 * np.sqrt(mean_rate / cells)
+
+
+def test_replications_take_draws_of_all_chains_evenly():
+    """Draw k of chain c lies on a scale of its own, so that its networks tell which it was."""
+    network, positions = simulate(12, 2, seed=1)
+    scale = 10.0 ** -np.arange(6).reshape(2, 3, 1, 1)
+    fit = fit_of(network, scale * positions)
+    rate = np.mean(1 / pdist(positions))
+
+    def drawn(replications: int) -> list[int]:
+        mean = predictive_checks(fit, replications=replications).replicated["mean_weight"]
+        return np.round(np.log10(mean / rate)).astype(int).tolist()
+
+    assert drawn(6) == [0, 1, 2, 3, 4, 5]
+    assert drawn(2) == [0, 3]
+    assert drawn(12) == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_tables_are_quantiles_and_shares_of_the_replications(directed):
+    network, positions = simulate(15, 2, seed=3, directed=directed)
+    check = predictive_checks(fit_of(network, positions[np.newaxis, np.newaxis]), replications=50)
+    assert check.replicated.shape == (50, 11 if directed else 7)
+    assert check.table["statistic"].tolist() == check.replicated.columns.tolist()
+    for row in check.table.itertuples():
+        values = check.replicated[row.statistic]
+        interval = [row.predicted_low, row.predicted_median, row.predicted_high]
+        np.testing.assert_allclose(interval, np.quantile(values, [0.05, 0.5, 0.95]))
+        below = percentileofscore(values, row.observed, kind="mean") / 100
+        assert row.p_value == pytest.approx(1 - below)
+    assert [one.name for one in check.checks] == check.table["statistic"].tolist()
+    inside = check.table["observed"].between(
+        check.table["predicted_low"], check.table["predicted_high"]
+    )
+    assert [one.passed for one in check.checks] == inside.tolist()
+    assert check.weights["weight"].tolist()[:5] == ["0", "1", "2", "3-4", "5-8"]
+    assert check.weights["observed"].sum() == pytest.approx(1)
+    directions = {"out": network.out_strength, "in": network.in_strength}
+    for direction, rows in check.strengths.groupby("direction"):
+        assert rows["rank"].tolist() == list(range(1, 16))
+        assert rows["predicted_low"].is_monotonic_decreasing
+        if directed:
+            loops = network.to_dense().diagonal()
+            strength = np.sort(directions[direction]() - loops)[::-1]
+            np.testing.assert_array_equal(rows["observed"], strength)
+    assert set(check.strengths["direction"]) == (set(directions) if directed else {"both"})
+
+
+#: Statistics with few ties, so that their p-values can be uniform.
+FINE = ("mean_weight", "dispersion", "sd_out_strength", "sd_in_strength", "weight_correlation",
+        "transitivity")  # fmt: skip
+
+
+def p_values_of(positions: np.ndarray, fitted: np.ndarray, repeats: int) -> pd.DataFrame:
+    """Return p-values of networks simulated at positions and checked at fitted ones."""
+    rows = []
+    for seed in range(repeats):
+        network, _ = simulate(*positions.shape, seed=seed, positions=positions)
+        fit = fit_of(network, fitted[np.newaxis, np.newaxis])
+        table = predictive_checks(fit, replications=60, seed=1000 + seed).table
+        rows.append(table.set_index("statistic")["p_value"])
+    return pd.DataFrame(rows)
+
+
+def test_p_values_are_uniform_where_the_model_holds():
+    """Mid-p-values have mean 1/2 and at most the variance 1/12 of a uniform.
+
+    The bounds leave a correct program one chance in about 10,000 a statistic; the same bounds
+    refuse positions that are 10 % off.
+    """
+    positions, repeats = np.random.default_rng(5).normal(size=(20, 2)), 60
+    error = np.sqrt(1 / 12 / repeats)
+    right = p_values_of(positions, positions, repeats)
+    assert (np.abs(right.mean() - 0.5) < 4 * error).all()
+    for name in FINE:
+        assert kstest(right[name], "uniform").pvalue > 1e-4, name
+    wrong = p_values_of(positions, 1.1 * positions, repeats)["mean_weight"]
+    assert abs(wrong.mean() - 0.5) > 4 * error
+    assert kstest(wrong, "uniform").pvalue < 1e-4
+
+
+def thinned(matrix: np.ndarray) -> np.ndarray:
+    """Take most edges away."""
+    return matrix * (np.random.default_rng(0).random(matrix.shape) < 0.2)
+
+
+def one_huge(matrix: np.ndarray) -> np.ndarray:
+    matrix[3, 7] = 500
+    return matrix
+
+
+def even(matrix: np.ndarray) -> np.ndarray:
+    """Give every pair the same weight."""
+    return np.ones_like(matrix)
+
+
+def mirrored(matrix: np.ndarray) -> np.ndarray:
+    return np.triu(matrix, 1) + np.triu(matrix, 1).T
+
+
+def one_way(matrix: np.ndarray) -> np.ndarray:
+    return np.triu(matrix + matrix.T, 1)
+
+
+def hub(matrix: np.ndarray) -> np.ndarray:
+    matrix[:, 4] += 5
+    return matrix
+
+
+@pytest.mark.parametrize(
+    ("fault", "statistic", "words"),
+    [
+        (thinned, "share_zero", "falls too slowly with distance"),
+        (thinned, "mean_weight", "no intercept lowers the rates"),
+        (even, "share_zero", "spread over more pairs"),
+        (even, "dispersion", "a rate of 1/d has no bound"),
+        (one_huge, "max_weight", "a Poisson count stays near its rate"),
+        (one_huge, "dispersion", "a negative binomial would be looked at next"),
+        (hub, "sd_in_strength", "cannot set strong nodes apart from weak ones"),
+        (hub, "max_in_strength", "receiver effects would be looked at next"),
+        (mirrored, "reciprocity", "a reciprocity effect"),
+        (mirrored, "weight_correlation", "a reciprocity effect"),
+        (one_way, "reciprocity", "more alike than in the network"),
+        (one_way, "weight_correlation", "sender and receiver effects"),
+    ],
+)
+def test_a_planted_fault_is_named(fault, statistic, words):
+    """The network as simulated is among its replications; with the fault it is beyond them all."""
+    network, positions = simulate(40, 2, seed=2)
+
+    def result_of(matrix: np.ndarray):
+        fit = fit_of(Network.from_matrix(matrix), positions[np.newaxis, np.newaxis])
+        result = predictive_checks(fit, replications=100)
+        check = next(check for check in result.checks if check.name == statistic)
+        return result.table.set_index("statistic")["p_value"][statistic], check
+
+    p_value, check = result_of(network.to_dense())
+    assert 0 < p_value < 1
+    assert check.message.startswith(STATISTICS[statistic].label)
+    p_value, check = result_of(fault(network.to_dense()))
+    assert p_value in {0, 1}
+    assert not check.passed
+    assert words in check.message
+
+
+def test_what_a_network_does_not_define_is_not_judged():
+    """Without an edge there is no dispersion, no reciprocity, no correlation, no triple."""
+    network = Network.from_edges([], [], names=["a", "b", "c"])
+    positions = np.array([[[[0.0, 0.0], [0.5, 0.0], [0.0, 0.5]]]])
+    check = predictive_checks(fit_of(network, positions), replications=20)
+    undefined = {"dispersion", "reciprocity", "weight_correlation", "transitivity"}
+    assert set(check.table["statistic"][check.table["p_value"].isna()]) == undefined
+    assert {one.name for one in check.checks} == set(check.replicated.columns) - undefined
+    far = predictive_checks(fit_of(network, 1e9 * positions), replications=20)
+    assert far.table["p_value"].dropna().tolist() == [0.5] * 7
+    assert all(one.passed for one in far.checks)
+
+
+def test_memory_does_not_hold_a_matrix():
+    """64 MB: the network of 3,000 nodes as one N x N array of 8 bytes a cell would take 72."""
+    n_nodes = 3000
+    network = Network.from_edges(["0"], ["1"], names=range(n_nodes))
+    fit = fit_of(network, np.random.default_rng(1).normal(size=(1, 1, n_nodes, 3)))
+    tracemalloc.start()
+    try:
+        check = predictive_checks(fit, replications=1)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert check.replicated["mean_weight"][0] > 0.1
+    assert peak < 64e6
+
+
+def test_no_replication():
+    network, positions = simulate(5, 2, seed=1)
+    with pytest.raises(InputError, match="replications is 0; an integer >= 1"):
+        predictive_checks(fit_of(network, positions[np.newaxis, np.newaxis]), replications=0)

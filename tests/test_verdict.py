@@ -1,0 +1,157 @@
+"""Verdicts: a good fit is called good, and each planted failure is named in words."""
+
+import numpy as np
+import pytest
+from made import made_fit, scattered, turned
+from scipy import stats
+
+from lsm_stan import idata, simulate
+from lsm_stan.diagnostics import Check, Finding, approximation_khat
+from lsm_stan.modes import mode_report
+from lsm_stan.network import Network
+from lsm_stan.ppc import predictive_checks
+from lsm_stan.verdict import judge, judge_model
+
+
+@pytest.fixture(scope="module")
+def simulated() -> tuple[Network, np.ndarray]:
+    return simulate(12, 2, seed=4)
+
+
+@pytest.fixture
+def rng() -> np.random.Generator:
+    return np.random.default_rng(12)
+
+
+def texts(findings: list[Finding], kind: str) -> str:
+    return " ".join(finding.text for finding in findings if finding.kind == kind)
+
+
+def test_a_good_sample_is_called_good(simulated, rng):
+    network, positions = simulated
+    fit = made_fit(network, turned(scattered(positions, rng, 0.02), rng))
+    verdict = judge(fit)
+    assert texts(verdict.findings, "bad") == ""
+    assert "same mode" in texts(verdict.findings, "good")
+    assert "not the whole posterior" in texts(verdict.findings, "caution")
+    assert set(verdict.items["quantity"]) == {
+        "log_joint", "distance", "rate", "radius", "strength",
+    }  # fmt: skip
+    assert verdict.items["rhat"].max() < 1.05
+    assert not verdict.items["item"].str.contains("z").any()
+
+
+def test_chains_in_different_modes_are_named_and_weighed(simulated, rng):
+    network, positions = simulated
+    other = positions.copy()
+    other[:3] = -2 * other[:3]  # a worse place for three nodes
+    draws = scattered(positions, rng, 0.02)
+    draws[2:] += other - positions
+    fit = made_fit(network, turned(draws, rng))
+    verdict = judge(fit)
+    assert "sit in different modes" in texts(verdict.findings, "bad")
+    assert "stacking weighs" in texts(verdict.findings, "bad")
+    assert verdict.modes is not None
+    assert verdict.modes.apart
+    weights = verdict.modes.chains["weight"].to_numpy()
+    assert weights.sum() == pytest.approx(1)
+    assert weights[:2].sum() > 0.9, "the better mode predicts left-out pairs better"
+    log_joint = fit.idata.sample_stats["lp"].mean("draw").to_numpy()
+    np.testing.assert_allclose(verdict.modes.chains["log_joint"], log_joint)
+
+
+def test_too_few_draws_are_named(simulated, rng):
+    network, positions = simulated
+    fit = made_fit(network, scattered(positions, rng, 0.02, chains=2, size=20))
+    bad = texts(judge(fit).findings, "bad")
+    assert "ESS" in bad
+    assert "un longer" in bad
+
+
+def test_saturated_trees_divergences_and_energy_are_named(simulated, rng):
+    network, positions = simulated
+    draws = scattered(positions, rng, 0.02)
+    shape = draws.shape[:2]
+    depth = np.where(rng.random(shape) < 0.5, 10, 7)
+    diverging = rng.random(shape) < 0.01
+    energy = np.cumsum(rng.normal(size=shape), axis=1)  # a random walk: BFMI near 0
+    bad = texts(
+        judge(made_fit(network, draws, tree_depth=depth, diverging=diverging, energy=energy))
+        .findings, "bad",
+    )  # fmt: skip
+    assert "stopped at max_treedepth" in bad
+    assert "raise max_treedepth" in bad
+    assert f"{diverging.sum()} divergent transitions" in bad
+    assert "BFMI" in bad
+
+
+def test_an_unfinished_and_a_poor_approximation_are_named(simulated, rng):
+    network, positions = simulated
+    draws = scattered(positions, rng, 0.02, chains=1)
+    stopped = [Check("elbo", False, "ADVI reached its last iteration before its ELBO converged")]
+    unfinished = judge(made_fit(network, draws, "advi", checks=stopped, details={"khat": 0.4}))
+    assert "before its ELBO converged" in texts(unfinished.findings, "bad")
+    assert "k-hat 0.40" in texts(unfinished.findings, "good")
+    poor = judge(made_fit(network, draws, "advi", details={"khat": 3.21}))
+    assert "k-hat 3.2" in texts(poor.findings, "bad")
+    assert "Use NUTS" in texts(poor.findings, "bad")
+
+
+def test_a_mode_is_said_to_be_one_point(simulated):
+    network, positions = simulated
+    verdict = judge(made_fit(network, positions[None, None], "map", details={"distinct_modes": 5}))
+    assert "5 different modes" in texts(verdict.findings, "caution")
+    assert "nothing of uncertainty" in texts(verdict.findings, "caution")
+    assert verdict.items.empty
+    assert verdict.modes is None
+
+
+def test_a_model_with_too_few_zeros_is_named(rng):
+    """Positions near each other make every rate high; the network has one edge."""
+    matrix = np.zeros((12, 12), dtype=int)
+    matrix[0, 1] = 1
+    network = Network.from_matrix(matrix, directed=True)
+    fit = made_fit(network, 0.3 * rng.normal(size=(1, 20, 12, 2)), "advi", details={})
+    finding = judge_model(predictive_checks(fit, replications=50))
+    assert finding.kind == "bad"
+    assert "too few zeros" in finding.text
+
+
+def test_a_model_that_holds_is_called_good(simulated):
+    network, positions = simulated
+    fit = made_fit(network, positions[None, None], "map")
+    assert judge_model(predictive_checks(fit)).kind == "good"
+
+
+@pytest.mark.parametrize(("df", "low", "high"), [(1.0, 0.7, 1.4), (4.0, 0.1, 0.5)])
+def test_khat_is_the_tail_index_of_the_ratios(df, low, high):
+    """Of |t| variables with n degrees of freedom the tail index is 1 / n."""
+    ratio = np.abs(stats.t.rvs(df, size=20_000, random_state=3))
+    khat = approximation_khat(np.log(ratio))
+    assert khat is not None
+    assert low < khat < high
+
+
+def test_khat_needs_enough_finite_draws():
+    assert approximation_khat(np.zeros(5)) is None
+    assert approximation_khat(np.r_[np.zeros(500), np.nan]) is None
+
+
+def test_two_chains_in_one_mode_have_no_stacking_weight(simulated, rng):
+    network, positions = simulated
+    report = mode_report(made_fit(network, scattered(positions, rng, 0.02, chains=2)))
+    assert report is not None
+    assert not report.apart
+    assert report.chains["weight"].isna().all()
+
+
+def test_diagnostics_are_arvizs_and_know_an_independent_sample(rng):
+    """Of independent draws R-hat is 1, ESS the number of draws, MCSE sd / sqrt(S)."""
+    values = rng.normal(size=(4, 500, 30))
+    table = idata.diagnostics(idata.as_dataset(distance=values, log_joint=values[..., 0]))
+    assert len(table) == 31
+    np.testing.assert_allclose(table["rhat"], 1, atol=0.02)
+    np.testing.assert_allclose(table["ess_bulk"], 2000, rtol=0.25)
+    np.testing.assert_allclose(table["mcse_mean"], 1 / np.sqrt(2000), rtol=0.2)
+    apart = values + 5 * np.arange(4)[:, None, None]
+    assert idata.diagnostics(idata.as_dataset(distance=apart))["rhat"].min() > 2
