@@ -52,6 +52,7 @@ transformed data {
   real constant = poisson_lpmf(self_weight | inv_sqrt(jitter));
   for (e in 1 : E)
     constant -= lgamma(weight[e] + 1);
+  constant += N * K * normal_lpdf(0 | 0, prior_scale);
 }
 parameters {
   matrix[N, K] z_raw;                          // z itself, unless preconditioned
@@ -66,7 +67,7 @@ transformed parameters {
 model {
   // The Jacobian of z = factor * z_raw is a constant and left out, so that
   // lp__ is the log joint density of z.
-  target += normal_lpdf(to_vector(z) | 0, prior_scale);
+  target += -0.5 / square(prior_scale) * dot_self(to_vector(z));  // the prior
   target += edge_sum(z, sender, receiver, y, softening, inverse);
   target += -0.5 * cells_per_pair
             * kernel_sum(z, unit_charge, unit_charge, none, none, softening,

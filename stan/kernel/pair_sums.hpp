@@ -33,6 +33,9 @@
 #ifdef STAN_THREADS
 #include <tbb/parallel_for.h>
 #endif
+#if defined(__x86_64__) && defined(__GLIBC__)
+#include <immintrin.h>
+#endif
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
@@ -67,6 +70,16 @@
 #else
 #define LSM_WIDE \
   __attribute__((target_clones("arch=x86-64-v4", "arch=x86-64-v3", "default"), LSM_OPTIMIZE)) static
+#endif
+
+// LSM_AVX512 marks functions written for those vector units, which are called only
+// where they are. There are registers enough for loops that the compiler reorders.
+#if defined(__x86_64__) && defined(__GLIBC__)
+#ifdef __clang__
+#define LSM_AVX512 __attribute__((target("avx512f")))
+#else
+#define LSM_AVX512 __attribute__((target("avx512f"), optimize("O3", "schedule-insns")))
+#endif
 #endif
 
 namespace lsm {
@@ -124,17 +137,20 @@ struct Vectorisable {
 
   // x = 2^k m, sqrt(1/2) <= m < sqrt(2); log m = 2 atanh(s), s = (m - 1) / (m + 1),
   // by the minimax polynomial in s^2 of Sun's fdlibm.
-  static LSM_INLINE double log(double x) {
+  // 1 / x, which takes the same division, is 2^-k / m.
+  static LSM_INLINE void log(double x, double& log, double& inverse) {
     const uint64_t biased  // k + 1023
         = (bits<uint64_t>(x) - 0x3fe6a09e667f3bcdu + 0x3ff0000000000000u) >> 52;
     const double k = bits<double>(biased | 0x4330000000000000u) - 4503599627371519.0;
-    const double m = x * bits<double>((2046 - biased) << 52);
-    const double s = (m - 1) / (m + 1), t = s * s;
+    const double scale = bits<double>((2046 - biased) << 52);
+    const double m = x * scale, q = 1 / (m * (m + 1));
+    const double s = (m - 1) * m * q, t = s * s;
     double p = 0.14798198605116586;
     p = (p * t + 0.15313837699209373) * t + 0.1818357216161805;
     p = (p * t + 0.22222198432149784) * t + 0.2857142874366239;
     p = (p * t + 0.3999999999940942) * t + 0.6666666666666735;
-    return k * 0.6931471805599453 + (2 * s + s * t * p);
+    log = k * 0.6931471805599453 + (2 * s + s * t * p);
+    inverse = (m + 1) * q * scale;
   }
 };
 
@@ -143,15 +159,21 @@ struct Standard {
   static double rsqrt(double x) { return 1 / std::sqrt(x); }
   static double sqrt(double x) { return std::sqrt(x); }
   static double exp(double x) { return std::exp(x); }
-  static double log(double x) { return std::log(x); }
+  static void log(double x, double& log, double& inverse) {
+    log = std::log(x);
+    inverse = 1 / x;
+  }
 };
 
 /* F and c at the squared distance r2. */
 template <typename Math>
 LSM_INLINE void evaluate(int form, bool logarithm, double r2, double& F, double& c) {
-  if (form == 1) {
-    F = logarithm ? -0.5 * Math::log(r2) : Math::rsqrt(r2);
-    c = logarithm ? 1 / r2 : F * F * F;
+  if (form == 1 && logarithm) {
+    Math::log(r2, F, c);
+    F *= -0.5;
+  } else if (form == 1) {
+    F = Math::rsqrt(r2);
+    c = F * F * F;
   } else if (form == 2) {
     const double d = Math::sqrt(r2), inverse = Math::rsqrt(r2);
     F = logarithm ? -d : Math::exp(-d);
@@ -172,6 +194,7 @@ LSM_INLINE void evaluate(int form, bool logarithm, double r2, double& F, double&
 struct Rows {
   int K, form;
   bool charges;  // is the gradient in a and b wanted?
+  bool equal;    // is every w_ij = 1?
   int begin, end, n;
   long stride;
   double eps2;
@@ -228,6 +251,78 @@ LSM_INLINE double pair_rows(const Rows& rows) {
   }
   return total;
 }
+
+#ifdef LSM_AVX512
+/* The same for form 1 with AVX-512, whose first y = x^(-1/2) is within 2^-14: three
+ * terms of the series in h = 1 - x y^2 follow. A tile is eight rows from i against
+ * eight columns from j, a vector each; the columns are read and written once. */
+typedef double Octet __attribute__((vector_size(64), aligned(8), may_alias));
+
+template <int K, bool charges, bool equal, bool diagonal>
+LSM_AVX512 __attribute__((always_inline)) inline void tile(const Rows& rows, int i, int j,
+                                                           Octet (&gi)[lanes][K + 2],
+                                                           Octet& total) {
+  const long stride = rows.stride;
+  const double *xi = rows.x + i, *ai = xi + K * stride, *bi = ai + stride;
+  Octet xj[K + 2], gj[K + 2];
+  for (int k = 0; k < K + 2; ++k) {
+    xj[k] = *reinterpret_cast<const Octet*>(rows.x + k * stride + j);
+    gj[k] = *reinterpret_cast<const Octet*>(rows.g + k * stride + j);
+  }
+  const Octet aj = xj[K], bj = xj[K + 1];
+#pragma GCC unroll 8
+  for (int r = 0; r < lanes; ++r) {
+    Octet dz[K], r2 = Octet{} + rows.eps2;
+    for (int k = 0; k < K; ++k) {
+      dz[k] = xi[k * stride + r] - xj[k];
+      r2 += dz[k] * dz[k];
+    }
+    const Octet y = _mm512_rsqrt14_pd(r2), h = 1 - r2 * y * y;
+    Octet f = y + y * h * (0.5 + h * (0.375 + h * 0.3125));
+    if (diagonal)  // j > i only
+      f = _mm512_maskz_mov_pd(0xfe << r, f);
+    const Octet wf = equal ? f : (ai[r] * bj + bi[r] * aj) * f, c = wf * (f * f);
+    total += wf;
+    for (int k = 0; k < K; ++k) {
+      gi[r][k] -= c * dz[k];
+      gj[k] += c * dz[k];
+    }
+    if (charges) {
+      gi[r][K] += bj * f;
+      gi[r][K + 1] += aj * f;
+      gj[K] += bi[r] * f;
+      gj[K + 1] += ai[r] * f;
+    }
+  }
+  for (int k = 0; k < (charges ? K + 2 : K); ++k)
+    *reinterpret_cast<Octet*>(rows.g + k * stride + j) = gj[k];
+}
+
+template <int K, bool charges, bool equal>
+LSM_AVX512 double tiles(const Rows& rows) {
+  Octet total = {};
+  for (int i = rows.begin; i < rows.end; i += lanes) {
+    Octet gi[lanes][K + 2] = {};
+    tile<K, charges, equal, true>(rows, i, i, gi, total);
+    for (int j = i + lanes; j < rows.n; j += lanes)
+      tile<K, charges, equal, false>(rows, i, j, gi, total);
+    for (int r = 0; r < lanes; ++r)
+      for (int k = 0; k < (charges ? K + 2 : K); ++k)
+        rows.g[k * rows.stride + i + r] += _mm512_reduce_add_pd(gi[r][k]);
+  }
+  return _mm512_reduce_add_pd(total);
+}
+
+template <bool charges, bool equal>
+double tiles_of(const Rows& rows) {
+  switch (rows.K) {
+    case 1: return tiles<1, charges, equal>(rows);
+    case 2: return tiles<2, charges, equal>(rows);
+    case 3: return tiles<3, charges, equal>(rows);
+    default: return tiles<4, charges, equal>(rows);
+  }
+}
+#endif
 
 /* The same for any K: one coordinate at a time over a block of pairs. With
  * Math = Standard also the loop for extreme numbers; it looks at no phantom. */
@@ -334,7 +429,7 @@ LSM_INLINE double listed(int form, bool logarithm, int Q, const Listed& dyads) {
       const Quad dz = x[long(s[e]) * Q + q] - x[long(r[e]) * Q + q];
       sum += dz * dz;
     }
-    r2[e] = (sum[0] + sum[1]) + (sum[2] + sum[3]);
+    r2[e] = (sum[0] + sum[2]) + (sum[1] + sum[3]);
   }
   LSM_INDEPENDENT
   for (int e = 0; e < count; ++e) {
@@ -342,13 +437,19 @@ LSM_INLINE double listed(int form, bool logarithm, int Q, const Listed& dyads) {
     total += w[e] * F[e];
     c[e] *= w[e];
   }
-  for (int e = 0; e < count; ++e)
-    for (int q = 0; q < Q; ++q) {
+  for (int q = 0; q < Q; ++q) {
+    Quad gi = {};  // kept while the sender stays the same: edges are often sorted
+    for (int e = 0; e < count; ++e) {
       const long i = long(s[e]) * Q + q, j = long(r[e]) * Q + q;
       const Quad step = c[e] * (x[i] - x[j]);
-      g[i] -= step;
+      gi -= step;
       g[j] += step;
+      if (e + 1 == count || s[e + 1] != s[e]) {
+        g[i] += gi;
+        gi = Quad{};
+      }
     }
+  }
   return total;
 }
 
@@ -419,8 +520,27 @@ LSM_WIDE bool ordinary(double value, const double* g, long count) {
   return sum < 1e100;
 }
 
+/* Do all indices lie in 1..n? */
+LSM_WIDE bool within(const int* index, long count, int n) {
+  unsigned outside = 0;
+  for (long e = 0; e < count; ++e)
+    outside |= unsigned(index[e]) - 1 >= unsigned(n);
+  return outside == 0;
+}
+
 // ---------------------------------------------------------------------------
 // 3. One evaluation, in double.
+
+/* The fastest loop that this machine has. */
+inline double fastest_rows(const Rows& rows) {
+#ifdef LSM_AVX512
+  if (rows.form == 1 && rows.K <= 4 && __builtin_cpu_supports("avx512f"))
+    return rows.charges ? tiles_of<true, false>(rows)
+           : rows.equal ? tiles_of<false, true>(rows)
+                        : tiles_of<false, false>(rows);
+#endif
+  return wide_pair_rows(rows);
+}
 
 /* All pairs. With STAN_THREADS the rows of a larger network are split into chunks
  * of equal numbers of pairs, which depend on n alone and whose results are added
@@ -430,7 +550,7 @@ inline double pair_sum(const Rows& rows) {
   const int chunks = std::min(32, rows.n / 128);  // a chunk's g must cost less than its pairs
   if (chunks > 1) {
     const auto bound = [&](int t) {
-      return rows.n - int(rows.n * std::sqrt(1 - double(t) / chunks));
+      return t < chunks ? int(rows.n * (1 - std::sqrt(1 - double(t) / chunks))) & -lanes : rows.n;
     };
     const long size = rows.stride * (rows.K + 2);
     Eigen::VectorXd value(chunks);
@@ -441,7 +561,7 @@ inline double pair_sum(const Rows& rows) {
       chunk.begin = bound(t);
       chunk.end = bound(t + 1);
       chunk.g = g.col(t).data();
-      value[t] = wide_pair_rows(chunk);
+      value[t] = fastest_rows(chunk);
     });
     double total = 0;
     for (int t = 0; t < chunks; ++t) {
@@ -451,7 +571,7 @@ inline double pair_sum(const Rows& rows) {
     return total;
   }
 #endif
-  return wide_pair_rows(rows);
+  return fastest_rows(rows);
 }
 
 /* Positions as `listed` reads them: a column a node, filled up to quads. */
@@ -485,10 +605,7 @@ double listed_sum(bool standard, int form, bool logarithm, const Indices& s, con
 // 4. Arguments and results.
 
 inline void check_indices(const char* function, const char* name, const Indices& index, int n) {
-  unsigned outside = 0;
-  for (int i : index)
-    outside |= unsigned(i) - 1 >= unsigned(n);
-  if (outside)  // Stan's own check costs more, and says which one
+  if (!within(index.data(), index.size(), n))  // Stan's own check costs more, and says which one
     stan::math::check_bounded(function, name, index, 1, n);
 }
 
@@ -509,10 +626,11 @@ void add_adjoint(T& x, double adjoint, const G& g, int column) {
 
 /* The result of a sum: a number, or a var that hands its adjoint on to the
  * operands, times the gradient in the columns of g. */
-inline double result(double value, const MatrixXd&, int, Data, Data, Data) { return value; }
-template <typename Z, typename A, typename B>
-var result(double value, const MatrixXd& gradient, int K, Z z, A a, B b) {
-  auto g = stan::math::to_arena(gradient);
+template <typename G>
+double result(double value, const G&, int, Data, Data, Data) { return value; }
+template <typename G, typename Z, typename A, typename B>
+var result(double value, const G& gradient, int K, Z z, A a, B b) {
+  const stan::arena_t<MatrixXd> g = gradient;
   return stan::math::make_callback_var(value, [g, K, z, a, b](auto& vi) mutable {
     add_adjoint(z, vi.adj_, g, 0);
     add_adjoint(a, vi.adj_, g, K);
@@ -570,15 +688,23 @@ stan::return_type_t<Z, A, B> kernel_sum(const Z& z, const A& a, const B& b,
   x.topLeftCorner(n, K) = stan::math::value_of(z);
   x.col(K).head(n) = stan::math::value_of(a);
   x.col(K + 1).head(n) = stan::math::value_of(b);
-  const double away = 2 * x.col(0).cwiseAbs().maxCoeff() + 1;
-  x.col(0).tail(lanes).setConstant(away);  // the phantoms
+  const double away = 1e90 * (1 + x.col(0).cwiseAbs().maxCoeff());
+  x.col(0).tail(lanes).setLinSpaced(away, 2 * away);  // the phantoms
 
   const bool charges = !std::is_same<stan::return_type_t<A, B>, double>::value;
+  double scale = 1;  // of data all equal, the product is left for the end
+  const bool equal = !charges && n > 0 && (x.col(K).head(n).array() == x(0, K)).all()
+                     && (x.col(K + 1).head(n).array() == x(0, K + 1)).all();
+  if (equal) {
+    scale = 2 * x(0, K) * x(0, K + 1);
+    x.col(K).head(n).setOnes();
+    x.col(K + 1).head(n).setConstant(0.5);
+  }
   const double eps2 = softening * softening;
   double value = 0;
   for (bool standard : {false, true}) {
     g = MatrixXd::Zero(n + lanes, K + 2);
-    const Rows rows{K, form, charges, 0, n, n, n + lanes, eps2, x.data(), g.data()};
+    const Rows rows{K, form, charges, equal, 0, n, n, n + lanes, eps2, x.data(), g.data()};
     value = standard ? pair_rows_any<Standard>(form, rows) : pair_sum(rows);
     if (!s.empty()) {
       const MatrixXd nodes = quads(x.topLeftCorner(n, K));
@@ -597,7 +723,9 @@ stan::return_type_t<Z, A, B> kernel_sum(const Z& z, const A& a, const B& b,
     if (ordinary(value, g.data(), g.size()))
       break;
   }
-  return result(value, g, K, operand(z), operand(a), operand(b));
+  if (equal)
+    g *= scale;
+  return result(scale * value, g, K, operand(z), operand(a), operand(b));
 }
 
 /* z = C x; in the reverse pass xbar += C' zbar */
@@ -654,6 +782,7 @@ using lsm::precondition;
 #ifdef __clang__
 #pragma clang diagnostic pop
 #endif
+#undef LSM_AVX512
 #undef LSM_INDEPENDENT
 #undef LSM_INLINE
 #undef LSM_OPTIMIZE
