@@ -12,7 +12,7 @@
  * and its gradient: the log joint density of stan/latent_space.stan without its
  * constants. Pairs in a loop that the compiler vectorises for the machine it
  * runs on, edges with std::log, which becomes a vector one with -ffast-math. With
- * OWN_ROOT the inverse root is the kernel's, a polynomial instead of the machine's
+ * OWN_ROOT the inverse root is the kernel's portable one, a polynomial instead of the machine's
  * root and division, which are slower. Prints median, 5 % and 95 % quantile and mean of
  * the milliseconds of one evaluation, then value and sum of squares of the
  * gradient. Writes the gradient itself, as the bytes of 3 x N doubles, to the file

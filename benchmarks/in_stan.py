@@ -1,9 +1,4 @@
-"""Stan programs, timed by CmdStan's own clock while it samples.
-
-NUTS is given a step of 1e-12: nothing moves, no trajectory turns, and every draw takes a full
-tree of 2^depth - 1 leapfrog steps of one gradient each, after one more gradient where the draw
-starts. CmdStan prints how long that took; reading data and starting up are not in it.
-"""
+"""Stan programs, timed in a loop of log densities and gradients, and while CmdStan samples."""
 
 from __future__ import annotations
 
@@ -27,6 +22,9 @@ from lsm_stan.model import stan_data
 PROGRAMS = Path(__file__).parent / "stan"
 
 MAX_DEPTH = 10
+
+#: Most evaluations of one process: 30 MB of positions at N = 297.
+MAX_ROWS = 4000
 
 #: A run shorter than this says only how long the next should be.
 SHORTEST_RUN = 0.05
@@ -63,6 +61,7 @@ class InStan:
         self._by_node = by_node  # Stan stores a matrix column by column
         key = Path(str(model.exe_file)).parent.name
         self._stem = problem.folder / f"{key}-{self._n_nodes}"
+        self._positions = problem.positions
         cmdstanpy.write_stan_json(f"{self._stem}-data.json", data)
         cmdstanpy.write_stan_json(f"{self._stem}-init.json", {parameter: problem.positions[0]})
         self._seconds: float | None = None  # a gradient, as far as known
@@ -74,6 +73,46 @@ class InStan:
         if self._by_node:
             return value, gradient.reshape(positions.shape)
         return value, from_stan(gradient, self._n_nodes)
+
+    def measure(self, at_least: float) -> float:
+        """Return the seconds of one value and gradient, from one process that takes many."""
+        count = 4 if self._seconds is None else math.ceil(at_least / self._seconds)
+        count = min(count, MAX_ROWS)
+        elapsed = self._time(count)
+        first, self._seconds = self._seconds is None, elapsed / count
+        return self.measure(at_least) if first else self._seconds
+
+    def _time(self, count: int) -> float:
+        """Return the seconds that so many evaluations took, reading and writing left out."""
+        rows = self._positions[np.arange(count) % len(self._positions)]
+        flat = rows.reshape(count, -1) if self._by_node else to_stan(rows)
+        positions = Path(f"{self._stem}-positions")
+        np.ascontiguousarray(flat).tofile(positions)
+        text = self._run("log_prob_grad", f"{self._stem}-data.json", positions, "/dev/null")
+        elapsed = re.search(r"([\d.e+-]+) seconds", text)
+        if elapsed is None:
+            raise RuntimeError(f"{self._model.name} does not tell how long it took")
+        return float(elapsed[1])
+
+    def _run(self, *arguments: str | Path) -> str:
+        run = subprocess.run(
+            [str(self._model.exe_file), *map(str, arguments)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if run.returncode:
+            raise RuntimeError(f"{self._model.name}: CmdStan failed:\n{run.stdout}{run.stderr}")
+        return run.stdout
+
+
+class InSampler(InStan):
+    """The same, timed by CmdStan's own clock while it samples.
+
+    NUTS is given a step of 1e-12: nothing moves, no trajectory turns, and every draw takes a full
+    tree of 2^depth - 1 leapfrog steps of one gradient each, after one more gradient where the
+    draw starts. What the sampler does around a gradient is in it, starting up is not.
+    """
 
     def measure(self, at_least: float) -> float:
         """Return the seconds of one gradient."""
@@ -99,14 +138,7 @@ class InStan:
             algorithm=hmc engine=nuts max_depth={depth} stepsize=1e-12
             data file={self._stem}-data.json init={self._stem}-init.json random seed=1
             output file={output} refresh=0"""
-        run = subprocess.run(
-            [str(self._model.exe_file), *command.split()],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if run.returncode:
-            raise RuntimeError(f"{self._model.name}: CmdStan failed:\n{run.stdout}{run.stderr}")
+        self._run(*command.split())
         text = output.read_text(encoding="utf-8")
         lines = [line for line in text.splitlines() if line and not line.startswith("#")]
         names, numbers = (line.split(",", maxsplit=8)[:8] for line in lines[:2])
@@ -144,6 +176,11 @@ def reference(problem: Problem) -> InStan:
 def kernel(problem: Problem) -> InStan:
     """Return this package's model with its sums in C++."""
     return InStan(compile_model("cpp"), stan_data(problem.network, DIM), "z_raw", problem)
+
+
+def kernel_in_sampler(problem: Problem) -> InSampler:
+    """Return the same, timed inside NUTS."""
+    return InSampler(compile_model("cpp"), stan_data(problem.network, DIM), "z_raw", problem)
 
 
 def peak_memory(problem: Problem) -> float:

@@ -91,9 +91,9 @@ def _gradient(output: Path, results: pd.DataFrame, details: dict[str, Any]) -> l
         f"- Rounds over all implementations ({_rounds(details['rounds'])}), each measured for"
         f" {details['seconds_a_measurement']:g} s or more a round; the table has medians,"
         " `gradient.csv` the quartiles too.",
-        "- Stan programs run inside CmdStan's sampler with a step so small that nothing moves:"
-        " CmdStan's own sampling time over the gradients it took (leapfrog steps, and one where"
-        " each draw starts).",
+        "- A number is the time of one value and gradient in a loop of nothing else: in the model's"
+        " own executable, in one call of XLA, in a compiled function. In the variant `in the"
+        " sampler` it is CmdStan's own sampling time over the gradients NUTS took.",
         "- One thread, but JAX, which takes the cores it wants.",
         f"- Nodes (edges): {sizes}. Networks but *C. elegans* are simulated from the model,"
         " spread so that a node has about 8 edges as in *C. elegans*; Gaussian positions.",

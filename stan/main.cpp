@@ -14,6 +14,8 @@
  * POSITIONS   rows of unconstrained parameters, doubles of this machine
  * OUTPUT      for each row: log density, then its gradient; same encoding
  *
+ * and says how many seconds the evaluations took, reading and writing left out.
+ *
  * The log density is normalised (propto = false: no constant is dropped) and
  * on the unconstrained scale (jacobian = true), as in CmdStan's sampler. A
  * position that the model rejects (std::domain_error) has log density -infinity
@@ -24,6 +26,7 @@
 
 #include <stan/model/log_prob_grad.hpp>
 
+#include <chrono>
 #include <cstdlib>
 #include <fstream>
 #include <iostream>
@@ -51,8 +54,10 @@ void log_prob_grad(const std::string &data_file,
   Eigen::VectorXd position(model.num_params_r());
   Eigen::VectorXd gradient(position.size());
   const std::streamsize bytes = position.size() * sizeof(double);
+  std::chrono::duration<double> elapsed{0};
   while (positions.read(reinterpret_cast<char *>(position.data()), bytes)) {
     double log_density;
+    const auto start = std::chrono::steady_clock::now();
     try {
       log_density = stan::model::log_prob_grad<false, true>(
           model, position, gradient, &std::cout);
@@ -60,6 +65,7 @@ void log_prob_grad(const std::string &data_file,
       log_density = -std::numeric_limits<double>::infinity();
       gradient.setConstant(std::numeric_limits<double>::quiet_NaN());
     }
+    elapsed += std::chrono::steady_clock::now() - start;
     output.write(reinterpret_cast<const char *>(&log_density), sizeof(double));
     output.write(reinterpret_cast<const char *>(gradient.data()), bytes);
   }
@@ -70,6 +76,7 @@ void log_prob_grad(const std::string &data_file,
   output.close();
   if (!output)
     throw std::runtime_error("cannot write " + output_file);
+  std::cout << elapsed.count() << " seconds" << std::endl;
 }
 
 }  // namespace lsm_stan

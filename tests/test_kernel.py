@@ -11,19 +11,29 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lsm_stan.compilation import STAN_DIR, compile_model, log_prob_grad
+from lsm_stan.compilation import STAN_DIR, compile_model, compile_program, log_prob_grad
 from lsm_stan.toolchain import Toolchain, ask_make
 
+HEADER = STAN_DIR / "kernel" / "pair_sums.hpp"
 PROGRAM = Path(__file__).parent / "stan" / "pair_sums_test.stan"
 
 Case = tuple[dict[str, Any], NDArray[np.float64]]
 
 
-@pytest.fixture(scope="session")
-def both(toolchain: Toolchain) -> list[cmdstanpy.CmdStanModel]:
-    return [
-        compile_model(kernel, program=PROGRAM, toolchain=toolchain) for kernel in ("stan", "cpp")
-    ]
+@pytest.fixture(scope="session", params=["fastest", "portable"])
+def both(
+    request: pytest.FixtureRequest, toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory
+) -> list[cmdstanpy.CmdStanModel]:
+    """The Stan functions, and the kernel: this machine's fastest loops, and any machine's."""
+    reference = compile_model("stan", program=PROGRAM, toolchain=toolchain)
+    if request.param == "fastest":
+        return [reference, compile_model("cpp", program=PROGRAM, toolchain=toolchain)]
+    header = tmp_path_factory.mktemp("portable") / HEADER.name
+    header.write_text("#define LSM_PORTABLE\n" + HEADER.read_text())
+    portable = compile_program(
+        PROGRAM, include_dirs=[HEADER.parent], user_header=header, toolchain=toolchain
+    )
+    return [reference, portable]
 
 
 def case(n_nodes: int, dim: int, form: int, softening: float, masked: bool, seed: int) -> Case:

@@ -47,7 +47,9 @@
 // LSM_WIDE marks a function to compile once for every width of vector unit, where
 // the dynamic linker can choose (x86-64, glibc). LSM_REORDER lets it reorder
 // sums, which vectorises them; NaN and infinity keep their meaning.
-// LSM_INDEPENDENT promises that iterations write to different places.
+// LSM_INDEPENDENT promises that iterations write to different places. With
+// LSM_PORTABLE defined every machine runs the plain loops that those without wide
+// vector units run, so that they can be tested on any.
 #if defined(__clang__)
 #define LSM_INLINE __attribute__((always_inline)) inline
 #define LSM_REORDER _Pragma("clang fp reassociate(on)")
@@ -62,7 +64,10 @@
 #define LSM_REORDER
 #define LSM_INDEPENDENT _Pragma("GCC ivdep")
 #endif
-#if !defined(__x86_64__) || !defined(__GLIBC__) || (defined(__clang__) && __clang_major__ < 14)
+#if defined(__x86_64__) && defined(__GLIBC__) && !defined(LSM_PORTABLE)
+#define LSM_X86
+#endif
+#if !defined(LSM_X86) || (defined(__clang__) && __clang_major__ < 14)
 #define LSM_WIDE __attribute__((LSM_OPTIMIZE)) static
 #elif defined(__clang__) || __GNUC__ < 12
 #define LSM_WIDE \
@@ -74,7 +79,7 @@
 
 // LSM_AVX512 marks functions written for those vector units, which are called only
 // where they are. There are registers enough for loops that the compiler reorders.
-#if defined(__x86_64__) && defined(__GLIBC__)
+#ifdef LSM_X86
 #ifdef __clang__
 #define LSM_AVX512 __attribute__((target("avx512f")))
 #else
@@ -783,6 +788,7 @@ using lsm::precondition;
 #pragma clang diagnostic pop
 #endif
 #undef LSM_AVX512
+#undef LSM_X86
 #undef LSM_INDEPENDENT
 #undef LSM_INLINE
 #undef LSM_OPTIMIZE
