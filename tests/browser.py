@@ -1,12 +1,15 @@
-"""A Chromium for the tests that look at a page: this machine's, or one that can be installed."""
+"""A Chromium for the tests that look at a page, and what they do in it."""
 
 import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Playwright
+from playwright.sync_api import Browser, Page, Playwright
 
 #: WebGL without a graphics card.
 WEBGL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
@@ -38,3 +41,63 @@ def _runs(*command: str) -> bool:
         return subprocess.run(command, capture_output=True, timeout=600).returncode == 0
     except (OSError, subprocess.TimeoutExpired):
         return False
+
+
+@contextmanager
+def opened_offline(browser: Browser, page: Path) -> Iterator[tuple[Page, list[str]]]:
+    """Open a page with no network; yield it and its errors and requests to elsewhere."""
+    context = browser.new_context(offline=True)
+    view = context.new_page()
+    troubles: list[str] = []
+    view.on("pageerror", lambda error: troubles.append(str(error)))
+    view.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
+    view.on(
+        "request",
+        lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else troubles.append(r.url),
+    )
+    view.goto(page.as_uri())
+    yield view, troubles
+    context.close()
+
+
+def drawn(view: Page, number: int) -> Any:
+    """Scroll to an interactive figure and wait until it is there."""
+    plot = view.locator(f"#plot-{number}")
+    plot.scroll_into_view_if_needed()
+    # the box to find a node comes last
+    view.locator(".interactive").nth(number).locator(".find").wait_for()
+    return plot
+
+
+def hover_text(view: Page, number: int) -> str:
+    """Return what the label of a pointed-at node says."""
+    label = view.locator(f"#plot-{number} .hovertext").first
+    label.wait_for()
+    return label.text_content() or ""
+
+
+def point_at(view: Page, number: int, node: str) -> None:
+    """Move the mouse to where plotly's camera puts a node of a 3-D figure."""
+    drawn(view, number)
+    view.wait_for_function(
+        f"document.getElementById('plot-{number}')._fullLayout.scene._scene.glplot.cameraParams"
+    )
+    x, y = view.evaluate(PLACE, [number, node])
+    view.mouse.move(x + 40, y + 40)
+    view.mouse.move(x, y, steps=5)
+
+
+PLACE = """([number, node]) => {
+  const plot = document.getElementById(`plot-${number}`);
+  const scene = plot._fullLayout.scene._scene;
+  const trace = plot.data.find(t => (t.ids || []).includes(node));
+  const i = trace.ids.indexOf(node);
+  let v = ["x", "y", "z"].map((axis, k) => trace[axis][i] * scene.dataScale[k]).concat(1);
+  const { model, view, projection } = scene.glplot.cameraParams;
+  for (const m of [model, view, projection]) {
+    v = [0, 1, 2, 3].map(row => v.reduce((sum, x, k) => sum + m[4 * k + row] * x, 0));
+  }
+  const box = scene.container.getBoundingClientRect();
+  const [right, up] = [v[0] / v[3], v[1] / v[3]];
+  return [box.x + (box.width * (1 + right)) / 2, box.y + (box.height * (1 - up)) / 2];
+}"""

@@ -1,6 +1,11 @@
-"""Fixtures that several test files share: a real CmdStan."""
+"""Fixtures that several test files share: a real CmdStan, and a real browser."""
+
+import os
+from collections.abc import Iterator
 
 import pytest
+from browser import MISSING, WEBGL, find_chromium
+from playwright.sync_api import Browser, sync_playwright
 
 from lsm_stan.toolchain import Toolchain, ensure_toolchain
 
@@ -16,3 +21,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def toolchain() -> Toolchain:
     """Find the CmdStan of this machine, or install it."""
     return ensure_toolchain()
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Find a Chromium, or install it; without one the test is skipped, but fails in CI."""
+    with sync_playwright() as playwright:
+        path = find_chromium(playwright)
+        if path is None:
+            (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
+        browser = playwright.chromium.launch(executable_path=path, args=WEBGL)
+        yield browser
+        browser.close()

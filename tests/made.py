@@ -1,6 +1,5 @@
 """Fits made from draws, without a sampler: for tests of what comes after one."""
 
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,6 +8,7 @@ import tutorial
 from lsm_stan import Fit, idata
 from lsm_stan.alignment import mean_positions
 from lsm_stan.diagnostics import Check, sampler_checks
+from lsm_stan.fit import Scratch
 from lsm_stan.network import Network
 from lsm_stan.versions import versions
 
@@ -21,14 +21,16 @@ def made_fit(
     checks: list[Check] | None = None,
     details: dict[str, Any] | None = None,
     arguments: dict[str, Any] | None = None,
+    log_joint: np.ndarray | None = None,
     **stats: np.ndarray,
 ) -> Fit:
     """Return a fit with ``(chain, draw, N, K)`` draws that a method might have returned.
 
-    NUTS's own statistics are those of a flawless run unless given.
+    NUTS's own statistics are those of a flawless run unless given; so is the log joint.
     """
     dense = network.to_dense()
-    log_joint = np.array([[tutorial.log_joint(z, dense) for z in chain] for chain in draws])
+    if log_joint is None:
+        log_joint = np.array([[tutorial.log_joint(z, dense) for z in chain] for chain in draws])
     estimate = draws[0, 0] if draws.shape[1] == 1 else mean_positions(draws, draws[0, 0])
     details = dict(details or {})
     if method == "nuts":
@@ -56,9 +58,15 @@ def made_fit(
         "details": details,
         "arguments": arguments or {},
         "model": {"jitter": 1e3, "prior_scale": 1.0},
+        "network": {
+            "title": network.title,
+            "digest": network.digest,
+            "directed": network.directed,
+        },
         "versions": {**versions(), "cmdstan": "none"},
     }
-    return Fit(network, container, record, Path())
+    scratch = Scratch()
+    return Fit(network, container, record, scratch.path, scratch)
 
 
 def scattered(

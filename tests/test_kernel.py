@@ -24,7 +24,7 @@ Case = tuple[dict[str, Any], NDArray[np.float64]]
 def both(
     request: pytest.FixtureRequest, toolchain: Toolchain, tmp_path_factory: pytest.TempPathFactory
 ) -> list[cmdstanpy.CmdStanModel]:
-    """The Stan functions, and the kernel: this machine's fastest loops, and any machine's."""
+    """Compile the Stan functions, and the kernel: its fastest loops here, or its plain ones."""
     reference = compile_model("stan", program=PROGRAM, toolchain=toolchain)
     if request.param == "fastest":
         return [reference, compile_model("cpp", program=PROGRAM, toolchain=toolchain)]

@@ -1,7 +1,6 @@
 """The page of a report: its files, and what a reader sees of it, in a browser without a network."""
 
 import io
-import os
 import re
 from base64 import b64decode
 from collections.abc import Iterator
@@ -12,9 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import MISSING, WEBGL, find_chromium
+from browser import drawn, hover_text, opened_offline, point_at
 from matplotlib.figure import Figure
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from lsm_stan import page
 from lsm_stan.alignment import principal_axes
@@ -214,17 +213,6 @@ def test_tables_are_shown_rounded_and_numbers_as_numbers() -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        path = find_chromium(playwright)
-        if path is None:
-            (pytest.fail if os.environ.get("CI") else pytest.skip)(MISSING)
-        browser = playwright.chromium.launch(executable_path=path, args=WEBGL)
-        yield browser
-        browser.close()
-
-
-@pytest.fixture(scope="module")
 def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     wide = pd.DataFrame({f"quantity {k}": [f"{k} ± 1", "x" * 60] for k in range(20)})
     long_word = "w" * 300
@@ -242,18 +230,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def opened(browser: Browser, report: Path) -> Iterator[tuple[Page, list[str]]]:
     """Open the page with no network, and list its errors and its requests to elsewhere."""
-    context = browser.new_context(offline=True)
-    view = context.new_page()
-    troubles: list[str] = []
-    view.on("pageerror", lambda error: troubles.append(str(error)))
-    view.on("console", lambda m: troubles.append(m.text) if m.type == "error" else None)
-    view.on(
-        "request",
-        lambda r: None if r.url.startswith(("file:", "data:", "blob:")) else troubles.append(r.url),
-    )
-    view.goto(report.as_uri())
-    yield view, troubles
-    context.close()
+    with opened_offline(browser, report) as opened:
+        yield opened
 
 
 @pytest.fixture
@@ -264,21 +242,6 @@ def view(opened: tuple[Page, list[str]]) -> Iterator[Page]:
     view.emulate_media(media="screen", color_scheme="light")
     yield view
     assert troubles == []
-
-
-def drawn(view: Page, number: int) -> Any:
-    """Scroll to an interactive figure and wait until it is there."""
-    plot = view.locator(f"#plot-{number}")
-    plot.scroll_into_view_if_needed()
-    # the box to find a node comes last
-    view.locator(".interactive").nth(number).locator(".find").wait_for()
-    return plot
-
-
-def hover_text(view: Page, number: int) -> str:
-    label = view.locator(f"#plot-{number} .hovertext").first
-    label.wait_for()
-    return label.text_content() or ""
 
 
 def test_images_and_downloads(view: Page, report: Path) -> None:
@@ -293,28 +256,7 @@ def test_images_and_downloads(view: Page, report: Path) -> None:
 
 
 def test_the_mouse_over_a_node_shows_its_name(view: Page) -> None:
-    drawn(view, 0)
-    # where plotly's camera puts the node of id `node 7`
-    place = """() => {
-      const plot = document.getElementById("plot-0");
-      const scene = plot._fullLayout.scene._scene;
-      const trace = plot.data.find(t => (t.ids || []).includes("node 7"));
-      const i = trace.ids.indexOf("node 7");
-      let v = ["x", "y", "z"].map((axis, k) => trace[axis][i] * scene.dataScale[k]).concat(1);
-      const { model, view, projection } = scene.glplot.cameraParams;
-      for (const m of [model, view, projection]) {
-        v = [0, 1, 2, 3].map(row => v.reduce((sum, x, k) => sum + m[4 * k + row] * x, 0));
-      }
-      const box = scene.container.getBoundingClientRect();
-      const [right, up] = [v[0] / v[3], v[1] / v[3]];
-      return [box.x + (box.width * (1 + right)) / 2, box.y + (box.height * (1 - up)) / 2];
-    }"""
-    view.wait_for_function(
-        "document.getElementById('plot-0')._fullLayout.scene._scene.glplot.cameraParams"
-    )
-    x, y = view.evaluate(place)
-    view.mouse.move(x + 40, y + 40)
-    view.mouse.move(x, y, steps=5)
+    point_at(view, 0, "node 7")
     assert hover_text(view, 0).startswith("node 7")
 
 

@@ -1,0 +1,126 @@
+"""`lsm-stan compare` and `report`: files, refusals, and the page of a network of real size."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from browser import hover_text, opened_offline, point_at
+from made import made_fit, scattered
+from playwright.sync_api import Browser
+
+from lsm_stan import cli, load_celegans, make_report, simulate, write_report
+from lsm_stan.page import PageFigure
+from lsm_stan.report import report_page
+
+MEGABYTE = 1e6
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder of three saved fits: `map` and `nuts` of one network, `other`."""
+    folder = tmp_path_factory.mktemp("fits")
+    network, positions = simulate(12, 3, seed=4)
+    rng = np.random.default_rng(5)
+    made_fit(network, positions[None, None], "map").save(folder / "map")
+    made_fit(network, scattered(positions, rng, 0.02, size=50)).save(folder / "nuts")
+    other, places = simulate(9, 3, seed=5)
+    made_fit(other, places[None, None], "map").save(folder / "other")
+    return folder
+
+
+def call(monkeypatch, capsys, *arguments: object) -> tuple[int, str, str]:
+    """Call `main` as the console script does: exit code, output, errors."""
+    monkeypatch.setattr(sys, "argv", ["lsm-stan", *map(str, arguments)])
+    monkeypatch.setattr("signal.signal", lambda *_: None)
+    code = 0
+    try:
+        cli.main()
+    except SystemExit as stop:
+        code = int(stop.code or 0)
+    return code, *capsys.readouterr()
+
+
+def test_compare(folders, tmp_path, monkeypatch, capsys):
+    arguments = ["compare", folders / "map", folders / "nuts", "--out", tmp_path / "a" / "b"]
+    code, out, _ = call(monkeypatch, capsys, *arguments)
+    assert code == 0
+    assert "coverage90" in out
+    table = pd.read_csv(tmp_path / "a" / "b" / "comparison.csv")
+    assert table["method"].tolist() == ["map", "nuts"]
+    assert table["fit"].tolist() == ["map", "nuts"]
+
+
+def test_report(folders, tmp_path, monkeypatch, capsys):
+    out = tmp_path / "page"
+    out.mkdir()
+    (out / "notes.txt").write_text("mine")
+    code, printed, errors = call(
+        monkeypatch, capsys, "report", folders / "map", folders / "nuts", "--out", out
+    )
+    assert code == 0
+    assert str(out / "index.html") in printed + errors
+    assert (out / "notes.txt").read_text() == "mine"
+    ppc = pd.read_csv(out / "ppc.csv")
+    assert ppc["fit"].unique().tolist() == ["map", "nuts"]
+    assert not list(out.rglob("*.partial"))
+
+
+def test_a_report_of_a_mode_alone(folders, tmp_path, monkeypatch, capsys):
+    code, printed, _ = call(monkeypatch, capsys, "report", folders / "other", "--out", tmp_path)
+    assert code == 0
+    assert "nothing of uncertainty" in printed + (tmp_path / "index.html").read_text()
+
+
+@pytest.mark.parametrize("command", ["compare", "report"])
+def test_what_cannot_be_compared_is_refused(command, folders, tmp_path, monkeypatch, capsys):
+    cases = [
+        (["map", "other"], "different networks"),
+        (["map", "map"], "named twice"),
+        (["nowhere"], "no finished fit here"),
+    ]
+    for names, words in cases:
+        fits = [folders / name for name in names]
+        code, _, errors = call(monkeypatch, capsys, command, *fits, "--out", tmp_path / "o")
+        assert code == 2
+        assert words in errors
+        assert "Traceback" not in errors
+    assert not (tmp_path / "o").exists()
+
+
+def test_every_figure_has_a_caption_and_a_still(folders):
+    fits = {name: cli.load_fits([folders / name])[name] for name in ("map", "nuts")}
+    page = report_page(make_report(fits, lambda _: None))
+    figures = [i for s in page.sections for i in s.items if isinstance(i, PageFigure)]
+    assert len(figures) > 8
+    assert all(len(figure.caption) > 40 and figure.figure is not None for figure in figures)
+
+
+@pytest.mark.slow
+def test_the_page_of_celegans_in_a_browser(browser: Browser, tmp_path):
+    """4,000 draws: below 12 MB, no error, every figure there, the neuron's name on hover."""
+    network = load_celegans()
+    rng = np.random.default_rng(1)
+    positions = rng.normal(size=(network.n_nodes, 3)) * 2
+    draws = scattered(positions, rng, 0.3, size=1000)
+    log_joint = rng.normal(size=(4, 1000))
+    fits = {
+        "map": made_fit(network, positions[None, None], "map"),
+        "advi": made_fit(network, draws[:1], "advi", log_joint=log_joint[:1]),
+        "nuts": made_fit(network, draws, log_joint=log_joint),
+    }
+    report = make_report(fits, lambda _: None)
+    page = write_report(report, tmp_path)
+    assert page.stat().st_size < 12 * MEGABYTE
+    figures = sorted(path.stem for path in (tmp_path / "figures").iterdir())
+    with opened_offline(browser, page) as (view, troubles):
+        sizes = view.evaluate("[...document.images].map(i => [i.naturalWidth, i.alt.length])")
+        assert len(sizes) == len(figures)
+        assert all(width > 300 and words > 40 for width, words in sizes)
+        view.set_viewport_size({"width": 1280, "height": 800})
+        point_at(view, 0, "AVAL")
+        assert hover_text(view, 0).startswith("AVAL")
+        view.set_viewport_size({"width": 360, "height": 700})
+        assert view.evaluate("document.documentElement.scrollWidth") == 360
+        assert troubles == []
