@@ -14,9 +14,10 @@ from lsm_stan.config import AnalysisConfig, FitConfig
 from lsm_stan.fit import Fit, ensure_replaceable, read_record
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
 from lsm_stan.methods import METHODS
+from lsm_stan.models import read_spec
 from lsm_stan.network import Network
 from lsm_stan.plots import plot_embedding, plot_trace
-from lsm_stan.readers import open_network
+from lsm_stan.readers import hide_listed, open_network
 from lsm_stan.summary import invariants_table, side_by_side, summary_table
 
 Say = Callable[[str], None]
@@ -81,9 +82,12 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
         nodes=config.nodes,
         title=config.title,
     )
+    if config.hidden is not None:
+        network = hide_listed(network, config.hidden)
     model = LatentSpaceModel(
         network,
         config.dim,
+        model=read_spec(config.model),
         prior_scale=config.prior_scale,
         jitter=config.jitter,
         kernel=config.kernel,

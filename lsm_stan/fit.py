@@ -4,7 +4,7 @@ A folder holds
 
 - ``fit.json``: what was run and what came of it, to be read by people and programs;
 - ``idata.nc``: the ArviZ InferenceData (see :mod:`lsm_stan.idata`);
-- ``edges.csv``, ``nodes.csv``: the network that was fitted;
+- ``edges.csv``, ``nodes.csv``: the network that was fitted; ``hidden.csv``: its hidden dyads;
 - ``config.toml``: ``lsm-stan run`` on it repeats the fit;
 - ``cmdstan/``: CmdStan's own CSV files and console output.
 
@@ -28,15 +28,16 @@ from numpy.typing import NDArray
 
 from lsm_stan import idata as container
 from lsm_stan.errors import InputError
+from lsm_stan.models import ModelSpec, read_spec
 from lsm_stan.network import Network
-from lsm_stan.readers import read_network
+from lsm_stan.readers import hide_listed, read_network
 
 FloatArray = NDArray[np.float64]
 
 RECORD = "fit.json"
-EDGES, NODES = "edges.csv", "nodes.csv"
-#: Starting positions that were given, among CmdStan's files.
-INIT = "init.npy"
+EDGES, NODES, HIDDEN = "edges.csv", "nodes.csv", "hidden.csv"
+#: Starting values that were given, among CmdStan's files.
+INIT = "init.npz"
 
 
 class Scratch:
@@ -108,6 +109,21 @@ class Fit:
         return container.estimate_of(self.idata)
 
     @property
+    def estimate(self) -> dict[str, FloatArray]:
+        """The parameters at :attr:`positions`, by name; see :mod:`lsm_stan.parameters`."""
+        return container.parameters_of(self.idata, "estimate")
+
+    @property
+    def parameters(self) -> dict[str, FloatArray]:
+        """Draws of every parameter by name, leading axes ``(chain, draw)``; not aligned."""
+        return container.parameters_of(self.idata, "posterior")
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model that was fitted."""
+        return read_spec(self.record["model"].get("model", "tutorial"))
+
+    @property
     def draws(self) -> FloatArray:
         """``(chain, draw, N, K)`` positions; not aligned."""
         return container.draws_of(self.idata)
@@ -120,6 +136,7 @@ class Fit:
         return {
             "network": EDGES,
             "nodes": NODES,
+            **({"hidden": HIDDEN} if self.network.n_hidden else {}),
             "title": self.network.title,
             "directed": self.network.directed,
             **self.record["model"],
@@ -158,6 +175,8 @@ class Fit:
             building.chmod(0o755)
             self.network.edge_frame().to_csv(building / EDGES, index=False)
             self.network.node_frame().to_csv(building / NODES, index=False)
+            if self.network.n_hidden:
+                self.network.hidden_frame().to_csv(building / HIDDEN, index=False)
             (building / "config.toml").write_text(tomli_w.dumps(self.config()), encoding="utf-8")
             shutil.copytree(self.cmdstan_output, building / "cmdstan")
             container.save(self.idata, building / "idata.nc")
@@ -200,6 +219,8 @@ class Fit:
         network = read_network(
             folder / EDGES, directed=facts["directed"], nodes=folder / NODES, title=facts["title"]
         )
+        if facts.get("hidden"):
+            network = hide_listed(network, folder / HIDDEN)
         if network.digest != facts["digest"]:
             raise InputError(f"{folder}: {EDGES} or {NODES} is not the network that was fitted")
         return cls(

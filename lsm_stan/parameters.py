@@ -1,0 +1,137 @@
+"""The parameters of a model: their names and shapes, and the coordinates Stan moves in.
+
+Everywhere in Python parameters are a mapping from name to array, ``Parameters``, whose arrays
+share their leading axes (draws, say):
+
+=====================================  ============  =============================================
+name                                   shape         where
+=====================================  ============  =============================================
+``z``                                  ``(N, K)``    always: positions
+``intercept``                          ``()``        models with an intercept
+``phi``                                ``()``        ``nb``, ``dyadic``: the frailty's size
+``sender_effect``, ``receiver_effect``  ``(N,)``     models with effects; equal if undirected
+``sigma_sender``, ``sigma_receiver``   ``()``        the effects' scales, where they are learned
+``rho``                                ``()``        the effects' correlation, where learned
+=====================================  ============  =============================================
+
+The Stan program declares other coordinates, none of them bounded: ``log_phi``, ``log_sigma``,
+``rho_raw`` with ``rho = tanh(rho_raw)``, and effects in units of their scales, ``effect_raw``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_stan.models import ModelSpec
+
+if TYPE_CHECKING:
+    import cmdstanpy
+
+FloatArray = NDArray[np.float64]
+Parameters: TypeAlias = Mapping[str, FloatArray]
+
+#: Parameters that have one value a node, and those that have one value.
+NODE_PARAMETERS = ("sender_effect", "receiver_effect")
+SCALARS = ("intercept", "phi", "sigma_sender", "sigma_receiver", "rho")
+
+
+def effect_columns(spec: ModelSpec, directed: bool) -> int:
+    """Return how many effects a node has: sender and receiver, one that is both, or none."""
+    return (2 if directed else 1) if spec.effects else 0
+
+
+def from_stan(
+    result: cmdstanpy.CmdStanMLE | cmdstanpy.CmdStanVB | cmdstanpy.CmdStanMCMC,
+    spec: ModelSpec,
+    **options: bool,
+) -> dict[str, FloatArray]:
+    """Return the parameters in a result of CmdStanPy.
+
+    Parameters
+    ----------
+    result
+        Of the Stan program.
+    spec
+        Which model it was.
+    **options
+        Of CmdStanPy's ``stan_variable``.
+    """
+
+    def read(name: str) -> FloatArray:
+        return np.asarray(result.stan_variable(name, **options))
+
+    found = {"z": read("z")}
+    if spec.intercept:
+        found["intercept"] = read("intercept")[..., 0]
+    if spec.dispersed:
+        found["phi"] = read("phi")[..., 0]
+    if spec.effects:
+        effect = read("effect")
+        found["sender_effect"], found["receiver_effect"] = effect[..., 0], effect[..., -1]
+        names = result.metadata.stan_vars
+        if "sigma" in names:
+            sigma = read("sigma")
+            found["sigma_sender"], found["sigma_receiver"] = sigma[..., 0], sigma[..., -1]
+        if "rho" in names:
+            found["rho"] = read("rho")[..., 0]
+    return found
+
+
+def declared(
+    parameters: Parameters, spec: ModelSpec, *, directed: bool, learned: bool
+) -> dict[str, FloatArray]:
+    """Return the values of what the Stan program declares, in its order; positions as ``z_raw``.
+
+    Parameters
+    ----------
+    parameters
+        Those of the model that are missing get the values they have where nothing is known: no
+        effects, their scales the fixed ones, no intercept, phi = 1.
+    spec
+        The model.
+    directed
+        Whether the network is.
+    learned
+        Whether the effects' scales are parameters.
+    """
+    z = parameters["z"]
+    batch = z.shape[:-2]
+
+    def scalar(name: str, default: float) -> FloatArray:
+        return np.asarray(parameters.get(name, np.full(batch, default)), dtype=float)
+
+    columns = effect_columns(spec, directed)
+    values = {"z_raw": z}
+    values["intercept"] = scalar("intercept", 0.0)[..., None] if spec.intercept else _none(batch)
+    values["log_phi"] = np.log(scalar("phi", 1.0))[..., None] if spec.dispersed else _none(batch)
+    default = spec.sigma_fixed
+    sigma = np.stack([scalar("sigma_sender", default), scalar("sigma_receiver", default)], axis=-1)
+    rho = scalar("rho", 0.0)[..., None]
+    no_effect = np.zeros(z.shape[:-1])
+    first = parameters.get("sender_effect", no_effect) / sigma[..., :1]
+    second = parameters.get("receiver_effect", no_effect) / sigma[..., 1:]
+    raw = np.stack([first, (second - rho * first) / np.sqrt(1 - rho**2)], axis=-1)
+    values["effect_raw"] = raw[..., :columns]
+    values["log_sigma"] = np.log(sigma[..., : columns if learned else 0])
+    values["rho_raw"] = np.arctanh(rho) if learned and columns == 2 else _none(batch)
+    return values
+
+
+def flat(values: Parameters) -> FloatArray:
+    """Return declared values as ``(..., P)`` rows, in Stan's order."""
+    z = values["z_raw"]
+    batch = z.shape[:-2]
+    # Stan stores a matrix column by column
+    parts = [
+        np.swapaxes(value, -1, -2) if name in ("z_raw", "effect_raw") else value
+        for name, value in values.items()
+    ]
+    return np.concatenate([part.reshape(*batch, -1) for part in parts], axis=-1)
+
+
+def _none(batch: tuple[int, ...]) -> FloatArray:
+    return np.zeros((*batch, 0))
