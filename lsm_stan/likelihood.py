@@ -51,7 +51,7 @@ def log_mean(
             value = np.einsum("...k,...k->...", z[..., s, :], z[..., r, :])
         else:
             difference = z[..., s, :] - z[..., r, :]
-            squared = np.einsum("...k,...k->...", difference, difference)
+            squared = np.einsum("...k,...k->...", difference, difference) + spec.softening**2
             if spec.form == "inverse":
                 with np.errstate(divide="ignore"):
                     value = -0.5 * np.log(squared)

@@ -72,7 +72,7 @@ def stan_data(
     learned
         Whether the scales and the correlation of sender and receiver effects are parameters.
     softening
-        ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``; 0 is the exact model.
+        ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``, besides the model's own; 0 is the exact model.
     factor
         ``(N, N)`` matrix C of the change of variables ``z = C z_raw``, or None for none.
 
@@ -124,7 +124,7 @@ def stan_data(
         "sigma_scale": spec.sigma_scale,
         "sigma_fixed": spec.sigma_fixed,
         "phi_scale": spec.phi_scale,
-        "softening": float(softening),
+        "softening": float(np.hypot(softening, spec.softening)),
         "preconditioned": 0 if factor is None else 1,
         "factor": np.zeros((0, 0)) if factor is None else factor,
     }

@@ -7,9 +7,10 @@ Every model of the family has one name, ``<likelihood>-<form>`` or
   gamma frailty the two directions of a pair share, so that they are correlated; ``bernoulli``,
   logistic, for binary networks;
 - *form*: how the log rate (for ``bernoulli`` the log odds) falls with the distance d of two
-  nodes: ``inverse``, -log d; ``exponential``, -d (Hoff, Raftery & Handcock, JASA 97, 2002);
-  ``squared``, -d²; or ``inner``, the inner product of their positions (Hoff's bilinear model,
-  JASA 100, 2005);
+  nodes: ``inverse``, -log d; ``exponential``, -d (Hoff, Raftery & Handcock, JASA 97, 2002), but
+  rounded off where nodes meet, -√(d² + 0.01), since modes are drawn into the tip of -d, where
+  there is no gradient; ``squared``, -d²; or ``inner``, the inner product of their positions
+  (Hoff's bilinear model, JASA 100, 2005);
 - *effects*: whether every node has a sender and a receiver effect.
 
 They all have an intercept, and leave the diagonal alone. The first model, ``tutorial``, is that of
@@ -33,6 +34,9 @@ Likelihood = Literal["poisson", "nb", "dyadic", "bernoulli"]
 #: In the order of the Stan program's codes, which count from 1.
 FORMS: tuple[Form, ...] = ("inverse", "exponential", "squared", "inner")
 LIKELIHOODS: tuple[Likelihood, ...] = ("poisson", "nb", "dyadic", "bernoulli")
+
+#: ε of the exponential form's √(d² + ε²).
+ROUNDING = 0.1
 
 
 @dataclass(frozen=True)
@@ -90,6 +94,11 @@ class ModelSpec:
     def dispersed(self) -> bool:
         """Whether there is a frailty, of size phi."""
         return self.likelihood in ("nb", "dyadic")
+
+    @property
+    def softening(self) -> float:
+        """ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``, a part of the model."""
+        return ROUNDING if self.form == "exponential" else 0.0
 
     @property
     def name(self) -> str | None:

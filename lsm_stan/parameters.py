@@ -34,9 +34,18 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 Parameters: TypeAlias = Mapping[str, FloatArray]
 
-#: Parameters that have one value a node, and those that have one value.
+#: Parameters that have one value a node.
 NODE_PARAMETERS = ("sender_effect", "receiver_effect")
-SCALARS = ("intercept", "phi", "sigma_sender", "sigma_receiver", "rho")
+
+
+def rate_parameters(spec: ModelSpec) -> list[str]:
+    """Return the names of the parameters that the weights' distribution depends on."""
+    return [
+        "z",
+        *(["intercept"] if spec.intercept else []),
+        *(["phi"] if spec.dispersed else []),
+        *(NODE_PARAMETERS if spec.effects else []),
+    ]
 
 
 def effect_columns(spec: ModelSpec, directed: bool) -> int:
@@ -61,23 +70,27 @@ def from_stan(
         Of CmdStanPy's ``stan_variable``.
     """
 
-    def read(name: str) -> FloatArray:
-        return np.asarray(result.stan_variable(name, **options))
+    z = np.asarray(result.stan_variable("z", **options))
+    *batch, n_nodes, _ = z.shape
 
-    found = {"z": read("z")}
+    def read(name: str, *shape: int) -> FloatArray:
+        # CmdStanPy drops axes of length 1 from some results, not from others
+        return np.asarray(result.stan_variable(name, **options)).reshape((*batch, *shape))
+
+    found = {"z": z}
     if spec.intercept:
-        found["intercept"] = read("intercept")[..., 0]
+        found["intercept"] = read("intercept")
     if spec.dispersed:
-        found["phi"] = read("phi")[..., 0]
+        found["phi"] = read("phi")
     if spec.effects:
-        effect = read("effect")
+        effect = read("effect", n_nodes, -1)
         found["sender_effect"], found["receiver_effect"] = effect[..., 0], effect[..., -1]
         names = result.metadata.stan_vars
         if "sigma" in names:
-            sigma = read("sigma")
+            sigma = read("sigma", -1)
             found["sigma_sender"], found["sigma_receiver"] = sigma[..., 0], sigma[..., -1]
         if "rho" in names:
-            found["rho"] = read("rho")[..., 0]
+            found["rho"] = read("rho")
     return found
 
 
