@@ -84,7 +84,7 @@ class LatentSpaceModel:
     model
         A name of :data:`lsm_stan.models.MODELS`, or any other model of the family.
     prior_scale
-        Standard deviation of each coordinate's normal prior.
+        Standard deviation of each coordinate's normal prior; where it is learned, at modes only.
     jitter
         Added to the squared distance of a node to itself; the tutorial's 1e3.
     kernel
@@ -174,7 +174,7 @@ class LatentSpaceModel:
             ``(..., N, K)`` positions.
         **others
             The model's other parameters, with the same leading axes; see
-            :mod:`lsm_stan.parameters`. The effects' scales are parameters if they are given.
+            :mod:`lsm_stan.parameters`. Scales are parameters if they are given.
 
         Returns
         -------
@@ -189,7 +189,7 @@ class LatentSpaceModel:
             If the executable fails.
         """
         *batch, n_nodes, dim = z.shape
-        learned = "sigma_sender" in others
+        learned = not others.keys().isdisjoint(("sigma_sender", "sigma_z"))
         value, gradient = self.log_prob_flat(
             flat(self._declared({"z": z, **others}, learned)), learned=learned
         )
@@ -206,7 +206,7 @@ class LatentSpaceModel:
         points
             ``(..., P)``: see :func:`lsm_stan.parameters.flat`.
         learned
-            Whether the effects' scales are among them.
+            Whether scales are among them.
 
         Returns
         -------
@@ -380,7 +380,7 @@ class LatentSpaceModel:
         if precondition is None:
             precondition = not (isinstance(init, str) and init == "random")
         change = self._preconditioner(self._shape(run, init, start)) if precondition else None
-        learned = self.spec.effects
+        learned = self.spec.hierarchical
         run.say("one approximation")
         with run.folder("advi") as folder:
             result = run.cmdstan(
@@ -463,7 +463,7 @@ class LatentSpaceModel:
         run = self._execution("nuts", seed, arguments, show_progress)
         start = self._start(run, given, init, chains)
         change = self._preconditioner(self._shape(run, init, start)) if precondition else None
-        learned = self.spec.effects
+        learned = self.spec.hierarchical
 
         def sample(folder_name: str, **options: Any) -> tuple[Parameters, dict[str, FloatArray]]:
             # in the preconditioned coordinates every direction has about the same scale, and a

@@ -65,12 +65,13 @@ def stan_data(
     spec
         Which model of the family.
     prior_scale
-        Standard deviation of each coordinate's normal prior.
+        Standard deviation of each coordinate's normal prior, where it is not learned.
     jitter
         Added to the squared distance of a node to itself, so that the diagonal's rate is
         ``1 / sqrt(jitter)``.
     learned
-        Whether the scales and the correlation of sender and receiver effects are parameters.
+        Whether scales are parameters: those of sender and receiver effects, with their
+        correlation, and that of the positions.
     softening
         ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``, besides the model's own; 0 is the exact model.
     factor
@@ -117,9 +118,11 @@ def stan_data(
         "likelihood": LIKELIHOODS.index(spec.likelihood) + 1,
         "has_intercept": int(spec.intercept),
         "R": effect_columns(spec, network.directed),
-        "learned": int(learned),
+        "learned_effects": int(learned and spec.effects),
+        "learned_positions": int(learned and spec.learns_positions_scale),
         "jitter": float(jitter),
         "prior_scale": float(prior_scale),
+        "sigma_z_scale": spec.sigma_z_scale,
         "intercept_scale": spec.intercept_scale,
         "sigma_scale": spec.sigma_scale,
         "sigma_fixed": spec.sigma_fixed,

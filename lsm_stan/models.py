@@ -62,6 +62,9 @@ class ModelSpec:
     sigma_fixed
         What those scales are at a mode, where they cannot be estimated: the joint density of
         effects and scales has no mode but at scale 0. There is no correlation then.
+    sigma_z_scale
+        Of the half-normal prior of the positions' scale, which is learned where it has a meaning:
+        with an inverse form and an intercept only the product of distance and rate has.
     phi_scale
         Of the half-normal prior of ``1 / sqrt(phi)``, the frailty's coefficient of variation:
         a prior on phi itself would have most of its mass where there is no frailty.
@@ -75,6 +78,7 @@ class ModelSpec:
     intercept_scale: float = 5.0
     sigma_scale: float = 1.0
     sigma_fixed: float = 1.0
+    sigma_z_scale: float = 5.0
     phi_scale: float = 1.0
 
     def __post_init__(self) -> None:
@@ -83,7 +87,9 @@ class ModelSpec:
                 raise InputError(
                     f"{name} is {getattr(self, name)!r}; there are {', '.join(choices)}"
                 )
-        for name in ("intercept_scale", "sigma_scale", "sigma_fixed", "phi_scale"):
+        for name in (
+            "intercept_scale", "sigma_scale", "sigma_fixed", "sigma_z_scale", "phi_scale"
+        ):
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise InputError(f"{name} is {value!r}; a positive, finite number is needed")
@@ -94,6 +100,16 @@ class ModelSpec:
     def dispersed(self) -> bool:
         """Whether there is a frailty, of size phi."""
         return self.likelihood in ("nb", "dyadic")
+
+    @property
+    def learns_positions_scale(self) -> bool:
+        """Whether the scale of the positions is learned, where scales are."""
+        return self.form != "inverse"
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether there are scales to learn."""
+        return self.effects or self.learns_positions_scale
 
     @property
     def softening(self) -> float:

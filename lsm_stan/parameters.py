@@ -12,10 +12,11 @@ name                                   shape         where
 ``sender_effect``, ``receiver_effect``  ``(N,)``     models with effects; equal if undirected
 ``sigma_sender``, ``sigma_receiver``   ``()``        the effects' scales, where they are learned
 ``rho``                                ``()``        the effects' correlation, where learned
+``sigma_z``                            ``()``        the scale of the positions, where learned
 =====================================  ============  =============================================
 
 The Stan program declares other coordinates, none of them bounded: ``log_phi``, ``log_sigma``,
-``rho_raw`` with ``rho = tanh(rho_raw)``, and effects in units of their scales, ``effect_raw``.
+``log_sigma_z``, ``rho_raw`` with ``rho = tanh(rho_raw)``, and effects in units of their scales, ``effect_raw``.
 """
 
 from __future__ import annotations
@@ -78,6 +79,7 @@ def from_stan(
         return np.asarray(result.stan_variable(name, **options)).reshape((*batch, *shape))
 
     found = {"z": z}
+    names = result.metadata.stan_vars
     if spec.intercept:
         found["intercept"] = read("intercept")
     if spec.dispersed:
@@ -85,12 +87,13 @@ def from_stan(
     if spec.effects:
         effect = read("effect", n_nodes, -1)
         found["sender_effect"], found["receiver_effect"] = effect[..., 0], effect[..., -1]
-        names = result.metadata.stan_vars
         if "sigma" in names:
             sigma = read("sigma", -1)
             found["sigma_sender"], found["sigma_receiver"] = sigma[..., 0], sigma[..., -1]
         if "rho" in names:
             found["rho"] = read("rho")
+    if "sigma_z" in names:
+        found["sigma_z"] = read("sigma_z")
     return found
 
 
@@ -103,13 +106,14 @@ def declared(
     ----------
     parameters
         Those of the model that are missing get the values they have where nothing is known: no
-        effects, their scales the fixed ones, no intercept, phi = 1.
+        effects, their scales the fixed ones, no intercept, phi = 1, the scale of the positions
+        their root mean square.
     spec
         The model.
     directed
         Whether the network is.
     learned
-        Whether the effects' scales are parameters.
+        Whether scales are parameters.
     """
     z = parameters["z"]
     batch = z.shape[:-2]
@@ -131,6 +135,9 @@ def declared(
     values["effect_raw"] = raw[..., :columns]
     values["log_sigma"] = np.log(sigma[..., : columns if learned else 0])
     values["rho_raw"] = np.arctanh(rho) if learned and columns == 2 else _none(batch)
+    learned_positions = learned and spec.learns_positions_scale
+    spread = parameters.get("sigma_z", np.sqrt(np.mean(z**2, axis=(-2, -1))))
+    values["log_sigma_z"] = np.log(spread)[..., None] if learned_positions else _none(batch)
     return values
 
 

@@ -39,11 +39,14 @@ def draw_parameters(
     Returns
     -------
     dict
-        All parameters, the effects' scales among them; see :mod:`lsm_stan.parameters`.
+        All parameters, scales among them; see :mod:`lsm_stan.parameters`.
     """
     spec = find_model(model)
     rng = np.random.default_rng(seed)
-    drawn = {"z": rng.normal(scale=prior_scale, size=(n_nodes, dim))}
+    drawn = {}
+    if spec.learns_positions_scale:
+        drawn["sigma_z"] = np.abs(np.asarray(rng.normal(scale=spec.sigma_z_scale)))
+    drawn["z"] = rng.normal(scale=drawn.get("sigma_z", prior_scale), size=(n_nodes, dim))
     if spec.intercept:
         drawn["intercept"] = np.asarray(rng.normal(scale=spec.intercept_scale))
     if spec.dispersed:
@@ -87,7 +90,7 @@ def simulate(
     directed
         Whether ``Y_ij`` and ``Y_ji`` are two draws or one.
     prior_scale
-        Standard deviation of each coordinate.
+        Standard deviation of each coordinate, where it is not learned.
     jitter
         The diagonal's weights have rate ``1 / sqrt(jitter)``, where the model has a diagonal.
     positions

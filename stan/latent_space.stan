@@ -85,10 +85,14 @@ data {
   // 2: a sender and a receiver effect for each node. 1: one effect that is
   // both (undirected networks). 0: none.
   int<lower=0, upper=2> R;
-  int<lower=0, upper=1> learned;               // are the effects' scales?
+  // Are scales and correlation of the effects, and the scale of the positions,
+  // parameters? Not at a mode: the joint density has none but at scale 0.
+  int<lower=0, upper=1> learned_effects;
+  int<lower=0, upper=1> learned_positions;
   // Priors
   real<lower=0> jitter;                        // added to the diagonal's squared distance
-  real<lower=0> prior_scale;                   // sd of each coordinate
+  real<lower=0> prior_scale;                   // sd of each coordinate, where not learned
+  real<lower=0> sigma_z_scale;                 // of its half-normal, where learned
   real<lower=0> intercept_scale;               // sd of the intercept
   real<lower=0> sigma_scale;                   // of the half-normal scales of effects
   real<lower=0> sigma_fixed;                   // those scales, where not learned
@@ -105,7 +109,7 @@ transformed data {
   int dispersed = likelihood == 2 || likelihood == 3;
   int distance_form = form == 4 ? 3 : form;
   int shared = likelihood == 3;
-  int scales = learned * R;
+  int scales = learned_effects * R;
   vector[E] y = to_vector(weight);
   vector[T] t = to_vector(total);
   array[T] int ascending = sort_asc(total);
@@ -126,12 +130,14 @@ parameters {
   matrix[N, R] effect_raw;                     // effects in units of their scales
   vector[scales] log_sigma;
   vector[scales == 2] rho_raw;
+  vector[learned_positions] log_sigma_z;
 }
 transformed parameters {
   matrix[N, K] z;                              // latent positions, a row a node
   vector[dispersed] phi = exp(log_phi);
   vector[scales] sigma = exp(log_sigma);       // scales of the effects
   vector[scales == 2] rho = tanh(rho_raw);     // correlation of a node's two effects
+  vector[learned_positions] sigma_z = exp(log_sigma_z);
   matrix[N, R] effect;                         // columns: sender, receiver
   if (preconditioned)
     z = precondition(factor, z_raw);
@@ -150,7 +156,11 @@ transformed parameters {
 model {
   // The Jacobian of z = factor * z_raw is a constant and left out, so that
   // lp__ is the log joint density of z.
-  target += normal_lpdf(to_vector(z) | 0, prior_scale);
+  if (learned_positions) {
+    target += normal_lpdf(to_vector(z) | 0, sigma_z[1]);
+    target += normal_lpdf(sigma_z | 0, sigma_z_scale) + log2() + log_sigma_z[1];
+  } else
+    target += normal_lpdf(to_vector(z) | 0, prior_scale);
   target += constant;
   if (!charged) {
     target += edge_sum(z, sender, receiver, y, softening, form);

@@ -37,6 +37,8 @@ def draw(spec: ModelSpec, seed: int, *, directed: bool = True, learned: bool = F
             values["sigma_sender"] = np.asarray(rng.gamma(3) / 3)
             values["sigma_receiver"] = np.asarray(rng.gamma(3) / 3)
             values["rho"] = np.asarray(rng.uniform(-0.9, 0.9))
+    if learned and spec.form != "inverse":
+        values["sigma_z"] = np.asarray(rng.gamma(3) / 3)
     return values
 
 
@@ -115,7 +117,10 @@ def scipy_log_likelihood(spec: ModelSpec, p: dict, data: Network) -> float:
 
 def scipy_log_prior(spec: ModelSpec, p: dict, *, directed: bool, learned: bool) -> float:
     """Return the log density of the parameters in the coordinates the Stan program declares."""
-    total = stats.norm.logpdf(p["z"]).sum()
+    total = stats.norm.logpdf(p["z"], scale=p.get("sigma_z", 1.0)).sum()
+    if "sigma_z" in p:
+        total += stats.halfnorm.logpdf(p["sigma_z"], scale=spec.sigma_z_scale)
+        total += np.log(p["sigma_z"])
     if spec.intercept:
         total += stats.norm.logpdf(p["intercept"], scale=spec.intercept_scale)
     if spec.dispersed:
@@ -167,7 +172,7 @@ def test_density_is_scipys(name: str, directed: bool, kernel: str) -> None:
     spec = MODELS[name]
     data = network(1, directed=directed, binary=spec.likelihood == "bernoulli")
     model = LatentSpaceModel(data, K, model=name, kernel=kernel)
-    for learned in (False, True) if spec.effects else (False,):
+    for learned in (False, True) if name != "tutorial" else (False,):
         p = draw(spec, 2, directed=directed, learned=learned)
         expected = scipy_log_likelihood(spec, p, data)
         expected += scipy_log_prior(spec, p, directed=directed, learned=learned)
@@ -182,13 +187,14 @@ def test_gradient_is_that_of_the_density(name: str, directed: bool, kernel: str)
     spec = MODELS[name]
     data = network(5, directed=directed, binary=spec.likelihood == "bernoulli")
     model = LatentSpaceModel(data, K, model=name, kernel=kernel)
-    p = draw(spec, 6, directed=directed, learned=spec.effects)
-    point = flat(declared(p, spec, directed=directed, learned=spec.effects))
-    _, gradient = model.log_prob_flat(point, learned=spec.effects)
+    learned = spec.hierarchical
+    p = draw(spec, 6, directed=directed, learned=learned)
+    point = flat(declared(p, spec, directed=directed, learned=learned))
+    _, gradient = model.log_prob_flat(point, learned=learned)
     step = 1e-3
     shifts = step * np.array([2.0, 1.0, -1.0, -2.0])
     probes = point + shifts[:, None, None] * np.eye(point.size)
-    values, _ = model.log_prob_flat(probes, learned=spec.effects)
+    values, _ = model.log_prob_flat(probes, learned=learned)
     slope = np.array([-1.0, 8.0, -8.0, 1.0]) @ values / (12 * step)
     np.testing.assert_allclose(gradient, slope, rtol=1e-5, atol=1e-6 * np.abs(slope).max())
 
