@@ -116,7 +116,7 @@ def build(
 
 def _variables(parameters: Parameters, leading: tuple[str, ...]) -> dict[str, Any]:
     """Return parameters as xarray wants them, with the names of their dims."""
-    dims = {"z": ("node", "dim"), **dict.fromkeys(NODE_PARAMETERS, ("node",))}
+    dims = {**dict.fromkeys(("z", "role"), ("node", "dim")), **dict.fromkeys(NODE_PARAMETERS, ("node",))}
     return {
         name: ((*leading, *dims.get(name, ())), values) for name, values in parameters.items()
     }

@@ -20,7 +20,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from tqdm.auto import tqdm
 
 from lsm_stan import idata as container
-from lsm_stan.alignment import mean_positions
+from lsm_stan.alignment import mean_positions, rotation_onto
 from lsm_stan.compilation import Kernel, compile_with_fallback, log_prob_grad, sources_digest
 from lsm_stan.diagnostics import Check, sampler_checks
 from lsm_stan.errors import InputError
@@ -189,7 +189,7 @@ class LatentSpaceModel:
             If the executable fails.
         """
         *batch, n_nodes, dim = z.shape
-        learned = not others.keys().isdisjoint(("sigma_sender", "sigma_z"))
+        learned = not others.keys().isdisjoint(("sigma_sender", "sigma_role", "sigma_z"))
         value, gradient = self.log_prob_flat(
             flat(self._declared({"z": z, **others}, learned)), learned=learned
         )
@@ -507,10 +507,14 @@ class LatentSpaceModel:
         log_joint = columns["lp__"]
         best = z.reshape(-1, *z.shape[2:])[log_joint.argmax()]
         estimate = {name: values.mean(axis=(0, 1)) for name, values in draws.items()}
+        estimate["z"] = mean_positions(z, best)
+        if "role" in draws:  # turned as the positions are
+            turned = draws["role"] @ rotation_onto(z, estimate["z"])
+            estimate["role"] = turned.mean(axis=(0, 1))
         return run.finish(
             draws=draws,
             log_joint=log_joint,
-            estimate={**estimate, "z": mean_positions(z, best)},
+            estimate=estimate,
             sample_stats=stats,
             checks=checks,
             details={"preconditioned": change is not None, **details},
@@ -587,10 +591,12 @@ class LatentSpaceModel:
             scale = self.prior_scale if mode.size == z.size else max(self.prior_scale, 1.0)
             gain = float(np.sum(gradient**2)) * scale**2 / 2
             return [_newton_check(gain)], {"newton_gain": gain}
-        basis = rotation_directions(z)
+        # z and the roles lie first in a flat point, column by column
+        blocks = mode[: z.size * (2 if self.spec.roles else 1)].reshape(-1, self.dim, len(z))
+        basis = rotation_directions(np.swapaxes(blocks, 1, 2).reshape(-1, self.dim))
+        by_block = basis.reshape(len(blocks), *z.shape, -1)
         rotations = np.zeros((mode.size, basis.shape[1]))
-        by_node = basis.reshape(*z.shape, -1)
-        rotations[: z.size] = np.swapaxes(by_node, 0, 1).reshape(basis.shape)  # as in flat
+        rotations[: len(basis)] = np.swapaxes(by_block, 1, 2).reshape(basis.shape)
         found = curvature(lambda points: self.log_prob_flat(points)[1], mode, gradient, rotations)
         checks = [
             _newton_check(found.newton_gain),

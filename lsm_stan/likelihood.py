@@ -44,13 +44,15 @@ def log_mean(
     """
     sender, receiver = np.asarray(sender), np.asarray(receiver)
     z = parameters["z"]
+    role = parameters["role"] if spec.roles else np.zeros(())
+    sends, receives = z + role, z - role
     result = np.empty((*z.shape[:-2], len(sender)))
     for part in _chunks(len(sender), max(1, z.size // z.shape[-2])):
         s, r = sender[part], receiver[part]
         if spec.form == "inner":
-            value = np.einsum("...k,...k->...", z[..., s, :], z[..., r, :])
+            value = np.einsum("...k,...k->...", sends[..., s, :], receives[..., r, :])
         else:
-            difference = z[..., s, :] - z[..., r, :]
+            difference = sends[..., s, :] - receives[..., r, :]
             squared = np.einsum("...k,...k->...", difference, difference) + spec.softening**2
             if spec.form == "inverse":
                 with np.errstate(divide="ignore"):

@@ -29,7 +29,7 @@ def check_numbers(dim: int, prior_scale: float, jitter: float) -> None:
             raise InputError(f"{name} is {value!r}; a positive, finite number is needed")
 
 
-def check_likelihood(spec: ModelSpec, directed: bool, max_weight: int) -> None:
+def check_data(spec: ModelSpec, directed: bool, max_weight: int) -> None:
     """Raise InputError if a network's weights cannot be those of a model."""
     if spec.likelihood == "bernoulli" and max_weight > 1:
         raise InputError(
@@ -41,6 +41,8 @@ def check_likelihood(spec: ModelSpec, directed: bool, max_weight: int) -> None:
             "the network is undirected; likelihood 'dyadic' is of the two directions of a pair:"
             " take 'nb'"
         )
+    if spec.roles and not directed:
+        raise InputError("the network is undirected; its nodes have no roles of sender and receiver")
 
 
 def stan_data(
@@ -91,7 +93,7 @@ def stan_data(
     check_numbers(dim, prior_scale, jitter)
     if not (np.isfinite(softening) and softening >= 0):
         raise InputError(f"softening is {softening!r}; a finite number >= 0 is needed")
-    check_likelihood(spec, network.directed, int(network.weight.max(initial=0)))
+    check_data(spec, network.directed, int(network.weight.max(initial=0)))
     loop = network.sender == network.receiver
     self_weight = np.zeros(network.n_nodes, dtype=np.int64)
     self_weight[network.sender[loop]] = network.weight[loop]
@@ -100,6 +102,10 @@ def stan_data(
     if not spec.dispersed:
         totals = tuple(values[:0] for values in totals)
     hidden = hidden_terms(network, shared=spec.likelihood == "dyadic")
+    if spec.roles:  # a node's two positions are no pair
+        own = np.arange(network.n_nodes)
+        itself = own, own, np.zeros_like(own), np.ones(network.n_nodes)
+        hidden = tuple(np.concatenate(both) for both in zip(hidden, itself, strict=True))
     return {
         "N": network.n_nodes,
         "K": int(dim),
@@ -118,6 +124,8 @@ def stan_data(
         "likelihood": LIKELIHOODS.index(spec.likelihood) + 1,
         "has_intercept": int(spec.intercept),
         "R": effect_columns(spec, network.directed),
+        "roles": int(spec.roles),
+        "learned_roles": int(learned and spec.roles),
         "learned_effects": int(learned and spec.effects),
         "learned_positions": int(learned and spec.learns_positions_scale),
         "jitter": float(jitter),
@@ -126,6 +134,7 @@ def stan_data(
         "intercept_scale": spec.intercept_scale,
         "sigma_scale": spec.sigma_scale,
         "sigma_fixed": spec.sigma_fixed,
+        "role_fixed": spec.role_fixed,
         "phi_scale": spec.phi_scale,
         "softening": float(np.hypot(softening, spec.softening)),
         "preconditioned": 0 if factor is None else 1,

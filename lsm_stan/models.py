@@ -1,7 +1,7 @@
 """The family of models: what they are called, what they are made of, and their priors.
 
-Every model of the family has one name, ``<likelihood>-<form>`` or
-``<likelihood>-<form>-effects``, and is a choice of
+Every model of the family has one name, ``<likelihood>-<form>``,
+``<likelihood>-<form>-effects`` or ``<likelihood>-<form>-roles``, and is a choice of
 
 - *likelihood*: ``poisson``; ``nb``, the negative binomial; ``dyadic``, a negative binomial whose
   gamma frailty the two directions of a pair share, so that they are correlated; ``bernoulli``,
@@ -11,7 +11,9 @@ Every model of the family has one name, ``<likelihood>-<form>`` or
   rounded off where nodes meet, -√(d² + 0.01), since modes are drawn into the tip of -d, where
   there is no gradient; ``squared``, -d²; or ``inner``, the inner product of their positions
   (Hoff's bilinear model, JASA 100, 2005);
-- *effects*: whether every node has a sender and a receiver effect.
+- *effects*: whether every node has a sender and a receiver effect;
+- *roles*: whether it has effects, and two positions, one to send from and one to receive at. With
+  the inner product these are Hoff's multiplicative effects.
 
 They all have an intercept, and leave the diagonal alone. The first model, ``tutorial``, is that of
 Edward's tutorial: ``poisson-inverse`` without an intercept, with a diagonal.
@@ -50,7 +52,7 @@ class ModelSpec:
     ----------
     form, likelihood
         See :mod:`lsm_stan.models`.
-    intercept, effects
+    intercept, effects, roles
         Whether there are any.
     diagonal
         Whether self-loops are observations, of rate ``1 / sqrt(jitter)``: the tutorial's are.
@@ -62,6 +64,9 @@ class ModelSpec:
     sigma_fixed
         What those scales are at a mode, where they cannot be estimated: the joint density of
         effects and scales has no mode but at scale 0. There is no correlation then.
+    role_fixed
+        Standard deviation of the roles' coordinates (half the way from where a node receives to
+        where it sends) at a mode; learned else, with the prior of the effects' scales.
     sigma_z_scale
         Of the half-normal prior of the positions' scale, which is learned where it has a meaning:
         with an inverse form and an intercept only the product of distance and rate has.
@@ -74,10 +79,12 @@ class ModelSpec:
     likelihood: Likelihood = "poisson"
     intercept: bool = True
     effects: bool = False
+    roles: bool = False
     diagonal: bool = False
     intercept_scale: float = 5.0
     sigma_scale: float = 1.0
     sigma_fixed: float = 1.0
+    role_fixed: float = 0.5
     sigma_z_scale: float = 5.0
     phi_scale: float = 1.0
 
@@ -88,11 +95,14 @@ class ModelSpec:
                     f"{name} is {getattr(self, name)!r}; there are {', '.join(choices)}"
                 )
         for name in (
-            "intercept_scale", "sigma_scale", "sigma_fixed", "sigma_z_scale", "phi_scale"
+            "intercept_scale", "sigma_scale", "sigma_fixed", "role_fixed", "sigma_z_scale",
+            "phi_scale",
         ):
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise InputError(f"{name} is {value!r}; a positive, finite number is needed")
+        if self.roles and self.likelihood == "dyadic":
+            raise InputError("likelihood 'dyadic' has no roles; take 'nb'")
         if self.diagonal and self.likelihood != "poisson":
             raise InputError("the diagonal is Poisson; likelihood 'poisson' is needed with it")
 
@@ -109,7 +119,7 @@ class ModelSpec:
     @property
     def hierarchical(self) -> bool:
         """Whether there are scales to learn."""
-        return self.effects or self.learns_positions_scale
+        return self.effects or self.roles or self.learns_positions_scale
 
     @property
     def softening(self) -> float:
@@ -129,8 +139,11 @@ class ModelSpec:
 MODELS: dict[str, ModelSpec] = {
     "tutorial": ModelSpec(intercept=False, diagonal=True),
     **{
-        f"{likelihood}-{form}{suffix}": ModelSpec(form, likelihood, effects=bool(suffix))
-        for likelihood, form, suffix in product(LIKELIHOODS, FORMS, ("", "-effects"))
+        f"{likelihood}-{form}{suffix}": ModelSpec(
+            form, likelihood, effects=bool(suffix), roles=suffix == "-roles"
+        )
+        for likelihood, form, suffix in product(LIKELIHOODS, FORMS, ("", "-effects", "-roles"))
+        if (likelihood, suffix) != ("dyadic", "-roles")
     },
 }
 
@@ -152,8 +165,8 @@ def find_model(model: str | ModelSpec) -> ModelSpec:
         return model
     if model not in MODELS:
         raise InputError(
-            f"no model {model!r}; there are tutorial, and LIKELIHOOD-FORM or"
-            f" LIKELIHOOD-FORM-effects with LIKELIHOOD one of {', '.join(LIKELIHOODS)} and FORM"
+            f"no model {model!r}; there are tutorial, and LIKELIHOOD-FORM,"
+            f" LIKELIHOOD-FORM-effects or LIKELIHOOD-FORM-roles with LIKELIHOOD one of {', '.join(LIKELIHOODS)} and FORM"
             f" one of {', '.join(FORMS)}"
         )
     return MODELS[model]

@@ -7,11 +7,14 @@ share their leading axes (draws, say):
 name                                   shape         where
 =====================================  ============  =============================================
 ``z``                                  ``(N, K)``    always: positions
+``role``                               ``(N, K)``    models with roles: a node sends from
+                                                     ``z + role`` and receives at ``z - role``
 ``intercept``                          ``()``        models with an intercept
 ``phi``                                ``()``        ``nb``, ``dyadic``: the frailty's size
 ``sender_effect``, ``receiver_effect``  ``(N,)``     models with effects; equal if undirected
 ``sigma_sender``, ``sigma_receiver``   ``()``        the effects' scales, where they are learned
 ``rho``                                ``()``        the effects' correlation, where learned
+``sigma_role``                         ``()``        the roles' scale, where learned
 ``sigma_z``                            ``()``        the scale of the positions, where learned
 =====================================  ============  =============================================
 
@@ -46,6 +49,7 @@ def rate_parameters(spec: ModelSpec) -> list[str]:
         *(["intercept"] if spec.intercept else []),
         *(["phi"] if spec.dispersed else []),
         *(NODE_PARAMETERS if spec.effects else []),
+        *(["role"] if spec.roles else []),
     ]
 
 
@@ -92,8 +96,9 @@ def from_stan(
             found["sigma_sender"], found["sigma_receiver"] = sigma[..., 0], sigma[..., -1]
         if "rho" in names:
             found["rho"] = read("rho")
-    if "sigma_z" in names:
-        found["sigma_z"] = read("sigma_z")
+    if spec.roles:
+        found["role"] = read("role", *z.shape[-2:])
+    found |= {name: read(name) for name in ("sigma_role", "sigma_z") if name in names}
     return found
 
 
@@ -123,6 +128,9 @@ def declared(
 
     columns = effect_columns(spec, directed)
     values = {"z_raw": z}
+    spread = scalar("sigma_role", spec.role_fixed)
+    role = parameters.get("role", np.zeros_like(z)) / spread[..., None, None]
+    values["role_raw"] = role if spec.roles else role[..., :0, :]
     values["intercept"] = scalar("intercept", 0.0)[..., None] if spec.intercept else _none(batch)
     values["log_phi"] = np.log(scalar("phi", 1.0))[..., None] if spec.dispersed else _none(batch)
     default = spec.sigma_fixed
@@ -135,6 +143,7 @@ def declared(
     values["effect_raw"] = raw[..., :columns]
     values["log_sigma"] = np.log(sigma[..., : columns if learned else 0])
     values["rho_raw"] = np.arctanh(rho) if learned and columns == 2 else _none(batch)
+    values["log_sigma_role"] = np.log(spread)[..., None] if learned and spec.roles else _none(batch)
     learned_positions = learned and spec.learns_positions_scale
     spread = parameters.get("sigma_z", np.sqrt(np.mean(z**2, axis=(-2, -1))))
     values["log_sigma_z"] = np.log(spread)[..., None] if learned_positions else _none(batch)
@@ -147,7 +156,7 @@ def flat(values: Parameters) -> FloatArray:
     batch = z.shape[:-2]
     # Stan stores a matrix column by column
     parts = [
-        np.swapaxes(value, -1, -2) if name in ("z_raw", "effect_raw") else value
+        np.swapaxes(value, -1, -2) if name in ("z_raw", "role_raw", "effect_raw") else value
         for name, value in values.items()
     ]
     return np.concatenate([part.reshape(*batch, -1) for part in parts], axis=-1)

@@ -8,7 +8,7 @@ from scipy.special import expit
 
 from lsm_stan.errors import InputError
 from lsm_stan.likelihood import log_mean
-from lsm_stan.model import DIAGONAL_JITTER, check_likelihood, check_numbers
+from lsm_stan.model import DIAGONAL_JITTER, check_data, check_numbers
 from lsm_stan.models import ModelSpec, find_model
 from lsm_stan.network import Network
 from lsm_stan.parameters import Parameters, rate_parameters
@@ -60,6 +60,9 @@ def draw_parameters(
         drawn["receiver_effect"] = sigma[-1] * (rho * first + np.sqrt(1 - rho**2) * second)
         if directed:
             drawn["rho"] = np.asarray(rho)
+    if spec.roles:
+        drawn["sigma_role"] = np.abs(np.asarray(rng.normal(scale=spec.sigma_scale)))
+        drawn["role"] = rng.normal(scale=drawn["sigma_role"], size=(n_nodes, dim))
     return drawn
 
 
@@ -117,7 +120,7 @@ def simulate(
         raise InputError(f"n_nodes is {n_nodes}; a network needs at least 2 nodes")
     spec = find_model(model)
     check_numbers(dim, prior_scale, jitter)
-    check_likelihood(spec, directed, max_weight=1)
+    check_data(spec, directed, max_weight=1)
     given = {**(parameters or {}), **({} if positions is None else {"z": positions})}
     if "z" in given and given["z"].shape != (n_nodes, dim):
         raise InputError(

@@ -34,6 +34,11 @@
  *        g_ij = g_ji ~ gamma(phi, phi)            which makes them correlated
  *     4  Y_ij ~ bernoulli_logit(log mu_ij)        binary networks
  *
+ * A node can have two positions, one in each role: it sends from z_i + role_i and
+ * receives at z_i - role_i, and d_ij is between the two that meet. All senders and
+ * all receivers are then 2 N nodes to the sums over pairs, of which the first half
+ * has no charge b and the second none a; a node with itself is a hidden dyad.
+ *
  * Their diagonal is not modelled. With u_ij = mu_ij / phi (phi = 1 in 4) the log
  * likelihoods 2 to 4 are
  *
@@ -85,9 +90,11 @@ data {
   // 2: a sender and a receiver effect for each node. 1: one effect that is
   // both (undirected networks). 0: none.
   int<lower=0, upper=2> R;
+  int<lower=0, upper=1> roles;                 // has a node two positions?
   // Are scales and correlation of the effects, and the scale of the positions,
   // parameters? Not at a mode: the joint density has none but at scale 0.
   int<lower=0, upper=1> learned_effects;
+  int<lower=0, upper=1> learned_roles;
   int<lower=0, upper=1> learned_positions;
   // Priors
   real<lower=0> jitter;                        // added to the diagonal's squared distance
@@ -96,6 +103,7 @@ data {
   real<lower=0> intercept_scale;               // sd of the intercept
   real<lower=0> sigma_scale;                   // of the half-normal scales of effects
   real<lower=0> sigma_fixed;                   // those scales, where not learned
+  real<lower=0> role_fixed;                    // sd of each coordinate of role, likewise
   real<lower=0> phi_scale;                     // of the half-normal 1 / sqrt(phi)
   // Numerics
   real<lower=0> softening;                     // eps in d = sqrt(d^2 + eps^2); 0: exact
@@ -110,6 +118,10 @@ transformed data {
   int distance_form = form == 4 ? 3 : form;
   int shared = likelihood == 3;
   int scales = learned_effects * R;
+  int M = roles ? 2 * N : N;                   // nodes in the sums over pairs
+  array[E] int to;                             // who receives
+  array[T] int total_to;
+  array[H] int hidden_to;
   vector[E] y = to_vector(weight);
   vector[T] t = to_vector(total);
   array[T] int ascending = sort_asc(total);
@@ -117,7 +129,12 @@ transformed data {
   vector[N] sent = rep_vector(0, N);           // out- and in-strength
   vector[N] received = rep_vector(0, N);
   real constant = poisson_lpmf(self_weight | inv_sqrt(jitter));
+  for (k in 1 : T)
+    total_to[k] = total_receiver[k] + M - N;
+  for (h in 1 : H)
+    hidden_to[h] = hidden_receiver[h] + M - N;
   for (e in 1 : E) {
+    to[e] = receiver[e] + M - N;
     constant -= lgamma(weight[e] + 1);
     sent[sender[e]] += weight[e];
     received[receiver[e]] += weight[e];
@@ -125,11 +142,13 @@ transformed data {
 }
 parameters {
   matrix[N, K] z_raw;                          // z itself, unless preconditioned
+  matrix[roles ? N : 0, K] role_raw;           // in units of its scale
   vector[has_intercept] intercept;
   vector[dispersed] log_phi;
   matrix[N, R] effect_raw;                     // effects in units of their scales
   vector[scales] log_sigma;
   vector[scales == 2] rho_raw;
+  vector[learned_roles] log_sigma_role;
   vector[learned_positions] log_sigma_z;
 }
 transformed parameters {
@@ -137,6 +156,8 @@ transformed parameters {
   vector[dispersed] phi = exp(log_phi);
   vector[scales] sigma = exp(log_sigma);       // scales of the effects
   vector[scales == 2] rho = tanh(rho_raw);     // correlation of a node's two effects
+  vector[learned_roles] sigma_role = exp(log_sigma_role);
+  matrix[roles ? N : 0, K] role = (learned_roles ? sigma_role[1] : role_fixed) * role_raw;
   vector[learned_positions] sigma_z = exp(log_sigma_z);
   matrix[N, R] effect;                         // columns: sender, receiver
   if (preconditioned)
@@ -168,39 +189,42 @@ model {
               * kernel_sum(z, unit_charge, unit_charge, hidden_sender,
                            hidden_receiver, softening, form);
   } else {
-    matrix[N, K] x = z;                        // distances are of these
+    matrix[M, K] x;                            // distances are of these
     vector[N] log_a = rep_vector(sum(intercept) - sum(log_phi), N);
     vector[N] log_b = rep_vector(0, N);
-    vector[N] a;                               // u_ij = a_i b_j f(d_ij)
-    vector[N] b;
+    vector[M] a = rep_vector(0, M);            // u_ij = a_i b_j f(d_ij)
+    vector[M] b = rep_vector(0, M);
+    if (roles)
+      x = append_row(z + role, z - role);
+    else
+      x = z;
     if (R > 0) {
       log_a += effect[ : , 1];
       log_b += effect[ : , R];
     }
     if (form == 4) {                           // z_i . z_j = (|z_i|^2 + |z_j|^2 - d^2) / 2
-      x = z / sqrt2();
-      log_a += 0.5 * rows_dot_self(z);
-      log_b += 0.5 * rows_dot_self(z);
+      x /= sqrt2();
+      log_a += rows_dot_self(x[1 : N]);
+      log_b += rows_dot_self(x[(M - N + 1) : M]);
     }
-    a = exp(log_a);
-    b = exp(log_b);
-    target += edge_sum(x, sender, receiver, y, softening, distance_form);
+    a[1 : N] = exp(log_a);
+    b[(M - N + 1) : M] = exp(log_b);
+    target += edge_sum(x, sender, to, y, softening, distance_form);
     target += dot_product(sent, log_a) + dot_product(received, log_b);
     if (likelihood == 1)
       target += -0.5 * cells_per_pair
-                * kernel_sum(x, a, b, hidden_sender, hidden_receiver,
+                * kernel_sum(x, a, b, hidden_sender, hidden_to,
                              softening, distance_form);
     else {
       real pairs = (shared ? 1 : 0.5 * cells_per_pair)
                    * log1p_kernel_sum(x, a, b, softening, distance_form, shared)
-                   - log1p_edge_sum(x, a, b, hidden_sender, hidden_receiver,
-                                    hidden_back, hidden_weight, softening,
+                   - log1p_edge_sum(x, a, b, hidden_sender, hidden_to, hidden_back, hidden_weight, softening,
                                     distance_form);
       target += -(dispersed ? phi[1] : 1) * pairs;
     }
     if (dispersed) {
       int count = 0;                           // of totals equal to this one so far
-      target += -log1p_edge_sum(x, a, b, total_sender, total_receiver,
+      target += -log1p_edge_sum(x, a, b, total_sender, total_to,
                                 total_back, t, softening, distance_form);
       for (k in 1 : T) {
         count += 1;
@@ -215,6 +239,9 @@ model {
     }
     target += normal_lpdf(intercept | 0, intercept_scale);
     target += std_normal_lpdf(to_vector(effect_raw));
+    target += std_normal_lpdf(to_vector(role_raw));
+    target += normal_lpdf(sigma_role | 0, sigma_scale) + learned_roles * log2()
+              + sum(log_sigma_role);
     // sigma is half-normal, rho has the LKJ(2) density 3/4 (1 - rho^2); with the
     // Jacobians of exp and tanh
     target += normal_lpdf(sigma | 0, sigma_scale) + scales * log2()

@@ -37,18 +37,24 @@ def draw(spec: ModelSpec, seed: int, *, directed: bool = True, learned: bool = F
             values["sigma_sender"] = np.asarray(rng.gamma(3) / 3)
             values["sigma_receiver"] = np.asarray(rng.gamma(3) / 3)
             values["rho"] = np.asarray(rng.uniform(-0.9, 0.9))
+    if spec.roles:
+        values["role"] = rng.normal(size=(N, K))
+        if learned:
+            values["sigma_role"] = np.asarray(rng.gamma(3) / 3)
     if learned and spec.form != "inverse":
         values["sigma_z"] = np.asarray(rng.gamma(3) / 3)
     return values
 
 
 def log_mu(spec: ModelSpec, p: dict, i: int, j: int) -> float:
-    d = np.linalg.norm(p["z"][i] - p["z"][j])
+    sends, receives = p["z"][i] + p.get("role", np.zeros((N, K)))[i], p["z"][j]
+    receives = receives - p.get("role", np.zeros((N, K)))[j]
+    d = np.linalg.norm(sends - receives)
     value = {
         "inverse": -np.log(d),
         "exponential": -np.sqrt(d**2 + 0.01),
         "squared": -(d**2),
-        "inner": p["z"][i] @ p["z"][j],
+        "inner": sends @ receives,
     }[spec.form]
     effects = p["sender_effect"][i] + p["receiver_effect"][j] if spec.effects else 0.0
     return float(value + p.get("intercept", 0.0) + effects)
@@ -118,6 +124,11 @@ def scipy_log_likelihood(spec: ModelSpec, p: dict, data: Network) -> float:
 def scipy_log_prior(spec: ModelSpec, p: dict, *, directed: bool, learned: bool) -> float:
     """Return the log density of the parameters in the coordinates the Stan program declares."""
     total = stats.norm.logpdf(p["z"], scale=p.get("sigma_z", 1.0)).sum()
+    if spec.roles:  # in units of the scale
+        spread = p.get("sigma_role", spec.role_fixed)
+        total += stats.norm.logpdf(p["role"] / spread).sum()
+    if "sigma_role" in p:
+        total += stats.halfnorm.logpdf(spread, scale=spec.sigma_scale) + np.log(spread)
     if "sigma_z" in p:
         total += stats.halfnorm.logpdf(p["sigma_z"], scale=spec.sigma_z_scale)
         total += np.log(p["sigma_z"])
@@ -149,7 +160,7 @@ def scipy_log_prior(spec: ModelSpec, p: dict, *, directed: bool, learned: bool) 
 CASES = [
     (name, directed)
     for name, spec in MODELS.items()
-    for directed in ((True,) if spec.likelihood == "dyadic" else (True, False))
+    for directed in ((True,) if spec.likelihood == "dyadic" or spec.roles else (True, False))
 ]
 
 
@@ -238,6 +249,7 @@ def test_a_self_loop_is_refused() -> None:
     [
         ("bernoulli-inverse", network(1), r"weights go up to \d+; likelihood 'bernoulli' needs"),
         ("dyadic-inverse", network(1, directed=False), "undirected; likelihood 'dyadic'"),
+        ("nb-inner-roles", network(1, directed=False), "undirected; its nodes have no roles"),
         ("poisson-cubic", network(1), "no model 'poisson-cubic'; there are tutorial"),
     ],
 )
@@ -253,6 +265,7 @@ def test_models_that_do_not_fit_are_refused(name: str, data: Network, message: s
         ({"likelihood": "normal"}, "likelihood is 'normal'; there are poisson"),
         ({"phi_scale": 0.0}, r"phi_scale is 0.0; a positive"),
         ({"likelihood": "nb", "diagonal": True}, "the diagonal is Poisson"),
+        ({"likelihood": "dyadic", "roles": True}, "'dyadic' has no roles"),
     ],
 )
 def test_bad_specs_are_refused(numbers: dict, message: str) -> None:
@@ -261,7 +274,7 @@ def test_bad_specs_are_refused(numbers: dict, message: str) -> None:
 
 
 def test_names_are_systematic() -> None:
-    assert len(MODELS) == 33
+    assert len(MODELS) == 45
     assert next(iter(MODELS)) == "tutorial"
     for name, spec in MODELS.items():
         assert spec.name == name
