@@ -72,8 +72,9 @@ DimOption = Annotated[int, typer.Option(help="K, the number of latent dimensions
 ModelOption = Annotated[
     str,
     typer.Option(
-        help="tutorial, or LIKELIHOOD-FORM or LIKELIHOOD-FORM-effects (sender and receiver"
-        " effects): poisson, nb, dyadic or bernoulli; inverse, exponential, squared or inner."
+        help="tutorial, or LIKELIHOOD-FORM, LIKELIHOOD-FORM-effects (of sender and receiver) or"
+        " LIKELIHOOD-FORM-roles (two positions a node): poisson, nb, dyadic or bernoulli;"
+        " inverse, exponential, squared or inner."
     ),
 ]
 
@@ -174,9 +175,7 @@ def simulate(
     """Draw a network from the model, and save its true positions with it."""
     if out.suffix != ".csv" or out.is_dir():
         raise InputError(f"{out}: the name of a file that ends in .csv is needed")
-    network, positions = simulate_network(
-        nodes, dim, seed=seed, model=model, directed=directed
-    )
+    network, positions = simulate_network(nodes, dim, seed=seed, model=model, directed=directed)
     table = network.node_frame()
     for axis in range(dim):
         table[f"z{axis + 1}"] = positions[:, axis]

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lsm_stan.errors import InputError
 from lsm_stan.edges import count_isolated, reverse_weight
+from lsm_stan.errors import InputError
 from lsm_stan.network import Network
 
 

@@ -91,7 +91,7 @@ class Execution:
 
     def keep_start(self, parameters: Parameters) -> None:
         """Keep starting values with the fit, so that it can be repeated."""
-        np.savez(self._scratch.path / INIT, **parameters)
+        np.savez(self._scratch.path / INIT, **parameters)  # type: ignore[arg-type]
 
     def cmdstan(self, **arguments: Any) -> Any:
         """Run CmdStanPy's method of the same name.

@@ -116,10 +116,11 @@ def build(
 
 def _variables(parameters: Parameters, leading: tuple[str, ...]) -> dict[str, Any]:
     """Return parameters as xarray wants them, with the names of their dims."""
-    dims = {**dict.fromkeys(("z", "role"), ("node", "dim")), **dict.fromkeys(NODE_PARAMETERS, ("node",))}
-    return {
-        name: ((*leading, *dims.get(name, ())), values) for name, values in parameters.items()
+    dims = {
+        **dict.fromkeys(("z", "role"), ("node", "dim")),
+        **dict.fromkeys(NODE_PARAMETERS, ("node",)),
     }
+    return {name: ((*leading, *dims.get(name, ())), values) for name, values in parameters.items()}
 
 
 def save(idata: InferenceData, path: Path) -> None:

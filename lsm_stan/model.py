@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_stan.edges import IntArray
 from lsm_stan.errors import InputError
 from lsm_stan.models import FORMS, LIKELIHOODS, MODELS, ModelSpec
 from lsm_stan.network import Network
@@ -17,7 +16,7 @@ from lsm_stan.parameters import effect_columns
 DIAGONAL_JITTER = 1e3
 
 #: Terms log(1 + u) of the likelihood: sender, receiver, whether the reverse is in u, weight.
-Terms = tuple[IntArray, IntArray, IntArray, NDArray[Any]]
+Terms = tuple[NDArray[Any], ...]
 
 
 def check_numbers(dim: int, prior_scale: float, jitter: float) -> None:
@@ -42,7 +41,9 @@ def check_data(spec: ModelSpec, directed: bool, max_weight: int) -> None:
             " take 'nb'"
         )
     if spec.roles and not directed:
-        raise InputError("the network is undirected; its nodes have no roles of sender and receiver")
+        raise InputError(
+            "the network is undirected; its nodes have no roles of sender and receiver"
+        )
 
 
 def stan_data(

@@ -95,7 +95,11 @@ class ModelSpec:
                     f"{name} is {getattr(self, name)!r}; there are {', '.join(choices)}"
                 )
         for name in (
-            "intercept_scale", "sigma_scale", "sigma_fixed", "role_fixed", "sigma_z_scale",
+            "intercept_scale",
+            "sigma_scale",
+            "sigma_fixed",
+            "role_fixed",
+            "sigma_z_scale",
             "phi_scale",
         ):
             value = getattr(self, name)
@@ -166,7 +170,7 @@ def find_model(model: str | ModelSpec) -> ModelSpec:
     if model not in MODELS:
         raise InputError(
             f"no model {model!r}; there are tutorial, and LIKELIHOOD-FORM,"
-            f" LIKELIHOOD-FORM-effects or LIKELIHOOD-FORM-roles with LIKELIHOOD one of {', '.join(LIKELIHOODS)} and FORM"
-            f" one of {', '.join(FORMS)}"
+            f" LIKELIHOOD-FORM-effects or LIKELIHOOD-FORM-roles with LIKELIHOOD one of"
+            f" {', '.join(LIKELIHOODS)} and FORM one of {', '.join(FORMS)}"
         )
     return MODELS[model]

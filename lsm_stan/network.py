@@ -79,8 +79,14 @@ class Network:
         for name in ("sender", "receiver", "weight", "hidden_sender", "hidden_receiver"):
             object.__setattr__(self, name, frozen_integers(getattr(self, name), name, what))
         check_edges(self.n_nodes, self.sender, self.receiver, self.weight, self.directed, what)
-        check_hidden(self.names, self.edge_cells, self.hidden_sender, self.hidden_receiver,
-                     self.directed, what)
+        check_hidden(
+            self.names,
+            self.edge_cells,
+            self.hidden_sender,
+            self.hidden_receiver,
+            self.directed,
+            what,
+        )
         if self.node_table is not None:
             table = self.node_table.copy()
             table.index = pd.Index([clean_name(name) for name in table.index], name="node")

@@ -18,8 +18,9 @@ name                                   shape         where
 ``sigma_z``                            ``()``        the scale of the positions, where learned
 =====================================  ============  =============================================
 
-The Stan program declares other coordinates, none of them bounded: ``log_phi``, ``log_sigma``,
-``log_sigma_z``, ``rho_raw`` with ``rho = tanh(rho_raw)``, and effects in units of their scales, ``effect_raw``.
+The Stan program declares other coordinates, none of them bounded: ``log_phi``, the logarithms of
+scales, ``rho_raw`` with ``rho = tanh(rho_raw)``, and effects and roles in units of their scales,
+``effect_raw`` and ``role_raw``.
 """
 
 from __future__ import annotations
@@ -74,7 +75,6 @@ def from_stan(
     **options
         Of CmdStanPy's ``stan_variable``.
     """
-
     z = np.asarray(result.stan_variable("z", **options))
     *batch, n_nodes, _ = z.shape
 

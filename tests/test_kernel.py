@@ -93,7 +93,9 @@ def numpy_value(data: dict[str, Any], point: NDArray[np.float64]) -> float:
         + edge_logs(near, r, q)
         + edge_logs(far, r, r)
     )
-    return float(logs + edges + a @ of_x @ b + a @ of_x @ fixed + fixed @ of_x @ b + fixed @ of_z @ fixed)
+    return float(
+        logs + edges + a @ of_x @ b + a @ of_x @ fixed + fixed @ of_x @ b + fixed @ of_z @ fixed
+    )
 
 
 def assert_equal(both: list[cmdstanpy.CmdStanModel], data: dict, point: NDArray) -> None:

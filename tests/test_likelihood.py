@@ -113,7 +113,9 @@ def scipy_log_likelihood(spec: ModelSpec, p: dict, data: Network) -> float:
             elif spec.likelihood == "nb":
                 # SciPy's own loses digits where the mean is small
                 phi = float(p["phi"])
-                total += sum(closed_form([a], [b], phi) for a, b in zip(weights, means, strict=True))
+                total += sum(
+                    closed_form([a], [b], phi) for a, b in zip(weights, means, strict=True)
+                )
             elif seen:
                 total += closed_form(weights, means, float(p["phi"]))
     if spec.diagonal:
