@@ -135,7 +135,8 @@ def declared(
     values["log_phi"] = np.log(scalar("phi", 1.0))[..., None] if spec.dispersed else _none(batch)
     default = spec.sigma_fixed
     sigma = np.stack([scalar("sigma_sender", default), scalar("sigma_receiver", default)], axis=-1)
-    rho = scalar("rho", 0.0)[..., None]
+    # CSV files round a correlation of nearly 1, which ADVI can end at, to 1
+    rho = np.clip(scalar("rho", 0.0), -1 + 1e-10, 1 - 1e-10)[..., None]
     no_effect = np.zeros(z.shape[:-1])
     first = parameters.get("sender_effect", no_effect) / sigma[..., :1]
     second = parameters.get("receiver_effect", no_effect) / sigma[..., 1:]
