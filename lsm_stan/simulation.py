@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
+from lsm_stan.dyads import log_mean
 from lsm_stan.errors import InputError
-from lsm_stan.likelihood import log_mean
 from lsm_stan.model import DIAGONAL_JITTER, check_data, check_numbers
 from lsm_stan.models import ModelSpec, find_model
 from lsm_stan.network import Network

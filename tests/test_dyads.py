@@ -5,7 +5,7 @@ import pytest
 from scipy import integrate, special, stats
 
 from lsm_stan import InputError, LatentSpaceModel, Network
-from lsm_stan.likelihood import log_likelihood, log_mean, network_log_likelihood
+from lsm_stan.dyads import log_likelihood, log_mean, network_log_likelihood
 from lsm_stan.models import MODELS, ModelSpec, find_model
 from lsm_stan.parameters import declared, flat
 
@@ -220,7 +220,7 @@ def test_draws_are_a_leading_axis(name: str, monkeypatch: pytest.MonkeyPatch) ->
     i, j = np.nonzero(~np.eye(N, dtype=bool))
     weight, reverse = np.arange(i.size) % 4, np.arange(i.size) % 3 - 1
     expected = [log_likelihood(spec, p, i, j, weight, reverse) for p in draws]
-    monkeypatch.setattr("lsm_stan.likelihood.CHUNK", 50)
+    monkeypatch.setattr("lsm_stan.dyads.CHUNK", 50)
     found = log_likelihood(spec, together, i, j, weight, reverse)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
