@@ -20,8 +20,6 @@ from numpy.typing import NDArray
 from scipy import optimize
 from scipy.spatial.distance import pdist, squareform
 
-from lsm_stan.likelihood import rates
-
 FloatArray = NDArray[np.float64]
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
 
@@ -180,15 +178,15 @@ def minimum_kl(draws: FloatArray, start: FloatArray) -> FloatArray:
     Returns
     -------
     numpy.ndarray
-        ``(N, K)`` positions with rates λ that minimise ``Σ λ_ij - E[λ_ij] log λ_ij`` over pairs:
-        the best practice of latentnet (Shortreed, Handcock and Hoff, Methodology 2, 2006). O(N²)
+        ``(N, K)`` positions that minimise ``Σ λ_ij - E[λ_ij] log λ_ij`` over pairs, λ being the
+        tutorial's rates 1/d: the best practice of latentnet (Shortreed, Handcock and Hoff, Methodology 2, 2006). O(N²)
         memory; the divergence has many local minima, and this is the start's, as far as
         :data:`MAX_KL_ITERATIONS` iterations of L-BFGS reach it.
     """
     flat = draws.reshape(-1, *draws.shape[-2:])
     expected = np.zeros(flat.shape[1] * (flat.shape[1] - 1) // 2)
     for z in flat:
-        expected += rates(pdist(z))
+        expected += 1 / pdist(z)
     expected /= len(flat)
 
     def divergence(vector: Vector) -> tuple[float, Vector]:

@@ -11,8 +11,9 @@ import pandas as pd
 from lsm_stan.config import AnalysisConfig, FitConfig
 from lsm_stan.fit import Fit, ensure_replaceable, read_record
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
+from lsm_stan.models import read_spec
 from lsm_stan.page import Page, PageFigure, write_page
-from lsm_stan.readers import open_network
+from lsm_stan.readers import hide_listed, open_network
 from lsm_stan.report import Report, Say, as_text, make_report, report_page, shown_comparison
 from lsm_stan.summary import side_by_side
 
@@ -58,9 +59,12 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
         nodes=config.nodes,
         title=config.title,
     )
+    if config.hidden is not None:
+        network = hide_listed(network, config.hidden)
     model = LatentSpaceModel(
         network,
         config.dim,
+        model=read_spec(config.model),
         prior_scale=config.prior_scale,
         jitter=config.jitter,
         kernel=config.kernel,

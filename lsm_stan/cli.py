@@ -75,6 +75,15 @@ FitsArgument = Annotated[
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 DimOption = Annotated[int, typer.Option(help="K, the number of latent dimensions.")]
 
+ModelOption = Annotated[
+    str,
+    typer.Option(
+        help="tutorial, or LIKELIHOOD-FORM, LIKELIHOOD-FORM-effects (of sender and receiver) or"
+        " LIKELIHOOD-FORM-roles (two positions a node): poisson, nb, dyadic or bernoulli;"
+        " inverse, exponential, squared or inner."
+    ),
+]
+
 
 @app.command()
 def setup(
@@ -111,6 +120,7 @@ def fit(
     out: Annotated[Path, typer.Option(help="Folder for the fit; appears when it is whole.")],
     seed: SeedOption,
     dim: DimOption = 3,
+    model: ModelOption = "tutorial",
     starts: Annotated[
         int | None, typer.Option(min=1, help="map: how many starts; the best mode is kept.")
     ] = None,
@@ -153,8 +163,8 @@ def fit(
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     ensure_replaceable(out)
     read = _open(network, directed, parallel_edges, nodes)
-    model = LatentSpaceModel(read, dim, kernel=kernel, threads=threads)
-    result = model.fit(method.value, seed=seed, **arguments)
+    fitted = LatentSpaceModel(read, dim, model=model, kernel=kernel, threads=threads)
+    result = fitted.fit(method.value, seed=seed, **arguments)
     result.save(out)
     screen.show_fit(result, out)
 
@@ -165,12 +175,13 @@ def simulate(
     seed: SeedOption,
     nodes: Annotated[int, typer.Option(help="N, the number of nodes.")] = 60,
     dim: DimOption = 2,
+    model: ModelOption = "tutorial",
     directed: Annotated[bool, typer.Option("--directed/--undirected")] = True,
 ) -> None:
     """Draw a network from the model, and save its true positions with it."""
     if out.suffix != ".csv" or out.is_dir():
         raise InputError(f"{out}: the name of a file that ends in .csv is needed")
-    network, positions = simulate_network(nodes, dim, seed=seed, directed=directed)
+    network, positions = simulate_network(nodes, dim, seed=seed, model=model, directed=directed)
     table = network.node_frame()
     for axis in range(dim):
         table[f"z{axis + 1}"] = positions[:, axis]

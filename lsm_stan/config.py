@@ -12,6 +12,7 @@ from lsm_stan.compilation import Kernel
 from lsm_stan.errors import InputError
 from lsm_stan.inference import requested_arguments
 from lsm_stan.model import DIAGONAL_JITTER
+from lsm_stan.models import read_spec
 
 
 class _Strict(BaseModel):
@@ -67,10 +68,15 @@ class AnalysisConfig(_Strict):
         ``celegans``, or a file that :func:`lsm_stan.readers.read_network` reads.
     nodes
         A node table to go with it.
+    hidden
+        A list of dyads that were not observed.
     title
         Of the network, in reports.
     directed, parallel_edges
         As in :func:`lsm_stan.readers.open_network`.
+    model
+        A name of :data:`lsm_stan.models.MODELS`, or a table of the numbers of a
+        :class:`lsm_stan.models.ModelSpec`.
     dim, prior_scale, jitter, kernel, threads
         As in :class:`lsm_stan.inference.LatentSpaceModel`.
     reference
@@ -81,9 +87,11 @@ class AnalysisConfig(_Strict):
 
     network: str
     nodes: str | None = None
+    hidden: str | None = None
     title: str | None = None
     directed: bool | None = None
     parallel_edges: Literal["sum", "first"] | None = None
+    model: str | dict[str, Any] = "tutorial"
     dim: Annotated[int, Field(ge=1)] = 3
     prior_scale: Annotated[float, Field(gt=0)] = 1.0
     jitter: Annotated[float, Field(gt=0)] = DIAGONAL_JITTER
@@ -91,6 +99,11 @@ class AnalysisConfig(_Strict):
     threads: Annotated[int, Field(ge=1)] = 1
     reference: Reference | None = None
     fit: Annotated[tuple[FitConfig, ...], Field(min_length=1, strict=False)]
+
+    @model_validator(mode="after")
+    def _model_known(self) -> AnalysisConfig:
+        read_spec(self.model)
+        return self
 
     @model_validator(mode="after")
     def _names_differ(self) -> AnalysisConfig:
@@ -145,5 +158,8 @@ def _resolved(config: AnalysisConfig, folder: Path) -> AnalysisConfig:
             fit = fit.model_copy(update={"arguments": arguments})
         fits.append(fit)
     network = config.network if config.network == "celegans" else str(folder / config.network)
-    nodes = None if config.nodes is None else str(folder / config.nodes)
-    return config.model_copy(update={"network": network, "nodes": nodes, "fit": tuple(fits)})
+    beside = {"network": network}
+    for name in ("nodes", "hidden"):
+        if getattr(config, name) is not None:
+            beside[name] = str(folder / getattr(config, name))
+    return config.model_copy(update={**beside, "fit": tuple(fits)})

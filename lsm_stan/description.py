@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lsm_stan.edges import count_isolated, reverse_weight
+from lsm_stan.errors import InputError
 from lsm_stan.network import Network
 
 
@@ -14,8 +15,8 @@ from lsm_stan.network import Network
 class NetworkSummary:
     """Facts about a network, as `describe` counts them.
 
-    A *cell* is an ordered pair of different nodes, or an unordered one if the network is
-    undirected; self-loops are counted in `edges`, `self_loops`, `total_weight`, `max_weight` and
+    A *cell* is an observed ordered pair of different nodes, or an unordered one if the network
+    is undirected; self-loops are counted in `edges`, `self_loops`, `total_weight`, `max_weight` and
     `weight_counts` only.
 
     Attributes
@@ -26,6 +27,8 @@ class NetworkSummary:
         Whether the network is directed.
     nodes, edges, self_loops : int
         Numbers of nodes, of edges (self-loops included) and of self-loops.
+    hidden : int
+        Number of pairs that were not observed.
     isolated : int
         Number of nodes without an edge to another node.
     total_weight, max_weight : int
@@ -50,6 +53,7 @@ class NetworkSummary:
     nodes: int
     edges: int
     self_loops: int
+    hidden: int
     isolated: int
     total_weight: int
     max_weight: int
@@ -83,7 +87,9 @@ def describe(network: Network) -> NetworkSummary:
     sender, receiver = network.sender[between], network.receiver[between]
     # Floating point: squares of Stan's largest int, added up, can leave int64.
     weight = network.weight[between].astype(np.float64)
-    n_cells = n * (n - 1) // (1 if network.directed else 2)
+    n_cells = n * (n - 1) // (1 if network.directed else 2) - network.n_hidden
+    if not n_cells:
+        raise InputError(f"{network.title or 'network'}: every dyad is hidden; none is left")
     mean = float(weight.sum()) / n_cells
     # Zero cells each add mean^2, so no N x N array is needed.
     squares = float(((weight - mean) ** 2).sum()) + (n_cells - len(weight)) * mean**2
@@ -98,6 +104,7 @@ def describe(network: Network) -> NetworkSummary:
         nodes=n,
         edges=network.n_edges,
         self_loops=network.n_edges - len(weight),
+        hidden=network.n_hidden,
         isolated=count_isolated(n, sender, receiver),
         total_weight=network.total_weight,
         max_weight=int(network.weight.max(initial=0)),

@@ -71,6 +71,30 @@ def check_edges(
         )
 
 
+def check_hidden(
+    names: Sequence[str],
+    edge_cells: IntArray,
+    sender: IntArray,
+    receiver: IntArray,
+    directed: bool,
+    source: str,
+) -> None:
+    """Refuse hidden dyads that are not as `lsm_stan.network.Network` describes them."""
+    check_edges(len(names), sender, receiver, np.ones_like(sender), directed, source)
+    if np.any(sender == receiver):
+        node = names[sender[sender == receiver][0]]
+        raise InputError(
+            f"{source}: the diagonal cell of node {node!r} cannot be hidden; only dyads can"
+        )
+    both = np.intersect1d(edge_cells, sender * len(names) + receiver)
+    if both.size:
+        i, j = divmod(int(both[0]), len(names))
+        raise InputError(
+            f"{source}: {names[i]!r} -> {names[j]!r} is an edge and hidden; Network.hide takes"
+            f" the edges of hidden dyads away"
+        )
+
+
 def merge_parallel(
     names: Sequence[str],
     sender: IntArray,

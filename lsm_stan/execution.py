@@ -22,6 +22,7 @@ from lsm_stan.diagnostics import Check
 from lsm_stan.errors import InferenceError, InputError
 from lsm_stan.fit import INIT, Fit, Scratch
 from lsm_stan.methods import Method
+from lsm_stan.parameters import Parameters
 from lsm_stan.toolchain import print_progress
 from lsm_stan.versions import versions
 
@@ -88,9 +89,9 @@ class Execution:
             kept.mkdir()
             yield str(kept)
 
-    def keep_start(self, positions: FloatArray) -> None:
-        """Keep ``(N, K)`` starting positions with the fit, so that it can be repeated."""
-        np.save(self._scratch.path / INIT, positions)
+    def keep_start(self, parameters: Parameters) -> None:
+        """Keep starting values with the fit, so that it can be repeated."""
+        np.savez(self._scratch.path / INIT, **parameters)  # type: ignore[arg-type]
 
     def cmdstan(self, **arguments: Any) -> Any:
         """Run CmdStanPy's method of the same name.
@@ -113,9 +114,9 @@ class Execution:
     def finish(
         self,
         *,
-        draws: FloatArray,
+        draws: Parameters,
         log_joint: FloatArray,
-        estimate: FloatArray,
+        estimate: Parameters,
         checks: list[Check],
         details: dict[str, Any],
         sample_stats: Mapping[str, NDArray[Any]] | None = None,
@@ -125,11 +126,11 @@ class Execution:
         Parameters
         ----------
         draws
-            ``(chain, draw, N, K)`` positions.
+            Parameters with leading axes ``(chain, draw)``.
         log_joint
             ``(chain, draw)``.
         estimate
-            ``(N, K)`` positions.
+            Parameters without.
         checks
             All must have passed for the fit to count as converged.
         details
@@ -139,7 +140,7 @@ class Execution:
         """
         seconds = time.perf_counter() - self._started
         model, network = self.model, self.model.network
-        at_estimate = float(model.log_prob(estimate)[0])
+        at_estimate = float(model.log_prob(**estimate)[0])
         record = {
             "method": self.method.name,
             "seed": self.seed,
@@ -161,6 +162,7 @@ class Execution:
                 "digest": network.digest,
                 "directed": network.directed,
                 "edges": network.n_edges,
+                "hidden": network.n_hidden,
             },
             "versions": versions(),
         }

@@ -4,7 +4,7 @@ A folder holds
 
 - ``fit.json``: what was run and what came of it, to be read by people and programs;
 - ``idata.nc``: the ArviZ InferenceData (see :mod:`lsm_stan.idata`);
-- ``edges.csv``, ``nodes.csv``: the network that was fitted;
+- ``edges.csv``, ``nodes.csv``: the network that was fitted; ``hidden.csv``: its hidden dyads;
 - ``config.toml``: ``lsm-stan run`` on it repeats the fit;
 - ``cmdstan/``: CmdStan's own CSV files and console output.
 
@@ -28,19 +28,20 @@ import tomli_w
 from numpy.typing import NDArray
 
 from lsm_stan import idata as container
+from lsm_stan.dyads import expected_strengths, log_mean, mean_weight
 from lsm_stan.errors import InputError
 from lsm_stan.invariants import MONITORED_PAIRS, pair_distances, radii, sample_pairs
-from lsm_stan.likelihood import expected_strength, rates
+from lsm_stan.models import ModelSpec, read_spec
 from lsm_stan.network import Network
-from lsm_stan.readers import read_network
+from lsm_stan.readers import hide_listed, read_network
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 RECORD = "fit.json"
-EDGES, NODES = "edges.csv", "nodes.csv"
-#: Starting positions that were given, among CmdStan's files.
-INIT = "init.npy"
+EDGES, NODES, HIDDEN = "edges.csv", "nodes.csv", "hidden.csv"
+#: Starting values that were given, among CmdStan's files.
+INIT = "init.npz"
 
 
 class Scratch:
@@ -112,6 +113,21 @@ class Fit:
         return container.estimate_of(self.idata)
 
     @property
+    def estimate(self) -> dict[str, FloatArray]:
+        """The parameters at :attr:`positions`, by name; see :mod:`lsm_stan.parameters`."""
+        return container.parameters_of(self.idata, "estimate")
+
+    @property
+    def parameters(self) -> dict[str, FloatArray]:
+        """Draws of every parameter by name, leading axes ``(chain, draw)``; not aligned."""
+        return container.parameters_of(self.idata, "posterior")
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model that was fitted."""
+        return read_spec(self.record["model"].get("model", "tutorial"))
+
+    @property
     def draws(self) -> FloatArray:
         """``(chain, draw, N, K)`` positions; not aligned."""
         return container.draws_of(self.idata)
@@ -134,21 +150,30 @@ class Fit:
         Returns
         -------
         arviz.InferenceData
-            Group ``posterior`` with ``log_joint``, and ``distance`` and ``rate`` (dim ``pair``),
-            ``radius`` and ``strength`` (dim ``node``); the fit's ``sample_stats``.
+            Group ``posterior`` with ``log_joint``; the model's scalar parameters; ``distance`` and
+            ``rate``, the expected weight of the first node to the second (dim ``pair``); and
+            ``radius`` and ``strength`` (dim ``node``), or ``out_strength`` and ``in_strength``
+            where the model tells them apart. And the fit's ``sample_stats``.
         """
+        spec, parameters = self.spec, self.parameters
         names = self.network.names
         if pairs is None:
             pairs = sample_pairs(self.network.n_nodes, MONITORED_PAIRS)
         labels = [f"{names[i]}–{names[j]}" for i, j in pairs]
-        distances = pair_distances(self.draws, pairs)
         quantities: dict[str, tuple[str, Sequence[str], FloatArray]] = {
-            "distance": ("pair", labels, distances),
-            "rate": ("pair", labels, rates(distances)),
+            name: ("", (), values) for name, values in parameters.items() if values.ndim == 2
         }
+        rates = mean_weight(spec, log_mean(spec, parameters, *pairs.T))
+        quantities["distance"] = ("pair", labels, pair_distances(self.draws, pairs))
+        quantities["rate"] = ("pair", labels, rates)
         if nodes:
             quantities["radius"] = ("node", names, radii(self.draws))
-            quantities["strength"] = ("node", names, expected_strength(self.draws))
+            sent, received = expected_strengths(spec, parameters)
+            if self.network.directed and (spec.effects or spec.roles):
+                quantities["out_strength"] = ("node", names, sent)
+                quantities["in_strength"] = ("node", names, received)
+            else:
+                quantities["strength"] = ("node", names, sent)
         return container.invariants(self.idata, quantities)
 
     def config(self) -> dict[str, Any]:
@@ -159,6 +184,7 @@ class Fit:
         return {
             "network": EDGES,
             "nodes": NODES,
+            **({"hidden": HIDDEN} if self.network.n_hidden else {}),
             "title": self.network.title,
             "directed": self.network.directed,
             **self.record["model"],
@@ -197,6 +223,8 @@ class Fit:
             building.chmod(0o755)
             self.network.edge_frame().to_csv(building / EDGES, index=False)
             self.network.node_frame().to_csv(building / NODES, index=False)
+            if self.network.n_hidden:
+                self.network.hidden_frame().to_csv(building / HIDDEN, index=False)
             (building / "config.toml").write_text(tomli_w.dumps(self.config()), encoding="utf-8")
             shutil.copytree(self.cmdstan_output, building / "cmdstan")
             container.save(self.idata, building / "idata.nc")
@@ -239,6 +267,8 @@ class Fit:
         network = read_network(
             folder / EDGES, directed=facts["directed"], nodes=folder / NODES, title=facts["title"]
         )
+        if facts.get("hidden"):
+            network = hide_listed(network, folder / HIDDEN)
         if network.digest != facts["digest"]:
             raise InputError(f"{folder}: {EDGES} or {NODES} is not the network that was fitted")
         return cls(

@@ -3,8 +3,10 @@
 A fit's InferenceData has the groups
 
 - ``posterior``: ``z`` with dims ``(chain, draw, node, dim)``; one chain and one draw for a mode;
+  and the model's other parameters (:mod:`lsm_stan.parameters`), with dim ``node`` or none;
 - ``sample_stats``: ``lp``, the log joint density of each draw, and the sampler's own columns;
-- ``estimate``: ``z`` with dims ``(node, dim)``, the one position set a report shows;
+- ``estimate``: ``z`` with dims ``(node, dim)``, the one position set a report shows, and the
+  other parameters that go with it;
 - ``observed_data``: the weighted edges, dim ``edge`` with coordinates ``sender``, ``receiver``;
 - ``constant_data``: the numbers of the model that were not estimated.
 """
@@ -24,6 +26,7 @@ from numpy.typing import NDArray
 
 from lsm_stan.invariants import settled
 from lsm_stan.network import Network
+from lsm_stan.parameters import NODE_PARAMETERS, Parameters
 
 with warnings.catch_warnings():
     # ArviZ 0.23 announces its successor once a day, at import
@@ -54,9 +57,9 @@ COUNTS = frozenset({"tree_depth", "n_steps"})
 def build(
     network: Network,
     *,
-    draws: FloatArray,
+    draws: Parameters,
     log_joint: FloatArray,
-    estimate: FloatArray,
+    estimate: Parameters,
     sample_stats: Mapping[str, NDArray[Any]] | None = None,
     constants: Mapping[str, float] | None = None,
     attrs: Mapping[str, Any] | None = None,
@@ -68,11 +71,11 @@ def build(
     network
         N named nodes and E edges.
     draws
-        ``(chain, draw, N, K)`` positions.
+        Parameters with leading axes ``(chain, draw)``.
     log_joint
         ``(chain, draw)`` normalised log joint densities.
     estimate
-        ``(N, K)`` positions.
+        Parameters without.
     sample_stats
         Further ``(chain, draw)`` columns, named as ArviZ names them.
     constants
@@ -85,10 +88,10 @@ def build(
     arviz.InferenceData
     """
     names = np.asarray(network.names, dtype=str)
-    dims = ("node", "dim")
-    coords = {"node": names, "dim": np.arange(1, draws.shape[-1] + 1)}
+    n_chains, n_draws, _, dim = draws["z"].shape
+    coords = {"node": names, "dim": np.arange(1, dim + 1)}
     by_draw = ("chain", "draw")
-    draw_coords = {"chain": np.arange(draws.shape[0]), "draw": np.arange(draws.shape[1])}
+    draw_coords = {"chain": np.arange(n_chains), "draw": np.arange(n_draws)}
     stats = {"lp": log_joint, **(sample_stats or {})}
     edges = xr.Dataset(
         {"weight": ("edge", network.weight)},
@@ -99,15 +102,24 @@ def build(
     )
     return InferenceData(
         posterior=xr.Dataset(
-            {"z": ((*by_draw, *dims), draws)}, coords={**draw_coords, **coords}, attrs=attrs
+            _variables(draws, by_draw), coords={**draw_coords, **coords}, attrs=attrs
         ),
         sample_stats=xr.Dataset(
             {name: (by_draw, value) for name, value in stats.items()}, coords=draw_coords
         ),
-        estimate=xr.Dataset({"z": (dims, estimate)}, coords=coords),
+        estimate=xr.Dataset(_variables(estimate, ()), coords=coords),
         observed_data=edges,
         constant_data=xr.Dataset(dict(constants or {})),
     )
+
+
+def _variables(parameters: Parameters, leading: tuple[str, ...]) -> dict[str, Any]:
+    """Return parameters as xarray wants them, with the names of their dims."""
+    dims = {
+        **dict.fromkeys(("z", "role"), ("node", "dim")),
+        **dict.fromkeys(NODE_PARAMETERS, ("node",)),
+    }
+    return {name: ((*leading, *dims.get(name, ())), values) for name, values in parameters.items()}
 
 
 def save(idata: InferenceData, path: Path) -> None:
@@ -136,6 +148,11 @@ def estimate_of(idata: InferenceData) -> FloatArray:
     return np.asarray(idata.estimate["z"].to_numpy())
 
 
+def parameters_of(idata: InferenceData, group: str) -> dict[str, FloatArray]:
+    """Return all parameters in ``posterior``, leading axes (chain, draw), or in ``estimate``."""
+    return {str(name): values.to_numpy() for name, values in idata[group].items()}
+
+
 def sample_stat(idata: InferenceData, name: str) -> NDArray[Any] | None:
     """Return a ``(chain, draw)`` sampler column, or None where the method has none."""
     return np.asarray(idata.sample_stats[name].to_numpy()) if name in idata.sample_stats else None
@@ -151,7 +168,8 @@ def invariants(
     idata
         The fit's.
     quantities
-        Name to a dim, the labels of its items, and ``(chain, draw, item)`` values; settled here.
+        Name to a dim, the labels of its items, and ``(chain, draw, item)`` values; or to no dim,
+        no labels and ``(chain, draw)`` values. Settled here.
 
     Returns
     -------
@@ -165,8 +183,9 @@ def invariants(
     }
     coords: dict[str, Any] = {name: stats[name] for name in ("chain", "draw")}
     for name, (dim, labels, values) in quantities.items():
-        variables[name] = (("chain", "draw", dim), settled(values))
-        coords[dim] = np.asarray(labels, dtype=str)
+        variables[name] = (("chain", "draw", *([dim] if dim else [])), settled(values))
+        if dim:
+            coords[dim] = np.asarray(labels, dtype=str)
     return InferenceData(posterior=xr.Dataset(variables, coords=coords), sample_stats=stats)
 
 

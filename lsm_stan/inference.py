@@ -20,7 +20,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from tqdm.auto import tqdm
 
 from lsm_stan import idata as container
-from lsm_stan.alignment import mean_positions
+from lsm_stan.alignment import mean_positions, rotation_onto
 from lsm_stan.compilation import Kernel, compile_with_fallback, log_prob_grad, sources_digest
 from lsm_stan.diagnostics import Check, approximation_khat, sampler_checks
 from lsm_stan.errors import InputError
@@ -28,15 +28,23 @@ from lsm_stan.execution import Execution, has_bars
 from lsm_stan.fit import Fit
 from lsm_stan.methods import METHODS, Method, find_method
 from lsm_stan.model import DIAGONAL_JITTER, stan_data
+from lsm_stan.models import MODELS, ModelSpec, find_model
 from lsm_stan.network import Network
-from lsm_stan.optimization import LADDER, continuation, curvature, distinct_modes
+from lsm_stan.optimization import (
+    LADDERS,
+    continuation,
+    curvature,
+    distinct_modes,
+    rotation_directions,
+)
+from lsm_stan.parameters import Parameters, declared, flat, from_stan
 from lsm_stan.preconditioning import MAX_NODES, Preconditioner, preconditioner
 
 FloatArray = NDArray[np.float64]
 
-#: Where a method starts: a MAP found first, draws from the prior, a fit (or its folder), or
-#: ``(N, K)`` positions (or an ``.npy`` file of them).
-Init = str | Path | Fit | FloatArray
+#: Where a method starts: a MAP found first, draws from the prior, a fit (or its folder),
+#: parameters, or ``(N, K)`` positions (or an ``.npz`` or ``.npy`` file of them).
+Init = str | Path | Fit | FloatArray | Parameters
 
 Count = Annotated[int, Field(ge=1)]
 Softening = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -57,7 +65,7 @@ POLISH = {
 #: A mode is accepted when a Newton step from it would gain less than this many nats.
 MAX_NEWTON_GAIN = 1e-3
 
-#: Largest N·K whose Hessian is computed at a mode.
+#: Largest number of parameters whose Hessian is computed at a mode.
 MAX_CURVATURE_SIZE = 3000
 
 #: Warmup and sampling iterations of the short run whose draws shape the preconditioner.
@@ -73,8 +81,10 @@ class LatentSpaceModel:
         N nodes and their weighted edges.
     dim
         K, the number of latent dimensions.
+    model
+        A name of :data:`lsm_stan.models.MODELS`, or any other model of the family.
     prior_scale
-        Standard deviation of each coordinate's normal prior.
+        Standard deviation of each coordinate's normal prior; where it is learned, at modes only.
     jitter
         Added to the squared distance of a node to itself; the tutorial's 1e3.
     kernel
@@ -87,7 +97,8 @@ class LatentSpaceModel:
     Raises
     ------
     InputError
-        If ``dim``, ``prior_scale`` or ``jitter`` is out of its range.
+        If ``dim``, ``prior_scale`` or ``jitter`` is out of its range, there is no such model, or
+        the network's weights cannot be its.
 
     Notes
     -----
@@ -99,6 +110,7 @@ class LatentSpaceModel:
         network: Network,
         dim: int = 3,
         *,
+        model: str | ModelSpec = "tutorial",
         prior_scale: float = 1.0,
         jitter: float = DIAGONAL_JITTER,
         kernel: Kernel = "cpp",
@@ -107,20 +119,27 @@ class LatentSpaceModel:
         self.threads = threads
         self.network = network
         self.dim = dim
+        self.spec = find_model(model)
         self.prior_scale = prior_scale
         self.jitter = jitter
         self.kernel = kernel
         self.stan_data()  # checks the arguments
 
     def stan_data(
-        self, *, softening: float = 0.0, change: Preconditioner | None = None
+        self,
+        *,
+        learned: bool = False,
+        softening: float = 0.0,
+        change: Preconditioner | None = None,
     ) -> dict[str, Any]:
         """Return the data of the Stan program; see :func:`lsm_stan.model.stan_data`."""
         return stan_data(
             self.network,
             self.dim,
+            spec=self.spec,
             prior_scale=self.prior_scale,
             jitter=self.jitter,
+            learned=learned,
             softening=softening,
             factor=None if change is None else change.factor,
         )
@@ -128,7 +147,8 @@ class LatentSpaceModel:
     def as_record(self) -> dict[str, Any]:
         """Return the model's own numbers, for records and configurations."""
         names = ("dim", "prior_scale", "jitter", "kernel", "threads")
-        return {name: getattr(self, name) for name in names}
+        own = {name: getattr(self, name) for name in names}
+        return {"model": self.spec.as_record(), **own}
 
     @property
     def program(self) -> str:
@@ -145,31 +165,59 @@ class LatentSpaceModel:
         executable, self.kernel = compile_with_fallback(self.kernel, threads=self.threads > 1)
         return executable
 
-    def log_prob(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
+    def log_prob(self, z: FloatArray, **others: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Evaluate the log joint density and its gradient, by the Stan program itself.
 
         Parameters
         ----------
-        positions
+        z
             ``(..., N, K)`` positions.
+        **others
+            The model's other parameters, with the same leading axes; see
+            :mod:`lsm_stan.parameters`. Scales are parameters if they are given.
 
         Returns
         -------
         log_joint : numpy.ndarray
-            ``(...)`` normalised log joint densities.
+            ``(...)`` normalised log joint densities, of the parameters as Stan declares them.
         gradient : numpy.ndarray
-            ``(..., N, K)`` gradients.
+            ``(..., N, K)`` gradients in the positions.
 
         Raises
         ------
         InferenceError
             If the executable fails.
         """
-        *batch, n_nodes, dim = positions.shape
-        # Stan stores a matrix column by column
-        rows = np.swapaxes(positions, -1, -2).reshape(-1, n_nodes * dim)
-        value, gradient = log_prob_grad(self.executable, self.stan_data(), rows)
-        return value.reshape(batch), np.swapaxes(gradient.reshape(*batch, dim, n_nodes), -1, -2)
+        *batch, n_nodes, dim = z.shape
+        learned = not others.keys().isdisjoint(("sigma_sender", "sigma_role", "sigma_z"))
+        value, gradient = self.log_prob_flat(
+            flat(self._declared({"z": z, **others}, learned)), learned=learned
+        )
+        columns = gradient[..., : n_nodes * dim].reshape(*batch, dim, n_nodes)
+        return value, np.swapaxes(columns, -1, -2)
+
+    def log_prob_flat(
+        self, points: FloatArray, *, learned: bool = False
+    ) -> tuple[FloatArray, FloatArray]:
+        """Evaluate the log joint density and its whole gradient in Stan's own coordinates.
+
+        Parameters
+        ----------
+        points
+            ``(..., P)``: see :func:`lsm_stan.parameters.flat`.
+        learned
+            Whether scales are among them.
+
+        Returns
+        -------
+        log_joint : numpy.ndarray
+            ``(...)``.
+        gradient : numpy.ndarray
+            ``(..., P)``.
+        """
+        rows = points.reshape(-1, points.shape[-1])
+        value, gradient = log_prob_grad(self.executable, self.stan_data(learned=learned), rows)
+        return value.reshape(points.shape[:-1]), gradient.reshape(points.shape)
 
     def fit(self, method: str, *, seed: int, **arguments: Any) -> Fit:
         """Run a method by its name.
@@ -196,7 +244,7 @@ class LatentSpaceModel:
         *,
         seed: int,
         starts: Count = 8,
-        ladder: Sequence[Softening] = LADDER,
+        ladder: Sequence[Softening] | None = None,
         show_progress: bool = True,
         **cmdstan: Any,
     ) -> Fit:
@@ -210,7 +258,8 @@ class LatentSpaceModel:
             How many; the best mode is kept, the others' losses are recorded.
         ladder
             Softenings ε of the successive runs, in units of distance, before the exact model;
-            empty for one plain L-BFGS run a start. See :mod:`lsm_stan.optimization`.
+            empty for one plain L-BFGS run a start. By default that of the model's distance
+            form in :data:`lsm_stan.optimization.LADDERS`.
         show_progress
             Show a progress bar.
         **cmdstan
@@ -228,25 +277,24 @@ class LatentSpaceModel:
         InferenceError
             If CmdStan fails.
         """
-        asked = {"starts": starts, "ladder": list(ladder), **cmdstan}
+        ladder = list(LADDERS[self.spec.form] if ladder is None else ladder)
+        asked = {"starts": starts, "ladder": ladder, **cmdstan}
         run = self._execution("map", seed, asked, show_progress)
 
-        def descend(
-            positions: FloatArray, softening: float, *, start: int, polish: bool
-        ) -> FloatArray:
+        def descend(point: Parameters, softening: float, *, start: int, polish: bool) -> Parameters:
             # only the runs that end in the exact model leave their files with the fit; there the
             # stiffness of heavy pairs would cost thousands of iterations, where the ladder has
             # come near enough to a mode to know it
-            change = self._preconditioner(positions[None]) if polish and ladder else None
+            change = self._preconditioner(point["z"][None]) if polish and ladder else None
             with run.folder(f"start-{start + 1}" if polish else None) as folder:
                 result = run.cmdstan(
                     data=self.stan_data(change=change) if polish else data[softening],
-                    inits={"z_raw": _to_raw(positions, change)},
+                    inits=self._inits(point, change, learned=False),
                     output_dir=folder,
                     require_converged=False,
                     **{**LBFGS, **(POLISH if polish else {}), **cmdstan},
                 )
-                return np.asarray(result.stan_variable("z"))
+                return from_stan(result, self.spec)
 
         rng = np.random.default_rng(seed)
         first = rng.normal(scale=self.prior_scale, size=(starts, self.network.n_nodes, self.dim))
@@ -259,12 +307,15 @@ class LatentSpaceModel:
             data = {eps: str(Path(folder, f"rung-{k}.json")) for k, eps in enumerate(ladder)}
             for softening, file in data.items():
                 cmdstanpy.write_stan_json(file, self.stan_data(softening=softening))
-            modes = np.stack(continuation(descend, list(first), ladder, bar.update))
-        log_joint, gradient = self.log_prob(modes)
+            starting: list[Parameters] = [{"z": z} for z in first]
+            ends = continuation(descend, starting, ladder, bar.update)
+        modes = {name: np.stack([end[name] for end in ends]) for name in ends[0]}
+        points = flat(self._declared(modes, learned=False))
+        log_joint, gradient = self.log_prob_flat(points)
         order = np.argsort(-log_joint)
         best = order[0]
-        numbers = distinct_modes([modes[i] for i in order])
-        checks, details = self._judge_mode(modes[best], gradient[best])
+        numbers = distinct_modes([modes["z"][i] for i in order])
+        checks, details = self._judge_mode(ends[best]["z"], points[best], gradient[best])
         details["distinct_modes"] = max(numbers) + 1
         details["starts"] = [
             {
@@ -276,9 +327,9 @@ class LatentSpaceModel:
             for i, number in zip(order, numbers, strict=True)
         ]
         return run.finish(
-            draws=modes[None, None, best],
+            draws={name: values[None, None, best] for name, values in modes.items()},
             log_joint=log_joint[None, None, best],
-            estimate=modes[best],
+            estimate=ends[best],
             checks=checks,
             details=details,
         )
@@ -329,20 +380,22 @@ class LatentSpaceModel:
         if precondition is None:
             precondition = not (isinstance(init, str) and init == "random")
         change = self._preconditioner(self._shape(run, init, start)) if precondition else None
+        learned = self.spec.hierarchical
         run.say("one approximation")
         with run.folder("advi") as folder:
             result = run.cmdstan(
-                data=self.stan_data(change=change),
-                inits={"z_raw": _to_raw(start[0], change)},
+                data=self.stan_data(learned=learned, change=change),
+                inits=self._inits(start[0], change, learned),
                 output_dir=folder,
                 require_converged=False,
                 **{"sig_figs": SIG_FIGS, **cmdstan},
             )
             console = Path(result.runset.stdout_files[0]).read_text(encoding="utf-8")
-        mean = np.asarray(result.stan_variable("z", mean=True))
-        draws = np.asarray(result.stan_variable("z", mean=False))[None]
-        log_joint = self.log_prob(draws)[0]
-        # z is a linear function of what ADVI approximates: the densities differ by a constant
+        mean = from_stan(result, self.spec, mean=True)
+        draws = from_stan(result, self.spec, mean=False)
+        draws = {name: values[None] for name, values in draws.items()}
+        log_joint = self.log_prob(**draws)[0]
+        # both in Stan's coordinates, but for z = C z_raw: that is linear, a constant in densities
         log_q = result.variational_sample_pd["log_g__"].to_numpy()[None]
         elbo = [float(value) for value in re.findall(r"^\s*\d+\s+(-?\d+\.?\d*)", console, re.M)]
         stopped = "ELBO CONVERGED" in console
@@ -364,7 +417,7 @@ class LatentSpaceModel:
             details={
                 "elbo": elbo[-1] if elbo else None,
                 "khat": approximation_khat((log_joint - log_q).reshape(-1)),
-                "draws": draws.shape[1],
+                "draws": draws["z"].shape[1],
                 "preconditioned": change is not None,
             },
         )
@@ -415,8 +468,9 @@ class LatentSpaceModel:
         run = self._execution("nuts", seed, arguments, show_progress)
         start = self._start(run, given, init, chains)
         change = self._preconditioner(self._shape(run, init, start)) if precondition else None
+        learned = self.spec.hierarchical
 
-        def sample(folder_name: str, **options: Any) -> tuple[FloatArray, dict[str, FloatArray]]:
+        def sample(folder_name: str, **options: Any) -> tuple[Parameters, dict[str, FloatArray]]:
             # in the preconditioned coordinates every direction has about the same scale, and a
             # metric estimated from few draws of a posterior this stiff does harm
             defaults: dict[str, Any] = {"sig_figs": SIG_FIGS, "threads_per_chain": self.threads}
@@ -424,8 +478,8 @@ class LatentSpaceModel:
                 defaults["metric"] = "unit_e"
             with run.folder(folder_name) as folder:
                 result = run.cmdstan(
-                    data=self.stan_data(change=change),
-                    inits=[{"z_raw": _to_raw(z, change)} for z in start],
+                    data=self.stan_data(learned=learned, change=change),
+                    inits=[self._inits(point, change, learned) for point in start],
                     chains=chains,
                     output_dir=folder,
                     show_progress=has_bars(show_progress),
@@ -434,14 +488,18 @@ class LatentSpaceModel:
                 columns = {
                     name: np.asarray(values).T for name, values in result.method_variables().items()
                 }
-                z = np.asarray(result.stan_variable("z"))
-                return z.reshape(chains, -1, *z.shape[1:]), columns
+                draws = {
+                    name: values.reshape(chains, -1, *values.shape[1:])
+                    for name, values in from_stan(result, self.spec).items()
+                }
+                return draws, columns
 
         if change is not None:
             run.say(f"a pilot run of {chains} chains shapes the preconditioner")
             pilot, _ = sample("pilot", iter_warmup=PILOT, iter_sampling=PILOT, thin=1)
-            change = self._preconditioner(pilot[:, ::3].reshape(-1, *pilot.shape[2:]))
-            start = pilot[:, -1]
+            z = pilot["z"]
+            change = self._preconditioner(z[:, ::3].reshape(-1, *z.shape[2:]))
+            start = [{name: v[chain, -1] for name, v in pilot.items()} for chain in range(chains)]
         run.say(f"{chains} chains")
         draws, columns = sample("chains")
         stats = {
@@ -449,13 +507,19 @@ class LatentSpaceModel:
             for old, new in container.SAMPLE_STATS.items()
         }
         stats["diverging"] = stats["diverging"].astype(bool)
-        checks, details = sampler_checks(draws, stats, cmdstan.get("max_treedepth", 10))
+        z = draws["z"]
+        checks, details = sampler_checks(z, stats, cmdstan.get("max_treedepth", 10))
         log_joint = columns["lp__"]
-        best = draws.reshape(-1, *draws.shape[2:])[log_joint.argmax()]
+        best = z.reshape(-1, *z.shape[2:])[log_joint.argmax()]
+        estimate = {name: values.mean(axis=(0, 1)) for name, values in draws.items()}
+        estimate["z"] = mean_positions(z, best)
+        if "role" in draws:  # turned as the positions are
+            turned = draws["role"] @ rotation_onto(z, estimate["z"])
+            estimate["role"] = turned.mean(axis=(0, 1))
         return run.finish(
             draws=draws,
             log_joint=log_joint,
-            estimate=mean_positions(draws, best),
+            estimate=estimate,
             sample_stats=stats,
             checks=checks,
             details={"preconditioned": change is not None, **details},
@@ -467,55 +531,78 @@ class LatentSpaceModel:
         asked = requested_arguments(method, arguments)
         return Execution(self, METHODS[method], seed, asked, show_progress)
 
+    def _declared(self, parameters: Parameters, learned: bool) -> dict[str, FloatArray]:
+        return declared(parameters, self.spec, directed=self.network.directed, learned=learned)
+
+    def _inits(
+        self, point: Parameters, change: Preconditioner | None, learned: bool
+    ) -> dict[str, FloatArray]:
+        """Return starting values as Stan declares them."""
+        values = self._declared(point, learned)
+        if change is not None:
+            values["z_raw"] = change.inverse @ values["z_raw"]
+        return {name: value for name, value in values.items() if value.size}
+
     def _start(
-        self, run: Execution, given: FloatArray | None, init: Init, count: int
-    ) -> FloatArray:
-        """Return ``(count, N, K)`` starting positions."""
-        shape = (count, self.network.n_nodes, self.dim)
+        self, run: Execution, given: Parameters | None, init: Init, count: int
+    ) -> list[Parameters]:
+        """Return starting values for ``count`` runs."""
         if given is None and init == "random":
-            return np.random.default_rng(run.seed).normal(scale=self.prior_scale, size=shape)
+            shape = (count, self.network.n_nodes, self.dim)
+            random = np.random.default_rng(run.seed).normal(scale=self.prior_scale, size=shape)
+            return [{"z": z} for z in random]
         if given is None:
-            given = self.optimize(seed=run.seed, show_progress=run.show_progress).positions
+            given = self.optimize(seed=run.seed, show_progress=run.show_progress).estimate
         else:
             run.keep_start(given)
-        return np.broadcast_to(given, shape)
+        return [given] * count
 
-    def _given(self, init: Init) -> FloatArray | None:
-        """Return ``(N, K)`` positions to start from, None where they are to be made."""
+    def _given(self, init: Init) -> Parameters | None:
+        """Return parameters to start from, None where they are to be made."""
         if isinstance(init, str) and init in ("map", "random"):
             return None
-        given = _read_positions(init)
-        shape = (self.network.n_nodes, self.dim)
-        if given.shape != shape:
-            raise InputError(f"init has shape {given.shape}; (nodes, dim) = {shape} is needed")
+        given = _read_start(init)
+        found, shape = given["z"].shape, (self.network.n_nodes, self.dim)
+        if found != shape:
+            raise InputError(f"init has shape {found}; (nodes, dim) = {shape} is needed")
         return given
 
-    def _shape(self, run: Execution, init: Init, start: FloatArray) -> FloatArray:
+    def _shape(self, run: Execution, init: Init, start: Sequence[Parameters]) -> FloatArray:
         """Return ``(M, N, K)`` positions whose curvature is that of the posterior.
 
         Random positions have none of it; a mode does, whichever it is.
         """
         if not (isinstance(init, str) and init == "random"):
-            return start[:1]
+            return start[0]["z"][None]
         return self.optimize(seed=run.seed, starts=1, show_progress=False).positions[None]
 
     def _preconditioner(self, positions: FloatArray) -> Preconditioner | None:
-        """Return the change of variables shaped by position sets, where N allows the factor."""
-        if self.network.n_nodes > MAX_NODES:
+        """Return the change of variables shaped by position sets.
+
+        None for models that are not stiff, and where N does not allow the factor.
+        """
+        if self.spec != MODELS["tutorial"] or self.network.n_nodes > MAX_NODES:
             return None
         return preconditioner(self.network, positions, self.prior_scale)
 
     def _judge_mode(
-        self, mode: FloatArray, gradient: FloatArray
+        self, z: FloatArray, mode: FloatArray, gradient: FloatArray
     ) -> tuple[list[Check], dict[str, Any]]:
-        """Check that a point is a mode, by its Hessian where N·K allows."""
+        """Check that a point with positions z is a mode, by its Hessian where its size allows."""
         if not np.isfinite(gradient).all():
             return [Check("gradient", False, "the gradient is not finite")], {}
         if mode.size > MAX_CURVATURE_SIZE:
-            # the prior alone gives every direction this much curvature
-            gain = float(np.sum(gradient**2)) * self.prior_scale**2 / 2
+            # the prior alone gives every direction this much curvature, that of effects is 1
+            scale = self.prior_scale if mode.size == z.size else max(self.prior_scale, 1.0)
+            gain = float(np.sum(gradient**2)) * scale**2 / 2
             return [_newton_check(gain)], {"newton_gain": gain}
-        found = curvature(lambda z: self.log_prob(z)[1], mode, gradient)
+        # z and the roles lie first in a flat point, column by column
+        blocks = mode[: z.size * (2 if self.spec.roles else 1)].reshape(-1, self.dim, len(z))
+        basis = rotation_directions(np.swapaxes(blocks, 1, 2).reshape(-1, self.dim))
+        by_block = basis.reshape(len(blocks), *z.shape, -1)
+        rotations = np.zeros((mode.size, basis.shape[1]))
+        rotations[: len(basis)] = np.swapaxes(by_block, 1, 2).reshape(basis.shape)
+        found = curvature(lambda points: self.log_prob_flat(points)[1], mode, gradient, rotations)
         checks = [
             _newton_check(found.newton_gain),
             Check(
@@ -574,21 +661,21 @@ def _newton_check(gain: float) -> Check:
     )
 
 
-def _to_raw(positions: FloatArray, change: Preconditioner | None) -> FloatArray:
-    return positions if change is None else np.asarray(change.inverse @ positions)
-
-
-def _read_positions(init: Init) -> FloatArray:
-    """Read starting positions: a fit, its folder, an ``.npy`` file or an array."""
+def _read_start(init: Init) -> Parameters:
+    """Read starting values: a fit, its folder, a file, parameters or positions."""
     if isinstance(init, Fit):
-        return init.positions
+        return init.estimate
     if isinstance(init, np.ndarray):
-        return np.asarray(init, dtype=float)
+        return {"z": np.asarray(init, dtype=float)}
+    if isinstance(init, Mapping):
+        return init
     path = Path(init)
     if path.is_dir():
-        return Fit.load(path).positions
+        return Fit.load(path).estimate
     try:
-        return np.asarray(np.load(path, allow_pickle=False), dtype=float)
+        loaded = np.load(path, allow_pickle=False)
+        values = dict(loaded) if isinstance(loaded, Mapping) else {"z": loaded}
+        return {name: np.asarray(value, dtype=float) for name, value in values.items()}
     except (OSError, ValueError) as error:
         raise InputError(
             f"init is {str(init)!r}; 'map', 'random', a fit's folder or an .npy file is needed"
@@ -597,7 +684,7 @@ def _read_positions(init: Init) -> FloatArray:
 
 def _plain(value: Any) -> Any:
     """Return a value that JSON and TOML can hold; positions are kept in a file of their own."""
-    if isinstance(value, Fit) or (isinstance(value, np.ndarray) and value.ndim > 1):
+    if isinstance(value, Fit | Mapping) or (isinstance(value, np.ndarray) and value.ndim > 1):
         return "given positions"
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()

@@ -1,4 +1,4 @@
-"""From a network to the data block of ``stan/latent_space.stan``: one pure function."""
+"""From a network to the data block of ``stan/latent_space.stan``: pure functions."""
 
 from __future__ import annotations
 
@@ -8,10 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
+from lsm_stan.models import FORMS, LIKELIHOODS, MODELS, ModelSpec
 from lsm_stan.network import Network
+from lsm_stan.parameters import effect_columns
 
 #: What the tutorial adds to the diagonal's squared distance.
 DIAGONAL_JITTER = 1e3
+
+#: Terms log(1 + u) of the likelihood: sender, receiver, whether the reverse is in u, weight.
+Terms = tuple[NDArray[Any], ...]
 
 
 def check_numbers(dim: int, prior_scale: float, jitter: float) -> None:
@@ -23,12 +28,32 @@ def check_numbers(dim: int, prior_scale: float, jitter: float) -> None:
             raise InputError(f"{name} is {value!r}; a positive, finite number is needed")
 
 
+def check_data(spec: ModelSpec, directed: bool, max_weight: int) -> None:
+    """Raise InputError if a network's weights cannot be those of a model."""
+    if spec.likelihood == "bernoulli" and max_weight > 1:
+        raise InputError(
+            f"weights go up to {max_weight}; likelihood 'bernoulli' needs weights of 0 and 1:"
+            f" take network.binary(), or another likelihood"
+        )
+    if spec.likelihood == "dyadic" and not directed:
+        raise InputError(
+            "the network is undirected; likelihood 'dyadic' is of the two directions of a pair:"
+            " take 'nb'"
+        )
+    if spec.roles and not directed:
+        raise InputError(
+            "the network is undirected; its nodes have no roles of sender and receiver"
+        )
+
+
 def stan_data(
     network: Network,
     dim: int,
     *,
+    spec: ModelSpec = MODELS["tutorial"],
     prior_scale: float = 1.0,
     jitter: float = DIAGONAL_JITTER,
+    learned: bool = False,
     softening: float = 0.0,
     factor: NDArray[np.float64] | None = None,
 ) -> dict[str, Any]:
@@ -40,13 +65,18 @@ def stan_data(
         N nodes and E edges. Only observed edges travel: memory is O(N + E).
     dim
         K, the number of latent dimensions.
+    spec
+        Which model of the family.
     prior_scale
-        Standard deviation of each coordinate's normal prior.
+        Standard deviation of each coordinate's normal prior, where it is not learned.
     jitter
         Added to the squared distance of a node to itself, so that the diagonal's rate is
         ``1 / sqrt(jitter)``.
+    learned
+        Whether scales are parameters: those of sender and receiver effects, with their
+        correlation, and that of the positions.
     softening
-        ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``; 0 is the exact model.
+        ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``, besides the model's own; 0 is the exact model.
     factor
         ``(N, N)`` matrix C of the change of variables ``z = C z_raw``, or None for none.
 
@@ -58,26 +88,122 @@ def stan_data(
     Raises
     ------
     InputError
-        If ``dim`` is not a positive integer, or a number is out of its range.
+        If ``dim`` is not a positive integer, a number is out of its range, or the network's
+        weights cannot be those of the model.
     """
     check_numbers(dim, prior_scale, jitter)
     if not (np.isfinite(softening) and softening >= 0):
         raise InputError(f"softening is {softening!r}; a finite number >= 0 is needed")
+    check_data(spec, network.directed, int(network.weight.max(initial=0)))
     loop = network.sender == network.receiver
     self_weight = np.zeros(network.n_nodes, dtype=np.int64)
     self_weight[network.sender[loop]] = network.weight[loop]
+    edges = network.sender[~loop], network.receiver[~loop], network.weight[~loop]
+    totals = frailty_totals(network, shared=spec.likelihood == "dyadic")
+    if not spec.dispersed:
+        totals = tuple(values[:0] for values in totals)
+    hidden = hidden_terms(network, shared=spec.likelihood == "dyadic")
+    if spec.roles:  # a node's two positions are no pair
+        own = np.arange(network.n_nodes)
+        itself = own, own, np.zeros_like(own), np.ones(network.n_nodes)
+        hidden = tuple(np.concatenate(both) for both in zip(hidden, itself, strict=True))
     return {
         "N": network.n_nodes,
         "K": int(dim),
-        "E": int((~loop).sum()),
-        "sender": (network.sender[~loop] + 1).tolist(),
-        "receiver": (network.receiver[~loop] + 1).tolist(),
-        "weight": network.weight[~loop].tolist(),
-        "self_weight": self_weight.tolist(),
+        "E": len(edges[0]),
+        "sender": (edges[0] + 1).tolist(),
+        "receiver": (edges[1] + 1).tolist(),
+        "weight": edges[2].tolist(),
+        "diagonal": int(spec.diagonal),
+        "self_weight": self_weight.tolist() if spec.diagonal else [],
         "cells_per_pair": 2 if network.directed else 1,
+        "T": len(totals[0]),
+        **_terms("total", "total", totals),
+        "H": len(hidden[0]),
+        **_terms("hidden", "hidden_weight", hidden),
+        "form": FORMS.index(spec.form) + 1,
+        "likelihood": LIKELIHOODS.index(spec.likelihood) + 1,
+        "has_intercept": int(spec.intercept),
+        "R": effect_columns(spec, network.directed),
+        "roles": int(spec.roles),
+        "learned_roles": int(learned and spec.roles),
+        "learned_effects": int(learned and spec.effects),
+        "learned_positions": int(learned and spec.learns_positions_scale),
         "jitter": float(jitter),
         "prior_scale": float(prior_scale),
-        "softening": float(softening),
+        "sigma_z_scale": spec.sigma_z_scale,
+        "intercept_scale": spec.intercept_scale,
+        "sigma_scale": spec.sigma_scale,
+        "sigma_fixed": spec.sigma_fixed,
+        "role_fixed": spec.role_fixed,
+        "phi_scale": spec.phi_scale,
+        "softening": float(np.hypot(softening, spec.softening)),
         "preconditioned": 0 if factor is None else 1,
         "factor": np.zeros((0, 0)) if factor is None else factor,
+    }
+
+
+def frailty_totals(network: Network, *, shared: bool) -> Terms:
+    """Return the weights under each frailty, where they are not 0.
+
+    Parameters
+    ----------
+    network
+        Any network; its self-loops have no frailty.
+    shared
+        Whether the two directions of a pair have one frailty. If so, and both were observed,
+        the total is theirs, listed with sender < receiver.
+    """
+    between = network.sender != network.receiver
+    sender, receiver = network.sender[between], network.receiver[between]
+    weight = network.weight[between]
+    if not shared:
+        return sender, receiver, np.zeros_like(sender), weight
+    n = network.n_nodes
+    back = ~np.isin(receiver * n + sender, network.hidden_cells)
+    cells = np.where(back, np.minimum(sender, receiver), sender) * n
+    cells += np.where(back, np.maximum(sender, receiver), receiver)
+    # a pair's own cell may be listed twice, one of a half observed pair only once
+    cell, first, pair = np.unique(cells, return_index=True, return_inverse=True)
+    total = np.zeros(len(cell), dtype=np.int64)
+    np.add.at(total, pair, weight)
+    return cell // n, cell % n, back[first].astype(np.int64), total
+
+
+def hidden_terms(network: Network, *, shared: bool) -> Terms:
+    """Return what hidden dyads take out of the sum over all pairs.
+
+    Parameters
+    ----------
+    network
+        Any network. Of an undirected one both directions are listed, each with weight 1/2.
+    shared
+        Whether the two directions of a pair are under one logarithm. A pair of which one
+        direction is hidden is then taken out as a whole, and the other put in for it.
+    """
+    sender, receiver = network.hidden_sender, network.hidden_receiver
+    none = np.zeros_like(sender)
+    if not network.directed:
+        ends = np.concatenate([sender, receiver]), np.concatenate([receiver, sender])
+        return *ends, np.tile(none, 2), np.full(2 * len(sender), 0.5)
+    if not shared:
+        return sender, receiver, none, none + 1.0
+    n = network.n_nodes
+    pair = np.unique(np.minimum(sender, receiver) * n + np.maximum(sender, receiver))
+    half = ~np.isin(receiver * n + sender, network.hidden_cells)
+    return (
+        np.concatenate([pair // n, receiver[half]]),
+        np.concatenate([pair % n, sender[half]]),
+        np.concatenate([np.ones_like(pair), none[half]]),
+        np.concatenate([np.ones(len(pair)), np.full(int(half.sum()), -1.0)]),
+    )
+
+
+def _terms(name: str, weight_name: str, terms: Terms) -> dict[str, list[Any]]:
+    sender, receiver, back, weight = terms
+    return {
+        f"{name}_sender": (sender + 1).tolist(),
+        f"{name}_receiver": (receiver + 1).tolist(),
+        f"{name}_back": back.tolist(),
+        weight_name: weight.tolist(),
     }

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from lsm_stan import idata as container
 from lsm_stan.alignment import mean_positions, procrustes_rmse
+from lsm_stan.dyads import pair_log_likelihood
 from lsm_stan.fit import Fit
-from lsm_stan.invariants import pair_distances, sample_pairs
-from lsm_stan.likelihood import log_likelihood, pair_weights
+from lsm_stan.invariants import sample_pairs
 
 FloatArray = NDArray[np.float64]
 
@@ -96,5 +96,5 @@ def _stacking_weights(fit: Fit) -> FloatArray:
     """Return a stacking weight for every chain, from a random set of pairs."""
     pairs = sample_pairs(fit.network.n_nodes, STACKED_PAIRS)
     step = max(1, fit.draws.shape[1] // STACKED_DRAWS)
-    distances = pair_distances(fit.draws[:, ::step], pairs)
-    return container.stacking_weights(log_likelihood(pair_weights(fit.network, pairs), distances))
+    draws = {name: values[:, ::step] for name, values in fit.parameters.items()}
+    return container.stacking_weights(pair_log_likelihood(fit.spec, draws, fit.network, pairs))

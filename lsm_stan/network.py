@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -18,9 +18,13 @@ from numpy.typing import ArrayLike
 
 from lsm_stan.building import SparseMatrix, cells_of_list, cells_of_matrix
 from lsm_stan.checks import check_names, clean_name
-from lsm_stan.edges import IntArray, check_edges, frozen_integers
+from lsm_stan.edges import IntArray, check_edges, check_hidden, frozen_integers
 from lsm_stan.edges import ParallelEdges as ParallelEdges
 from lsm_stan.errors import InputError
+
+
+def _no_index() -> IntArray:
+    return np.zeros(0, dtype=np.int64)
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +43,9 @@ class Network:
         once. In an undirected network ``sender <= receiver``.
     weight : ndarray of int64, shape (E,)
         Weights (counts, no unit), from 1 to `STAN_INT_MAX`.
+    hidden_sender, hidden_receiver : ndarray of int64, shape (H,)
+        Dyads (pairs of different nodes) that were not observed, neither edges nor empty, in the
+        order of edges. By default every dyad was observed.
     directed : bool
         Whether (a, b) and (b, a) are different cells.
     node_table : DataFrame or None
@@ -63,13 +70,23 @@ class Network:
     node_table: pd.DataFrame | None = None
     title: str = ""
     notes: tuple[str, ...] = ()
+    hidden_sender: IntArray = field(default_factory=_no_index)
+    hidden_receiver: IntArray = field(default_factory=_no_index)
 
     def __post_init__(self) -> None:
         what = self.title or "network"
         check_names(self.names, what)
-        for field in ("sender", "receiver", "weight"):
-            object.__setattr__(self, field, frozen_integers(getattr(self, field), field, what))
+        for name in ("sender", "receiver", "weight", "hidden_sender", "hidden_receiver"):
+            object.__setattr__(self, name, frozen_integers(getattr(self, name), name, what))
         check_edges(self.n_nodes, self.sender, self.receiver, self.weight, self.directed, what)
+        check_hidden(
+            self.names,
+            self.edge_cells,
+            self.hidden_sender,
+            self.hidden_receiver,
+            self.directed,
+            what,
+        )
         if self.node_table is not None:
             table = self.node_table.copy()
             table.index = pd.Index([clean_name(name) for name in table.index], name="node")
@@ -197,6 +214,80 @@ class Network:
         return len(self.weight)
 
     @property
+    def n_hidden(self) -> int:
+        """Number of hidden dyads, H."""
+        return len(self.hidden_sender)
+
+    @property
+    def edge_cells(self) -> IntArray:
+        """``sender * N + receiver`` of each edge, shape (E,), increasing."""
+        return self.sender * self.n_nodes + self.receiver
+
+    @property
+    def hidden_cells(self) -> IntArray:
+        """``sender * N + receiver`` of each hidden dyad, shape (H,), increasing."""
+        return self.hidden_sender * self.n_nodes + self.hidden_receiver
+
+    def weight_of(self, sender: ArrayLike, receiver: ArrayLike) -> IntArray:
+        """Return the weights of ordered pairs of nodes.
+
+        Parameters
+        ----------
+        sender, receiver : array_like of int, shape (D,)
+            0-based node indices; in an undirected network in any order.
+
+        Returns
+        -------
+        ndarray of int64, shape (D,)
+            0 where there is no edge, -1 where the dyad is hidden.
+        """
+        cells = self._cells(sender, receiver)
+        place = np.searchsorted(self.edge_cells, cells)
+        found = np.append(self.edge_cells, -1)[place] == cells
+        weight = np.where(found, np.append(self.weight, 0)[place], 0)
+        return np.where(np.isin(cells, self.hidden_cells), -1, weight)
+
+    def hide(self, sender: ArrayLike, receiver: ArrayLike) -> Network:
+        """Return the network with dyads not observed, besides those that already were not.
+
+        Parameters
+        ----------
+        sender, receiver : array_like of int, shape (D,)
+            0-based node indices of the dyads; in an undirected network in any order.
+
+        Raises
+        ------
+        InputError
+            If a dyad is a node with itself, or an index is not one of a node.
+        """
+        cells = np.union1d(self._cells(sender, receiver), self.hidden_cells)
+        kept = ~np.isin(self.edge_cells, cells)
+        return replace(
+            self,
+            sender=self.sender[kept],
+            receiver=self.receiver[kept],
+            weight=self.weight[kept],
+            hidden_sender=cells // self.n_nodes,
+            hidden_receiver=cells % self.n_nodes,
+        )
+
+    def binary(self) -> Network:
+        """Return the network with every weight 1."""
+        return replace(self, weight=np.ones_like(self.weight))
+
+    def _cells(self, sender: ArrayLike, receiver: ArrayLike) -> IntArray:
+        """Return ``sender * N + receiver`` of dyads, as an edge between them is stored."""
+        ends = np.array([sender, receiver], dtype=np.int64).reshape(2, -1)
+        if ends.size and (ends.min() < 0 or ends.max() >= self.n_nodes):
+            raise InputError(
+                f"{self.title or 'network'}: dyads have indices from {ends.min()} to {ends.max()};"
+                f" they must lie between 0 and {self.n_nodes - 1}"
+            )
+        if not self.directed:
+            ends.sort(axis=0)
+        return np.asarray(ends[0] * self.n_nodes + ends[1])
+
+    @property
     def total_weight(self) -> int:
         """Sum of the weights of all edges; an undirected edge counts once."""
         return int(self.weight.sum())
@@ -219,13 +310,15 @@ class Network:
 
     @property
     def digest(self) -> str:
-        """SHA-256 (hex) of names, directedness and edges: equal data, equal digest.
+        """SHA-256 (hex) of names, directedness, edges and hidden dyads: equal data, equal digest.
 
         Title, notes and node table do not enter: no inference depends on them.
         """
         sha = hashlib.sha256(json.dumps([list(self.names), bool(self.directed)]).encode())
         for values in (self.sender, self.receiver, self.weight):
             sha.update(values.astype("<i8").tobytes())
+        if self.n_hidden:
+            sha.update(b"hidden" + self.hidden_cells.astype("<i8").tobytes())
         return sha.hexdigest()
 
     def edge_frame(self) -> pd.DataFrame:
@@ -239,6 +332,13 @@ class Network:
         names = np.array(self.names, dtype=object)
         return pd.DataFrame(
             {"source": names[self.sender], "target": names[self.receiver], "weight": self.weight}
+        )
+
+    def hidden_frame(self) -> pd.DataFrame:
+        """Return the hidden dyads as a table: columns ``source`` and ``target``, node names."""
+        names = np.array(self.names, dtype=object)
+        return pd.DataFrame(
+            {"source": names[self.hidden_sender], "target": names[self.hidden_receiver]}
         )
 
     def node_frame(self) -> pd.DataFrame:
@@ -260,7 +360,8 @@ class Network:
         Returns
         -------
         ndarray of int64, shape (N, N)
-            Senders in rows, receivers in columns; symmetric if the network is undirected.
+            Senders in rows, receivers in columns; symmetric if the network is undirected. Of a
+            hidden dyad it says 0, as of an empty one.
         """
         matrix = np.zeros((self.n_nodes, self.n_nodes), dtype=np.int64)
         matrix[self.sender, self.receiver] = self.weight

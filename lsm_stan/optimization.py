@@ -17,19 +17,29 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from itertools import combinations
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lsm_stan.alignment import procrustes_rmse
+from lsm_stan.models import Form
 
 FloatArray = NDArray[np.float64]
+Point = TypeVar("Point")
 
 #: ε of the successive runs, in units of distance; the exact model follows by itself. The first
 #: decides which mode is reached: from ε = 3 modes are 10 to 20 nats better than from ε = 1. Finer
 #: steps (30 of them, ratio 0.8) end in the same modes.
 LADDER: tuple[float, ...] = tuple(3.0 * 0.5**k for k in range(9))
+
+#: By the distance form. The others are smooth where nodes meet, and gain nothing.
+LADDERS: dict[Form, tuple[float, ...]] = {
+    "inverse": LADDER,
+    "exponential": (),
+    "squared": (),
+    "inner": (),
+}
 
 #: Modes closer than this (root mean squared distance a node, after alignment) are one mode.
 SAME_MODE_RMSE = 0.01
@@ -42,30 +52,28 @@ ZERO_EIGENVALUE = 1e-13
 PROBED_COLUMNS = 256
 
 
-class Descent(Protocol):
-    """One L-BFGS run: from ``(N, K)`` positions, at a softening, to better ones."""
+class Descent(Protocol[Point]):
+    """One L-BFGS run: from a point, at a softening, to a better one."""
 
-    def __call__(
-        self, positions: FloatArray, softening: float, *, start: int, polish: bool
-    ) -> FloatArray:
-        """Return the ``(N, K)`` end point."""
+    def __call__(self, point: Point, softening: float, *, start: int, polish: bool) -> Point:
+        """Return the end point."""
         ...
 
 
 def continuation(
-    descend: Descent,
-    positions: Sequence[FloatArray],
+    descend: Descent[Point],
+    points: Sequence[Point],
     ladder: Sequence[float] = LADDER,
     on_rung: Callable[[], object] = lambda: None,
-) -> list[FloatArray]:
+) -> list[Point]:
     """Run softened continuation from every start, in parallel over the cores.
 
     Parameters
     ----------
     descend
         One L-BFGS run.
-    positions
-        The starts, ``(N, K)`` each.
+    points
+        The starts: positions, or all parameters of a model.
     ladder
         Softenings, largest first; empty for plain L-BFGS.
     on_rung
@@ -73,25 +81,25 @@ def continuation(
 
     Returns
     -------
-    list of numpy.ndarray
-        The end points at ε = 0, ``(N, K)`` each, in the order of the starts.
+    list
+        The end points at ε = 0, in the order of the starts.
     """
     stop = threading.Event()
 
-    def run(start: int) -> FloatArray:
-        z = positions[start]
+    def run(start: int) -> Point:
+        point = points[start]
         for softening in ladder:
             if stop.is_set():
                 break
-            z = descend(z, softening, start=start, polish=False)
+            point = descend(point, softening, start=start, polish=False)
             on_rung()
         if not stop.is_set():
-            z = descend(z, 0.0, start=start, polish=True)
+            point = descend(point, 0.0, start=start, polish=True)
             on_rung()
-        return z
+        return point
 
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
-        futures = [pool.submit(run, start) for start in range(len(positions))]
+        futures = [pool.submit(run, start) for start in range(len(points))]
         try:
             for future in as_completed(futures):
                 future.result()
@@ -196,6 +204,7 @@ def curvature(
     gradients: Callable[[FloatArray], FloatArray],
     mode: FloatArray,
     gradient: FloatArray,
+    rotations: FloatArray | None = None,
     step: float = 1e-5,
 ) -> Curvature:
     """Check that a point is a mode: differentiate the gradient numerically and count signs.
@@ -203,13 +212,16 @@ def curvature(
     Parameters
     ----------
     gradients
-        From ``(M, N, K)`` positions to the ``(M, N, K)`` gradients of the log joint.
+        From ``(M, *shape)`` points to the gradients of the log joint there, of the same shape.
     mode
-        ``(N, K)`` positions.
+        ``(N, K)`` positions, or a point of any shape if its rotations are given.
     gradient
-        ``(N, K)`` gradient at the mode.
+        Of the log joint at the mode, of its shape.
+    rotations
+        ``(size, R)`` orthonormal directions in which the log joint is constant; by default those
+        of :func:`rotation_directions`.
     step
-        Of the central difference (fourth order), in units of distance.
+        Of the central difference (fourth order).
 
     Returns
     -------
@@ -226,7 +238,8 @@ def curvature(
         probed = gradients(probes.reshape(-1, *mode.shape)).reshape(probes.shape)
         hessian[columns] = -np.einsum("s,csp->cp", weights, probed)
     hessian = (hessian + hessian.T) / 2
-    rotations = rotation_directions(mode)
+    if rotations is None:
+        rotations = rotation_directions(mode)
     along = hessian @ rotations
     # rotations are taken out by giving them a curvature that no other direction has
     largest = float(np.linalg.norm(hessian, 2))

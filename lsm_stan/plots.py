@@ -14,11 +14,11 @@ from matplotlib.patches import Ellipse
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
-from scipy.spatial.distance import pdist, squareform
+from scipy.spatial.distance import pdist
 
 from lsm_stan.alignment import align, principal_axes
+from lsm_stan.dyads import log_mean_rows, mean_weight
 from lsm_stan.fit import Fit
-from lsm_stan.likelihood import rates
 
 FloatArray = NDArray[np.float64]
 
@@ -216,12 +216,17 @@ def plot_rate_matrix(fit: Fit) -> Figure:
     np.add.at(weight, (sender, receiver), network.weight[inside])
     if not network.directed:
         weight = np.maximum(weight, weight.T)
-    draws = fit.draws.reshape(-1, *fit.positions.shape)
-    step = max(1, len(draws) // MATRIX_DRAWS)
-    rate = np.zeros_like(weight)
-    for positions in draws[::step]:
-        rate += squareform(rates(pdist(positions[order])))
-    rate /= len(draws[::step])
+    draws = {  # of the nodes shown, where a parameter has one value a node
+        name: values[:, :, order] if values.ndim > 2 else values
+        for name, values in fit.parameters.items()
+    }
+    chosen = list(np.ndindex(*fit.draws.shape[:2]))
+    chosen = chosen[:: max(1, len(chosen) // MATRIX_DRAWS)]
+    rate = np.zeros((len(order), len(order)))
+    for index in chosen:
+        draw = {name: values[index] for name, values in draws.items()}
+        rate += mean_weight(fit.spec, log_mean_rows(fit.spec, draw, slice(None)))
+    rate /= len(chosen)
     np.fill_diagonal(rate, np.nan)
     norm = LogNorm(0.05, max(1.0, float(weight.max())))
     figure = Figure(figsize=(11, 5.2), layout="constrained")

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from scipy import sparse
 
 from lsm_stan.building import SparseMatrix
+from lsm_stan.checks import clean_name
 from lsm_stan.contents import Edges, Matrix
 from lsm_stan.datasets import load_celegans
 from lsm_stan.errors import InputError
@@ -135,6 +136,40 @@ def read_network(
         title=default_title if title is None else title,
         source=where,
     )
+
+
+def hide_listed(network: Network, path: str | Path) -> Network:
+    """Hide the dyads that a file lists.
+
+    Parameters
+    ----------
+    network
+        Any network.
+    path
+        An edge list, ``.csv`` or ``.tsv``; weights are not used.
+
+    Returns
+    -------
+    Network
+        See :meth:`lsm_stan.network.Network.hide`.
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or names a node that the network has not.
+    """
+    path = Path(path)
+    listed = _read_file(path)
+    if not isinstance(listed, Edges):
+        raise InputError(f"{path}: a list of dyads is needed, with columns source and target")
+    index = {name: i for i, name in enumerate(network.names)}
+    ends = []
+    for names in (listed.senders, listed.receivers):
+        unknown = next((name for name in names if clean_name(name) not in index), None)
+        if unknown is not None:
+            raise InputError(f"{path}: there is no node {unknown!r} in the network")
+        ends.append([index[clean_name(name)] for name in names])
+    return network.hide(*ends)
 
 
 def _read_object(source: object) -> tuple[Matrix | Edges, str]:

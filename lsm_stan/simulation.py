@@ -1,13 +1,69 @@
-"""Draw a network from the model: positions from the prior, weights from their rates."""
+"""Draw a network from a model: parameters from their priors, weights from their distribution."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
+from lsm_stan.dyads import log_mean
 from lsm_stan.errors import InputError
-from lsm_stan.model import DIAGONAL_JITTER, check_numbers
+from lsm_stan.model import DIAGONAL_JITTER, check_data, check_numbers
+from lsm_stan.models import ModelSpec, find_model
 from lsm_stan.network import Network
+from lsm_stan.parameters import Parameters, rate_parameters
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+#: Larger means cannot be drawn from; their weights would not fit Stan's int either.
+MAX_MEAN = 1e15
+
+
+def draw_parameters(
+    n_nodes: int,
+    dim: int = 3,
+    *,
+    seed: int | np.random.Generator,
+    model: str | ModelSpec = "tutorial",
+    directed: bool = True,
+    prior_scale: float = 1.0,
+) -> dict[str, FloatArray]:
+    """Draw the parameters of a model from their priors.
+
+    Parameters
+    ----------
+    n_nodes, dim, seed, model, directed, prior_scale
+        As in :func:`simulate`.
+
+    Returns
+    -------
+    dict
+        All parameters, scales among them; see :mod:`lsm_stan.parameters`.
+    """
+    spec = find_model(model)
+    rng = np.random.default_rng(seed)
+    drawn = {}
+    if spec.learns_positions_scale:
+        drawn["sigma_z"] = np.abs(np.asarray(rng.normal(scale=spec.sigma_z_scale)))
+    drawn["z"] = rng.normal(scale=drawn.get("sigma_z", prior_scale), size=(n_nodes, dim))
+    if spec.intercept:
+        drawn["intercept"] = np.asarray(rng.normal(scale=spec.intercept_scale))
+    if spec.dispersed:
+        drawn["phi"] = np.asarray(rng.normal(scale=spec.phi_scale) ** -2.0)
+    if spec.effects:
+        sigma = np.abs(rng.normal(scale=spec.sigma_scale, size=2 if directed else 1))
+        rho = 2 * rng.beta(2, 2) - 1 if directed else 1.0
+        first, second = rng.normal(size=(2, n_nodes))
+        drawn["sigma_sender"], drawn["sigma_receiver"] = sigma[:1].squeeze(), sigma[-1:].squeeze()
+        drawn["sender_effect"] = sigma[0] * first
+        drawn["receiver_effect"] = sigma[-1] * (rho * first + np.sqrt(1 - rho**2) * second)
+        if directed:
+            drawn["rho"] = np.asarray(rho)
+    if spec.roles:
+        drawn["sigma_role"] = np.abs(np.asarray(rng.normal(scale=spec.sigma_scale)))
+        drawn["role"] = rng.normal(scale=drawn["sigma_role"], size=(n_nodes, dim))
+    return drawn
 
 
 def simulate(
@@ -15,12 +71,14 @@ def simulate(
     dim: int = 3,
     *,
     seed: int,
+    model: str | ModelSpec = "tutorial",
     directed: bool = True,
     prior_scale: float = 1.0,
     jitter: float = DIAGONAL_JITTER,
-    positions: NDArray[np.float64] | None = None,
-) -> tuple[Network, NDArray[np.float64]]:
-    """Simulate a network of the latent space model.
+    positions: FloatArray | None = None,
+    parameters: Parameters | None = None,
+) -> tuple[Network, FloatArray]:
+    """Simulate a network of a latent space model.
 
     Parameters
     ----------
@@ -30,58 +88,120 @@ def simulate(
         K, at least 1.
     seed
         The same seed gives the same network.
+    model
+        A name of :data:`lsm_stan.models.MODELS`, or any other model of the family.
     directed
         Whether ``Y_ij`` and ``Y_ji`` are two draws or one.
     prior_scale
-        Standard deviation of each coordinate.
+        Standard deviation of each coordinate, where it is not learned.
     jitter
-        The diagonal's weights have rate ``1 / sqrt(jitter)``.
+        The diagonal's weights have rate ``1 / sqrt(jitter)``, where the model has a diagonal.
     positions
         ``(N, K)`` positions to use instead of a draw from the prior.
+    parameters
+        Parameters to use instead of draws from their priors, by name; see
+        :mod:`lsm_stan.parameters`.
 
     Returns
     -------
     network : Network
         Nodes are named ``1`` to ``N``.
     positions : numpy.ndarray
-        ``(N, K)`` positions the weights were drawn at.
+        ``(N, K)`` positions the weights were drawn at. Who wants to know the other parameters
+        gives them, say those of :func:`draw_parameters`.
 
     Raises
     ------
     InputError
-        If a number is out of its range, or two positions coincide.
+        If a number is out of its range, or a mean too large to draw from: so it is where two
+        positions coincide and the distance form is the inverse.
     """
     if n_nodes < 2:
         raise InputError(f"n_nodes is {n_nodes}; a network needs at least 2 nodes")
+    spec = find_model(model)
     check_numbers(dim, prior_scale, jitter)
-    if positions is not None and positions.shape != (n_nodes, dim):
+    check_data(spec, directed, max_weight=1)
+    given = {**(parameters or {}), **({} if positions is None else {"z": positions})}
+    if "z" in given and given["z"].shape != (n_nodes, dim):
         raise InputError(
-            f"positions have shape {positions.shape}; (n_nodes, dim) = {(n_nodes, dim)} is needed"
+            f"positions have shape {given['z'].shape}; (n_nodes, dim) = {(n_nodes, dim)} is needed"
         )
     rng = np.random.default_rng(seed)
-    if positions is None:
-        positions = rng.normal(scale=prior_scale, size=(n_nodes, dim))
-    senders, receivers, weights = [], [], []
-    for i in range(n_nodes):  # a row at a time: nothing N x N
-        distance = np.linalg.norm(positions - positions[i], axis=1)
-        distance[i] = np.sqrt(jitter)
-        if not (distance > 0).all():
-            twin = int(np.flatnonzero(distance == 0)[0])
-            raise InputError(f"nodes {i + 1} and {twin + 1} have the same position")
-        row = rng.poisson(1.0 / distance)
-        if not directed:
-            row[:i] = 0
-        (observed,) = np.nonzero(row)
-        senders.append(np.full(observed.size, i))
-        receivers.append(observed)
-        weights.append(row[observed])
-    names = tuple(str(i + 1) for i in range(n_nodes))
+    if not given.keys() >= set(rate_parameters(spec)):
+        drawn = draw_parameters(
+            n_nodes, dim, seed=rng, model=spec, directed=directed, prior_scale=prior_scale
+        )
+        given = {**drawn, **given}
+    draw_row = _paired_row if spec.likelihood == "dyadic" else _row
+    rows = [draw_row(spec, given, i, rng, directed, jitter) for i in range(n_nodes)]
+    sender, receiver, weight = (np.concatenate(column) for column in zip(*rows, strict=True))
+    observed = weight > 0
+    order = np.lexsort((receiver[observed], sender[observed]))
     network = Network(
-        names=names,
-        sender=np.concatenate(senders),
-        receiver=np.concatenate(receivers),
-        weight=np.concatenate(weights),
+        names=tuple(str(i + 1) for i in range(n_nodes)),
+        sender=sender[observed][order],
+        receiver=receiver[observed][order],
+        weight=weight[observed][order],
         directed=directed,
         title=f"simulated network (N = {n_nodes}, K = {dim}, seed {seed})",
     )
-    return network, positions
+    return network, given["z"]
+
+
+def _row(
+    spec: ModelSpec,
+    parameters: Parameters,
+    i: int,
+    rng: np.random.Generator,
+    directed: bool,
+    jitter: float,
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Draw the dyads that node i sends; of an undirected network those with later nodes."""
+    receiver = np.arange(len(parameters["z"]))
+    sender = np.full_like(receiver, i)
+    log_mu = log_mean(spec, parameters, sender, receiver)
+    log_mu[i] = -0.5 * np.log(jitter) if spec.diagonal else -np.inf
+    if spec.likelihood == "bernoulli":
+        weight = rng.binomial(1, expit(log_mu))
+    else:
+        mean = _means(parameters, log_mu, sender, receiver)
+        if spec.dispersed:
+            mean = mean * rng.gamma(parameters["phi"], 1 / parameters["phi"], size=mean.size)
+        weight = rng.poisson(mean)
+    kept = receiver >= (0 if directed else i)
+    return sender[kept], receiver[kept], weight[kept]
+
+
+def _paired_row(
+    spec: ModelSpec,
+    parameters: Parameters,
+    i: int,
+    rng: np.random.Generator,
+    _directed: bool,
+    _jitter: float,
+) -> tuple[IntArray, IntArray, IntArray]:
+    """Draw both directions of node i's dyads with later nodes, which share a frailty."""
+    later = np.arange(i + 1, len(parameters["z"]))
+    earlier = np.full_like(later, i)
+    frailty = rng.gamma(parameters["phi"], 1 / parameters["phi"], size=later.size)
+    sender, receiver = np.concatenate([earlier, later]), np.concatenate([later, earlier])
+    log_mu = log_mean(spec, parameters, sender, receiver)
+    mean = _means(parameters, log_mu, sender, receiver) * np.tile(frailty, 2)
+    return sender, receiver, rng.poisson(mean)
+
+
+def _means(
+    parameters: Parameters, log_mu: FloatArray, sender: IntArray, receiver: IntArray
+) -> FloatArray:
+    """Return means that can be drawn from, or refuse them."""
+    large = np.flatnonzero(log_mu > np.log(MAX_MEAN))
+    if large.size:
+        i, j = sender[large[0]], receiver[large[0]]
+        z = parameters["z"]
+        if np.array_equal(z[i], z[j]):
+            raise InputError(f"nodes {i + 1} and {j + 1} have the same position")
+        raise InputError(
+            f"nodes {i + 1} and {j + 1} have log mean weight {log_mu[large[0]]:.0f}; at most"
+            f" {np.log(MAX_MEAN):.0f} can be drawn from"
+        )
+    return np.asarray(np.exp(log_mu))

@@ -217,6 +217,8 @@ def _words(quantity: str) -> str:
         "log_joint": "log joint density",
         "radius": "distances from the centre",
         "strength": "expected strengths",
+        "out_strength": "expected out-strengths",
+        "in_strength": "expected in-strengths",
     }.get(quantity, quantity)
 
 

@@ -21,6 +21,38 @@
  * so that only observed edges need to be stored, and no N x N array is needed
  * anywhere. The density is normalised: lp__ is the log joint density of
  * positions and network with every constant, comparable across methods.
+ *
+ * Around it lies a family of models, of which data choose one:
+ *
+ *     log mu_ij = intercept + sender_i + receiver_j + log f(d_ij)
+ *
+ * with f(d) = 1/d, exp(-d), exp(-d^2), or z_i . z_j in place of log f(d_ij), and
+ *
+ *     1  Y_ij ~ poisson(mu_ij)
+ *     2  Y_ij ~ neg_binomial_2(mu_ij, phi)        a gamma frailty for each dyad
+ *     3  Y_ij ~ poisson(g_ij mu_ij)               one for both directions,
+ *        g_ij = g_ji ~ gamma(phi, phi)            which makes them correlated
+ *     4  Y_ij ~ bernoulli_logit(log mu_ij)        binary networks
+ *
+ * A node can have two positions, one in each role: it sends from z_i + role_i and
+ * receives at z_i - role_i, and d_ij is between the two that meet. All senders and
+ * all receivers are then 2 N nodes to the sums over pairs, of which the first half
+ * has no charge b and the second none a; a node with itself is a hidden dyad.
+ *
+ * Their diagonal is not modelled. With u_ij = mu_ij / phi (phi = 1 in 4) the log
+ * likelihoods 2 to 4 are
+ *
+ *     sum over edges  Y_ij log u_ij
+ *   - sum over totals T log(1 + u)                not in 4
+ *   - phi * sum over pairs  log(1 + u)            the log kernel sum
+ *   + sum over totals  lgamma(phi + T) - lgamma(phi)
+ *   - sum over edges  log(Y_ij !)
+ *
+ * A total is what shares a frailty: in 2 an edge; in 3 the two directions of a
+ * pair, u then being u_ij + u_ji.
+ *
+ * No parameter is declared with bounds, so lp__ has no Jacobian of Stan's: it is
+ * one density, of the parameters as declared, for modes and for samplers.
  */
 functions {
 #include pair_sums.stan
@@ -32,12 +64,48 @@ data {
   array[E] int<lower=1, upper=N> sender;
   array[E] int<lower=1, upper=N> receiver;
   array[E] int<lower=1> weight;                // Y_ij where it is not 0
-  array[N] int<lower=0> self_weight;           // Y_ii
+  int<lower=0, upper=1> diagonal;              // is it modelled?
+  array[diagonal ? N : 0] int<lower=0> self_weight;  // Y_ii
   // 2: Y_ij and Y_ji are two observations. 1: the network is undirected, a
   // pair is one observation and an edge is listed once.
   int<lower=1, upper=2> cells_per_pair;
+  // Totals of a frailty, and what has to be taken out of the sum over pairs
+  // because it was not observed: terms log(1 + u), u with (back = 1) or without
+  // the reverse direction. In 1 the hidden dyads themselves, both ways if
+  // undirected.
+  int<lower=0> T;
+  array[T] int<lower=1, upper=N> total_sender;
+  array[T] int<lower=1, upper=N> total_receiver;
+  vector[T] total_back;
+  array[T] int<lower=1> total;
+  int<lower=0> H;
+  array[H] int<lower=1, upper=N> hidden_sender;
+  array[H] int<lower=1, upper=N> hidden_receiver;
+  vector[H] hidden_back;
+  vector[H] hidden_weight;
+  // The model
+  int<lower=1, upper=4> form;                  // of f; 4: the inner product
+  int<lower=1, upper=4> likelihood;            // as above
+  int<lower=0, upper=1> has_intercept;
+  // 2: a sender and a receiver effect for each node. 1: one effect that is
+  // both (undirected networks). 0: none.
+  int<lower=0, upper=2> R;
+  int<lower=0, upper=1> roles;                 // has a node two positions?
+  // Are scales and correlation of the effects, and the scale of the positions,
+  // parameters? Not at a mode: the joint density has none but at scale 0.
+  int<lower=0, upper=1> learned_effects;
+  int<lower=0, upper=1> learned_roles;
+  int<lower=0, upper=1> learned_positions;
+  // Priors
   real<lower=0> jitter;                        // added to the diagonal's squared distance
-  real<lower=0> prior_scale;                   // sd of each coordinate
+  real<lower=0> prior_scale;                   // sd of each coordinate, where not learned
+  real<lower=0> sigma_z_scale;                 // of its half-normal, where learned
+  real<lower=0> intercept_scale;               // sd of the intercept
+  real<lower=0> sigma_scale;                   // of the half-normal scales of effects
+  real<lower=0> sigma_fixed;                   // those scales, where not learned
+  real<lower=0> role_fixed;                    // sd of each coordinate of role, likewise
+  real<lower=0> phi_scale;                     // of the half-normal 1 / sqrt(phi)
+  // Numerics
   real<lower=0> softening;                     // eps in d = sqrt(d^2 + eps^2); 0: exact
   // A change of variables z = factor * z_raw, for samplers and optimisers only:
   // the posterior of z is the same with and without.
@@ -45,32 +113,141 @@ data {
   matrix[preconditioned ? N : 0, preconditioned ? N : 0] factor;
 }
 transformed data {
-  int inverse = 1;                             // the distance form f(d) = 1 / d
+  int charged = likelihood > 1 || has_intercept || R > 0 || form == 4;
+  int dispersed = likelihood == 2 || likelihood == 3;
+  int distance_form = form == 4 ? 3 : form;
+  int shared = likelihood == 3;
+  int scales = learned_effects * R;
+  int M = roles ? 2 * N : N;                   // nodes in the sums over pairs
+  array[E] int to;                             // who receives
+  array[T] int total_to;
+  array[H] int hidden_to;
   vector[E] y = to_vector(weight);
+  vector[T] t = to_vector(total);
+  array[T] int ascending = sort_asc(total);
   vector[N] unit_charge = rep_vector(1, N);    // no sender or receiver effects
-  array[0] int none;                           // no hidden dyads
+  vector[N] sent = rep_vector(0, N);           // out- and in-strength
+  vector[N] received = rep_vector(0, N);
   real constant = poisson_lpmf(self_weight | inv_sqrt(jitter));
-  for (e in 1 : E)
+  for (k in 1 : T)
+    total_to[k] = total_receiver[k] + M - N;
+  for (h in 1 : H)
+    hidden_to[h] = hidden_receiver[h] + M - N;
+  for (e in 1 : E) {
+    to[e] = receiver[e] + M - N;
     constant -= lgamma(weight[e] + 1);
-  constant += N * K * normal_lpdf(0 | 0, prior_scale);
+    sent[sender[e]] += weight[e];
+    received[receiver[e]] += weight[e];
+  }
 }
 parameters {
   matrix[N, K] z_raw;                          // z itself, unless preconditioned
+  matrix[roles ? N : 0, K] role_raw;           // in units of its scale
+  vector[has_intercept] intercept;
+  vector[dispersed] log_phi;
+  matrix[N, R] effect_raw;                     // effects in units of their scales
+  vector[scales] log_sigma;
+  vector[scales == 2] rho_raw;
+  vector[learned_roles] log_sigma_role;
+  vector[learned_positions] log_sigma_z;
 }
 transformed parameters {
   matrix[N, K] z;                              // latent positions, a row a node
+  vector[dispersed] phi = exp(log_phi);
+  vector[scales] sigma = exp(log_sigma);       // scales of the effects
+  vector[scales == 2] rho = tanh(rho_raw);     // correlation of a node's two effects
+  vector[learned_roles] sigma_role = exp(log_sigma_role);
+  matrix[roles ? N : 0, K] role = (learned_roles ? sigma_role[1] : role_fixed) * role_raw;
+  vector[learned_positions] sigma_z = exp(log_sigma_z);
+  matrix[N, R] effect;                         // columns: sender, receiver
   if (preconditioned)
     z = precondition(factor, z_raw);
   else
     z = z_raw;
+  if (scales == 2) {
+    effect[ : , 1] = sigma[1] * effect_raw[ : , 1];
+    effect[ : , 2] = sigma[2]
+                     * (rho[1] * effect_raw[ : , 1]
+                        + sqrt(1 - square(rho[1])) * effect_raw[ : , 2]);
+  } else if (scales == 1)
+    effect = sigma[1] * effect_raw;
+  else
+    effect = sigma_fixed * effect_raw;
 }
 model {
   // The Jacobian of z = factor * z_raw is a constant and left out, so that
   // lp__ is the log joint density of z.
-  target += -0.5 / square(prior_scale) * dot_self(to_vector(z));  // the prior
-  target += edge_sum(z, sender, receiver, y, softening, inverse);
-  target += -0.5 * cells_per_pair
-            * kernel_sum(z, unit_charge, unit_charge, none, none, softening,
-                         inverse);
+  if (learned_positions) {
+    target += normal_lpdf(to_vector(z) | 0, sigma_z[1]);
+    target += normal_lpdf(sigma_z | 0, sigma_z_scale) + log2() + log_sigma_z[1];
+  } else {                                     // normal(0, prior_scale), in parts for speed
+    target += -0.5 / square(prior_scale) * dot_self(to_vector(z));
+    target += N * K * normal_lpdf(0 | 0, prior_scale);
+  }
   target += constant;
+  if (!charged) {
+    target += edge_sum(z, sender, receiver, y, softening, form);
+    target += -0.5 * cells_per_pair
+              * kernel_sum(z, unit_charge, unit_charge, hidden_sender,
+                           hidden_receiver, softening, form);
+  } else {
+    matrix[M, K] x;                            // distances are of these
+    vector[N] log_a = rep_vector(sum(intercept) - sum(log_phi), N);
+    vector[N] log_b = rep_vector(0, N);
+    vector[M] a = rep_vector(0, M);            // u_ij = a_i b_j f(d_ij)
+    vector[M] b = rep_vector(0, M);
+    if (roles)
+      x = append_row(z + role, z - role);
+    else
+      x = z;
+    if (R > 0) {
+      log_a += effect[ : , 1];
+      log_b += effect[ : , R];
+    }
+    if (form == 4) {                           // z_i . z_j = (|z_i|^2 + |z_j|^2 - d^2) / 2
+      x /= sqrt2();
+      log_a += rows_dot_self(x[1 : N]);
+      log_b += rows_dot_self(x[(M - N + 1) : M]);
+    }
+    a[1 : N] = exp(log_a);
+    b[(M - N + 1) : M] = exp(log_b);
+    target += edge_sum(x, sender, to, y, softening, distance_form);
+    target += dot_product(sent, log_a) + dot_product(received, log_b);
+    if (likelihood == 1)
+      target += -0.5 * cells_per_pair
+                * kernel_sum(x, a, b, hidden_sender, hidden_to,
+                             softening, distance_form);
+    else {
+      real pairs = (shared ? 1 : 0.5 * cells_per_pair)
+                   * log1p_kernel_sum(x, a, b, softening, distance_form, shared)
+                   - log1p_edge_sum(x, a, b, hidden_sender, hidden_to, hidden_back,
+                                    hidden_weight, softening, distance_form);
+      target += -(dispersed ? phi[1] : 1) * pairs;
+    }
+    if (dispersed) {
+      int count = 0;                           // of totals equal to this one so far
+      target += -log1p_edge_sum(x, a, b, total_sender, total_to,
+                                total_back, t, softening, distance_form);
+      for (k in 1 : T) {
+        count += 1;
+        if (k == T || ascending[k + 1] != ascending[k]) {
+          target += count * lgamma(phi[1] + ascending[k]);
+          count = 0;
+        }
+      }
+      target += -T * lgamma(phi[1]);
+      // 1 / sqrt(phi), the frailty's coefficient of variation, is half-normal
+      target += normal_lpdf(inv_sqrt(phi) | 0, phi_scale) - 0.5 * log_phi[1];
+    }
+    target += normal_lpdf(intercept | 0, intercept_scale);
+    target += std_normal_lpdf(to_vector(effect_raw));
+    target += std_normal_lpdf(to_vector(role_raw));
+    target += normal_lpdf(sigma_role | 0, sigma_scale) + learned_roles * log2()
+              + sum(log_sigma_role);
+    // sigma is half-normal, rho has the LKJ(2) density 3/4 (1 - rho^2); with the
+    // Jacobians of exp and tanh
+    target += normal_lpdf(sigma | 0, sigma_scale) + scales * log2()
+              + sum(log_sigma);
+    target += sum(2 * log1m(square(rho)) + log(0.75));
+  }
 }

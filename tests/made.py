@@ -41,7 +41,11 @@ def made_fit(
         checks, found = sampler_checks(draws, stats, 10)
         details |= found
     container = idata.build(
-        network, draws=draws, log_joint=log_joint, estimate=estimate, sample_stats=stats
+        network,
+        draws={"z": draws},
+        log_joint=log_joint,
+        estimate={"z": estimate},
+        sample_stats=stats,
     )
     checks = checks or []
     at_estimate = float(tutorial.log_joint(estimate, dense))

@@ -50,6 +50,7 @@ def case(n_nodes: int, dim: int, form: int, softening: float, masked: bool, seed
         "sender": pairs[:, 0].tolist(),
         "receiver": pairs[:, 1].tolist(),
         "weight": rng.integers(1, 70, size=len(pairs)).astype(float).tolist(),
+        "back": rng.integers(0, 2, size=len(pairs)).astype(float).tolist(),
         "H": len(hidden),
         "hidden_sender": hidden[:, 0].tolist(),
         "hidden_receiver": hidden[:, 1].tolist(),
@@ -83,7 +84,28 @@ def numpy_value(data: dict[str, Any], point: NDArray[np.float64]) -> float:
     of_x, of_z = np.where(mask, f(x, eps), 0), np.where(mask, f(data["factor"] @ x, eps + 1), 0)
     i, j = np.array(data["sender"], int) - 1, np.array(data["receiver"], int) - 1
     edges = np.asarray(data["weight"]) @ np.log(f(x, eps)[i, j])
-    return float(edges + a @ of_x @ b + a @ of_x @ fixed + fixed @ of_x @ b + fixed @ of_z @ fixed)
+    weight, back = np.asarray(data["weight"]), np.asarray(data["back"])
+
+    def edge_logs(f: NDArray, p: NDArray, q: NDArray) -> float:
+        return weight @ np.log1p((p[i] * q[j] + back * p[j] * q[i]) * f[i, j])
+
+    def all_logs(f: NDArray, p: NDArray, q: NDArray, shared: bool) -> float:
+        u = np.where(np.eye(n), 0, np.outer(p, q) * f)
+        return np.log1p(np.triu(u + u.T)).sum() if shared else np.log1p(u).sum()
+
+    p, q, r = np.exp(a), np.exp(b), np.exp(fixed)
+    near, far = f(x, eps), f(data["factor"] @ x, eps + 1)
+    logs = (
+        all_logs(near, p, q, shared=False)
+        + all_logs(near, p, q, shared=True)
+        + all_logs(near, p, r, shared=False)
+        + edge_logs(near, p, q)
+        + edge_logs(near, r, q)
+        + edge_logs(far, r, r)
+    )
+    return float(
+        logs + edges + a @ of_x @ b + a @ of_x @ fixed + fixed @ of_x @ b + fixed @ of_z @ fixed
+    )
 
 
 def assert_equal(both: list[cmdstanpy.CmdStanModel], data: dict, point: NDArray) -> None:
@@ -132,7 +154,7 @@ def test_both_are_numpys(both, form) -> None:
 @pytest.mark.parametrize("form", [1, 2, 3])
 def test_coincident_nodes(both, form, softening) -> None:
     data, point = case(7, 2, form, softening, False, seed=1)
-    data |= {"E": 0, "sender": [], "receiver": [], "weight": [], "factor": np.eye(7)}
+    data |= {"E": 0, "sender": [], "receiver": [], "weight": [], "back": [], "factor": np.eye(7)}
     x = point[:14].reshape(2, 7)
     x[:, 4] = x[:, 2]
     point[14:] = np.abs(point[14:])

@@ -1,4 +1,4 @@
-"""The pointwise log likelihood: SciPy's, pair by pair, and Stan's in sum."""
+"""The pointwise log likelihood of pairs: SciPy's one by one, Stan's in sum; expected strengths."""
 
 import numpy as np
 import pytest
@@ -7,9 +7,12 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import cdist
 
-from lsm_stan import LatentSpaceModel, Network, likelihood, simulate
-from lsm_stan.invariants import pair_distances
-from lsm_stan.likelihood import expected_strength, log_likelihood, pair_weights, rates
+from lsm_stan import LatentSpaceModel, Network, dyads, simulate
+from lsm_stan.dyads import expected_strengths, pair_log_likelihood
+from lsm_stan.models import MODELS, ModelSpec
+from lsm_stan.simulation import draw_parameters
+
+TUTORIAL = MODELS["tutorial"]
 
 
 def every_pair(n_nodes: int) -> np.ndarray:
@@ -26,7 +29,7 @@ def test_pairs_have_the_log_probability_of_scipys_poisson(seed, n_nodes, dim, di
     positions = rng.normal(size=(3, n_nodes, dim))
     pairs = rng.permutation(every_pair(n_nodes))[: n_nodes + 1]
     flipped = np.where(rng.random(len(pairs))[:, None] < 0.5, pairs, pairs[:, ::-1])
-    found = log_likelihood(pair_weights(network, flipped), pair_distances(positions, flipped))
+    found = pair_log_likelihood(TUTORIAL, {"z": positions}, network, flipped)
     for z, values in zip(positions, found, strict=True):
         rate = 1 / cdist(z, z)[pairs[:, 0], pairs[:, 1]]
         expected = stats.poisson.logpmf(matrix[pairs[:, 0], pairs[:, 1]], rate)
@@ -43,23 +46,28 @@ def test_the_sum_over_pairs_is_stans_log_likelihood_for_every_kind_of_fit(direct
     mode = model.optimize(seed=1, starts=1, show_progress=False)
     short = {"iter_warmup": 20, "iter_sampling": 20, "show_progress": False}
     fits = [mode, model.variational(seed=1, init=mode), model.sample(seed=1, chains=2, **short)]
-    pairs = every_pair(14)
-    weights = pair_weights(network, pairs)
     loops = np.diag(network.to_dense())
     diagonal = stats.poisson.logpmf(loops, model.jitter**-0.5).sum()
     for fit in fits:
-        total = log_likelihood(weights, pair_distances(fit.draws, pairs)).sum(axis=-1)
+        total = pair_log_likelihood(fit.spec, fit.parameters, network, every_pair(14)).sum(axis=-1)
         prior = stats.norm.logpdf(fit.draws).sum(axis=(-1, -2))
         stan, _ = model.log_prob(fit.draws)
         np.testing.assert_allclose(total + prior + diagonal, stan, rtol=1e-10)
 
 
-@pytest.mark.parametrize("block", [1, 50, likelihood.BLOCK_CELLS])
-def test_expected_strength_in_blocks_is_the_row_sum_of_rates(monkeypatch, block):
-    monkeypatch.setattr(likelihood, "BLOCK_CELLS", block)
-    draws = np.random.default_rng(2).normal(size=(2, 3, 17, 3))
-    found = expected_strength(draws)
-    for index in np.ndindex(2, 3):
-        distance = cdist(draws[index], draws[index])
-        np.fill_diagonal(distance, np.inf)
-        np.testing.assert_allclose(found[index], rates(distance).sum(axis=1), rtol=1e-12)
+@pytest.mark.parametrize("name", ["tutorial", "nb-exponential-effects", "bernoulli-inner-roles"])
+@pytest.mark.parametrize("chunk", [1, 50, dyads.CHUNK])
+def test_expected_strengths_in_blocks_add_up_expected_weights(monkeypatch, name, chunk):
+    spec: ModelSpec = MODELS[name]
+    n, rng = 11, np.random.default_rng(2)
+    drawn = [draw_parameters(n, 2, seed=rng, model=spec) for _ in range(3)]
+    parameters = {key: np.stack([draw[key] for draw in drawn])[None] for key in drawn[0]}
+    i, j = np.nonzero(~np.eye(n, dtype=bool))
+    mean = np.zeros((3, n, n))
+    mean[:, i, j] = dyads.mean_weight(spec, dyads.log_mean(spec, parameters, i, j))[0]
+    monkeypatch.setattr(dyads, "CHUNK", chunk)
+    sent, received = expected_strengths(spec, parameters)
+    np.testing.assert_allclose(sent[0], mean.sum(axis=2), rtol=1e-10)
+    np.testing.assert_allclose(received[0], mean.sum(axis=1), rtol=1e-10)
+    if name == "tutorial":
+        np.testing.assert_allclose(mean[0][i, j], 1 / cdist(*[drawn[0]["z"]] * 2)[i, j])

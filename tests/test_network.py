@@ -433,3 +433,65 @@ def test_large_weights_do_not_overflow_the_dispersion():
     off_diagonal = matrix[~np.eye(40, dtype=bool)].astype(float)
     summary = describe(Network.from_matrix(matrix))
     assert summary.dispersion == pytest.approx(off_diagonal.var() / off_diagonal.mean())
+
+
+# --- hidden dyads -------------------------------------------------------------------------------
+
+
+@given(matrices(), st.integers(0, 2**32 - 1))
+def test_hidden_dyads_are_neither_edges_nor_empty(matrix, seed):
+    n = len(matrix)
+    rng = np.random.default_rng(seed)
+    i, j = rng.integers(0, n, size=(2, 4))
+    i, j = i[i != j], j[i != j]
+    network = Network.from_matrix(matrix)
+    hidden = network.hide(i, j)
+    expected = matrix.copy()
+    expected[i, j] = 0
+    np.testing.assert_array_equal(hidden.to_dense(), expected)
+    expected[i, j] = -1
+    a, b = np.indices(matrix.shape).reshape(2, -1)
+    np.testing.assert_array_equal(hidden.weight_of(a, b), expected[a, b])
+    assert hidden.n_hidden == len(set(zip(i.tolist(), j.tolist(), strict=True)))
+    assert (hidden.digest == network.digest) == (len(i) == 0)
+    assert hidden.hide(i, j).digest == hidden.digest
+    again = hidden.hidden_frame()
+    names = np.array(network.names)
+    np.testing.assert_array_equal(names[hidden.hidden_sender], again["source"])
+    np.testing.assert_array_equal(names[hidden.hidden_receiver], again["target"])
+
+
+def test_a_hidden_dyad_of_an_undirected_network_has_no_direction():
+    network = Network.from_matrix([[0, 2, 0], [2, 0, 1], [0, 1, 0]], directed=False)
+    hidden = network.hide([1, 2], [0, 0])
+    assert hidden.hidden_cells.tolist() == [1, 2]
+    assert hidden.weight_of([0, 1, 2, 2], [1, 0, 0, 1]).tolist() == [-1, -1, -1, 1]
+    assert describe(hidden).density == 1.0
+    assert describe(hidden).hidden == 2
+    with pytest.raises(InputError, match="every dyad is hidden"):
+        describe(hidden.hide([1], [2]))
+
+
+def test_hidden_dyads_are_no_cells_of_the_description():
+    matrix = random_matrix(3)
+    i, j = np.array([1, 2, 3]), np.array([4, 4, 9])
+    facts = describe(Network.from_matrix(matrix).hide(i, j))
+    kept = ~np.eye(len(matrix), dtype=bool)
+    kept[i, j] = False
+    cells = matrix[kept]
+    assert facts.density == pytest.approx(np.mean(cells > 0))
+    assert facts.mean_cell == pytest.approx(cells.mean())
+    assert facts.dispersion == pytest.approx(cells.var() / cells.mean())
+
+
+def test_dyads_that_cannot_be_hidden() -> None:
+    network = Network.from_matrix(np.ones((3, 3), dtype=int) - np.eye(3, dtype=int))
+    with pytest.raises(InputError, match="'0' -> '1' is an edge and hidden"):
+        Network(
+            network.names, network.sender, network.receiver, network.weight, True,
+            hidden_sender=np.array([0]), hidden_receiver=np.array([1]),
+        )  # fmt: skip
+    with pytest.raises(InputError, match="diagonal cell of node '1' cannot be hidden"):
+        network.hide([1], [1])
+    with pytest.raises(InputError, match="dyads have indices from 0 to 7"):
+        network.hide([0], [7])

@@ -21,9 +21,12 @@ from lsm_stan.ppc import STATISTICS, Edges, features, observed_edges, predictive
 def fit_of(network: Network, draws: np.ndarray) -> Fit:
     """Return a fit with ``(chain, draw, N, K)`` draws."""
     container = idata.build(
-        network, draws=draws, log_joint=np.zeros(draws.shape[:2]), estimate=draws[0, 0]
+        network,
+        draws={"z": draws},
+        log_joint=np.zeros(draws.shape[:2]),
+        estimate={"z": draws[0, 0]},
     )
-    return Fit(network, container, record={}, cmdstan_output=Path())
+    return Fit(network, container, record={"model": {}}, cmdstan_output=Path())
 
 
 def random_network(seed: int, n_nodes: int, density: float, directed: bool) -> Network:

@@ -20,7 +20,7 @@
  * zero, infinity and NaN as the reference does: where two nodes coincide and
  * eps = 0, form 1 is infinite, and forms 1 and 2 have a gradient of NaN.
  *
- * Lookup. CmdStan 2.27 to 2.31 declare the three functions as templates in the
+ * Lookup. CmdStan 2.27 to 2.31 declare the functions as templates in the
  * model's namespace, later releases not at all. Either way the call finds those
  * below through the namespace Eigen of its arguments, and because they fix the
  * type of softening (or x) they are more specialised than the declared ones and
@@ -149,13 +149,26 @@ struct Vectorisable {
     const double k = bits<double>(biased | 0x4330000000000000u) - 4503599627371519.0;
     const double scale = bits<double>((2046 - biased) << 52);
     const double m = x * scale, q = 1 / (m * (m + 1));
-    const double s = (m - 1) * m * q, t = s * s;
+    log = log_of(k, (m - 1) * m * q);
+    inverse = (m + 1) * q * scale;
+  }
+  // log(1 + x), x >= 0: the same, but where k = 0 it is x itself that m exceeds 1 by.
+  static LSM_INLINE double log1p(double x) {
+    const uint64_t biased
+        = (bits<uint64_t>(1 + x) - 0x3fe6a09e667f3bcdu + 0x3ff0000000000000u) >> 52;
+    const double k = bits<double>(biased | 0x4330000000000000u) - 4503599627371519.0;
+    const double m = (1 + x) * bits<double>((2046 - biased) << 52);
+    const double r = k == 0 ? x : m - 1;
+    return log_of(k, r / (r + 2));
+  }
+  // log(2^k (1 + s) / (1 - s))
+  static LSM_INLINE double log_of(double k, double s) {
+    const double t = s * s;
     double p = 0.14798198605116586;
     p = (p * t + 0.15313837699209373) * t + 0.1818357216161805;
     p = (p * t + 0.22222198432149784) * t + 0.2857142874366239;
     p = (p * t + 0.3999999999940942) * t + 0.6666666666666735;
-    log = k * 0.6931471805599453 + (2 * s + s * t * p);
-    inverse = (m + 1) * q * scale;
+    return k * 0.6931471805599453 + (2 * s + s * t * p);
   }
 };
 
@@ -168,6 +181,7 @@ struct Standard {
     log = std::log(x);
     inverse = 1 / x;
   }
+  static double log1p(double x) { return std::log1p(x); }
 };
 
 /* F and c at the squared distance r2. */
@@ -205,6 +219,8 @@ struct Rows {
   double eps2;
   const double* x;
   double* g;
+  bool log1p = false;   // the log kernel sum
+  bool shared = false;  // its two directions of a pair under one logarithm
 };
 
 /* Returns sum_{i < j} w_ij f_ij with w_ij = a_i b_j + a_j b_i. Gradient
@@ -402,6 +418,82 @@ LSM_WIDE double wide_pair_rows(const Rows& rows) {
   }
 }
 
+/* The log kernel sum, for any K and both kinds of Math, as above. With
+ * u = a_i b_j f, v = a_j b_i f it returns sum_{i < j} log1p(u) + log1p(v), or
+ * log1p(u + v) if shared: log1p(u + v + u v) but for the last term. */
+template <typename Math>
+LSM_INLINE double log1p_rows(int form, bool shared, const Rows& rows) {
+  LSM_REORDER
+  const int K = rows.K;
+  const long stride = rows.stride;
+  const double *x = rows.x, *a = x + K * stride, *b = a + stride;
+  double *g = rows.g, *ga = g + K * stride, *gb = ga + stride, total = 0;
+  double r2[block], c[block];
+  for (int i = rows.begin; i < rows.end; ++i)
+    for (int start = i + 1; start < rows.n; start += block) {
+      const int count = std::min(block, (rows.n - start + Math::lanes - 1) & -Math::lanes);
+      std::fill(r2, r2 + count, rows.eps2);
+      for (int k = 0; k < K; ++k) {
+        const double *xj = x + k * stride + start, xi = x[k * stride + i];
+        for (int j = 0; j < count; ++j)
+          r2[j] += (xi - xj[j]) * (xi - xj[j]);
+      }
+      const double ai = a[i], bi = b[i], *aj = a + start, *bj = b + start;
+      double *gaj = ga + start, *gbj = gb + start, gai = 0, gbi = 0, sum = 0;
+      LSM_INDEPENDENT
+      for (int j = 0; j < count; ++j) {
+        double f;
+        evaluate<Math>(form, false, r2[j], f, c[j]);
+        const double u = ai * bj[j] * f, v = bi * aj[j] * f;
+        const double t = shared ? u + v : u + v + u * v, inverse = 1 / (1 + t);
+        const double du = shared ? inverse : (1 + v) * inverse;
+        const double dv = shared ? inverse : (1 + u) * inverse;
+        sum += Math::log1p(t);
+        c[j] *= du * ai * bj[j] + dv * bi * aj[j];
+        gai += du * f * bj[j];
+        gbi += dv * f * aj[j];
+        gaj[j] += dv * f * bi;
+        gbj[j] += du * f * ai;
+      }
+      total += sum;
+      ga[i] += gai;
+      gb[i] += gbi;
+      for (int k = 0; k < K; ++k) {
+        const double *xj = x + k * stride + start, xi = x[k * stride + i];
+        double *gj = g + k * stride + start, gi = 0;
+        LSM_INDEPENDENT
+        for (int j = 0; j < count; ++j) {
+          const double step = c[j] * (xi - xj[j]);
+          gi -= step;
+          gj[j] += step;
+        }
+        g[k * stride + i] += gi;
+      }
+    }
+  return total;
+}
+
+LSM_WIDE double wide_log1p_rows(const Rows& rows) {
+  switch (2 * rows.form + rows.shared) {
+    case 2: return log1p_rows<Vectorisable>(1, false, rows);
+    case 3: return log1p_rows<Vectorisable>(1, true, rows);
+    case 4: return log1p_rows<Vectorisable>(2, false, rows);
+    case 5: return log1p_rows<Vectorisable>(2, true, rows);
+    case 6: return log1p_rows<Vectorisable>(3, false, rows);
+    default: return log1p_rows<Vectorisable>(3, true, rows);
+  }
+}
+
+inline double wide_rows(const Rows& rows) {
+  return rows.log1p ? wide_log1p_rows(rows) : wide_pair_rows(rows);
+}
+
+template <typename Math>
+double rows_any(const Rows& rows) {
+  return rows.log1p ? log1p_rows<Math>(rows.form, rows.shared, rows)
+                    : pair_rows_any<Math>(rows.form, rows);
+}
+
 /* Four coordinates of a node, fetched and stored as one. */
 typedef double Quad __attribute__((vector_size(32), aligned(8), may_alias));
 
@@ -419,43 +511,84 @@ struct Listed {
   double* F;  // out: F_e
 };
 
-/* Returns sum_e w_e F_e; gradient in z_s  w_e c_e (z_r - z_s), opposite in z_r. */
-template <typename Math>
-LSM_INLINE double listed(int form, bool logarithm, int Q, const Listed& dyads) {
+LSM_INLINE void squared_distances(int Q, const Listed& dyads, double* r2) {
   LSM_REORDER
-  const int count = dyads.count, *s = dyads.s, *r = dyads.r;
-  const double *w = dyads.w, eps2 = dyads.eps2;
-  const Quad *x = dyads.x - Q;
-  Quad *g = dyads.g - Q;
-  double *F = dyads.F, r2[block], c[block], total = 0;
-  for (int e = 0; e < count; ++e) {
-    Quad sum = {eps2, 0, 0, 0};
+  const int *s = dyads.s, *r = dyads.r;
+  const Quad* x = dyads.x - Q;
+  for (int e = 0; e < dyads.count; ++e) {
+    Quad sum = {dyads.eps2, 0, 0, 0};
     for (int q = 0; q < Q; ++q) {
       const Quad dz = x[long(s[e]) * Q + q] - x[long(r[e]) * Q + q];
       sum += dz * dz;
     }
     r2[e] = (sum[0] + sum[2]) + (sum[1] + sum[3]);
   }
+}
+
+/* Adds c_e (z_r - z_s) to the gradient in z_s, the opposite to that in z_r. */
+LSM_INLINE void pull(int Q, const Listed& dyads, const double* c) {
+  const int *s = dyads.s, *r = dyads.r;
+  const Quad* x = dyads.x - Q;
+  Quad* g = dyads.g - Q;
+  for (int q = 0; q < Q; ++q) {
+    Quad gi = {};  // kept while the sender stays the same: edges are often sorted
+    for (int e = 0; e < dyads.count; ++e) {
+      const long i = long(s[e]) * Q + q, j = long(r[e]) * Q + q;
+      const Quad step = c[e] * (x[i] - x[j]);
+      gi -= step;
+      g[j] += step;
+      if (e + 1 == dyads.count || s[e + 1] != s[e]) {
+        g[i] += gi;
+        gi = Quad{};
+      }
+    }
+  }
+}
+
+/* Returns sum_e w_e F_e; gradient in z_s  w_e c_e (z_r - z_s), opposite in z_r. */
+template <typename Math>
+LSM_INLINE double listed(int form, bool logarithm, int Q, const Listed& dyads) {
+  LSM_REORDER
+  const int count = dyads.count;
+  const double* w = dyads.w;
+  double *F = dyads.F, r2[block], c[block], total = 0;
+  squared_distances(Q, dyads, r2);
   LSM_INDEPENDENT
   for (int e = 0; e < count; ++e) {
     evaluate<Math>(form, logarithm, r2[e], F[e], c[e]);
     total += w[e] * F[e];
     c[e] *= w[e];
   }
-  for (int q = 0; q < Q; ++q) {
-    Quad gi = {};  // kept while the sender stays the same: edges are often sorted
-    for (int e = 0; e < count; ++e) {
-      const long i = long(s[e]) * Q + q, j = long(r[e]) * Q + q;
-      const Quad step = c[e] * (x[i] - x[j]);
-      gi -= step;
-      g[j] += step;
-      if (e + 1 == count || s[e + 1] != s[e]) {
-        g[i] += gi;
-        gi = Quad{};
-      }
-    }
-  }
+  pull(Q, dyads, c);
   return total;
+}
+
+/* The same for the terms w_e log1p(q_e f_e) with charges q_e. Out: F_e, their slope in q_e. */
+template <typename Math>
+LSM_INLINE double log1p_listed(int form, const Listed& dyads, const double* q) {
+  LSM_REORDER
+  const int count = dyads.count, Q = dyads.Q;
+  double *F = dyads.F, r2[block], c[block], total = 0;
+  squared_distances(Q, dyads, r2);
+  LSM_INDEPENDENT
+  for (int e = 0; e < count; ++e) {
+    double f;
+    evaluate<Math>(form, false, r2[e], f, c[e]);
+    const double slope = dyads.w[e] / (1 + q[e] * f);
+    total += dyads.w[e] * Math::log1p(q[e] * f);
+    F[e] = slope * f;
+    c[e] *= slope * q[e];
+  }
+  pull(Q, dyads, c);
+  return total;
+}
+
+LSM_WIDE double wide_log1p_listed(const Listed& dyads, const double* q) {
+  switch (dyads.form) {
+    case 1: return log1p_listed<Vectorisable>(1, dyads, q);
+    case 2: return log1p_listed<Vectorisable>(2, dyads, q);
+    default: return log1p_listed<Vectorisable>(3, dyads, q);
+  }
 }
 
 LSM_WIDE double wide_listed(const Listed& dyads) {
@@ -539,12 +672,12 @@ LSM_WIDE bool within(const int* index, long count, int n) {
 /* The fastest loop that this machine has. */
 inline double fastest_rows(const Rows& rows) {
 #ifdef LSM_AVX512
-  if (rows.form == 1 && rows.K <= 4 && __builtin_cpu_supports("avx512f"))
+  if (rows.form == 1 && rows.K <= 4 && !rows.log1p && __builtin_cpu_supports("avx512f"))
     return rows.charges ? tiles_of<true, false>(rows)
            : rows.equal ? tiles_of<false, true>(rows)
                         : tiles_of<false, false>(rows);
 #endif
-  return wide_pair_rows(rows);
+  return wide_rows(rows);
 }
 
 /* All pairs. With STAN_THREADS the rows of a larger network are split into chunks
@@ -577,6 +710,19 @@ inline double pair_sum(const Rows& rows) {
   }
 #endif
   return fastest_rows(rows);
+}
+
+/* Positions and charges as `pair_rows` reads them. */
+template <typename Z, typename A, typename B>
+MatrixXd with_phantoms(const Z& z, const A& a, const B& b) {
+  const int n = z.rows(), K = z.cols();
+  MatrixXd x = MatrixXd::Zero(n + lanes, K + 2);
+  x.topLeftCorner(n, K) = stan::math::value_of(z);
+  x.col(K).head(n) = stan::math::value_of(a);
+  x.col(K + 1).head(n) = stan::math::value_of(b);
+  const double away = 1e90 * (1 + x.col(0).cwiseAbs().maxCoeff());
+  x.col(0).tail(lanes).setLinSpaced(away, 2 * away);
+  return x;
 }
 
 /* Positions as `listed` reads them: a column a node, filled up to quads. */
@@ -689,13 +835,7 @@ stan::return_type_t<Z, A, B> kernel_sum(const Z& z, const A& a, const B& b,
   check_indices("kernel_sum", "hidden_sender", s, n);
   check_indices("kernel_sum", "hidden_receiver", r, n);
 
-  MatrixXd x = MatrixXd::Zero(n + lanes, K + 2), g;
-  x.topLeftCorner(n, K) = stan::math::value_of(z);
-  x.col(K).head(n) = stan::math::value_of(a);
-  x.col(K + 1).head(n) = stan::math::value_of(b);
-  const double away = 1e90 * (1 + x.col(0).cwiseAbs().maxCoeff());
-  x.col(0).tail(lanes).setLinSpaced(away, 2 * away);  // the phantoms
-
+  MatrixXd x = with_phantoms(z, a, b), g;
   const bool charges = !std::is_same<stan::return_type_t<A, B>, double>::value;
   double scale = 1;  // of data all equal, the product is left for the end
   const bool equal = !charges && n > 0 && (x.col(K).head(n).array() == x(0, K)).all()
@@ -710,7 +850,7 @@ stan::return_type_t<Z, A, B> kernel_sum(const Z& z, const A& a, const B& b,
   for (bool standard : {false, true}) {
     g = MatrixXd::Zero(n + lanes, K + 2);
     const Rows rows{K, form, charges, equal, 0, n, n, n + lanes, eps2, x.data(), g.data()};
-    value = standard ? pair_rows_any<Standard>(form, rows) : pair_sum(rows);
+    value = standard ? rows_any<Standard>(rows) : pair_sum(rows);
     if (!s.empty()) {
       const MatrixXd nodes = quads(x.topLeftCorner(n, K));
       MatrixXd hidden = MatrixXd::Zero(nodes.rows(), n);
@@ -731,6 +871,85 @@ stan::return_type_t<Z, A, B> kernel_sum(const Z& z, const A& a, const B& b,
   if (equal)
     g *= scale;
   return result(scale * value, g, K, operand(z), operand(a), operand(b));
+}
+
+/* sum_{i != j} log1p(a_i b_j f(d_ij)), or, shared, sum_{i < j} log1p((a_i b_j + a_j b_i) f(d_ij)) */
+template <typename Z, typename A, typename B>
+stan::return_type_t<Z, A, B> log1p_kernel_sum(const Z& z, const A& a, const B& b,
+                                              const double& softening, const int& form,
+                                              const int& shared, std::ostream*) {
+  const int n = z.rows(), K = z.cols();
+  stan::math::check_bounded("log1p_kernel_sum", "form", form, 1, 3);
+  stan::math::check_size_match("log1p_kernel_sum", "a", a.size(), "z", n);
+  stan::math::check_size_match("log1p_kernel_sum", "b", b.size(), "z", n);
+  const MatrixXd x = with_phantoms(z, a, b);
+  MatrixXd g;
+  double value = 0;
+  for (bool standard : {false, true}) {
+    g = MatrixXd::Zero(n + lanes, K + 2);
+    const Rows rows{K, form, true, false, 0, n, n, n + lanes, softening * softening, x.data(),
+                    g.data(), true, shared != 0};
+    value = standard ? rows_any<Standard>(rows) : pair_sum(rows);
+    if (ordinary(value, g.data(), g.size()))
+      break;
+  }
+  return result(value, g, K, operand(z), operand(a), operand(b));
+}
+
+/* sum_e weight_e log1p((a_s b_r + back_e a_r b_s) f(d_e)) over e = (s, r) */
+template <typename Z, typename A, typename B, typename W, typename V>
+stan::return_type_t<Z, A, B> log1p_edge_sum(const Z& z, const A& a, const B& b,
+                                            const Indices& sender, const Indices& receiver,
+                                            const V& back, const W& weight,
+                                            const double& softening, const int& form,
+                                            std::ostream*) {
+  static_assert(std::is_same<stan::return_type_t<V, W>, double>::value,
+                "log1p_edge_sum: back and weight must be data or transformed data");
+  const char* function = "log1p_edge_sum";
+  const int n = z.rows(), K = z.cols(), E = sender.size();
+  stan::math::check_bounded(function, "form", form, 1, 3);
+  stan::math::check_size_match(function, "a", a.size(), "z", n);
+  stan::math::check_size_match(function, "b", b.size(), "z", n);
+  stan::math::check_size_match(function, "receiver", receiver.size(), "sender", E);
+  stan::math::check_size_match(function, "back", back.size(), "sender", E);
+  stan::math::check_size_match(function, "weight", weight.size(), "sender", E);
+  check_indices(function, "sender", sender, n);
+  check_indices(function, "receiver", receiver, n);
+
+  const MatrixXd x = quads(stan::math::value_of(z));
+  const Eigen::VectorXd A_ = stan::math::value_of(a), B_ = stan::math::value_of(b);
+  MatrixXd g, pulls;
+  double value = 0;
+  for (bool standard : {false, true}) {
+    value = 0;
+    g = MatrixXd::Zero(n, K + 2);
+    pulls = MatrixXd::Zero(x.rows(), n);
+    for (int start = 0; start < E; start += block) {
+      double w[block], q[block], slope[block];
+      const Listed terms{form, false, int(x.rows() / 4), std::min(block, E - start),
+                         &sender[start], &receiver[start], w, softening * softening,
+                         reinterpret_cast<const Quad*>(x.data()),
+                         reinterpret_cast<Quad*>(pulls.data()), slope};
+      for (int e = 0; e < terms.count; ++e) {
+        const int s = terms.s[e] - 1, r = terms.r[e] - 1;
+        w[e] = weight.coeff(start + e);
+        q[e] = A_[s] * B_[r] + back.coeff(start + e) * A_[r] * B_[s];
+      }
+      value += standard ? log1p_listed<Standard>(form, terms, q) : wide_log1p_listed(terms, q);
+      for (int e = 0; e < terms.count; ++e) {
+        const int s = terms.s[e] - 1, r = terms.r[e] - 1;
+        const double reverse = back.coeff(start + e) * slope[e];
+        g(s, K) += slope[e] * B_[r];
+        g(r, K + 1) += slope[e] * A_[s];
+        g(r, K) += reverse * B_[s];
+        g(s, K + 1) += reverse * A_[r];
+      }
+    }
+    g.leftCols(K) = pulls.topRows(K).transpose();
+    if (ordinary(value, g.data(), g.size()))
+      break;
+  }
+  return result(value, g, K, operand(z), operand(a), operand(b));
 }
 
 /* z = C x; in the reverse pass xbar += C' zbar */
@@ -781,6 +1000,8 @@ Eigen::Matrix<var, -1, -1> precondition(const C& factor, const Eigen::Matrix<var
 namespace Eigen {  // where argument-dependent lookup finds them, see above
 using lsm::edge_sum;
 using lsm::kernel_sum;
+using lsm::log1p_edge_sum;
+using lsm::log1p_kernel_sum;
 using lsm::precondition;
 }  // namespace Eigen
 

@@ -5,4 +5,9 @@ real edge_sum(matrix z, array[] int sender, array[] int receiver,
 real kernel_sum(matrix z, vector a, vector b,
                 array[] int hidden_sender, array[] int hidden_receiver,
                 real softening, int form);
+real log1p_kernel_sum(matrix z, vector a, vector b, real softening, int form,
+                      int shared);
+real log1p_edge_sum(matrix z, vector a, vector b, array[] int sender,
+                    array[] int receiver, vector back, vector weight,
+                    real softening, int form);
 matrix precondition(matrix factor, matrix x);

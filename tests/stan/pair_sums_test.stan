@@ -10,6 +10,7 @@ data {
   array[E] int sender;
   array[E] int receiver;
   vector[E] weight;
+  vector[E] back;
   int<lower=0> H;
   array[H] int hidden_sender;
   array[H] int hidden_receiver;
@@ -21,6 +22,7 @@ data {
 transformed data {
   // z = factor * x is rounded differently by every way of adding up: near pairs must not count
   real well_conditioned = softening + 1;
+  vector[N] fixed_positive = exp(fixed_charge);
 }
 parameters {
   matrix[N, K] x;
@@ -35,4 +37,16 @@ model {
   target += kernel_sum(x, fixed_charge, b, hidden_sender, hidden_receiver, softening, form);
   target += kernel_sum(z, fixed_charge, fixed_charge, hidden_sender, hidden_receiver,
                        well_conditioned, form);
+  {
+    vector[N] p = exp(a);                      // charges of a logarithm are positive
+    vector[N] q = exp(b);
+    for (shared in 0 : 1)
+      target += log1p_kernel_sum(x, p, q, softening, form, shared);
+    target += log1p_kernel_sum(x, p, fixed_positive, softening, form, 0);
+    target += log1p_edge_sum(x, p, q, sender, receiver, back, weight, softening, form);
+    target += log1p_edge_sum(x, fixed_positive, q, sender, receiver, back, weight, softening,
+                             form);
+    target += log1p_edge_sum(z, fixed_positive, fixed_positive, sender, receiver, back, weight,
+                             well_conditioned, form);
+  }
 }

@@ -1,0 +1,288 @@
+"""Log rates of pairs of nodes, and log probabilities of their weights, in NumPy.
+
+What the Stan program adds up, dyad by dyad and draw by draw: for scores, checks and predictions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.spatial.distance import cdist
+from scipy.special import expit, gammaln
+
+from lsm_stan.errors import InputError
+from lsm_stan.models import ModelSpec
+from lsm_stan.network import Network
+from lsm_stan.parameters import Parameters
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+#: How many numbers a temporary array of coordinates may have: 32 MB.
+CHUNK = 4_000_000
+
+
+def log_mean(
+    spec: ModelSpec, parameters: Parameters, sender: ArrayLike, receiver: ArrayLike
+) -> FloatArray:
+    """Return log μ of ordered pairs: their log rates, for ``bernoulli`` their log odds.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    parameters
+        With any leading axes; see :mod:`lsm_stan.parameters`.
+    sender, receiver
+        ``(D,)`` node indices, from 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(..., D)``. Memory beyond it is bounded.
+    """
+    sender, receiver = np.asarray(sender), np.asarray(receiver)
+    z = parameters["z"]
+    role = parameters["role"] if spec.roles else np.zeros(())
+    sends, receives = z + role, z - role
+    result = np.empty((*z.shape[:-2], len(sender)))
+    for part in _chunks(len(sender), max(1, z.size // z.shape[-2])):
+        s, r = sender[part], receiver[part]
+        if spec.form == "inner":
+            value = np.einsum("...k,...k->...", sends[..., s, :], receives[..., r, :])
+        else:
+            difference = sends[..., s, :] - receives[..., r, :]
+            value = _log_form(spec, np.einsum("...k,...k->...", difference, difference))
+        if spec.intercept:
+            value = value + parameters["intercept"][..., None]
+        if spec.effects:
+            value = value + parameters["sender_effect"][..., s]
+            value = value + parameters["receiver_effect"][..., r]
+        result[..., part] = value
+    return result
+
+
+def log_mean_rows(spec: ModelSpec, draw: Parameters, rows: slice) -> FloatArray:
+    """Return rows of the matrix of log μ, of one draw.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    draw
+        Without leading axes.
+    rows
+        Senders.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(R, N)``; -inf for a node with itself.
+    """
+    z = draw["z"]
+    role = draw["role"] if spec.roles else np.zeros(())
+    sends, receives = (z + role)[rows], z - role
+    if spec.form == "inner":
+        value = sends @ receives.T
+    else:
+        value = _log_form(spec, cdist(sends, receives, "sqeuclidean"))
+    if spec.intercept:
+        value += draw["intercept"]
+    if spec.effects:
+        value += draw["sender_effect"][rows, None] + draw["receiver_effect"]
+    value[np.arange(len(value)), np.arange(len(z))[rows]] = -np.inf
+    return np.asarray(value)
+
+
+def mean_weight(spec: ModelSpec, log_mu: FloatArray) -> FloatArray:
+    """Return expected weights from log μ: for ``bernoulli`` the probabilities of an edge."""
+    return np.asarray(expit(log_mu) if spec.likelihood == "bernoulli" else np.exp(log_mu))
+
+
+def expected_strengths(spec: ModelSpec, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
+    """Return every node's expected out- and in-strength.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    parameters
+        With any leading axes.
+
+    Returns
+    -------
+    sent, received : numpy.ndarray
+        ``(..., N)`` each; O(N²) time a draw, memory bounded.
+    """
+    *batch, n_nodes, _ = parameters["z"].shape
+    sent, received = np.zeros((*batch, n_nodes)), np.zeros((*batch, n_nodes))
+    for index in np.ndindex(*batch):
+        draw = {name: values[index] for name, values in parameters.items()}
+        for rows in _chunks(n_nodes, n_nodes):
+            mean = mean_weight(spec, log_mean_rows(spec, draw, rows))
+            sent[(*index, rows)] = mean.sum(axis=1)
+            received[index] += mean.sum(axis=0)
+    return sent, received
+
+
+def _log_form(spec: ModelSpec, squared: FloatArray) -> FloatArray:
+    """Return log f of squared distances."""
+    softened = squared + spec.softening**2
+    if spec.form == "inverse":
+        with np.errstate(divide="ignore"):
+            return np.asarray(-0.5 * np.log(softened))
+    return np.asarray(-np.sqrt(softened) if spec.form == "exponential" else -softened)
+
+
+def pair_log_likelihood(
+    spec: ModelSpec, parameters: Parameters, network: Network, pairs: IntArray
+) -> FloatArray:
+    """Return the log likelihood of unordered pairs, both cells of a directed pair together.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    parameters
+        With any leading axes.
+    network
+        N nodes.
+    pairs
+        ``(P, 2)`` indices of different nodes, from 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(..., P)``; a hidden dyad adds nothing.
+    """
+    i, j = pairs.T
+    there, back = network.weight_of(i, j), network.weight_of(j, i)
+    of_there = log_likelihood(spec, parameters, i, j, np.maximum(there, 0))
+    total = np.where(there >= 0, of_there, 0.0)
+    if network.directed:
+        of_back = log_likelihood(spec, parameters, j, i, np.maximum(back, 0), there)
+        total += np.where(back >= 0, of_back, 0.0)
+    return total
+
+
+def log_likelihood(
+    spec: ModelSpec,
+    parameters: Parameters,
+    sender: ArrayLike,
+    receiver: ArrayLike,
+    weight: ArrayLike,
+    reverse: ArrayLike | None = None,
+) -> FloatArray:
+    """Return the log probability of the weights of dyads.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    parameters
+        With any leading axes.
+    sender, receiver
+        ``(D,)`` node indices, from 0, of pairs of different nodes.
+    weight
+        ``(D,)`` weights whose probability is asked for.
+    reverse
+        ``(D,)`` weights of the reverse dyads, -1 where not known, in which the probability is
+        conditional; by default no weight is known. Only ``dyadic`` looks at it: elsewhere the
+        two directions are independent, given the parameters.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(..., D)``.
+
+    Raises
+    ------
+    InputError
+        If a pair is a node with itself: the diagonal says nothing of the parameters.
+    """
+    sender, receiver, weight = np.asarray(sender), np.asarray(receiver), np.asarray(weight)
+    if np.any(sender == receiver):
+        raise InputError("the likelihood is of pairs of different nodes; there is a self-loop")
+    log_mu = log_mean(spec, parameters, sender, receiver)
+    if spec.likelihood == "bernoulli":
+        return np.asarray(weight * log_mu - np.logaddexp(0.0, log_mu))
+    if spec.likelihood == "poisson":
+        return np.asarray(weight * log_mu - np.exp(log_mu) - gammaln(weight + 1))
+    size, log_mu = frailty(spec, parameters, sender, receiver, reverse, log_mu)
+    # with u = mu / size: u^y / (1 + u)^(y + size)
+    log_u = log_mu - np.log(size)
+    return np.asarray(
+        gammaln(weight + size)
+        - gammaln(size)
+        - gammaln(weight + 1)
+        + weight * log_u
+        - (weight + size) * np.logaddexp(0.0, log_u)
+    )
+
+
+def frailty(
+    spec: ModelSpec,
+    parameters: Parameters,
+    sender: ArrayLike,
+    receiver: ArrayLike,
+    reverse: ArrayLike | None,
+    log_mu: FloatArray,
+) -> tuple[FloatArray, FloatArray]:
+    """Return size and log mean of the negative binomial of dyads, given the reverse weights.
+
+    Given the weight y' of the reverse dyad, of mean μ', a frailty of size φ that both share is
+    gamma(φ + y', φ + μ'): the weight is negative binomial of size φ + y' and mean
+    μ (φ + y') / (φ + μ').
+
+    Parameters
+    ----------
+    spec
+        A model with a frailty.
+    parameters, sender, receiver, reverse
+        As in :func:`log_likelihood`.
+    log_mu
+        ``(..., D)`` from :func:`log_mean`.
+    """
+    phi = parameters["phi"][..., None]
+    if spec.likelihood != "dyadic" or reverse is None:
+        return np.broadcast_to(phi, log_mu.shape), log_mu
+    known = np.asarray(reverse) >= 0
+    seen = np.where(known, reverse, 0)
+    back = np.where(known, np.exp(log_mean(spec, parameters, receiver, sender)), 0.0)
+    size = phi + seen
+    return size, log_mu + np.log(size) - np.log(phi + back)
+
+
+def network_log_likelihood(
+    spec: ModelSpec, parameters: Parameters, network: Network
+) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
+    """Yield the log likelihood of every observed dyad of a network, some rows at a time.
+
+    Their sum is the log likelihood, the diagonal left out: in ``dyadic`` a pair's second
+    direction is conditional on its first.
+
+    Yields
+    ------
+    sender, receiver : numpy.ndarray
+        ``(D,)`` node indices.
+    log_likelihood : numpy.ndarray
+        ``(..., D)``.
+    """
+    n = network.n_nodes
+    for rows in _chunks(n, n * max(1, parameters["z"].size // n)):
+        sender, receiver = np.divmod(np.arange(rows.start * n, rows.stop * n), n)
+        kept = sender != receiver if network.directed else sender < receiver
+        sender, receiver = sender[kept], receiver[kept]
+        weight = network.weight_of(sender, receiver)
+        observed = weight >= 0
+        sender, receiver, weight = sender[observed], receiver[observed], weight[observed]
+        reverse = np.where(sender > receiver, network.weight_of(receiver, sender), -1)
+        yield sender, receiver, log_likelihood(spec, parameters, sender, receiver, weight, reverse)
+
+
+def _chunks(total: int, numbers_each: int) -> Iterator[slice]:
+    size = max(1, CHUNK // numbers_each)
+    for start in range(0, total, size):
+        yield slice(start, min(start + size, total))

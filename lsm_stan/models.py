@@ -1,0 +1,176 @@
+"""The family of models: what they are called, what they are made of, and their priors.
+
+Every model of the family has one name, ``<likelihood>-<form>``,
+``<likelihood>-<form>-effects`` or ``<likelihood>-<form>-roles``, and is a choice of
+
+- *likelihood*: ``poisson``; ``nb``, the negative binomial; ``dyadic``, a negative binomial whose
+  gamma frailty the two directions of a pair share, so that they are correlated; ``bernoulli``,
+  logistic, for binary networks;
+- *form*: how the log rate (for ``bernoulli`` the log odds) falls with the distance d of two
+  nodes: ``inverse``, -log d; ``exponential``, -d (Hoff, Raftery & Handcock, JASA 97, 2002), but
+  rounded off where nodes meet, -√(d² + 0.01), since modes are drawn into the tip of -d, where
+  there is no gradient; ``squared``, -d²; or ``inner``, the inner product of their positions
+  (Hoff's bilinear model, JASA 100, 2005);
+- *effects*: whether every node has a sender and a receiver effect;
+- *roles*: whether it has effects, and two positions, one to send from and one to receive at. With
+  the inner product these are Hoff's multiplicative effects.
+
+They all have an intercept, and leave the diagonal alone. The first model, ``tutorial``, is that of
+Edward's tutorial: ``poisson-inverse`` without an intercept, with a diagonal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from itertools import product
+from typing import Any, Literal
+
+import numpy as np
+
+from lsm_stan.errors import InputError
+
+Form = Literal["inverse", "exponential", "squared", "inner"]
+Likelihood = Literal["poisson", "nb", "dyadic", "bernoulli"]
+
+#: In the order of the Stan program's codes, which count from 1.
+FORMS: tuple[Form, ...] = ("inverse", "exponential", "squared", "inner")
+LIKELIHOODS: tuple[Likelihood, ...] = ("poisson", "nb", "dyadic", "bernoulli")
+
+#: ε of the exponential form's √(d² + ε²).
+ROUNDING = 0.1
+
+
+@dataclass(frozen=True)
+class ModelSpec:
+    """One model of the family.
+
+    The defaults are weakly informative on the log scale that they act on, as Stan's
+    recommendations have it (https://github.com/stan-dev/stan/wiki/Prior-Choice-Recommendations).
+
+    Attributes
+    ----------
+    form, likelihood
+        See :mod:`lsm_stan.models`.
+    intercept, effects, roles
+        Whether there are any.
+    diagonal
+        Whether self-loops are observations, of rate ``1 / sqrt(jitter)``: the tutorial's are.
+    intercept_scale
+        Standard deviation of the intercept's normal prior.
+    sigma_scale
+        Of the half-normal prior of the scales (standard deviations) of sender and receiver
+        effects; their correlation has the LKJ(2) prior.
+    sigma_fixed
+        What those scales are at a mode, where they cannot be estimated: the joint density of
+        effects and scales has no mode but at scale 0. There is no correlation then.
+    role_fixed
+        Standard deviation of the roles' coordinates (half the way from where a node receives to
+        where it sends) at a mode; learned else, with the prior of the effects' scales.
+    sigma_z_scale
+        Of the half-normal prior of the positions' scale, which is learned where it has a meaning:
+        with an inverse form and an intercept only the product of distance and rate has.
+    phi_scale
+        Of the half-normal prior of ``1 / sqrt(phi)``, the frailty's coefficient of variation:
+        a prior on phi itself would have most of its mass where there is no frailty.
+    """
+
+    form: Form = "inverse"
+    likelihood: Likelihood = "poisson"
+    intercept: bool = True
+    effects: bool = False
+    roles: bool = False
+    diagonal: bool = False
+    intercept_scale: float = 5.0
+    sigma_scale: float = 1.0
+    sigma_fixed: float = 1.0
+    role_fixed: float = 0.5
+    sigma_z_scale: float = 5.0
+    phi_scale: float = 1.0
+
+    def __post_init__(self) -> None:
+        for name, choices in (("form", FORMS), ("likelihood", LIKELIHOODS)):
+            if getattr(self, name) not in choices:
+                raise InputError(
+                    f"{name} is {getattr(self, name)!r}; there are {', '.join(choices)}"
+                )
+        for name in (
+            "intercept_scale",
+            "sigma_scale",
+            "sigma_fixed",
+            "role_fixed",
+            "sigma_z_scale",
+            "phi_scale",
+        ):
+            value = getattr(self, name)
+            if not (np.isfinite(value) and value > 0):
+                raise InputError(f"{name} is {value!r}; a positive, finite number is needed")
+        if self.roles and self.likelihood == "dyadic":
+            raise InputError("likelihood 'dyadic' has no roles; take 'nb'")
+        if self.diagonal and self.likelihood != "poisson":
+            raise InputError("the diagonal is Poisson; likelihood 'poisson' is needed with it")
+
+    @property
+    def dispersed(self) -> bool:
+        """Whether there is a frailty, of size phi."""
+        return self.likelihood in ("nb", "dyadic")
+
+    @property
+    def learns_positions_scale(self) -> bool:
+        """Whether the scale of the positions is learned, where scales are."""
+        return self.form != "inverse"
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether there are scales to learn."""
+        return self.effects or self.roles or self.learns_positions_scale
+
+    @property
+    def softening(self) -> float:
+        """ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``, a part of the model."""
+        return ROUNDING if self.form == "exponential" else 0.0
+
+    @property
+    def name(self) -> str | None:
+        """The model's name in :data:`MODELS`, None where it has none."""
+        return next((name for name, spec in MODELS.items() if spec == self), None)
+
+    def as_record(self) -> str | dict[str, Any]:
+        """Return the name, or the numbers, for records and configurations."""
+        return self.name or asdict(self)
+
+
+MODELS: dict[str, ModelSpec] = {
+    "tutorial": ModelSpec(intercept=False, diagonal=True),
+    **{
+        f"{likelihood}-{form}{suffix}": ModelSpec(
+            form, likelihood, effects=bool(suffix), roles=suffix == "-roles"
+        )
+        for likelihood, form, suffix in product(LIKELIHOODS, FORMS, ("", "-effects", "-roles"))
+        if (likelihood, suffix) != ("dyadic", "-roles")
+    },
+}
+
+
+def read_spec(record: str | Mapping[str, Any]) -> ModelSpec:
+    """Return the model that :meth:`ModelSpec.as_record` recorded."""
+    return find_model(record if isinstance(record, str) else ModelSpec(**record))
+
+
+def find_model(model: str | ModelSpec) -> ModelSpec:
+    """Return a model by its name.
+
+    Raises
+    ------
+    InputError
+        If there is none of that name.
+    """
+    if isinstance(model, ModelSpec):
+        return model
+    if model not in MODELS:
+        raise InputError(
+            f"no model {model!r}; there are tutorial, and LIKELIHOOD-FORM,"
+            f" LIKELIHOOD-FORM-effects or LIKELIHOOD-FORM-roles with LIKELIHOOD one of"
+            f" {', '.join(LIKELIHOODS)} and FORM one of {', '.join(FORMS)}"
+        )
+    return MODELS[model]

@@ -1,0 +1,284 @@
+"""Every model of the family: Stan's density and gradient against SciPy, dyad by dyad."""
+
+import numpy as np
+import pytest
+from scipy import integrate, special, stats
+
+from lsm_stan import InputError, LatentSpaceModel, Network
+from lsm_stan.dyads import log_likelihood, log_mean, network_log_likelihood
+from lsm_stan.models import MODELS, ModelSpec, find_model
+from lsm_stan.parameters import declared, flat
+
+N, K = 9, 3
+
+
+def network(seed: int, *, directed: bool = True, binary: bool = False) -> Network:
+    """Draw a network with self-loops, and some dyads hidden, of one pair both directions."""
+    rng = np.random.default_rng(seed)
+    y = rng.poisson(0.6, size=(N, N)) * rng.integers(1, 9, size=(N, N))
+    if not directed:
+        y = np.triu(y) + np.triu(y, 1).T
+    drawn = Network.from_matrix(y, directed=directed)
+    hidden = drawn.hide([0, 1, 4, 7, 2], [3, 0, 2, 8, 4])
+    return hidden.binary() if binary else hidden
+
+
+def draw(spec: ModelSpec, seed: int, *, directed: bool = True, learned: bool = False) -> dict:
+    rng = np.random.default_rng(seed)
+    values = {"z": rng.normal(size=(N, K))}
+    if spec.intercept:
+        values["intercept"] = np.asarray(rng.normal())
+    if spec.dispersed:
+        values["phi"] = np.asarray(rng.gamma(2))
+    if spec.effects:
+        values["sender_effect"] = rng.normal(size=N)
+        values["receiver_effect"] = rng.normal(size=N) if directed else values["sender_effect"]
+        if learned:
+            values["sigma_sender"] = np.asarray(rng.gamma(3) / 3)
+            values["sigma_receiver"] = np.asarray(rng.gamma(3) / 3)
+            values["rho"] = np.asarray(rng.uniform(-0.9, 0.9))
+    if spec.roles:
+        values["role"] = rng.normal(size=(N, K))
+        if learned:
+            values["sigma_role"] = np.asarray(rng.gamma(3) / 3)
+    if learned and spec.form != "inverse":
+        values["sigma_z"] = np.asarray(rng.gamma(3) / 3)
+    return values
+
+
+def log_mu(spec: ModelSpec, p: dict, i: int, j: int) -> float:
+    sends, receives = p["z"][i] + p.get("role", np.zeros((N, K)))[i], p["z"][j]
+    receives = receives - p.get("role", np.zeros((N, K)))[j]
+    d = np.linalg.norm(sends - receives)
+    value = {
+        "inverse": -np.log(d),
+        "exponential": -np.sqrt(d**2 + 0.01),
+        "squared": -(d**2),
+        "inner": sends @ receives,
+    }[spec.form]
+    effects = p["sender_effect"][i] + p["receiver_effect"][j] if spec.effects else 0.0
+    return float(value + p.get("intercept", 0.0) + effects)
+
+
+def negative_binomial(y: int, mean: float, size: float) -> float:
+    return float(stats.nbinom.logpmf(y, size, size / (size + mean)))
+
+
+def shared_frailty(y: list[int], mean: list[float], phi: float) -> float:
+    """Integrate Poisson densities over their frailty."""
+
+    def integrand(g: float) -> float:
+        return stats.gamma.pdf(g, phi, scale=1 / phi) * np.prod(
+            [stats.poisson.pmf(a, g * b) for a, b in zip(y, mean, strict=True)]
+        )
+
+    value, _ = integrate.quad(integrand, 0, np.inf, epsabs=0, epsrel=1e-11, limit=500)
+    return float(np.log(value))
+
+
+def closed_form(y: list[int], mean: list[float], phi: float) -> float:
+    """Return the same from the gamma integral."""
+    total, rate = sum(y), phi + sum(mean)
+    value = phi * np.log(phi) - special.gammaln(phi)
+    value += special.gammaln(phi + total) - (phi + total) * np.log(rate)
+    return float(
+        value + sum(a * np.log(b) - special.gammaln(a + 1) for a, b in zip(y, mean, strict=True))
+    )
+
+
+@pytest.mark.parametrize("phi", [0.8, 3.0])
+@pytest.mark.parametrize("y", [[0, 0], [3, 0], [2, 7]])
+def test_the_shared_frailty_has_a_closed_form(phi, y) -> None:
+    mean = [0.7, 1.9]
+    assert closed_form(y, mean, phi) == pytest.approx(shared_frailty(y, mean, phi), rel=1e-7)
+    assert closed_form(y[:1], mean[:1], phi) == pytest.approx(
+        negative_binomial(y[0], mean[0], phi), rel=1e-12
+    )
+
+
+def scipy_log_likelihood(spec: ModelSpec, p: dict, data: Network) -> float:
+    y = data.to_dense()
+    hidden = np.zeros((N, N), dtype=bool)
+    hidden[data.hidden_sender, data.hidden_receiver] = True
+    total = 0.0
+    for i in range(N):
+        for j in range(i + 1, N):
+            ways = [(i, j), (j, i)] if data.directed else [(i, j)]
+            seen = [way for way in ways if not hidden[way]]
+            weights, means = [y[w] for w in seen], [np.exp(log_mu(spec, p, *w)) for w in seen]
+            if spec.likelihood == "poisson":
+                total += stats.poisson.logpmf(weights, means).sum()
+            elif spec.likelihood == "bernoulli":
+                total += stats.bernoulli.logpmf(weights, special.expit(np.log(means))).sum()
+            elif spec.likelihood == "nb":
+                # SciPy's own loses digits where the mean is small
+                phi = float(p["phi"])
+                total += sum(
+                    closed_form([a], [b], phi) for a, b in zip(weights, means, strict=True)
+                )
+            elif seen:
+                total += closed_form(weights, means, float(p["phi"]))
+    if spec.diagonal:
+        total += stats.poisson.logpmf(np.diag(y), 1000**-0.5).sum()
+    return float(total)
+
+
+def scipy_log_prior(spec: ModelSpec, p: dict, *, directed: bool, learned: bool) -> float:
+    """Return the log density of the parameters in the coordinates the Stan program declares."""
+    total = stats.norm.logpdf(p["z"], scale=p.get("sigma_z", 1.0)).sum()
+    if spec.roles:  # in units of the scale
+        spread = p.get("sigma_role", spec.role_fixed)
+        total += stats.norm.logpdf(p["role"] / spread).sum()
+    if "sigma_role" in p:
+        total += stats.halfnorm.logpdf(spread, scale=spec.sigma_scale) + np.log(spread)
+    if "sigma_z" in p:
+        total += stats.halfnorm.logpdf(p["sigma_z"], scale=spec.sigma_z_scale)
+        total += np.log(p["sigma_z"])
+    if spec.intercept:
+        total += stats.norm.logpdf(p["intercept"], scale=spec.intercept_scale)
+    if spec.dispersed:
+        root = p["phi"] ** -0.5  # half-normal; |d root / d log phi| = root / 2
+        total += stats.halfnorm.logpdf(root, scale=spec.phi_scale) + np.log(root / 2)
+    if spec.effects:
+        s, r = p["sender_effect"], p["receiver_effect"]
+        one, two = (p["sigma_sender"], p["sigma_receiver"]) if learned else (1.0, 1.0)
+        rho = p["rho"] if learned and directed else 0.0
+        if directed:
+            covariance = [[one**2, rho * one * two], [rho * one * two, two**2]]
+            total += stats.multivariate_normal.logpdf(np.stack([s, r], 1), cov=covariance).sum()
+            # per node, d(effects) / d(effect_raw)
+            total += N * np.log(one * two * np.sqrt(1 - rho**2))
+        else:
+            total += stats.norm.logpdf(s / one).sum()
+        if learned:
+            scales = [one, two] if directed else [one]
+            total += (stats.halfnorm.logpdf(scales, scale=spec.sigma_scale) + np.log(scales)).sum()
+        if learned and directed:
+            # LKJ(2) of a 2 x 2 matrix: (1 + rho) / 2 is beta(2, 2); d tanh(x) / dx = 1 - rho^2
+            total += stats.beta.logpdf((1 + rho) / 2, 2, 2) - np.log(2) + np.log(1 - rho**2)
+    return float(total)
+
+
+CASES = [
+    (name, directed)
+    for name, spec in MODELS.items()
+    for directed in ((True,) if spec.likelihood == "dyadic" or spec.roles else (True, False))
+]
+
+
+@pytest.mark.parametrize(("name", "directed"), CASES)
+def test_pointwise_likelihood_is_scipys(name: str, directed: bool) -> None:
+    spec = MODELS[name]
+    data = network(3, directed=directed, binary=spec.likelihood == "bernoulli")
+    p = draw(spec, 4, directed=directed)
+    total = sum(values.sum() for *_, values in network_log_likelihood(spec, p, data))
+    expected = scipy_log_likelihood(spec, p, data)
+    if spec.diagonal:
+        expected -= stats.poisson.logpmf(np.diag(data.to_dense()), 1000**-0.5).sum()
+    assert total == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.cmdstan
+@pytest.mark.parametrize("kernel", ["stan", "cpp"])
+@pytest.mark.parametrize(("name", "directed"), CASES)
+def test_density_is_scipys(name: str, directed: bool, kernel: str) -> None:
+    spec = MODELS[name]
+    data = network(1, directed=directed, binary=spec.likelihood == "bernoulli")
+    model = LatentSpaceModel(data, K, model=name, kernel=kernel)
+    for learned in (False, True) if name != "tutorial" else (False,):
+        p = draw(spec, 2, directed=directed, learned=learned)
+        expected = scipy_log_likelihood(spec, p, data)
+        expected += scipy_log_prior(spec, p, directed=directed, learned=learned)
+        assert model.log_prob(**p)[0] == pytest.approx(expected, rel=1e-10)
+
+
+@pytest.mark.cmdstan
+@pytest.mark.parametrize("kernel", ["stan", "cpp"])
+@pytest.mark.parametrize(("name", "directed"), CASES)
+def test_gradient_is_that_of_the_density(name: str, directed: bool, kernel: str) -> None:
+    """Of every parameter, by central differences (fourth order) of the checked density."""
+    spec = MODELS[name]
+    data = network(5, directed=directed, binary=spec.likelihood == "bernoulli")
+    model = LatentSpaceModel(data, K, model=name, kernel=kernel)
+    learned = spec.hierarchical
+    p = draw(spec, 6, directed=directed, learned=learned)
+    point = flat(declared(p, spec, directed=directed, learned=learned))
+    _, gradient = model.log_prob_flat(point, learned=learned)
+    step = 1e-3
+    shifts = step * np.array([2.0, 1.0, -1.0, -2.0])
+    probes = point + shifts[:, None, None] * np.eye(point.size)
+    values, _ = model.log_prob_flat(probes, learned=learned)
+    slope = np.array([-1.0, 8.0, -8.0, 1.0]) @ values / (12 * step)
+    np.testing.assert_allclose(gradient, slope, rtol=1e-5, atol=1e-6 * np.abs(slope).max())
+
+
+@pytest.mark.parametrize("name", ["poisson-inverse-effects", "dyadic-inner-effects", "nb-squared"])
+def test_draws_are_a_leading_axis(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = MODELS[name]
+    draws = [draw(spec, seed) for seed in range(4)]
+    together = {key: np.stack([one[key] for one in draws]) for key in draws[0]}
+    i, j = np.nonzero(~np.eye(N, dtype=bool))
+    weight, reverse = np.arange(i.size) % 4, np.arange(i.size) % 3 - 1
+    expected = [log_likelihood(spec, p, i, j, weight, reverse) for p in draws]
+    monkeypatch.setattr("lsm_stan.dyads.CHUNK", 50)
+    found = log_likelihood(spec, together, i, j, weight, reverse)
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+
+
+def test_a_seen_reverse_says_something_of_a_dyad() -> None:
+    spec = MODELS["dyadic-exponential"]
+    p = draw(spec, 1)
+    i, j = np.array([0, 2]), np.array([5, 3])
+    mu = np.exp(log_mean(spec, p, i, j))
+    for y in (0, 3):
+        found = log_likelihood(spec, p, i, j, [1, 1], [y, y])
+        for k in range(2):
+            back = float(np.exp(log_mu(spec, p, int(j[k]), int(i[k]))))
+            joint = closed_form([1, y], [float(mu[k]), back], float(p["phi"]))
+            assert found[k] == pytest.approx(
+                joint - negative_binomial(y, back, p["phi"]), rel=1e-12
+            )
+
+
+def test_a_self_loop_is_refused() -> None:
+    spec = MODELS["poisson-inverse"]
+    with pytest.raises(InputError, match="self-loop"):
+        log_likelihood(spec, draw(spec, 1), [1], [1], [0])
+
+
+@pytest.mark.parametrize(
+    ("name", "data", "message"),
+    [
+        ("bernoulli-inverse", network(1), r"weights go up to \d+; likelihood 'bernoulli' needs"),
+        ("dyadic-inverse", network(1, directed=False), "undirected; likelihood 'dyadic'"),
+        ("nb-inner-roles", network(1, directed=False), "undirected; its nodes have no roles"),
+        ("poisson-cubic", network(1), "no model 'poisson-cubic'; there are tutorial"),
+    ],
+)
+def test_models_that_do_not_fit_are_refused(name: str, data: Network, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        LatentSpaceModel(data, 2, model=name)
+
+
+@pytest.mark.parametrize(
+    ("numbers", "message"),
+    [
+        ({"form": "cubic"}, "form is 'cubic'; there are inverse"),
+        ({"likelihood": "normal"}, "likelihood is 'normal'; there are poisson"),
+        ({"phi_scale": 0.0}, r"phi_scale is 0.0; a positive"),
+        ({"likelihood": "nb", "diagonal": True}, "the diagonal is Poisson"),
+        ({"likelihood": "dyadic", "roles": True}, "'dyadic' has no roles"),
+    ],
+)
+def test_bad_specs_are_refused(numbers: dict, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        ModelSpec(**numbers)
+
+
+def test_names_are_systematic() -> None:
+    assert len(MODELS) == 45
+    assert next(iter(MODELS)) == "tutorial"
+    for name, spec in MODELS.items():
+        assert spec.name == name
+        assert find_model(name) is spec
+    assert ModelSpec(phi_scale=2.0).name is None

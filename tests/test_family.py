@@ -1,0 +1,194 @@
+"""The family's models by every method: what they recover, and what they keep of it."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from lsm_stan import Fit, InputError, LatentSpaceModel, simulate
+from lsm_stan.analysis import run_analysis
+from lsm_stan.config import load_config
+from lsm_stan.dyads import log_mean
+from lsm_stan.models import MODELS, ModelSpec, find_model
+from lsm_stan.parameters import Parameters, rate_parameters
+from lsm_stan.simulation import draw_parameters
+
+N, K = 50, 2
+
+
+def truth(spec: ModelSpec, seed: int) -> dict[str, np.ndarray]:
+    """Draw parameters of a network that is neither empty nor complete."""
+    rng = np.random.default_rng(seed)
+    found = {"z": rng.normal(size=(N, K)), "intercept": np.asarray(1.0), "phi": np.asarray(1.5)}
+    effect = rng.multivariate_normal([0, 0], [[0.6, 0.3], [0.3, 0.6]], size=N)
+    found |= {"sender_effect": effect[:, 0], "receiver_effect": effect[:, 1]}
+    found["role"] = 0.5 * rng.normal(size=(N, K))
+    return {name: found[name] for name in rate_parameters(spec)}
+
+
+def simulated(name: str, seed: int = 1) -> tuple[LatentSpaceModel, Parameters]:
+    spec = find_model(name)
+    parameters = truth(spec, seed)
+    network, _ = simulate(N, K, seed=seed, model=name, parameters=parameters)
+    return LatentSpaceModel(network, K, model=name), parameters
+
+
+def all_log_means(spec: ModelSpec, parameters: Parameters) -> np.ndarray:
+    i, j = np.nonzero(~np.eye(N, dtype=bool))
+    return log_mean(spec, parameters, i, j)
+
+
+@pytest.mark.cmdstan
+@pytest.mark.parametrize(
+    "name",
+    [
+        "poisson-exponential",
+        "poisson-inverse-effects",
+        "poisson-inner-effects",
+        "nb-squared-effects",
+        "nb-squared-roles",
+        "dyadic-exponential-effects",
+        "bernoulli-inner-effects",
+        "bernoulli-exponential-roles",
+    ],
+)
+def test_a_mode_recovers_the_rates(name: str) -> None:
+    model, parameters = simulated(name)
+    fit = model.optimize(seed=1, starts=2, show_progress=False)
+    found = all_log_means(model.spec, fit.estimate)
+    expected = all_log_means(model.spec, parameters)
+    assert stats.spearmanr(found, expected).statistic >= 0.75
+    # a mode need not be one where an intercept leaves the inverse form without a scale
+    if model.spec.form != "inverse":
+        assert fit.converged, fit.warnings
+    assert fit.log_joint > float(model.log_prob(**parameters)[0])
+    if model.spec.effects:
+        for effect in ("sender_effect", "receiver_effect"):
+            assert stats.pearsonr(fit.estimate[effect], parameters[effect]).statistic >= 0.6
+
+
+@pytest.mark.cmdstan
+@pytest.mark.parametrize("name", ["nb-squared-effects", "poisson-exponential-effects"])
+def test_nuts_covers_the_truth(name: str) -> None:
+    model, parameters = simulated(name, seed=3)
+    fit = model.sample(seed=2, chains=2, iter_warmup=250, iter_sampling=250, show_progress=False)
+    assert fit.record["details"]["divergences"] == 0
+    draws = {k: v.reshape(-1, *v.shape[2:]) for k, v in fit.parameters.items()}
+    found = all_log_means(model.spec, {k: draws[k] for k in parameters})
+    expected = all_log_means(model.spec, parameters)
+    low, high = np.quantile(found, [0.05, 0.95], axis=0)
+    assert 0.8 <= np.mean((low < expected) & (expected < high)) <= 0.98
+    if "phi" in parameters:
+        assert abs(draws["phi"].mean() - 1.5) < 4 * draws["phi"].std()
+    for scale in ("sigma_sender", "sigma_receiver"):
+        assert abs(draws[scale].mean() - 0.6**0.5) < 4 * draws[scale].std()
+    assert abs(draws["sigma_z"].mean() - 1.0) < 4 * draws["sigma_z"].std()
+    assert np.quantile(draws["rho"], 0.9) > 0
+
+
+@pytest.mark.cmdstan
+@pytest.mark.parametrize("name", ["nb-inner-roles", "dyadic-exponential-effects"])
+@pytest.mark.parametrize("method", ["map", "advi", "nuts"])
+def test_every_parameter_is_kept(name: str, method: str, tmp_path) -> None:
+    model, _ = simulated(name)
+    rng = np.random.default_rng(1)
+    i, j = rng.integers(0, 25, size=40), rng.integers(25, N, size=40)
+    model = LatentSpaceModel(model.network.hide(i, j), K, model=name)
+    arguments = {
+        "map": {"starts": 1, "iter": 40},
+        "advi": {"init": "random", "iter": 100},
+        "nuts": {"chains": 2, "init": "random", "iter_warmup": 20, "iter_sampling": 10},
+    }[method]
+    fit = model.fit(method, seed=3, show_progress=False, **arguments)
+    names = set(rate_parameters(model.spec))
+    if method != "map":
+        names |= {"sigma_sender", "sigma_receiver", "rho", "sigma_z"}
+        names |= {"sigma_role"} if model.spec.roles else set()
+    assert fit.estimate.keys() == fit.parameters.keys() == names
+    last = {key: values[-1, -1] for key, values in fit.parameters.items()}
+    stored = float(fit.idata.sample_stats["lp"][-1, -1])
+    assert float(model.log_prob(**last)[0]) == pytest.approx(stored, rel=1e-6)
+    assert fit.idata.posterior["sender_effect"].dims == ("chain", "draw", "node")
+
+    again = Fit.load(fit.save(tmp_path / "fit"))
+    assert again.spec == model.spec
+    assert again.network.digest == model.network.digest
+    np.testing.assert_array_equal(again.network.hidden_cells, model.network.hidden_cells)
+    assert again.record["model"]["model"] == name
+    repeated = run_analysis(load_config(tmp_path / "fit" / "config.toml"), tmp_path / "again")
+    np.testing.assert_array_equal(repeated.fits[method].draws, fit.draws)
+
+
+@pytest.mark.cmdstan
+def test_a_fit_starts_another_of_any_model() -> None:
+    model, _ = simulated("nb-exponential-effects")
+    mode = model.optimize(seed=1, starts=1, show_progress=False)
+    short = {"chains": 1, "iter_warmup": 5, "iter_sampling": 1, "show_progress": False}
+    for name in ("nb-exponential-effects", "poisson-squared", "nb-inner-roles"):
+        other = LatentSpaceModel(model.network, K, model=name)
+        fit = other.sample(seed=1, init=mode, **short)
+        assert np.isfinite(fit.log_joint)
+        other.variational(seed=1, init=mode.estimate, iter=50, show_progress=False)
+
+
+@pytest.mark.cmdstan
+def test_other_priors_are_those_of_the_record() -> None:
+    network, _ = simulate(10, 2, seed=1)
+    spec = ModelSpec("exponential", "nb", effects=True, phi_scale=3.0)
+    model = LatentSpaceModel(network, 2, model=spec)
+    record = model.as_record()["model"]
+    assert record["phi_scale"] == 3.0
+    fit = model.optimize(seed=1, starts=1, show_progress=False)
+    assert fit.spec == spec
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "tutorial"])
+def test_simulated_weights_have_the_models_moments(name: str) -> None:
+    spec = find_model(name)
+    n, repeats = 6, 600
+    rng = np.random.default_rng(4)
+    parameters = {key: value[:n] if value.ndim else value for key, value in truth(spec, 4).items()}
+    parameters["z"] = 0.5 * rng.normal(size=(n, K))  # rare weights have no normal means
+    i, j = np.nonzero(~np.eye(n, dtype=bool))
+    mean = np.exp(log_mean(spec, parameters, i, j))
+    phi = float(parameters.get("phi", np.inf))
+    if spec.likelihood == "bernoulli":
+        mean = mean / (1 + mean)
+        variance = mean * (1 - mean)
+    else:
+        variance = mean + mean**2 / phi
+    y = np.stack(
+        [
+            simulate(n, K, seed=seed, model=name, parameters=parameters)[0].to_dense()
+            for seed in range(repeats)
+        ]
+    )
+    assert np.all(np.abs(y[:, i, j].mean(axis=0) - mean) < 5 * np.sqrt(variance / repeats))
+    back = np.lexsort((i, j))  # the place of (j, i) where (i, j) is
+    product = (y[:, i, j] - mean) * (y[:, j, i] - mean[back])
+    shared = mean * mean[back] / phi if spec.likelihood == "dyadic" else np.zeros_like(mean)
+    error = np.maximum(product.std(axis=0), np.sqrt(variance * variance[back])) / repeats**0.5
+    assert np.all(np.abs(product.mean(axis=0) - shared) < 6 * error)
+    assert not np.einsum("rii->ri", y).any()
+
+
+def test_parameters_come_from_their_priors() -> None:
+    spec = find_model("nb-exponential-roles")
+    draws = [draw_parameters(40, 2, seed=seed, model=spec) for seed in range(400)]
+    for name, scale in [("sigma_sender", 1.0), ("sigma_role", 1.0), ("sigma_z", 5.0)]:
+        values = [draw[name] for draw in draws]
+        assert stats.kstest(values, stats.halfnorm(scale=scale).cdf).pvalue > 1e-3
+    root = [draw["phi"] ** -0.5 for draw in draws]
+    assert stats.kstest(root, stats.halfnorm().cdf).pvalue > 1e-3
+    assert stats.kstest([(1 + d["rho"]) / 2 for d in draws], stats.beta(2, 2).cdf).pvalue > 1e-3
+    one = draws[0]
+    ratio = one["receiver_effect"] / one["sigma_receiver"]
+    ratio = (ratio - one["rho"] * one["sender_effect"] / one["sigma_sender"]) / np.sqrt(
+        1 - one["rho"] ** 2
+    )
+    assert stats.kstest(ratio, stats.norm.cdf).pvalue > 1e-3
+
+
+def test_a_mean_too_large_to_draw_from() -> None:
+    parameters = {"intercept": np.asarray(50.0)}
+    with pytest.raises(InputError, match=r"log mean weight \d+; at most 35 can be drawn from"):
+        simulate(4, 2, seed=1, model="poisson-squared", parameters=parameters)
