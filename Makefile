@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help analysis test lint bench clean
+.PHONY: help analysis notebook test lint bench clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -12,6 +12,10 @@ help:  ## show this list
 analysis: $(BIN)/.installed  ## fit the C. elegans network by every method: results in reports/celegans
 	$(BIN)/lsm-stan setup
 	$(BIN)/lsm-stan run reports/celegans.toml
+
+notebook: $(BIN)/.installed-dev  ## execute reports/celegans.ipynb and keep its outputs
+	$(BIN)/lsm-stan setup
+	$(BIN)/python reports/execute.py reports/celegans.ipynb
 
 test: $(BIN)/.installed-dev  ## run every test, those that need CmdStan included
 	$(BIN)/lsm-stan setup

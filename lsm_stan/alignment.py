@@ -179,9 +179,9 @@ def minimum_kl(draws: FloatArray, start: FloatArray) -> FloatArray:
     -------
     numpy.ndarray
         ``(N, K)`` positions that minimise ``Σ λ_ij - E[λ_ij] log λ_ij`` over pairs, λ being the
-        tutorial's rates 1/d: the best practice of latentnet (Shortreed, Handcock and Hoff, Methodology 2, 2006). O(N²)
-        memory; the divergence has many local minima, and this is the start's, as far as
-        :data:`MAX_KL_ITERATIONS` iterations of L-BFGS reach it.
+        tutorial's rates 1/d: the best practice of latentnet (Shortreed, Handcock and Hoff,
+        Methodology 2, 2006). O(N²) memory; the divergence has many local minima, and this is the
+        start's, as far as :data:`MAX_KL_ITERATIONS` iterations of L-BFGS reach it.
     """
     flat = draws.reshape(-1, *draws.shape[-2:])
     expected = np.zeros(flat.shape[1] * (flat.shape[1] - 1) // 2)

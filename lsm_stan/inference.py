@@ -17,7 +17,7 @@ import cmdstanpy
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from lsm_stan import idata as container
 from lsm_stan.alignment import mean_positions, rotation_onto
@@ -399,6 +399,8 @@ class LatentSpaceModel:
         log_q = result.variational_sample_pd["log_g__"].to_numpy()[None]
         elbo = [float(value) for value in re.findall(r"^\s*\d+\s+(-?\d+\.?\d*)", console, re.M)]
         stopped = "ELBO CONVERGED" in console
+        # Stan's entropy is that of z_raw
+        gain = 0.0 if change is None else self.dim * change.log_volume
         checks = [
             Check(
                 "elbo",
@@ -415,7 +417,7 @@ class LatentSpaceModel:
             sample_stats={"log_q": log_q},
             checks=checks,
             details={
-                "elbo": elbo[-1] if elbo else None,
+                "elbo": elbo[-1] + gain if elbo else None,
                 "khat": approximation_khat((log_joint - log_q).reshape(-1)),
                 "draws": draws["z"].shape[1],
                 "preconditioned": change is not None,

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm.auto import tqdm
+from tqdm import tqdm
 
 from lsm_stan.diagnostics import Check
 from lsm_stan.dyads import log_mean, mean_weight

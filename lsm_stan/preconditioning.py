@@ -62,6 +62,11 @@ class Preconditioner:
     factor: FloatArray
     inverse: FloatArray
 
+    @property
+    def log_volume(self) -> float:
+        """Log of the volume that ``factor`` gives a unit of volume in one dimension of z_raw."""
+        return float(np.linalg.slogdet(self.factor)[1])
+
 
 def pair_curvature(network: Network, positions: FloatArray) -> FloatArray:
     """Return the ``(N, N)`` mean curvature ``w_ij = E[Δu_ij] / K`` of every pair.

@@ -73,6 +73,20 @@ def test_advi_recovers_distances(simulated, init) -> None:
     np.testing.assert_allclose(fit.idata.sample_stats["lp"].to_numpy()[0, :3], expected, rtol=1e-10)
 
 
+@pytest.mark.parametrize("precondition", [True, False])
+def test_elbo_is_that_of_the_positions(precondition) -> None:
+    """Mean log joint and the entropy of the draws' normal distribution, in the positions."""
+    model = LatentSpaceModel(simulate(12, 2, seed=3)[0], 2)
+    fit = model.variational(
+        seed=1, precondition=precondition, output_samples=20_000, show_progress=False
+    )
+    draws = fit.draws.reshape(20_000, -1)
+    covariance = np.atleast_2d(np.cov(draws.T))
+    entropy = stats.multivariate_normal(np.zeros(24), covariance).entropy()
+    mean = fit.idata.sample_stats["lp"].mean().item()
+    assert fit.record["details"]["elbo"] == pytest.approx(mean + entropy, abs=1.0)
+
+
 def test_nuts_recovers_distances(simulated, mode) -> None:
     model, truth = simulated
     fit = model.sample(seed=1, chains=2, init=mode, **SHORT)

@@ -14,8 +14,11 @@ from scipy.stats import kstest, percentileofscore
 
 from lsm_stan import Fit, InputError, idata, ppc, simulate
 from lsm_stan.description import describe
+from lsm_stan.dyads import log_mean, mean_weight
+from lsm_stan.models import MODELS
 from lsm_stan.network import Network
 from lsm_stan.ppc import STATISTICS, Edges, features, observed_edges, predictive_checks
+from lsm_stan.simulation import draw_parameters
 
 
 def fit_of(network: Network, draws: np.ndarray) -> Fit:
@@ -167,9 +170,10 @@ def test_replicated_cells_have_the_rates_of_the_model(directed):
     """Mean and variance of every cell, and no covariance of the two directions of a pair."""
     positions = np.random.default_rng(3).normal(size=(5, 2))
     rng, repeats = np.random.default_rng(4), 4000
+    network = Network.from_matrix(np.zeros((5, 5), dtype=int), directed=directed)
     matrices = np.zeros((repeats, 5, 5))
     for matrix in matrices:
-        for edges in ppc.replicate(positions, directed, rng):
+        for edges in ppc.replicate(MODELS["tutorial"], {"z": positions}, network, rng):
             matrix[edges.sender, edges.receiver] = edges.weight
             reverse = matrix.T if directed else matrix
             np.testing.assert_array_equal(reverse[edges.sender, edges.receiver], edges.reverse)
@@ -185,6 +189,38 @@ def test_replicated_cells_have_the_rates_of_the_model(directed):
         assert np.all(np.abs(covariance) < 5 * rate / np.sqrt(repeats))
     else:
         assert not matrices[:, j, i].any()
+
+
+@pytest.mark.parametrize("name", ["nb-exponential-effects", "dyadic-inverse", "bernoulli-inner"])
+def test_replicated_cells_have_the_moments_of_their_model(name):
+    """Negative binomial variance, a covariance only where a frailty is shared, no hidden dyad."""
+    spec, rng, repeats = MODELS[name], np.random.default_rng(5), 4000
+    draw = draw_parameters(5, 2, seed=6, model=spec)
+    draw |= {"phi": np.asarray(4.0)} if spec.dispersed else {}
+    draw |= {"intercept": np.asarray(-0.5)}
+    network = Network.from_matrix(np.zeros((5, 5), dtype=int), directed=True).hide([0], [1])
+    cells = np.zeros((repeats, 5, 5))
+    for matrix in cells:
+        for edges in ppc.replicate(spec, draw, network, rng):
+            matrix[edges.sender, edges.receiver] = edges.weight
+    assert not cells[:, 0, 1].any()
+    i, j = np.nonzero(~np.eye(5, dtype=bool))
+    i, j = i[1:], j[1:]
+    mean = mean_weight(spec, log_mean(spec, draw, i, j))
+    back = mean_weight(spec, log_mean(spec, draw, j, i))
+    if spec.likelihood == "bernoulli":
+        variance = mean * (1 - mean)
+    else:
+        variance = mean + mean**2 / 4
+    found = cells[:, i, j]
+    assert np.all(np.abs(found.mean(axis=0) - mean) < 5 * np.sqrt(variance / repeats))
+    fourth = ((found - found.mean(axis=0)) ** 4).mean(axis=0)
+    assert np.all(np.abs(found.var(axis=0) - variance) < 6 * np.sqrt(fourth / repeats))
+    covariance = np.mean((found - mean) * (cells[:, j, i] - back), axis=0)
+    expected = mean * back / 4 if spec.likelihood == "dyadic" else 0 * mean
+    seen = (i != 1) | (j != 0)
+    noise = np.sqrt(np.mean(((found - mean) * (cells[:, j, i] - back)) ** 2, axis=0) / repeats)
+    assert np.all(np.abs(covariance - expected)[seen] < 6 * noise[seen])
 
 
 @pytest.mark.parametrize("directed", [True, False])
