@@ -78,7 +78,11 @@ def test_elbo_is_that_of_the_positions(precondition) -> None:
     """Mean log joint and the entropy of the draws' normal distribution, in the positions."""
     model = LatentSpaceModel(simulate(12, 2, seed=3)[0], 2)
     fit = model.variational(
-        seed=1, precondition=precondition, output_samples=20_000, show_progress=False
+        seed=1,
+        precondition=precondition,
+        output_samples=20_000,
+        elbo_samples=10_000,
+        show_progress=False,
     )
     draws = fit.draws.reshape(20_000, -1)
     covariance = np.atleast_2d(np.cov(draws.T))
