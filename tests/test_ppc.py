@@ -195,9 +195,9 @@ def test_replicated_cells_have_the_rates_of_the_model(directed):
 def test_replicated_cells_have_the_moments_of_their_model(name):
     """Negative binomial variance, a covariance only where a frailty is shared, no hidden dyad."""
     spec, rng, repeats = MODELS[name], np.random.default_rng(5), 4000
-    # small positions and effects: no mean near 0
-    draw = {name: 0.3 * value for name, value in draw_parameters(5, 2, seed=6, model=spec).items()}
-    draw |= {"intercept": np.asarray(-0.5), "phi": np.asarray(4.0)}
+    draw = draw_parameters(5, 2, seed=6, model=spec)
+    near = {"z": rng.normal(scale=0.4, size=(5, 2))}  # no mean near 0
+    draw |= {**near, "intercept": np.asarray(-0.5), "phi": np.asarray(4.0)}
     network = Network.from_matrix(np.zeros((5, 5), dtype=int), directed=True).hide([0], [1])
     cells = np.zeros((repeats, 5, 5))
     for matrix in cells:
