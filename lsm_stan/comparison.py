@@ -80,7 +80,7 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
     Raises
     ------
     InputError
-        If there are no fits, or they are not of the same network in the same dimension.
+        If there are no fits, or they are not of one network by one model in one dimension.
     """
     _check_comparable(fits)
     reference = reference_fit(fits)
@@ -156,4 +156,9 @@ def _check_comparable(fits: Mapping[str, Fit]) -> None:
             raise InputError(
                 f"{name} has K = {fit.record['dim']} and {first} K = {one.record['dim']};"
                 " fits with one number of dimensions are compared"
+            )
+        if fit.spec != one.spec:
+            raise InputError(
+                f"{name} is a fit of the model {fit.spec.label} and {first} of {one.spec.label};"
+                " methods are compared on one model"
             )

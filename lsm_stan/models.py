@@ -135,6 +135,12 @@ class ModelSpec:
         """The model's name in :data:`MODELS`, None where it has none."""
         return next((name for name, spec in MODELS.items() if spec == self), None)
 
+    @property
+    def label(self) -> str:
+        """The name, or what comes nearest to one, for people to read."""
+        suffix = "-roles" if self.roles else "-effects" if self.effects else ""
+        return self.name or f"{self.likelihood}-{self.form}{suffix} with other priors"
+
     def as_record(self) -> str | dict[str, Any]:
         """Return the name, or the numbers, for records and configurations."""
         return self.name or asdict(self)

@@ -171,6 +171,7 @@ def report_page(report: Report) -> Page:
             "edges": f"{facts.edges:,} {'directed' if facts.directed else 'undirected'}",
             "total weight": f"{facts.total_weight:,}",
             "zero weights": f"{facts.share_zero:.1%}",
+            "model": fit.spec.label,
             "dimensions": str(fit.record["dim"]),
         },
         findings=headline(report),
