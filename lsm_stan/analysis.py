@@ -17,7 +17,7 @@ from lsm_stan.methods import METHODS
 from lsm_stan.models import read_spec
 from lsm_stan.network import Network
 from lsm_stan.plots import plot_embedding, plot_trace
-from lsm_stan.readers import hide_listed, open_network
+from lsm_stan.readers import open_network
 from lsm_stan.summary import invariants_table, side_by_side, summary_table
 
 Say = Callable[[str], None]
@@ -80,10 +80,9 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
         directed=config.directed,
         parallel_edges=config.parallel_edges,
         nodes=config.nodes,
+        hidden=config.hidden,
         title=config.title,
     )
-    if config.hidden is not None:
-        network = hide_listed(network, config.hidden)
     model = LatentSpaceModel(
         network,
         config.dim,

@@ -25,6 +25,7 @@ import xarray as xr
 from matplotlib import MatplotlibDeprecationWarning
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from lsm_stan.network import Network
 from lsm_stan.parameters import NODE_PARAMETERS, Parameters
@@ -214,6 +215,27 @@ def diagnostics(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     rhat = az.rhat(dataset, method="rank")["q"]
     ess = az.ess(dataset, method="bulk")["q"]
     return rhat.to_numpy(), ess.to_numpy()
+
+
+def psis(log_likelihood: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the log predictive density of each observation left out, and its Pareto k.
+
+    Parameters
+    ----------
+    log_likelihood
+        ``(S, D)``, of S draws; they are taken as independent.
+
+    Returns
+    -------
+    elpd, pareto_k : numpy.ndarray
+        ``(D,)`` each, by Pareto smoothed importance sampling.
+    """
+    with warnings.catch_warnings():
+        # of observations that no draw disagrees on: every k is fine
+        warnings.simplefilter("ignore", RuntimeWarning)
+        log_weights, pareto_k = az.psislw(-log_likelihood.T)
+    elpd = logsumexp(log_weights + log_likelihood.T, axis=1)
+    return np.asarray(elpd), np.asarray(pareto_k)
 
 
 def plot_trace(dataset: xr.Dataset, title: str) -> Figure:
