@@ -14,9 +14,9 @@ from typing import Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_stan.pairs import nth_dyad, nth_pair, pair_number
 from lsm_stan.errors import InputError
 from lsm_stan.network import Network
+from lsm_stan.pairs import nth_dyad, nth_pair, pair_number
 
 IntArray = NDArray[np.int64]
 Dyads = tuple[IntArray, IntArray]

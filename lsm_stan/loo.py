@@ -15,9 +15,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lsm_stan import idata as container
+from lsm_stan.dyads import network_log_likelihood
 from lsm_stan.errors import InputError
 from lsm_stan.fit import Fit
-from lsm_stan.dyads import network_log_likelihood
 from lsm_stan.scores import flat_draws, log_mean_exp
 
 FloatArray = NDArray[np.float64]

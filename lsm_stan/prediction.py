@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 from scipy.special import expit
 from scipy.stats import bernoulli, nbinom, poisson
 
-from lsm_stan.pairs import dyad_blocks
+from lsm_stan.dyads import CHUNK, frailty, log_likelihood, log_mean
 from lsm_stan.errors import InputError
 from lsm_stan.fit import Fit
-from lsm_stan.dyads import CHUNK, frailty, log_likelihood, log_mean
 from lsm_stan.models import ModelSpec
 from lsm_stan.network import Network
+from lsm_stan.pairs import dyad_blocks
 from lsm_stan.parameters import Parameters
 from lsm_stan.scores import flat_draws, log_mean_exp
 

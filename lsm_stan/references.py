@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.stats import nbinom, poisson
 
-from lsm_stan.pairs import dyad_blocks
-from lsm_stan.errors import InputError
 from lsm_stan.dyads import CHUNK
+from lsm_stan.errors import InputError
 from lsm_stan.network import Network
+from lsm_stan.pairs import dyad_blocks
 from lsm_stan.scores import Prediction
 
 FloatArray = NDArray[np.float64]
