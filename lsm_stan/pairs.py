@@ -32,14 +32,14 @@ def pair_number(one: IntArray, other: IntArray) -> IntArray:
 
 
 def dyad_blocks(network: Network, size: int) -> Iterator[tuple[IntArray, IntArray]]:
-    """Yield all dyads of a network, hidden ones too, about `size` of them at a time.
+    """Yield all dyads of a network, hidden ones too, some at a time.
 
     Parameters
     ----------
     network
         N nodes; of an undirected network a pair is one dyad, sender < receiver.
     size
-        Dyads a block; at least one row of the matrix is in each.
+        Dyads a block, at most.
 
     Yields
     ------
@@ -47,8 +47,7 @@ def dyad_blocks(network: Network, size: int) -> Iterator[tuple[IntArray, IntArra
         ``(D,)`` node indices, in the order of edges.
     """
     n = network.n_nodes
-    rows = max(1, size // n)
-    for start in range(0, n, rows):
-        sender, receiver = np.divmod(np.arange(start * n, min(start + rows, n) * n), n)
+    for start in range(0, n * n, size):
+        sender, receiver = np.divmod(np.arange(start, min(start + size, n * n)), n)
         kept = sender != receiver if network.directed else sender < receiver
         yield sender[kept], receiver[kept]

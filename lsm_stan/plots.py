@@ -159,12 +159,14 @@ def plot_scores(table: pd.DataFrame, references: pd.DataFrame) -> Figure:
     """
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
+    models = table["model"].nunique()
     for k, (name, rows) in enumerate(table.groupby("model", sort=False)):
         line = rows.sort_values("dim")
+        aside = 0.04 * (k - (models - 1) / 2)  # or bars would cover each other
         style = LINES[k // len(PALETTE) % len(LINES)]
         colour = PALETTE[k % len(PALETTE)]
         axes.errorbar(
-            line["dim"],
+            line["dim"] + aside,
             line["log_density"],
             line["error"].fillna(0.0),
             label=str(name),

@@ -13,17 +13,19 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
 from lsm_stan.holdout import Dyads, Scheme, splits
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
-from lsm_stan.models import ModelSpec, find_model
+from lsm_stan.models import ModelSpec
 from lsm_stan.network import Network
 from lsm_stan.parameters import declared, flat
 from lsm_stan.plots import plot_calibration, plot_scores
@@ -31,6 +33,7 @@ from lsm_stan.references import predict_references
 from lsm_stan.scores import calibration_table, flat_draws, predict, scores, standard_error
 
 Say = Callable[[str], None]
+IntArray = NDArray[np.int64]
 
 SCORES, REFERENCES, CALIBRATION = "scores.csv", "references.csv", "calibration.csv"
 CELLS = "cells"
@@ -138,19 +141,24 @@ def run_selection(
         if len(set(values)) < max(1, len(values)):
             raise InputError(f"{what} are {list(values)}; at least one is needed, each once")
     _ensure_ours(folder)
-    held_out = list(
-        splits(network, n_splits, seed=seed, scheme=scheme, share=share, together=together)
-    )
+    held_out = [
+        _HeldOut.of(network, dyads)
+        for dyads in splits(
+            network, n_splits, seed=seed, scheme=scheme, share=share, together=together
+        )
+    ]
     grid = [
-        _Cell(network, held_out[split], split + 1, model, dim, method, requested, seed)
-        for split, model, dim in product(range(n_splits), models, dims)
+        _Cell(split, held_out[split - 1], model, dim, method, requested, seed)
+        for split, model, dim in product(range(1, n_splits + 1), models, dims)
     ]
     grid[0].model.compile()
+    for cell in grid:  # where there is no C++ kernel, that is found out once
+        cell.model.kernel = grid[0].model.kernel
     (folder / CELLS).mkdir(parents=True, exist_ok=True)
     found = _run(grid, folder / CELLS, jobs or _default_jobs(requested), say)
     table = pd.DataFrame([{**cell.facts, **row["scores"]} for cell, row in found])
     table = table[list(dict.fromkeys([*COLUMNS, *table.columns]))]
-    references = _reference_scores(network, held_out)
+    references = _reference_scores(held_out)
     choice = choose(table, references)
     best = choice.table.iloc[0]
     calibration = pd.concat(
@@ -246,39 +254,51 @@ def n_parameters(spec: ModelSpec, n_nodes: int, dim: int, *, directed: bool) -> 
     return int(flat(values).shape[-1])
 
 
+class _HeldOut(NamedTuple):
+    """A split: what is left, what was taken out, and the weights that were found there."""
+
+    train: Network
+    dyads: Dyads
+    weight: IntArray
+
+    @classmethod
+    def of(cls, network: Network, dyads: Dyads) -> _HeldOut:
+        return cls(network.hide(*dyads), dyads, network.weight_of(*dyads))
+
+
 class _Cell:
     """A cell of the grid: what is fitted, and to what."""
 
     def __init__(
         self,
-        network: Network,
-        held_out: Dyads,
         split: int,
+        held_out: _HeldOut,
         model: str,
         dim: int,
         method: str,
         arguments: dict[str, Any],
         seed: int,
     ) -> None:
-        self.network, self.held_out = network, held_out
+        self.held_out = held_out
         self.method, self.arguments, self.seed = method, arguments, seed
-        self.train = network.hide(*held_out)
-        self.model = LatentSpaceModel(self.train, dim, model=model)
-        spec = find_model(model)
+        network = held_out.train
+        self.model = LatentSpaceModel(network, dim, model=model)
         self.facts: dict[str, Any] = {
             "model": model,
             "dim": dim,
             "split": split,
-            "dyads": len(held_out[0]),
-            "parameters": n_parameters(spec, network.n_nodes, dim, directed=network.directed),
+            "dyads": len(held_out.weight),
+            "parameters": n_parameters(
+                self.model.spec, network.n_nodes, dim, directed=network.directed
+            ),
         }
 
-    @property
+    @cached_property
     def key(self) -> str:
         """Digest of everything that goes into the cell."""
         parts = [
-            self.network.digest,
-            self.train.digest,
+            self.held_out.train.digest,
+            hashlib.sha256(self.held_out.weight.astype("<i8").tobytes()).hexdigest(),
             self.model.as_record(),
             self.model.program,
             self.method,
@@ -290,9 +310,8 @@ class _Cell:
     def run(self) -> dict[str, Any]:
         """Fit, and score."""
         fit = self.model.fit(self.method, seed=self.seed, show_progress=False, **self.arguments)
-        weight = self.network.weight_of(*self.held_out)
-        draws = flat_draws(fit.parameters)
-        prediction = predict(fit.spec, draws, self.train, *self.held_out, weight)
+        train, dyads, weight = self.held_out
+        prediction = predict(fit.spec, flat_draws(fit.parameters), train, *dyads, weight)
         numbers = {**scores(prediction, weight), "converged": fit.converged}
         table = calibration_table(prediction.probability, weight > 0)
         return {
@@ -342,11 +361,10 @@ def _run(
     return [(cell, found[number]) for number, cell in enumerate(grid)]
 
 
-def _reference_scores(network: Network, held_out: Sequence[Dyads]) -> pd.DataFrame:
+def _reference_scores(held_out: Sequence[_HeldOut]) -> pd.DataFrame:
     rows = []
-    for split, dyads in enumerate(held_out, start=1):
-        weight = network.weight_of(*dyads)
-        for name, prediction in predict_references(network.hide(*dyads), *dyads, weight).items():
+    for split, (train, dyads, weight) in enumerate(held_out, start=1):
+        for name, prediction in predict_references(train, *dyads, weight).items():
             facts = {"model": name, "split": split, "dyads": len(weight)}
             rows.append({**facts, **scores(prediction, weight)})
     return pd.DataFrame(rows)
