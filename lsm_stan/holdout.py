@@ -53,7 +53,8 @@ def hold_out(network: Network, share: float, *, seed: int, together: bool = True
         If `share` is not between 0 and 1, or no dyad would be held out or none left.
     """
     units = _Units(network, together)
-    return units.dyads(_draw(units.observed, share, np.random.default_rng(seed)))
+    chosen = _draw(units.n_observed, share, np.random.default_rng(seed))
+    return units.dyads(units.nth_observed(chosen))
 
 
 def hold_out_nodes(network: Network, share: float, *, seed: int, together: bool = True) -> Dyads:
@@ -71,7 +72,7 @@ def hold_out_nodes(network: Network, share: float, *, seed: int, together: bool 
     units = _Units(network, together)
     touching = np.union1d(units.numbers(one, other), units.numbers(other, one))
     touching = touching[~np.isin(touching, units.unobserved)]
-    return units.dyads(touching[_draw(len(touching), share, rng)], skip=False)
+    return units.dyads(touching[_draw(len(touching), share, rng)])
 
 
 def folds(network: Network, n_folds: int, *, seed: int, together: bool = True) -> list[Dyads]:
@@ -97,13 +98,13 @@ def folds(network: Network, n_folds: int, *, seed: int, together: bool = True) -
         If there are fewer observed dyads (or pairs) than folds, or fewer than 2 folds.
     """
     units = _Units(network, together)
-    if not 2 <= n_folds <= units.observed:
+    if not 2 <= n_folds <= units.n_observed:
         raise InputError(
-            f"{n_folds} folds are asked for; there can be 2 to {units.observed}, the number of"
+            f"{n_folds} folds are asked for; there can be 2 to {units.n_observed}, the number of"
             f" {'pairs' if together else 'dyads'} observed"
         )
-    order = np.random.default_rng(seed).permutation(units.observed)
-    return [units.dyads(part) for part in np.array_split(order, n_folds)]
+    order = np.random.default_rng(seed).permutation(units.n_observed)
+    return [units.dyads(units.nth_observed(part)) for part in np.array_split(order, n_folds)]
 
 
 def splits(
@@ -160,7 +161,7 @@ class _Units:
         # of a directed pair one direction may be hidden, and the other not
         both = 2 if self.pairs and network.directed else 1
         self.unobserved = number[times == both]
-        self.observed = n * (n - 1) // (2 if self.pairs else 1) - len(self.unobserved)
+        self.n_observed = n * (n - 1) // (2 if self.pairs else 1) - len(self.unobserved)
 
     def numbers(self, sender: IntArray, receiver: IntArray) -> IntArray:
         """Return the numbers of the units that dyads belong to."""
@@ -168,11 +169,13 @@ class _Units:
             return pair_number(sender, receiver)
         return sender * (self.network.n_nodes - 1) + receiver - (receiver > sender)
 
-    def dyads(self, number: IntArray, *, skip: bool = True) -> Dyads:
-        """Return the observed dyads of units, counted among the observed ones if `skip`."""
-        if skip:
-            before = self.unobserved - np.arange(len(self.unobserved))
-            number = number + np.searchsorted(before, number, side="right")
+    def nth_observed(self, number: IntArray) -> IntArray:
+        """Return the numbers of units that are counted among the observed ones only."""
+        before = self.unobserved - np.arange(len(self.unobserved))
+        return number + np.searchsorted(before, number, side="right")
+
+    def dyads(self, number: IntArray) -> Dyads:
+        """Return the observed dyads of units."""
         n = self.network.n_nodes
         one, other = nth_pair(number) if self.pairs else nth_dyad(number, n)
         cells = one * n + other

@@ -11,6 +11,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lsm_stan import cli, read_network
+from lsm_stan.selection import Selection, choose
 
 FIT = ("fit", "celegans", "--method", "map", "--seed", "1")
 COMMANDS = ("setup", "info", "fit", "select", "predict", "simulate", "run")
@@ -326,6 +327,38 @@ def test_an_option_of_a_selection_that_makes_no_sense(command, change, word):
     assert outcome.code == 2
     assert word in outcome.err
     assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize("margin", [0.5, 0.0])
+def test_select_names_a_choice_or_none(command, monkeypatch, margin):
+    scores = pd.DataFrame(
+        {
+            "model": ["a", "a", "b", "b"],
+            "dim": 2,
+            "split": [1, 2, 1, 2],
+            "log_density": [-1.0, -2.0, -1.1 - margin, -1.9 - margin],
+            "auc": 0.9,
+            "parameters": 10,
+        }
+    )
+    references = pd.DataFrame(
+        {"model": "constant", "split": [1, 2], "log_density": -9.0, "auc": 0.5}
+    )
+    asked = {}
+
+    def run(network, folder, **arguments):
+        asked.update(arguments)
+        return Selection(scores, references, choose(scores, references), folder)
+
+    monkeypatch.setattr(cli, "run_selection", run)
+    outcome = command(*SELECT, "--dims", "1-2,4", "--single", "--set", "starts=3")
+    assert outcome.code == 0
+    assert asked["dims"] == [1, 2, 4]
+    assert asked["arguments"] == {"starts": 3}
+    assert not asked["together"]
+    assert "(constant)" in outcome.out
+    wanted = "choice: a with K = 2" if margin else "no choice: a with K = 2 and b with K = 2"
+    assert f"\n{wanted}" in outcome.out
 
 
 @pytest.mark.parametrize(
