@@ -13,7 +13,7 @@ from lsm_stan.fit import Fit, ensure_replaceable, read_record
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
 from lsm_stan.models import read_spec
 from lsm_stan.page import Page, PageFigure, write_page
-from lsm_stan.readers import hide_listed, open_network
+from lsm_stan.readers import open_network
 from lsm_stan.report import Report, Say, as_text, make_report, report_page, shown_comparison
 from lsm_stan.summary import side_by_side
 
@@ -57,10 +57,9 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
         directed=config.directed,
         parallel_edges=config.parallel_edges,
         nodes=config.nodes,
+        hidden=config.hidden,
         title=config.title,
     )
-    if config.hidden is not None:
-        network = hide_listed(network, config.hidden)
     model = LatentSpaceModel(
         network,
         config.dim,

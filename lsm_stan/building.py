@@ -13,7 +13,9 @@ Undirected networks
 Isolated nodes
     Nodes without an edge to another node are kept: that they have none is an observation.
 Missing weights
-    An edge without a weight has weight 1. NaN is not a missing weight and is refused.
+    An edge without a weight has weight 1. In a matrix NaN (in text also NA) says that the dyad was
+    not observed: it is hidden. On the diagonal, which cannot be hidden, it is 0. In a list of
+    edges NaN is refused.
 Node names
     Text. White space around a name is not part of it, and inside a name it is one space, so that
     a name survives every file format and fits on a line.
@@ -44,15 +46,19 @@ from lsm_stan.errors import InputError
 
 SparseMatrix: TypeAlias = sparse.sparray | sparse.spmatrix
 
+_NONE = np.zeros(0, dtype=np.int64)
+
 
 class Cells(NamedTuple):
-    """Names, edges and notes of a network, each as the field of `Network` of that name."""
+    """What a network is made of, each as the field of `Network` of that name."""
 
     names: tuple[str, ...]
     sender: IntArray
     receiver: IntArray
     weight: IntArray
     notes: tuple[str, ...]
+    hidden_sender: IntArray
+    hidden_receiver: IntArray
 
 
 def cells_of_list(
@@ -148,6 +154,9 @@ def cells_of_matrix(
         )
     nodes = node_names(names, source)
     sender, receiver, values = _nonzero_cells(cells)
+    missing = _is_nan(values)
+    hidden, notes = _hidden_dyads(nodes, sender[missing], receiver[missing], directed, source)
+    sender, receiver, values = sender[~missing], receiver[~missing], values[~missing]
 
     def where(cell: int) -> str:
         row, column = nodes[sender[cell]], nodes[receiver[cell]]
@@ -159,7 +168,32 @@ def cells_of_matrix(
         check_symmetric(nodes, sender, receiver, weight, source)
         upper = sender <= receiver
         sender, receiver, weight = sender[upper], receiver[upper], weight[upper]
-    return _finished(nodes, sender, receiver, weight, directed, [], "--undirected")
+    return _finished(nodes, sender, receiver, weight, directed, notes, "--undirected", hidden)
+
+
+def _hidden_dyads(
+    names: tuple[str, ...], sender: IntArray, receiver: IntArray, directed: bool, source: str
+) -> tuple[tuple[IntArray, IntArray], list[str]]:
+    """Return the dyads of cells that are NaN, and what is to be said of them."""
+    n, between = len(names), sender != receiver
+    cells = np.unique(sender[between] * n + receiver[between])
+    if not directed:
+        back = cells % n * n + cells // n
+        alone = cells[~np.isin(back, cells)]
+        if alone.size:
+            i, j = divmod(int(alone[0]), n)
+            raise InputError(
+                f"{source}: the matrix is not symmetric: the cell in row {names[i]!r} and column "
+                f"{names[j]!r} is NaN, its mirror image is not; an undirected network needs a "
+                f"symmetric matrix"
+            )
+        cells = cells[cells < back]
+    notes = []
+    if cells.size:
+        notes.append(f"{_count(cells.size, 'cell')} NaN: dyads that were not observed.")
+    if not between.all():
+        notes.append(f"{_count(int((~between).sum()), 'diagonal cell')} NaN: read as 0.")
+    return (cells // n, cells % n), notes
 
 
 def _finished(
@@ -170,6 +204,7 @@ def _finished(
     directed: bool,
     notes: Sequence[str],
     undirected: str,
+    hidden: tuple[IntArray, IntArray] = (_NONE, _NONE),
 ) -> Cells:
     """Drop zeros from merged cells and complete the notes; `undirected` is advice."""
     kept = weight > 0
@@ -194,7 +229,7 @@ def _finished(
         notes.append("There are no edges: only the prior and empty cells inform positions.")
     elif isolated:
         notes.append(f"{_count(isolated, 'isolated node')} (no edge to another node): kept.")
-    return Cells(names, sender, receiver, weight, tuple(notes))
+    return Cells(names, sender, receiver, weight, tuple(notes), *hidden)
 
 
 def _nonzero_cells(
@@ -210,6 +245,13 @@ def _nonzero_cells(
         # Of text only parsing can tell whether it is 0, and an empty cell must not pass for it.
         row, column = (index.ravel() for index in np.indices(cells.shape))
     return row.astype(np.int64), column.astype(np.int64), cells[row, column]
+
+
+def _is_nan(values: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which values of a matrix are NaN, or say so in text."""
+    if values.dtype.kind in "biufc":
+        return np.asarray(np.isnan(values))
+    return np.array([str(value).lower() in ("nan", "na") for value in values.tolist()], dtype=bool)
 
 
 def _count(number: int, noun: str) -> str:

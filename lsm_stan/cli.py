@@ -24,12 +24,15 @@ from lsm_stan.compilation import Kernel
 from lsm_stan.config import load_config
 from lsm_stan.description import describe
 from lsm_stan.errors import InputError, LsmStanError
-from lsm_stan.fit import ensure_replaceable, load_fits
+from lsm_stan.fit import Fit, ensure_replaceable, load_fits
+from lsm_stan.holdout import Scheme
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
 from lsm_stan.methods import METHODS
 from lsm_stan.network import Network, ParallelEdges
+from lsm_stan.prediction import predict_dyads
 from lsm_stan.readers import open_network
 from lsm_stan.report import headline, make_report, write_report
+from lsm_stan.selection import run_selection
 from lsm_stan.simulation import simulate as simulate_network
 from lsm_stan.toolchain import Source, ensure_toolchain, find_toolchain
 
@@ -42,6 +45,7 @@ app = typer.Typer(
 )
 
 MethodName = Enum("MethodName", {name: name for name in METHODS})  # type: ignore[misc]
+MethodOption = Annotated[MethodName, typer.Option(help="The inference method.")]
 
 NetworkArgument = Annotated[
     str,
@@ -72,9 +76,21 @@ NodesOption = Annotated[
 FitsArgument = Annotated[
     list[Path], typer.Argument(metavar="FIT...", help="Folders of fits of one network.")
 ]
+HiddenOption = Annotated[
+    Path | None,
+    typer.Option(help="A list of dyads that were not observed: .csv or .tsv, source and target."),
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 DimOption = Annotated[int, typer.Option(help="K, the number of latent dimensions.")]
 
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any further argument of the method or of CmdStanPy's; may be repeated.",
+    ),
+]
 ModelOption = Annotated[
     str,
     typer.Option(
@@ -108,15 +124,16 @@ def info(
     directed: DirectedOption = None,
     parallel_edges: ParallelOption = None,
     nodes: NodesOption = None,
+    hidden: HiddenOption = None,
 ) -> None:
     """Show what is read from a network: nodes, edges, weights, reciprocity, warnings."""
-    screen.show_network(describe(_open(network, directed, parallel_edges, nodes)))
+    screen.show_network(describe(_open(network, directed, parallel_edges, nodes, hidden)))
 
 
 @app.command()
 def fit(
     network: NetworkArgument,
-    method: Annotated[MethodName, typer.Option(help="The inference method.")],
+    method: MethodOption,
     out: Annotated[Path, typer.Option(help="Folder for the fit; appears when it is whole.")],
     seed: SeedOption,
     dim: DimOption = 3,
@@ -134,14 +151,7 @@ def fit(
         str | None,
         typer.Option(help="advi, nuts: where to start: map, random, a fit's folder or an .npy."),
     ] = None,
-    settings: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--set",
-            metavar="NAME=VALUE",
-            help="Any further argument of the method or of CmdStanPy's; may be repeated.",
-        ),
-    ] = None,
+    settings: SettingsOption = None,
     kernel: Annotated[
         Kernel, typer.Option(help="The likelihood's sums in C++, or in the Stan language.")
     ] = "cpp",
@@ -151,6 +161,7 @@ def fit(
     directed: DirectedOption = None,
     parallel_edges: ParallelOption = None,
     nodes: NodesOption = None,
+    hidden: HiddenOption = None,
 ) -> None:
     """Fit the model to one network by one method.
 
@@ -162,11 +173,91 @@ def fit(
     arguments |= {name: value for name, value in given.items() if value is not None}
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     ensure_replaceable(out)
-    read = _open(network, directed, parallel_edges, nodes)
+    read = _open(network, directed, parallel_edges, nodes, hidden)
     fitted = LatentSpaceModel(read, dim, model=model, kernel=kernel, threads=threads)
     result = fitted.fit(method.value, seed=seed, **arguments)
     result.save(out)
     screen.show_fit(result, out)
+
+
+@app.command()
+def select(
+    network: NetworkArgument,
+    models: Annotated[
+        str, typer.Option(metavar="NAME,...", help="Models, as fit's --model, commas between.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for scores.csv, figures and finished fits.")],
+    seed: SeedOption,
+    dims: Annotated[
+        str, typer.Option(metavar="K,...", help="Latent dimensions, such as 2,3 or 1-6.")
+    ] = "1-6",
+    splits: Annotated[int, typer.Option(min=1, help="How often dyads are held out.")] = 5,
+    share: Annotated[float, typer.Option(help="Of the dyads, held out; folds have none.")] = 0.1,
+    scheme: Annotated[
+        Scheme,
+        typer.Option(
+            help="random: dyads; folds: every dyad once; nodes: dyads of a tenth of the nodes."
+        ),
+    ] = "random",
+    together: Annotated[
+        bool,
+        typer.Option("--pairs/--single", help="Whether a pair's directions go together."),
+    ] = True,
+    method: MethodOption = MethodName["map"],
+    settings: SettingsOption = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(min=1, help="Fits that run at once. \\[default: as the cores allow]"),
+    ] = None,
+    directed: DirectedOption = None,
+    parallel_edges: ParallelOption = None,
+    nodes: NodesOption = None,
+    hidden: HiddenOption = None,
+) -> None:
+    """Choose model and dimension by how well held-out dyads are predicted.
+
+    Finished fits are kept: an interrupted selection goes on where it stopped. For instance:
+    lsm-stan select edges.csv --models tutorial,nb-exponential --dims 1-4 --seed 1 --out chosen
+    """
+    selection = run_selection(
+        _open(network, directed, parallel_edges, nodes, hidden),
+        out,
+        dims=_dims(dims),
+        models=models.split(","),
+        n_splits=splits,
+        seed=seed,
+        scheme=scheme,
+        share=share,
+        together=together,
+        method=method.value,
+        arguments=dict(_setting(text) for text in settings or ()),
+        jobs=jobs,
+        say=screen.say,
+    )
+    screen.show_selection(selection)
+
+
+@app.command()
+def predict(
+    fit: Annotated[Path, typer.Argument(metavar="FIT", help="Folder of a fit.")],
+    out: Annotated[Path, typer.Option(help="Table to write (.csv).")],
+    top: Annotated[int, typer.Option(min=1, help="Dyads of each kind, at most.")] = 50,
+) -> None:
+    """List the dyads where an edge is likeliest: hidden, empty, and heavier than predicted.
+
+    Columns: kind (hidden, empty or heavy), source, target, weight, probability of an edge, expected
+    weight, 90 % intervals of both over draws, and tail, the probability of so large a weight.
+    """
+    if out.suffix != ".csv" or out.is_dir():
+        raise InputError(f"{out}: the name of a file that ends in .csv is needed")
+    table = predict_dyads(Fit.load(fit), top)
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        table.to_csv(out, index=False)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error})") from error
+    screen.show_predictions(table)
+    screen.say(f"{len(table)} dyads: {out}")
 
 
 @app.command()
@@ -261,9 +352,15 @@ def _terminate_children() -> None:
 
 
 def _open(
-    network: str, directed: bool | None, parallel_edges: ParallelEdges | None, nodes: Path | None
+    network: str,
+    directed: bool | None,
+    parallel_edges: ParallelEdges | None,
+    nodes: Path | None,
+    hidden: Path | None,
 ) -> Network:
-    return open_network(network, directed=directed, parallel_edges=parallel_edges, nodes=nodes)
+    return open_network(
+        network, directed=directed, parallel_edges=parallel_edges, nodes=nodes, hidden=hidden
+    )
 
 
 def _write(write: Callable[[], None], file: Path) -> None:
@@ -284,6 +381,17 @@ def _setting(text: str) -> tuple[str, Any]:
         return name, tomllib.loads(f"value = {value}")["value"]
     except tomllib.TOMLDecodeError:
         return name, value
+
+
+def _dims(text: str) -> list[int]:
+    """Read dimensions: numbers and ranges, commas between."""
+    try:
+        ranges = [part.partition("-") for part in text.split(",")]
+        return [dim for low, _, high in ranges for dim in range(int(low), int(high or low) + 1)]
+    except ValueError as error:
+        raise InputError(
+            f"--dims {text}: numbers and ranges are needed, such as 2,3 or 1-6"
+        ) from error
 
 
 def _ladder(text: str) -> list[float]:

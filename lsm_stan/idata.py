@@ -23,6 +23,7 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.special import logsumexp
 
 from lsm_stan.invariants import settled
 from lsm_stan.network import Network
@@ -292,3 +293,24 @@ def stacking_weights(log_likelihood: FloatArray) -> FloatArray:
             scores[str(chain)] = az.loo(one, pointwise=True)
         weights = az.compare(scores, method="stacking")["weight"]
     return np.array([weights[str(chain)] for chain in range(len(log_likelihood))])
+
+
+def psis(log_likelihood: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return the log predictive density of each observation left out, and its Pareto k.
+
+    Parameters
+    ----------
+    log_likelihood
+        ``(S, D)``, of S draws; they are taken as independent.
+
+    Returns
+    -------
+    elpd, pareto_k : numpy.ndarray
+        ``(D,)`` each, by Pareto smoothed importance sampling.
+    """
+    with warnings.catch_warnings():
+        # of observations that no draw disagrees on: every k is fine
+        warnings.simplefilter("ignore", RuntimeWarning)
+        log_weights, pareto_k = az.psislw(-log_likelihood.T)
+    elpd = logsumexp(log_weights + log_likelihood.T, axis=1)
+    return np.asarray(elpd), np.asarray(pareto_k)

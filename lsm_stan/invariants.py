@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lsm_stan.pairs import nth_pair
+
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
@@ -36,9 +38,7 @@ def sample_pairs(n_nodes: int, size: int, seed: int = 0) -> IntArray:
     total = n_nodes * (n_nodes - 1) // 2
     rng = np.random.default_rng(seed)
     code = np.sort(rng.choice(total, size=min(size, total), replace=False))
-    # pair number c counts (0,1), (0,2), (1,2), (0,3), ...: j is the largest with j(j-1)/2 <= c
-    j = ((1 + np.sqrt(1 + 8 * code)) // 2).astype(np.int64)
-    pairs = np.column_stack([code - j * (j - 1) // 2, j])
+    pairs = np.column_stack(nth_pair(code))
     return np.asarray(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
 
 

@@ -178,8 +178,8 @@ class Network:
         Parameters
         ----------
         matrix : array_like or SciPy sparse array, shape (N, N)
-            Numbers or numeric text. Entries that a sparse array holds twice are added up, which
-            is what SciPy says they mean.
+            Numbers or numeric text; NaN is a dyad that was not observed. Entries that a sparse
+            array holds twice are added up, which is what SciPy says they mean.
         names : iterable, length N, optional
             Node names. Default: the index of `node_table`, else ``"0"`` to ``"N-1"``.
         directed : bool

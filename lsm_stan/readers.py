@@ -48,6 +48,7 @@ def open_network(
     directed: bool | None = None,
     parallel_edges: ParallelEdges | None = None,
     nodes: NodeTable | None = None,
+    hidden: str | Path | None = None,
     title: str | None = None,
 ) -> Network:
     """Open a network by the name of a packaged one, or read it.
@@ -60,6 +61,8 @@ def open_network(
         As in `read_network`. Default: what `load_celegans` and `read_network` take by default.
     directed, nodes, title
         As in `read_network`. A packaged network is directed and brings its own node table.
+    hidden : str or Path, optional
+        A list of dyads that were not observed, as `hide_listed` reads it.
 
     Returns
     -------
@@ -70,14 +73,26 @@ def open_network(
     InputError
         As `read_network` does, and if `directed` or `nodes` contradict a packaged network.
     """
-    if not (isinstance(source, str) and source == "celegans"):
-        return read_network(
+    if isinstance(source, str) and source == "celegans":
+        network = _packaged(directed, parallel_edges, nodes, title)
+    else:
+        network = read_network(
             source,
             directed=directed,
             parallel_edges=parallel_edges or "sum",
             nodes=nodes,
             title=title,
         )
+    return network if hidden is None else hide_listed(network, hidden)
+
+
+def _packaged(
+    directed: bool | None,
+    parallel_edges: ParallelEdges | None,
+    nodes: NodeTable | None,
+    title: str | None,
+) -> Network:
+    """Load the packaged network, as `open_network` was told."""
     if directed is False or nodes is not None:
         raise InputError(
             "celegans: the packaged network is directed and has its own node table; "
@@ -151,7 +166,7 @@ def hide_listed(network: Network, path: str | Path) -> Network:
     Returns
     -------
     Network
-        See :meth:`lsm_stan.network.Network.hide`.
+        See :meth:`lsm_stan.network.Network.hide`; its notes say how many there are.
 
     Raises
     ------
@@ -169,7 +184,9 @@ def hide_listed(network: Network, path: str | Path) -> Network:
         if unknown is not None:
             raise InputError(f"{path}: there is no node {unknown!r} in the network")
         ends.append([index[clean_name(name)] for name in names])
-    return network.hide(*ends)
+    hidden = network.hide(*ends)
+    note = f"{path}: {hidden.n_hidden - network.n_hidden:,} dyads that were not observed."
+    return replace(hidden, notes=(*network.notes, note))
 
 
 def _read_object(source: object) -> tuple[Matrix | Edges, str]:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -18,10 +19,19 @@ from lsm_stan.diagnostics import Finding
 from lsm_stan.fit import Fit
 from lsm_stan.methods import METHODS
 from lsm_stan.report import headline, shown_comparison
+from lsm_stan.selection import Selection
 from lsm_stan.toolchain import Toolchain
 
 _out = Console(highlight=False)
 _err = Console(stderr=True, highlight=False)
+
+#: What the kinds of predicted dyads are called, and how many of each are printed.
+KINDS = {
+    "hidden": "not observed, and likely edges",
+    "empty": "observed as empty, and likely edges",
+    "heavy": "heavier than predicted",
+}
+LISTED_DYADS = 5
 
 #: Weights listed one by one in a network's table; heavier ones are counted together.
 LISTED_WEIGHTS = 5
@@ -65,6 +75,7 @@ def show_network(facts: NetworkSummary) -> None:
             "nodes": f"{facts.nodes:,} ({facts.isolated:,} isolated)",
             "edges": f"{facts.edges:,} {'directed' if facts.directed else 'undirected'}"
             f" ({facts.self_loops:,} self-loops)",
+            **({"hidden dyads": f"{facts.hidden:,}"} if facts.hidden else {}),
             "total weight": f"{facts.total_weight:,}",
             "reciprocity": _number(facts.reciprocity),
             "edges by weight": ", ".join(weights),
@@ -143,6 +154,45 @@ def show_findings(findings: Sequence[Finding]) -> None:
     for finding in findings:
         _out.print(f"  {marks[finding.kind]}", end=" ")
         _out.print(finding.text, markup=False, soft_wrap=True)
+
+
+def show_selection(selection: Selection) -> None:
+    """Print the scores of a selection, the choice, and where the tables are."""
+    table = Table("model", "K", title="held-out dyads")
+    for column in ("parameters", "log density a dyad", "from the best", "AUC"):
+        table.add_column(column, justify="right")
+    choice, references = selection.choice, selection.references.groupby("model")
+    for row in choice.table.to_dict("records"):
+        chosen = (row["model"], row["dim"]) == (choice.model, choice.dim)
+        table.add_row(
+            row["model"],
+            str(row["dim"]),
+            f"{row['parameters']:,}",
+            f"{row['log_density']:.4f} ± {row['error']:.4f}",
+            f"{row['difference']:.4f} ± {row['difference_error']:.4f}",
+            f"{row['auc']:.3f}",
+            style="bold green" if chosen else None,
+        )
+    for name, rows in references:
+        mean = rows[["log_density", "auc"]].mean()
+        table.add_row(f"({name})", "", "", f"{mean['log_density']:.4f}", "", f"{mean['auc']:.3f}")
+    _out.print(table)
+    _out.print("[bold]choice[/]:" if choice.model else "[red]no choice[/]:", end=" ")
+    _out.print(choice.reason, markup=False, soft_wrap=True)
+    _out.print(f"tables and figures: {selection.folder}", markup=False, soft_wrap=True)
+
+
+def show_predictions(dyads: pd.DataFrame) -> None:
+    """Print the first dyads of each kind that a fit predicts."""
+    for kind, rows in dyads.groupby("kind", sort=False):
+        table = Table("source", "target", title=KINDS[str(kind)], title_justify="left")
+        columns = ("weight", "probability", "expected", "tail")
+        for column in columns:
+            table.add_column(column, justify="right")
+        for row in rows.head(LISTED_DYADS).astype(object).to_dict("records"):
+            numbers = ("-" if pd.isna(row[c]) else _number(row[c]) for c in columns)
+            table.add_row(escape(row["source"]), escape(row["target"]), *numbers)
+        _out.print(table)
 
 
 def _verdict(fit: Fit) -> None:

@@ -11,9 +11,10 @@ import pytest
 from typer.testing import CliRunner
 
 from lsm_stan import cli, read_network
+from lsm_stan.selection import Selection, choose
 
 FIT = ("fit", "celegans", "--method", "map", "--seed", "1")
-COMMANDS = ("setup", "info", "fit", "simulate", "run")
+COMMANDS = ("setup", "info", "fit", "select", "predict", "simulate", "run")
 
 
 class Outcome(NamedTuple):
@@ -66,12 +67,20 @@ def assert_refused(outcome, *words):
     ("name", "arguments"),
     [
         ("setup", ["--source", "--check"]),
-        ("info", ["NETWORK", "--undirected", "--parallel-edges", "--nodes"]),
+        ("info", ["NETWORK", "--undirected", "--parallel-edges", "--nodes", "--hidden"]),
         (
             "fit",
             ["NETWORK", "--method", "--out", "--seed", "--dim", "--starts", "--ladder", "--init",
-             "--set", "NAME=VALUE", "--kernel", "--undirected", "--parallel-edges", "--nodes"],
+             "--set", "NAME=VALUE", "--kernel", "--undirected", "--parallel-edges", "--nodes",
+             "--hidden"],
         ),
+        (
+            "select",
+            ["NETWORK", "--models", "--out", "--seed", "--dims", "--splits", "--share", "--scheme",
+             "--single", "--method", "--set", "--jobs", "--undirected", "--parallel-edges",
+             "--nodes", "--hidden"],
+        ),
+        ("predict", ["FIT", "--out", "--top"]),
         ("simulate", ["--out", "--seed", "--nodes", "--dim", "--undirected"]),
         ("run", ["CONFIG.toml", "--out"]),
     ],
@@ -173,6 +182,31 @@ def test_a_refusal_is_one_line_in_a_real_process_too(tmp_path):
     assert_refused(Outcome(done.returncode, done.stdout, done.stderr), "-1, which is negative")
 
 
+def test_info_counts_hidden_dyads(command, tmp_path):
+    (tmp_path / "edges.csv").write_text("source,target\na,b\nb,c\n")
+    (tmp_path / "hidden.csv").write_text("source,target\na,b\nc,a\n")
+    outcome = command("info", "edges.csv", "--hidden", "hidden.csv")
+    assert outcome.code == 0
+    assert "hidden dyads" in outcome.out
+    assert "hidden.csv: 2 dyads that were not observed" in outcome.out
+    assert "25.0%" not in outcome.out
+    assert "75.0% zero" in outcome.out  # of four observed dyads one has an edge
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("source,target\na,x\n", ["hidden.csv", "no node 'x'"]),
+        ("source,target\na,a\n", ["diagonal"]),
+        (",a,b\na,0,1\nb,1,0\n", ["hidden.csv", "source and target"]),
+    ],
+)
+def test_a_list_of_hidden_dyads_that_makes_no_sense(command, tmp_path, text, words):
+    (tmp_path / "edges.csv").write_text("source,target\na,b\nb,c\n")
+    (tmp_path / "hidden.csv").write_text(text)
+    assert_refused(command("info", "edges.csv", "--hidden", "hidden.csv"), *words)
+
+
 # --- fit: refused before anything is compiled ---------------------------------------------------
 
 
@@ -245,6 +279,113 @@ def test_a_file_is_no_folder_for_a_fit(command, tmp_path):
 def test_a_bad_network_is_refused_before_the_model_is_compiled(command):
     outcome = command("fit", "nowhere.csv", "--method", "nuts", "--seed", "1", "--out", "fit")
     assert_refused(outcome, "nowhere.csv")
+
+
+# --- select and predict: refused before anything is compiled ------------------------------------
+
+SELECT = ("select", "celegans", "--models", "tutorial", "--seed", "1", "--out", "chosen")
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        (["--dims", "two"], ["--dims two", "2,3 or 1-6"]),
+        (["--dims", "1-2-3"], ["--dims 1-2-3"]),
+        (["--dims", ""], ["--dims"]),
+        (["--dims", "3-1"], ["dims are []"]),
+        (["--dims", "1-3,2"], ["dims are [1, 2, 3, 2]", "each once"]),
+        (["--dims", "0"], ["dim is 0"]),
+        (["--models", "quux"], ["no model 'quux'", "LIKELIHOOD-FORM"]),
+        (["--models", "tutorial,tutorial"], ["each once"]),
+        (["--models", "bernoulli-inverse"], ["weights of 0 and 1"]),
+        (["--share", "1"], ["share is 1.0", "between 0 and 1"]),
+        (["--splits", "1", "--scheme", "folds"], ["1 folds", "2 to"]),
+        (["--set", "quux=1"], ["'quux'", "map"]),
+        (["--set", "starts=0"], ["starts is 0"]),
+        (["--hidden", "nowhere.csv"], ["nowhere.csv: there is no such file"]),
+        (["--out", "thesis"], ["thesis exists and is not a selection"]),
+    ],
+)
+def test_a_selection_that_makes_no_sense(command, tmp_path, option, words):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").write_text("years of work")
+    assert_refused(command(*SELECT, *option), *words)
+    assert not (tmp_path / "chosen").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [
+        (["--scheme", "alphabetical"], "alphabetical"),
+        (["--splits", "0"], "--splits"),
+        (["--jobs", "0"], "--jobs"),
+        (["--method", "mcmc"], "mcmc"),
+    ],
+)
+def test_an_option_of_a_selection_that_makes_no_sense(command, change, word):
+    outcome = command(*SELECT, *change)
+    assert outcome.code == 2
+    assert word in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize("margin", [0.5, 0.0])
+def test_select_names_a_choice_or_none(command, monkeypatch, margin):
+    scores = pd.DataFrame(
+        {
+            "model": ["a", "a", "b", "b"],
+            "dim": 2,
+            "split": [1, 2, 1, 2],
+            "log_density": [-1.0, -2.0, -1.1 - margin, -1.9 - margin],
+            "auc": 0.9,
+            "parameters": 10,
+        }
+    )
+    references = pd.DataFrame(
+        {"model": "constant", "split": [1, 2], "log_density": -9.0, "auc": 0.5}
+    )
+    asked = {}
+
+    def run(network, folder, **arguments):
+        asked.update(arguments)
+        return Selection(scores, references, choose(scores, references), folder)
+
+    monkeypatch.setattr(cli, "run_selection", run)
+    outcome = command(*SELECT, "--dims", "1-2,4", "--single", "--set", "starts=3")
+    assert outcome.code == 0
+    assert asked["dims"] == [1, 2, 4]
+    assert asked["arguments"] == {"starts": 3}
+    assert not asked["together"]
+    assert "(constant)" in outcome.out
+    wanted = "choice: a with K = 2" if margin else "no choice: a with K = 2 and b with K = 2"
+    assert f"\n{wanted}" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["nowhere", "--out", "dyads.csv"], ["nowhere: no finished fit here"]),
+        (["nowhere", "--out", "dyads.txt"], ["dyads.txt", ".csv"]),
+    ],
+)
+def test_a_prediction_that_makes_no_sense(command, arguments, words):
+    assert_refused(command("predict", *arguments), *words)
+
+
+def test_predict_writes_a_table(command, tmp_path, monkeypatch):
+    table = pd.DataFrame(
+        [["empty", "a", "[b]", 0, 0.5, 0.7, np.nan], ["hidden", "b", "c", pd.NA, 0.2, 0.3, np.nan]],
+        columns=["kind", "source", "target", "weight", "probability", "expected", "tail"],
+    )
+    asked = []
+    monkeypatch.setattr(cli.Fit, "load", lambda folder: folder)
+    monkeypatch.setattr(cli, "predict_dyads", lambda *args: asked.append(args) or table)
+    outcome = command("predict", "fit", "--top", "7", "--out", "new/dyads.csv")
+    assert outcome.code == 0
+    assert [(str(fit), top) for fit, top in asked] == [("fit", 7)]
+    assert "[b]" in outcome.out
+    assert "2 dyads: new/dyads.csv" in outcome.err
+    assert len(pd.read_csv(tmp_path / "new" / "dyads.csv")) == 2
 
 
 # --- simulate -----------------------------------------------------------------------------------

@@ -202,10 +202,11 @@ def test_weights_may_be_whole_numbers_of_any_type():
 BAD_WEIGHTS = [
     (-2, "weight -2, which is negative"),
     (1.5, "weight 1.5, which is not a whole number"),
-    (float("nan"), "weight nan, which is not finite"),
     (float("inf"), "weight inf, which is not finite"),
     (2**31, "weight 2147483648(.0)?, which overflows Stan's int"),
 ]
+#: In a list of edges; in a matrix it is a dyad that was not observed.
+NAN_WEIGHT = (float("nan"), "weight nan, which is not finite")
 BAD_TEXT = [
     ("many", "weight 'many', which is not a number"),
     ("1_000", "weight '1_000', which is not a number"),
@@ -215,7 +216,7 @@ BAD_TEXT = [
 ]
 
 
-@pytest.mark.parametrize(("weight", "message"), BAD_WEIGHTS + BAD_TEXT)
+@pytest.mark.parametrize(("weight", "message"), [*BAD_WEIGHTS, NAN_WEIGHT, *BAD_TEXT])
 def test_bad_weight_of_an_edge(weight, message):
     with pytest.raises(InputError, match=rf"^my\.csv: edge 2 \('b' -> 'c'\) has (the )?{message}"):
         Network.from_edges("abc", "bca", [1, weight, -1], source="my.csv")
@@ -495,3 +496,35 @@ def test_dyads_that_cannot_be_hidden() -> None:
         network.hide([1], [1])
     with pytest.raises(InputError, match="dyads have indices from 0 to 7"):
         network.hide([0], [7])
+
+
+# --- dyads that were not observed ---------------------------------------------------------------
+
+NAN = float("nan")
+
+
+@pytest.mark.parametrize("convert", [np.asarray, sparse.csr_array, lambda m: m.astype(object)])
+def test_nan_in_a_matrix_is_a_dyad_that_was_not_observed(convert):
+    matrix = np.array([[0, NAN, 2], [3, 0, NAN], [0, 1, 0]])
+    network = Network.from_matrix(convert(matrix), list("abc"))
+    assert network.weight_of([0, 1], [1, 2]).tolist() == [-1, -1]
+    assert network.n_hidden == 2
+    assert network.weight_of([0, 1, 2, 2], [2, 0, 0, 1]).tolist() == [2, 3, 0, 1]
+    assert "2 cells NaN: dyads that were not observed." in network.notes
+
+
+def test_nan_on_the_diagonal_hides_nothing():
+    network = Network.from_matrix([[NAN, 1], [0, NAN]])
+    assert network.n_hidden == 0
+    assert network.n_edges == 1
+    assert network.notes[0] == "2 diagonal cells NaN: read as 0."
+
+
+def test_nan_in_an_undirected_matrix_is_symmetric():
+    network = Network.from_matrix([[0, NAN, 1], [NAN, 0, 2], [1, 2, 0]], directed=False)
+    assert (network.hidden_sender.tolist(), network.hidden_receiver.tolist()) == ([0], [1])
+    assert "1 cell NaN: dyads that were not observed." in network.notes
+    with pytest.raises(InputError, match=r"row '0' and column '1' is NaN, its mirror image is not"):
+        Network.from_matrix([[0, NAN, 1], [5, 0, 2], [1, 2, 0]], directed=False)
+    with pytest.raises(InputError, match=r"row '1' and column '0' is NaN, its mirror image is not"):
+        Network.from_matrix([[0, 0, 1], [NAN, 0, 2], [1, 2, 0]], directed=False)

@@ -572,3 +572,30 @@ def test_everything_else_is_read(tmp_path):
     )
     assert (network.title, network.directed, network.n_nodes) == ("t", False, 4)
     assert network.to_dense()[0, 1] == 2
+
+
+# --- dyads that were not observed ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("missing", ["nan", "NaN", "NA"])
+def test_missing_cells_of_a_labelled_matrix_are_hidden(tmp_path, missing):
+    (tmp_path / "m.csv").write_text(f",a,b\na,0,{missing}\nb,4,0\n")
+    network = read_network(tmp_path / "m.csv")
+    assert network.weight_of([0, 1], [1, 0]).tolist() == [-1, 4]
+    # and they find their place where a node table has another order
+    nodes = pd.DataFrame({"name": ["b", "c", "a"]})
+    assert read_network(tmp_path / "m.csv", nodes=nodes).weight_of([2], [0]).tolist() == [-1]
+
+
+def test_missing_cells_of_a_saved_array_are_hidden(tmp_path):
+    np.save(tmp_path / "m.npy", [[0, np.nan], [4, 0]])
+    network = read_network(tmp_path / "m.npy")
+    assert network.weight_of([0, 1], [1, 0]).tolist() == [-1, 4]
+
+
+def test_listed_dyads_are_hidden_and_told_of(tmp_path):
+    (tmp_path / "edges.csv").write_text("source,target\na,b\nb,c\n")
+    (tmp_path / "hidden.csv").write_text("source,target\na,b\nc,a\n")
+    network = open_network(tmp_path / "edges.csv", hidden=tmp_path / "hidden.csv")
+    assert network.weight_of([0, 2, 1], [1, 0, 2]).tolist() == [-1, -1, 1]
+    assert network.notes[-1] == f"{tmp_path / 'hidden.csv'}: 2 dyads that were not observed."

@@ -1,0 +1,196 @@
+"""Which dyads are held out: seeded splits of the observed dyads of a network.
+
+Every function returns node indices ``(sender, receiver)`` for :meth:`Network.hide
+<lsm_stan.network.Network.hide>`, in the order of edges. Dyads that were not observed are never
+among them. The two directions of a pair share their distance, so that one tells of the other:
+they are held out together unless single dyads are asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Literal, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_stan.errors import InputError
+from lsm_stan.network import Network
+from lsm_stan.pairs import nth_dyad, nth_pair, pair_number
+
+IntArray = NDArray[np.int64]
+Dyads = tuple[IntArray, IntArray]
+
+#: How dyads are split: random shares, disjoint folds, or random shares of some nodes' dyads.
+Scheme = Literal["random", "folds", "nodes"]
+
+#: Share of the nodes of which :func:`hold_out_nodes` hides dyads.
+NODES_SHARE = 0.1
+
+
+def hold_out(network: Network, share: float, *, seed: int, together: bool = True) -> Dyads:
+    """Draw a random share of the observed dyads.
+
+    Parameters
+    ----------
+    network
+        N nodes.
+    share
+        Of the observed dyads (of the pairs, where directions go together), between 0 and 1.
+    seed
+        The same seed gives the same dyads.
+    together
+        Whether the two directions of a pair are held out together.
+
+    Returns
+    -------
+    sender, receiver : numpy.ndarray
+        ``(D,)`` node indices, from 0.
+
+    Raises
+    ------
+    InputError
+        If `share` is not between 0 and 1, or no dyad would be held out or none left.
+    """
+    units = _Units(network, together)
+    chosen = _draw(units.n_observed, share, np.random.default_rng(seed))
+    return units.dyads(units.nth_observed(chosen))
+
+
+def hold_out_nodes(network: Network, share: float, *, seed: int, together: bool = True) -> Dyads:
+    """Draw a random share of the observed dyads of a tenth of the nodes (at least one).
+
+    Parameters and returns as those of :func:`hold_out`: the edges of some nodes are partly
+    hidden, those among the others are all known.
+    """
+    rng = np.random.default_rng(seed)
+    n = network.n_nodes
+    nodes = rng.choice(n, size=max(1, round(NODES_SHARE * n)), replace=False)
+    ends = np.repeat(nodes, n), np.tile(np.arange(n), len(nodes))
+    between = ends[0] != ends[1]
+    one, other = ends[0][between], ends[1][between]
+    units = _Units(network, together)
+    touching = np.union1d(units.numbers(one, other), units.numbers(other, one))
+    touching = touching[~np.isin(touching, units.unobserved)]
+    return units.dyads(touching[_draw(len(touching), share, rng)])
+
+
+def folds(network: Network, n_folds: int, *, seed: int, together: bool = True) -> list[Dyads]:
+    """Divide the observed dyads into disjoint folds of (almost) one size.
+
+    Parameters
+    ----------
+    network
+        N nodes.
+    n_folds
+        At least 2.
+    seed, together
+        As in :func:`hold_out`.
+
+    Returns
+    -------
+    list
+        `n_folds` times ``(sender, receiver)``; every observed dyad is in one of them.
+
+    Raises
+    ------
+    InputError
+        If there are fewer observed dyads (or pairs) than folds, or fewer than 2 folds.
+    """
+    units = _Units(network, together)
+    if not 2 <= n_folds <= units.n_observed:
+        raise InputError(
+            f"{n_folds} folds are asked for; there can be 2 to {units.n_observed}, the number of"
+            f" {'pairs' if together else 'dyads'} observed"
+        )
+    order = np.random.default_rng(seed).permutation(units.n_observed)
+    return [units.dyads(units.nth_observed(part)) for part in np.array_split(order, n_folds)]
+
+
+def splits(
+    network: Network,
+    number: int,
+    *,
+    seed: int,
+    scheme: Scheme = "random",
+    share: float = 0.1,
+    together: bool = True,
+) -> Iterator[Dyads]:
+    """Yield several splits by one scheme.
+
+    Parameters
+    ----------
+    network
+        N nodes.
+    number
+        Of the splits.
+    seed
+        Of the first random split, or of the folds; the next random split has the next seed.
+    scheme
+        ``"random"``: :func:`hold_out`; ``"folds"``: :func:`folds`; ``"nodes"``:
+        :func:`hold_out_nodes`.
+    share, together
+        As there; folds have no share.
+
+    Raises
+    ------
+    InputError
+        As there, and if there is no such scheme.
+    """
+    if scheme not in get_args(Scheme):
+        raise InputError(f"no scheme {scheme!r}; there are {', '.join(get_args(Scheme))}")
+    if number < 1:
+        raise InputError(f"{number} splits are asked for; at least 1 is needed")
+    if scheme == "folds":
+        yield from folds(network, number, seed=seed, together=together)
+        return
+    draw = hold_out if scheme == "random" else hold_out_nodes
+    for split in range(number):
+        yield draw(network, share, seed=seed + split, together=together)
+
+
+class _Units:
+    """What is held out as one, numbered from 0: pairs of nodes, or ordered dyads."""
+
+    def __init__(self, network: Network, together: bool) -> None:
+        self.network = network
+        self.pairs = together or not network.directed
+        n = network.n_nodes
+        hidden = network.hidden_sender, network.hidden_receiver
+        number, times = np.unique(self.numbers(*hidden), return_counts=True)
+        # of a directed pair one direction may be hidden, and the other not
+        both = 2 if self.pairs and network.directed else 1
+        self.unobserved = number[times == both]
+        self.n_observed = n * (n - 1) // (2 if self.pairs else 1) - len(self.unobserved)
+
+    def numbers(self, sender: IntArray, receiver: IntArray) -> IntArray:
+        """Return the numbers of the units that dyads belong to."""
+        if self.pairs:
+            return pair_number(sender, receiver)
+        return sender * (self.network.n_nodes - 1) + receiver - (receiver > sender)
+
+    def nth_observed(self, number: IntArray) -> IntArray:
+        """Return the numbers of units that are counted among the observed ones only."""
+        before = self.unobserved - np.arange(len(self.unobserved))
+        return number + np.searchsorted(before, number, side="right")
+
+    def dyads(self, number: IntArray) -> Dyads:
+        """Return the observed dyads of units."""
+        n = self.network.n_nodes
+        one, other = nth_pair(number) if self.pairs else nth_dyad(number, n)
+        cells = one * n + other
+        if self.pairs and self.network.directed:
+            cells = np.concatenate([cells, other * n + one])
+        cells = np.sort(cells[~np.isin(cells, self.network.hidden_cells)])
+        return cells // n, cells % n
+
+
+def _draw(total: int, share: float, rng: np.random.Generator) -> IntArray:
+    """Draw a share of the numbers below `total`."""
+    size = round(share * total) if 0 < share < 1 else 0
+    if not 0 < size < total:
+        raise InputError(
+            f"share is {share!r}; a number between 0 and 1 is needed that holds out some of"
+            f" {total} and leaves some"
+        )
+    return rng.choice(total, size=size, replace=False)

@@ -1,0 +1,170 @@
+"""The dyads that a fit says most about: likely edges not seen, and weights it did not expect."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit
+from scipy.stats import bernoulli, nbinom, poisson
+
+from lsm_stan.dyads import CHUNK, frailty, log_likelihood, log_mean
+from lsm_stan.errors import InputError
+from lsm_stan.fit import Fit
+from lsm_stan.models import ModelSpec
+from lsm_stan.network import Network
+from lsm_stan.pairs import dyad_blocks
+from lsm_stan.parameters import Parameters
+from lsm_stan.scores import flat_draws, log_mean_exp
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+#: Of the draws, in the tables' intervals.
+QUANTILES = (0.05, 0.95)
+
+
+def predict_dyads(fit: Fit, top: int = 50) -> pd.DataFrame:
+    """Return the likeliest unobserved, the likeliest empty and the least expected dyads of a fit.
+
+    Parameters
+    ----------
+    fit
+        With draws; a mode has one, and no intervals.
+    top
+        How many dyads of each kind, at most.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns
+
+        ``kind``
+            ``hidden``: not observed; ``empty``: observed, weight 0; ``heavy``: an edge.
+        ``source``, ``target``
+            Names of the nodes.
+        ``weight``
+            What was observed; missing where hidden.
+        ``probability``
+            Predictive probability of an edge.
+        ``expected``
+            Predictive mean of the weight.
+        ``probability_low``, ``probability_high``, ``expected_low``, ``expected_high``
+            90 % intervals over draws of the two, given the parameters; missing for a mode.
+        ``tail``
+            Predictive probability of a weight at least as large as was observed; missing where
+            hidden.
+
+        Hidden and empty dyads are sorted by falling ``probability``, heavy ones by rising
+        ``tail``. Of dyads that were observed these are statements about data that the fit has
+        seen. Where a model correlates the directions of a pair (``dyadic``) all are given the
+        reverse dyad's weight, if it is known.
+
+    Raises
+    ------
+    InputError
+        If `top` < 1.
+    """
+    if top < 1:
+        raise InputError(f"top is {top}; at least one dyad is needed")
+    spec, network, draws = fit.spec, fit.network, flat_draws(fit.parameters)
+    size = max(1, CHUNK // len(draws["z"]))
+    likeliest = {kind: _Leaders(top) for kind in ("hidden", "empty", "heavy")}
+    for sender, receiver in dyad_blocks(network, size):
+        weight = network.weight_of(sender, receiver)
+        reverse = network.weight_of(receiver, sender)
+        for kind, chosen in {"hidden": weight < 0, "empty": weight == 0}.items():
+            s, r = sender[chosen], receiver[chosen]
+            absent = log_likelihood(spec, draws, s, r, np.zeros_like(s), reverse[chosen])
+            likeliest[kind].add(s, r, log_mean_exp(absent))
+    between = np.flatnonzero(network.sender != network.receiver)
+    for start in range(0, len(between), size):
+        part = between[start : start + size]
+        s, r = network.sender[part], network.receiver[part]
+        likeliest["heavy"].add(s, r, _tails(spec, draws, network, s, r, network.weight[part]))
+    tables = [
+        _describe(spec, draws, network, kind, *leaders.dyads) for kind, leaders in likeliest.items()
+    ]
+    return pd.concat(tables, ignore_index=True)
+
+
+class _Leaders:
+    """The dyads of smallest score among all that were added."""
+
+    def __init__(self, top: int) -> None:
+        self.top = top
+        self.score = np.zeros(0)
+        self.dyads: tuple[IntArray, IntArray] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
+
+    def add(self, sender: IntArray, receiver: IntArray, score: FloatArray) -> None:
+        score = np.concatenate([self.score, score])
+        first = np.argsort(score, kind="stable")[: self.top]
+        self.score = score[first]
+        self.dyads = (
+            np.concatenate([self.dyads[0], sender])[first],
+            np.concatenate([self.dyads[1], receiver])[first],
+        )
+
+
+def _describe(
+    spec: ModelSpec,
+    draws: Parameters,
+    network: Network,
+    kind: str,
+    sender: IntArray,
+    receiver: IntArray,
+) -> pd.DataFrame:
+    """Return the rows of dyads of one kind."""
+    names = np.array(network.names, dtype=object)
+    weight = network.weight_of(sender, receiver)
+    reverse = network.weight_of(receiver, sender)
+    empty = log_likelihood(spec, draws, sender, receiver, np.zeros_like(sender), reverse)
+    quantities = {
+        "probability": -np.expm1(empty),
+        "expected": _size_and_mean(spec, draws, network, sender, receiver)[1],
+    }
+    table = pd.DataFrame({"kind": kind, "source": names[sender], "target": names[receiver]})
+    table["weight"] = pd.array(np.where(weight < 0, 0, weight), dtype="Int64")
+    tail = _tails(spec, draws, network, sender, receiver, weight)
+    if kind == "hidden":
+        table["weight"] = pd.array([pd.NA] * len(table), dtype="Int64")
+        tail = np.full(len(table), np.nan)
+    for name, values in quantities.items():
+        table[name] = values.mean(axis=0)
+    for name, values in quantities.items():
+        spread = len(values) > 1
+        low, high = np.quantile(values, QUANTILES, axis=0) if spread else (np.nan, np.nan)
+        table[f"{name}_low"], table[f"{name}_high"] = low, high
+    table["tail"] = tail
+    return table
+
+
+def _tails(
+    spec: ModelSpec,
+    draws: Parameters,
+    network: Network,
+    sender: IntArray,
+    receiver: IntArray,
+    weight: IntArray,
+) -> FloatArray:
+    """Return the predictive probabilities of weights at least as large as those given."""
+    size, mean = _size_and_mean(spec, draws, network, sender, receiver)
+    if spec.likelihood == "bernoulli":
+        tail = bernoulli.sf(weight - 1, mean)
+    elif spec.dispersed:
+        tail = nbinom.sf(weight - 1, size, size / (size + mean))
+    else:
+        tail = poisson.sf(weight - 1, mean)
+    return np.asarray(np.mean(tail, axis=0))
+
+
+def _size_and_mean(
+    spec: ModelSpec, draws: Parameters, network: Network, sender: IntArray, receiver: IntArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return, of every draw, the size of the frailty (infinite without one) and the mean weight."""
+    log_mu = log_mean(spec, draws, sender, receiver)
+    size = np.asarray(np.inf)
+    if spec.dispersed:
+        reverse = network.weight_of(receiver, sender)
+        size, log_mu = frailty(spec, draws, sender, receiver, reverse, log_mu)
+    return size, np.asarray(expit(log_mu) if spec.likelihood == "bernoulli" else np.exp(log_mu))

@@ -1,0 +1,93 @@
+"""Figures of scores: a table in, a Matplotlib figure out."""
+
+from __future__ import annotations
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from lsm_stan.plots import PALETTE, UNKNOWN_COLOUR
+
+LINES = ("-", "--", "-.")
+
+
+def plot_scores(table: pd.DataFrame, references: pd.DataFrame) -> Figure:
+    """Draw the mean log density against K, a line a model; references as dotted lines.
+
+    Parameters
+    ----------
+    table
+        Of :class:`lsm_stan.selection.Choice`; bars are standard errors over splits.
+    references
+        Columns ``model`` and ``log_density``; those far below all models are not in view.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    models = table["model"].nunique()
+    for k, (name, rows) in enumerate(table.groupby("model", sort=False)):
+        line = rows.sort_values("dim")
+        aside = 0.04 * (k - (models - 1) / 2)  # or bars would cover each other
+        style = LINES[k // len(PALETTE) % len(LINES)]
+        colour = PALETTE[k % len(PALETTE)]
+        axes.errorbar(
+            line["dim"] + aside,
+            line["log_density"],
+            line["error"].fillna(0.0),
+            label=str(name),
+            color=colour,
+            ls=style,
+            marker="o",
+            ms=4,
+            capsize=3,
+        )
+    low, high = axes.get_ylim()
+    means = references.groupby("model")["log_density"].mean()
+    for name, value in zip(means.index, means.to_numpy(), strict=True):
+        if value > low - (high - low):
+            axes.axhline(value, color=UNKNOWN_COLOUR, ls=":", lw=1)
+            axes.text(1.0, value, f"{name} ", transform=axes.get_yaxis_transform(), ha="right",
+                      va="bottom", fontsize=7, color="#555555")  # fmt: skip
+    axes.set_xticks(sorted(set(table["dim"])))
+    axes.set(xlabel="K, latent dimensions", ylabel="log predictive density a held-out dyad")
+    axes.legend(fontsize=8)
+    return figure
+
+
+def plot_calibration(table: pd.DataFrame, title: str) -> Figure:
+    """Draw the observed share of edges against the predicted probability.
+
+    Parameters
+    ----------
+    table
+        Of :func:`lsm_stan.scores.calibration_table`, those of several splits below each other.
+    title
+        Of the figure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Bars are two standard errors of the share, were the prediction true.
+    """
+    figure = Figure(figsize=(5.5, 5), layout="constrained")
+    axes = figure.add_subplot()
+    lowest = table["predicted"].min()
+    axes.plot([lowest, 1], [lowest, 1], color=UNKNOWN_COLOUR, lw=1)
+    axes.errorbar(
+        table["predicted"],
+        table["observed"],
+        2 * table["error"],
+        color=PALETTE[0],
+        ls="",
+        marker="o",
+        ms=4,
+        alpha=0.7,
+    )
+    # most dyads have small probabilities; shares of 0 have a place too
+    for scale in (axes.set_xscale, axes.set_yscale):
+        scale("symlog", linthresh=1e-3)
+    axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="predicted probability", ylabel="observed share")
+    axes.set_title(f"edges among held-out dyads: {title}", fontsize=10)
+    return figure

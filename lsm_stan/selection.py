@@ -1,0 +1,392 @@
+"""Choosing model and dimension by the prediction of held-out dyads.
+
+A *cell* is one model of one dimension fitted to one split. Finished cells are kept as files, named
+after everything that went into them, so that a run that was interrupted, or is asked for more,
+does only what is missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import product
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lsm_stan.errors import InputError
+from lsm_stan.holdout import Dyads, Scheme, splits
+from lsm_stan.inference import LatentSpaceModel, requested_arguments
+from lsm_stan.models import ModelSpec
+from lsm_stan.network import Network
+from lsm_stan.parameters import declared, flat
+from lsm_stan.references import predict_references
+from lsm_stan.score_plots import plot_calibration, plot_scores
+from lsm_stan.scores import calibration_table, flat_draws, predict, scores, standard_error
+
+Say = Callable[[str], None]
+IntArray = NDArray[np.int64]
+
+SCORES, REFERENCES, CALIBRATION = "scores.csv", "references.csv", "calibration.csv"
+CELLS = "cells"
+
+#: What identifies a candidate in the tables, and the first columns of ``scores.csv``.
+CANDIDATE = ["model", "dim"]
+COLUMNS = [*CANDIDATE, "split", "dyads", "log_density", "auc"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What the scores say of the candidates.
+
+    Attributes
+    ----------
+    model, dim
+        The choice; None where the data do not decide.
+    reason
+        Why, in a sentence.
+    table
+        A row a candidate, best first: ``model``, ``dim``, ``parameters`` (how many),
+        ``log_density`` and its standard error over splits, ``error``; ``difference`` from the
+        best, split by split, and its standard error, ``difference_error``; and ``auc``.
+    """
+
+    model: str | None
+    dim: int | None
+    reason: str
+    table: pd.DataFrame
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The outcome of :func:`run_selection`.
+
+    Attributes
+    ----------
+    scores
+        A row a cell: ``model, dim, split, dyads, log_density, auc``, then the other scores of
+        :func:`lsm_stan.scores.scores`, ``parameters``, ``converged`` and ``seconds``.
+    references
+        The same scores of the predictors of :mod:`lsm_stan.references`, on the same splits.
+    choice
+        See :func:`choose`.
+    folder
+        Where the tables and figures are.
+    """
+
+    scores: pd.DataFrame
+    references: pd.DataFrame
+    choice: Choice
+    folder: Path
+
+
+def run_selection(
+    network: Network,
+    folder: Path,
+    *,
+    dims: Sequence[int],
+    models: Sequence[str],
+    n_splits: int,
+    seed: int,
+    scheme: Scheme = "random",
+    share: float = 0.1,
+    together: bool = True,
+    method: str = "map",
+    arguments: Mapping[str, Any] | None = None,
+    jobs: int | None = None,
+    say: Say = print,
+) -> Selection:
+    """Fit every model in every dimension to every split, and score what was held out.
+
+    Parameters
+    ----------
+    network
+        N nodes.
+    folder
+        For ``scores.csv``, ``references.csv``, ``calibration.csv`` (of the best candidate), figures
+        and ``cells/``.
+    dims, models
+        The grid; names of :data:`lsm_stan.models.MODELS`.
+    n_splits, scheme, share, together
+        As in :func:`lsm_stan.holdout.splits`.
+    seed
+        Of the splits, and of every fit.
+    method, arguments
+        How each is fitted; see :data:`lsm_stan.methods.METHODS`.
+    jobs
+        How many fits run at once; by default as many as keep the cores busy with their starts or
+        chains.
+    say
+        Told what happens, a sentence at a time.
+
+    Returns
+    -------
+    Selection
+
+    Raises
+    ------
+    LsmStanError
+        If an argument makes no sense or a fit fails; finished cells stay.
+    """
+    requested = requested_arguments(method, arguments or {})
+    for what, values in (("dims", dims), ("models", models)):
+        if len(set(values)) < max(1, len(values)):
+            raise InputError(f"{what} are {list(values)}; at least one is needed, each once")
+    _ensure_ours(folder)
+    held_out = [
+        _HeldOut.of(network, dyads)
+        for dyads in splits(
+            network, n_splits, seed=seed, scheme=scheme, share=share, together=together
+        )
+    ]
+    grid = [
+        _Cell(split, held_out[split - 1], model, dim, method, requested, seed)
+        for split, model, dim in product(range(1, n_splits + 1), models, dims)
+    ]
+    grid[0].model.compile()
+    for cell in grid:  # where there is no C++ kernel, that is found out once
+        cell.model.kernel = grid[0].model.kernel
+    (folder / CELLS).mkdir(parents=True, exist_ok=True)
+    found = _run(grid, folder / CELLS, jobs or _default_jobs(requested), say)
+    table = pd.DataFrame([{**cell.facts, **row["scores"]} for cell, row in found])
+    table = table[list(dict.fromkeys([*COLUMNS, *table.columns]))]
+    references = _reference_scores(held_out)
+    choice = choose(table, references)
+    best = choice.table.iloc[0]
+    calibration = pd.concat(
+        [
+            pd.DataFrame({"split": cell.facts["split"], **row["calibration"]})
+            for cell, row in found
+            if all(cell.facts[name] == best[name] for name in CANDIDATE)
+        ],
+        ignore_index=True,
+    )
+    result = Selection(table, references, choice, folder)
+    for file, frame in ((SCORES, table), (REFERENCES, references), (CALIBRATION, calibration)):
+        frame.to_csv(folder / file, index=False)
+    title = f"{best['model']}, K = {best['dim']}"
+    for name, figure in {
+        "scores": plot_scores(choice.table, references),
+        "calibration": plot_calibration(calibration, title),
+    }.items():
+        figure.savefig(folder / f"{name}.png", dpi=130)
+    return result
+
+
+def choose(scores: pd.DataFrame, references: pd.DataFrame) -> Choice:
+    """Choose the simplest candidate within one standard error of the best.
+
+    The error is that of the paired difference of mean log densities, over splits (the
+    one-standard-error rule: Breiman et al., Classification and Regression Trees, 1984), and the
+    simplest is the one of fewest parameters. Random splits overlap, so that their standard errors
+    are somewhat too small (Nadeau & Bengio, Machine Learning 52, 2003).
+
+    Nothing is chosen where there is one split only, where the best is not better than the best
+    reference by one standard error, or where several candidates within one standard error are
+    equally simple.
+
+    Parameters
+    ----------
+    scores
+        As in :class:`Selection`: columns ``model, dim, split, log_density, auc, parameters``.
+    references
+        Columns ``model, split, log_density``.
+
+    Returns
+    -------
+    Choice
+    """
+    by_split = scores.pivot_table(index="split", columns=CANDIDATE, values="log_density")
+    facts = scores.groupby(CANDIDATE).agg(
+        parameters=("parameters", "first"), auc=("auc", "mean"), log_density=("log_density", "mean")
+    )
+    facts["error"] = by_split.apply(lambda column: standard_error(column.to_numpy()))
+    facts = facts.sort_values(["log_density", "parameters"], ascending=[False, True])
+    difference = by_split.sub(by_split[facts.index[0]], axis=0)
+    facts["difference"] = difference.mean()
+    facts["difference_error"] = difference.apply(lambda column: standard_error(column.to_numpy()))
+    columns = ["parameters", "log_density", "error", "difference", "difference_error", "auc"]
+    table = facts[columns].reset_index()
+
+    def undecided(reason: str) -> Choice:
+        return Choice(None, None, reason, table)
+
+    if len(by_split) < 2:
+        return undecided("one split has no standard error: no choice; take more splits")
+    best, baseline = by_split[facts.index[0]], _best_reference(references)
+    gain = (best - baseline).to_numpy()
+    if not gain.mean() > standard_error(gain):
+        return undecided(
+            f"no candidate predicts better than the reference {baseline.name!r} by one standard"
+            f" error ({gain.mean():+.4f} ± {standard_error(gain):.4f} a dyad): no choice"
+        )
+    near = table[-table["difference"] <= table["difference_error"]]
+    simplest = near[near["parameters"] == near["parameters"].min()]
+    names = [f"{row['model']} with K = {row['dim']}" for row in table[CANDIDATE].to_dict("records")]
+    if len(simplest) > 1:
+        return undecided(
+            f"{' and '.join(names[i] for i in simplest.index)} are equally simple and within one"
+            f" standard error of the best: the data do not decide"
+        )
+    place = int(simplest.index[0])
+    chosen = table.iloc[place]
+    reason = f"{names[place]}: " + (
+        "the best"
+        if place == 0
+        else f"the simplest within one standard error of the best, {names[0]}"
+        f" ({chosen['difference']:+.4f} ± {chosen['difference_error']:.4f} a dyad)"
+    )
+    return Choice(str(chosen["model"]), int(chosen["dim"]), reason, table)
+
+
+def n_parameters(spec: ModelSpec, n_nodes: int, dim: int, *, directed: bool) -> int:
+    """Return how many parameters a model has, learned scales among them."""
+    start = {"z": np.ones((n_nodes, dim))}
+    values = declared(start, spec, directed=directed, learned=spec.hierarchical)
+    return int(flat(values).shape[-1])
+
+
+class _HeldOut(NamedTuple):
+    """A split: what is left, what was taken out, and the weights that were found there."""
+
+    train: Network
+    dyads: Dyads
+    weight: IntArray
+
+    @classmethod
+    def of(cls, network: Network, dyads: Dyads) -> _HeldOut:
+        return cls(network.hide(*dyads), dyads, network.weight_of(*dyads))
+
+
+class _Cell:
+    """A cell of the grid: what is fitted, and to what."""
+
+    def __init__(
+        self,
+        split: int,
+        held_out: _HeldOut,
+        model: str,
+        dim: int,
+        method: str,
+        arguments: dict[str, Any],
+        seed: int,
+    ) -> None:
+        self.held_out = held_out
+        self.method, self.arguments, self.seed = method, arguments, seed
+        network = held_out.train
+        self.model = LatentSpaceModel(network, dim, model=model)
+        self.facts: dict[str, Any] = {
+            "model": model,
+            "dim": dim,
+            "split": split,
+            "dyads": len(held_out.weight),
+            "parameters": n_parameters(
+                self.model.spec, network.n_nodes, dim, directed=network.directed
+            ),
+        }
+
+    @cached_property
+    def key(self) -> str:
+        """Digest of everything that goes into the cell."""
+        parts = [
+            self.held_out.train.digest,
+            hashlib.sha256(self.held_out.weight.astype("<i8").tobytes()).hexdigest(),
+            self.model.as_record(),
+            self.model.program,
+            self.method,
+            self.arguments,
+            self.seed,
+        ]
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
+
+    def run(self) -> dict[str, Any]:
+        """Fit, and score."""
+        fit = self.model.fit(self.method, seed=self.seed, show_progress=False, **self.arguments)
+        train, dyads, weight = self.held_out
+        prediction = predict(fit.spec, flat_draws(fit.parameters), train, *dyads, weight)
+        numbers = {**scores(prediction, weight), "converged": fit.converged}
+        table = calibration_table(prediction.probability, weight > 0)
+        return {
+            "scores": {**numbers, "seconds": fit.record["seconds"]},
+            "calibration": table.rename_axis("bin").reset_index().to_dict("list"),
+        }
+
+
+def _run(
+    grid: Sequence[_Cell], folder: Path, jobs: int, say: Say
+) -> list[tuple[_Cell, dict[str, Any]]]:
+    """Run the cells that are missing, `jobs` at once; each leaves a file when it is done."""
+    found: dict[int, dict[str, Any]] = {}
+    for number, cell in enumerate(grid):
+        file = folder / f"{cell.key}.json"
+        if file.exists():
+            found[number] = json.loads(file.read_text(encoding="utf-8"))
+    if found:
+        say(f"{len(found)} of {len(grid)} fits are already done, and kept")
+
+    def run(number: int) -> int:
+        cell = grid[number]
+        found[number] = cell.run()
+        file = folder / f"{cell.key}.json"
+        text = json.dumps({"of": cell.facts, **found[number]}, indent=1)
+        unfinished = file.with_suffix(".part")
+        unfinished.write_text(text + "\n", encoding="utf-8")
+        unfinished.rename(file)
+        return number
+
+    # threads: the work is done by CmdStan's processes
+    with ThreadPoolExecutor(max_workers=jobs) as pool:
+        futures = [pool.submit(run, number) for number in range(len(grid)) if number not in found]
+        try:
+            for future in as_completed(futures):
+                number = future.result()
+                facts, score = grid[number].facts, found[number]["scores"]
+                say(
+                    f"[{len(found)}/{len(grid)}] {facts['model']}, K = {facts['dim']}, split"
+                    f" {facts['split']}: {score['log_density']:.4f} a dyad, AUC {score['auc']:.3f},"
+                    f" {score['seconds']:.0f} s"
+                )
+        except BaseException:
+            # an interrupt or a failed fit: what is done stays, nothing more begins
+            pool.shutdown(cancel_futures=True)
+            raise
+    return [(cell, found[number]) for number, cell in enumerate(grid)]
+
+
+def _reference_scores(held_out: Sequence[_HeldOut]) -> pd.DataFrame:
+    rows = []
+    for split, (train, dyads, weight) in enumerate(held_out, start=1):
+        for name, prediction in predict_references(train, *dyads, weight).items():
+            facts = {"model": name, "split": split, "dyads": len(weight)}
+            rows.append({**facts, **scores(prediction, weight)})
+    return pd.DataFrame(rows)
+
+
+def _best_reference(references: pd.DataFrame) -> pd.Series[float]:
+    """Return the log densities by split, named after the reference, of the best."""
+    by_split = references.pivot_table(index="split", columns="model", values="log_density")
+    return by_split[by_split.mean().idxmax()]
+
+
+def _default_jobs(arguments: Mapping[str, Any]) -> int:
+    """Return how many fits keep the cores busy: each runs its starts, or chains, at once."""
+    at_once = arguments.get("starts", arguments.get("chains", 1))
+    return max(1, (os.cpu_count() or 1) // int(at_once))
+
+
+def _ensure_ours(folder: Path) -> None:
+    """Raise InputError if a folder holds anything else than a selection."""
+    if folder.is_dir() and ((folder / CELLS).is_dir() or not any(folder.iterdir())):
+        return
+    if folder.exists():
+        raise InputError(
+            f"{folder} exists and is not a selection; name a new folder, or one that holds one"
+        )

@@ -1,0 +1,147 @@
+"""Predictions and LOO of a fit whose predictive distributions are known in closed form.
+
+All nodes are at one place, so that all dyads have one rate λ; its draws are from the gamma
+distribution that is its posterior under a gamma prior.
+"""
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from lsm_stan import Fit, InputError, Network, idata
+from lsm_stan.loo import loo
+from lsm_stan.models import MODELS
+from lsm_stan.parameters import rate_parameters
+from lsm_stan.prediction import predict_dyads
+
+PRIOR_SHAPE, PRIOR_RATE = 2.0, 4.0
+
+
+def a_fit(network, model="poisson-squared", n_draws=4000, **parameters):
+    """Make a fit of given draws, as if a method had found them."""
+    rng = np.random.default_rng(12)
+    weight, n_dyads = network.weight.sum(), network.n_nodes * (network.n_nodes - 1)
+    shape, rate = PRIOR_SHAPE + weight, PRIOR_RATE + n_dyads - network.n_hidden
+    draws = {
+        "z": np.zeros((1, n_draws, network.n_nodes, 2)),
+        "intercept": np.log(rng.gamma(shape, 1 / rate, size=(1, n_draws))),
+        **parameters,
+    }
+    assert set(draws) == set(rate_parameters(MODELS[model]))
+    estimate = {name: values[0].mean(axis=0) for name, values in draws.items()}
+    built = idata.build(network, draws=draws, log_joint=np.zeros((1, n_draws)), estimate=estimate)
+    record = {"method": "nuts", "model": {"model": model}}
+    return Fit(network, built, record, None), shape, rate
+
+
+@pytest.fixture(scope="module")
+def network():
+    matrix = np.random.default_rng(3).poisson(0.4, size=(9, 9))
+    matrix[2, 7] = 9
+    return Network.from_matrix(matrix, list("abcdefghi")).hide([1, 1, 0], [2, 3, 1])
+
+
+def test_every_dyad_is_listed_by_what_was_observed(network):
+    table = predict_dyads(a_fit(network)[0], top=100)
+    names = {name: i for i, name in enumerate(network.names)}
+    sender, receiver = table["source"].map(names), table["target"].map(names)
+    assert len(table) == 9 * 8
+    assert not pd.DataFrame({"i": sender, "j": receiver}).duplicated().any()
+    weight = network.weight_of(sender, receiver)
+    kinds = np.select([weight < 0, weight == 0], ["hidden", "empty"], "heavy")
+    assert table["kind"].tolist() == kinds.tolist()
+    assert table["weight"].isna().tolist() == (weight < 0).tolist()
+    assert table["weight"].dropna().tolist() == weight[weight >= 0].tolist()
+
+
+def test_predictions_are_those_of_the_posterior(network):
+    fit, shape, rate = a_fit(network)
+    table = predict_dyads(fit, top=100)
+    posterior = stats.gamma(shape, scale=1 / rate)
+    # a mean of 4000 draws, thinned to 1000, knows this much
+    error = 4 * posterior.std() / np.sqrt(1000)
+    np.testing.assert_allclose(table["expected"], posterior.mean(), atol=error)
+    np.testing.assert_allclose(table["probability"], 1 - (rate / (rate + 1)) ** shape, atol=error)
+    low, high = posterior.ppf([0.05, 0.95])
+    np.testing.assert_allclose(table["expected_low"], low, atol=4 * error)
+    np.testing.assert_allclose(table["expected_high"], high, atol=4 * error)
+    np.testing.assert_allclose(table["probability_low"], -np.expm1(-table["expected_low"]))
+    np.testing.assert_allclose(table["probability_high"], -np.expm1(-table["expected_high"]))
+    heavy = table[table["kind"] == "heavy"]
+    predictive = stats.nbinom(shape, rate / (rate + 1))
+    expected = predictive.sf(heavy["weight"].to_numpy(dtype=int) - 1)
+    np.testing.assert_allclose(heavy["tail"], expected, rtol=0.2)
+
+
+def test_the_least_expected_weight_comes_first(network):
+    table = predict_dyads(a_fit(network)[0], top=3)
+    heavy = table[table["kind"] == "heavy"]
+    assert heavy.iloc[0][["source", "target", "weight"]].tolist() == ["c", "h", 9]
+    assert heavy["tail"].is_monotonic_increasing
+    assert table["kind"].value_counts().to_dict() == {"hidden": 3, "empty": 3, "heavy": 3}
+
+
+def test_blocks_do_not_show(network, monkeypatch):
+    rng = np.random.default_rng(1)
+    fit, *_ = a_fit(network, "nb-squared", 50, phi=rng.gamma(3.0, size=(1, 50)),
+                    z=rng.normal(size=(1, 50, 9, 2)))  # fmt: skip
+    whole = predict_dyads(fit, top=5)
+    monkeypatch.setattr("lsm_stan.prediction.CHUNK", 50)
+    pd.testing.assert_frame_equal(predict_dyads(fit, top=5), whole)
+    empty = whole[whole["kind"] == "empty"]
+    assert empty["probability"].is_monotonic_decreasing
+
+
+def test_close_nodes_without_an_edge_are_likely_ones():
+    places = np.array([[0.0, 0], [0.1, 0], [5, 0], [5, 5]])
+    network = Network.from_edges("ac", "cd", names="abcd", directed=False)
+    z = np.broadcast_to(places, (1, 30, 4, 2))
+    fit, *_ = a_fit(network, "bernoulli-squared", 30, z=z)
+    first = predict_dyads(fit, top=1).set_index("kind")
+    assert first.loc["empty", ["source", "target"]].tolist() == ["a", "b"]
+    assert first.loc["heavy", "tail"] == pytest.approx(first.loc["heavy", "probability"])
+
+
+def test_a_mode_has_no_intervals(network):
+    fit, *_ = a_fit(network, n_draws=1)
+    table = predict_dyads(fit)
+    intervals = table.filter(regex="_(low|high)$")
+    assert intervals.shape[1] == 4
+    assert intervals.isna().all(axis=None)
+    with pytest.raises(InputError, match="top is 0"):
+        predict_dyads(fit, 0)
+
+
+def test_loo_is_leaving_out(network):
+    fit, shape, rate = a_fit(network, n_draws=1000)
+    found = loo(fit)
+    cells = {(i, j) for i in range(9) for j in range(9) if i != j}
+    cells -= set(zip(network.hidden_sender, network.hidden_receiver, strict=True))
+    ends = np.array(sorted(cells)).T
+    weight = network.weight_of(*ends)
+    without = stats.nbinom(shape - weight, (rate - 1) / rate)
+    np.testing.assert_allclose(found.elpd, without.logpmf(weight), rtol=0.01)
+    assert found.table.loc["loo", "elpd"] == pytest.approx(without.logpmf(weight).sum(), abs=0.5)
+    # one parameter, of which overdispersed weights tell more than Poisson ones
+    assert 0.5 < found.table.loc["loo", "p"] < 6
+    assert found.table.loc["waic", "elpd"] == pytest.approx(found.table.loc["loo", "elpd"], abs=0.5)
+    assert found.table.loc["loo", "se"] == pytest.approx(np.sqrt(len(weight)) * found.elpd.std())
+
+
+def test_loo_says_where_it_cannot_be_trusted(network):
+    # one node's position wanders: whoever is left out of its dyads would be far away
+    rng = np.random.default_rng(2)
+    z = np.zeros((1, 400, 9, 2))
+    z[0, :, 2] = 1.5 * rng.normal(size=(400, 2))
+    fit, *_ = a_fit(network, n_draws=400, z=z)
+    found = loo(fit)
+    assert found.pareto_k[np.argmin(found.elpd)] > found.good_k
+    bad = int((found.pareto_k > found.good_k).sum())
+    assert f"{bad:,} of 69 dyads have a Pareto k above" in found.table.loc["loo", "warning"]
+    assert "posterior variance above 0.4" in found.table.loc["waic", "warning"]
+
+
+def test_loo_needs_draws(network):
+    with pytest.raises(InputError, match=r"the fit has 1 draws; .* at least 100: take method nuts"):
+        loo(a_fit(network, n_draws=1)[0])

@@ -1,0 +1,193 @@
+"""The choice of model and dimension: its rule on tables, and its runs on real networks."""
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lsm_stan import InputError, selection, simulate
+from lsm_stan.models import MODELS
+from lsm_stan.selection import choose, n_parameters, run_selection
+
+
+def table(scores, parameters):
+    """Scores by candidate, (model, dim) to one a split, and how many parameters each has."""
+    return pd.DataFrame(
+        {
+            "model": model,
+            "dim": dim,
+            "split": split,
+            "log_density": value,
+            "auc": 0.5,
+            "parameters": parameters[model, dim],
+        }
+        for (model, dim), values in scores.items()
+        for split, value in enumerate(values, start=1)
+    )
+
+
+def reference(*values):
+    return pd.DataFrame(
+        {"model": "constant", "split": range(1, len(values) + 1), "log_density": values}
+    )
+
+
+SIZES = {("a", 1): 10, ("a", 2): 20, ("a", 3): 30, ("b", 2): 20}
+POOR = reference(-9.0, -9.0, -9.0)
+
+
+def test_the_best_is_chosen_where_it_is_clearly_best():
+    scores = {("a", 1): [-3.0, -4.0, -5.0], ("a", 2): [-1.0, -2.0, -3.1]}
+    choice = choose(table(scores, SIZES), POOR)
+    assert (choice.model, choice.dim) == ("a", 2)
+    assert choice.reason == "a with K = 2: the best"
+
+
+def test_the_simplest_within_one_paired_standard_error_is_chosen():
+    best, less = np.array([-1.0, -2.0, -3.0]), np.array([-1.1, -1.96, -3.0])
+    choice = choose(table({("a", 3): best, ("a", 2): less, ("a", 1): less - 5}, SIZES), POOR)
+    assert (choice.model, choice.dim) == ("a", 2)
+    row = choice.table.set_index(["model", "dim"]).loc[("a", 2)]
+    assert row["difference"] == pytest.approx(-0.02)
+    assert row["difference_error"] == pytest.approx(np.std(less - best, ddof=1) / np.sqrt(3))
+    assert row["error"] == pytest.approx(np.std(less, ddof=1) / np.sqrt(3))
+    assert "within one standard error of the best, a with K = 3 (-0.0200" in choice.reason
+    # differences of one size on all splits are no matter of chance
+    steady = choose(table({("a", 3): best, ("a", 2): best - 0.02}, SIZES), POOR)
+    assert steady.dim == 3
+
+
+def test_candidates_that_the_data_do_not_tell_apart_are_not_told_apart():
+    scores = {("a", 2): [-1.0, -2.0, -3.0], ("b", 2): [-1.1, -1.9, -3.01], ("a", 1): [-9.0] * 3}
+    choice = choose(table(scores, SIZES), POOR)
+    assert choice.model is None
+    assert choice.dim is None
+    assert "a with K = 2 and b with K = 2 are equally simple" in choice.reason
+
+
+def test_what_is_no_better_than_a_reference_is_not_chosen():
+    scores = {("a", 1): [-1.0, -2.0, -3.0]}
+    choice = choose(table(scores, SIZES), reference(-1.2, -2.1, -2.8))
+    assert choice.model is None
+    assert "better than the reference 'constant'" in choice.reason
+    better = choose(table(scores, SIZES), reference(-1.2, -2.1, -3.1))
+    assert better.model == "a"
+
+
+def test_one_split_decides_nothing():
+    choice = choose(table({("a", 1): [-1.0], ("a", 2): [-5.0]}, SIZES), reference(-9.0))
+    assert choice.model is None
+    assert "one split" in choice.reason
+
+
+@pytest.mark.parametrize(
+    ("model", "directed", "size"),
+    [
+        ("tutorial", True, 30),
+        ("poisson-inverse", True, 30 + 1),
+        ("nb-exponential", True, 30 + 1 + 1 + 1),  # intercept, phi, sigma_z
+        ("nb-exponential-effects", True, 30 + 3 + 20 + 2 + 1),  # two scales, a correlation
+        ("nb-exponential-effects", False, 30 + 3 + 10 + 1),
+    ],
+)
+def test_parameters_are_counted(model, directed, size):
+    assert n_parameters(MODELS[model], 10, 3, directed=directed) == size
+
+
+# --- runs ---------------------------------------------------------------------------------------
+
+GRID = {"models": ["poisson-inverse"], "n_splits": 3, "seed": 1, "arguments": {"starts": 2}}
+
+
+@pytest.fixture(scope="module")
+def selected(toolchain, tmp_path_factory):
+    # a ring: no line holds it
+    angle = np.linspace(0, 2 * np.pi, 50, endpoint=False)
+    places = 3 * np.column_stack([np.cos(angle), np.sin(angle)])
+    parameters = {"z": places, "intercept": np.array(0.5)}
+    network, _ = simulate(50, 2, seed=7, model="poisson-inverse", parameters=parameters)
+    folder = tmp_path_factory.mktemp("selection") / "chosen"
+    said = []
+    return network, run_selection(network, folder, dims=[1, 2], **GRID, say=said.append), said
+
+
+def test_two_dimensions_are_found_where_there_are_two(selected):
+    _, result, _ = selected
+    assert (result.choice.model, result.choice.dim) == ("poisson-inverse", 2)
+    assert (result.scores["auc"] > 0.5).all()
+
+
+def test_the_folder_holds_what_others_rely_on(selected):
+    _, result, _ = selected
+    written = pd.read_csv(result.folder / "scores.csv")
+    assert written.columns[:6].tolist() == ["model", "dim", "split", "dyads", "log_density", "auc"]
+    pd.testing.assert_frame_equal(written, result.scores)
+    assert len(written) == 2 * 3
+    assert (written["dyads"] == 2 * round(0.1 * 50 * 49 / 2)).all()
+    for file in ("references.csv", "calibration.csv", "scores.png", "calibration.png"):
+        assert (result.folder / file).stat().st_size > 0
+    assert len(pd.read_csv(result.folder / "calibration.csv")) == 3 * 10
+    assert set(result.references["split"]) == {1, 2, 3}
+
+
+def test_a_selection_goes_on_where_it_stopped(selected, monkeypatch):
+    network, result, said = selected
+    assert any(sentence.startswith("[6/6]") for sentence in said)
+    cells = sorted((result.folder / "cells").glob("*.json"))
+    cells[0].unlink()  # as if it had been interrupted
+    lost = {tuple(json.loads(c.read_text())["of"].values()) for c in cells[1:]}
+    said = []
+    again = run_selection(network, result.folder, dims=[1, 2], **GRID, say=said.append)
+    assert said[0] == "5 of 6 fits are already done, and kept"
+    assert len(said) == 2
+    assert len(lost) == 5
+    kept = ["model", "dim", "split", "dyads", "log_density", "auc"]
+    pd.testing.assert_frame_equal(again.scores[kept], result.scores[kept])
+
+    def refuse(_self):
+        raise AssertionError("a fit was run")
+
+    monkeypatch.setattr(selection._Cell, "run", refuse)
+    run_selection(network, result.folder, dims=[2], **GRID, say=said.append)
+    for other in ({"seed": 2}, {"share": 0.2}, {"arguments": {"starts": 1}}, {"together": False}):
+        with pytest.raises(AssertionError, match="a fit was run"):
+            run_selection(network, result.folder, dims=[2], **{**GRID, **other}, say=said.append)
+
+
+def test_cells_that_are_done_outlive_one_that_fails(selected, tmp_path, monkeypatch):
+    network, *_ = selected
+    run = selection._Cell.run
+    done = []
+
+    def fail_second(cell):
+        if done:
+            raise InputError("no more")
+        done.append(cell)
+        return run(cell)
+
+    monkeypatch.setattr(selection._Cell, "run", fail_second)
+    with pytest.raises(InputError, match="no more"):
+        run_selection(network, tmp_path, dims=[1], **GRID, jobs=1, say=lambda _: None)
+    assert len(list((tmp_path / "cells").glob("*.json"))) == 1
+    assert not (tmp_path / "scores.csv").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"dims": []}, "dims are \\[\\]; at least one"),
+        ({"dims": [2, 2]}, "dims are \\[2, 2\\]; at least one is needed, each once"),
+        ({"models": []}, "models are"),
+        ({"models": ["quux"]}, "no model 'quux'"),
+        ({"models": ["bernoulli-inverse"]}, "needs weights of 0 and 1"),
+        ({"n_splits": 0}, "0 splits"),
+        ({"share": 2.0}, "share is 2.0"),
+        ({"arguments": {"quux": 1}}, "'quux'"),
+    ],
+)
+def test_a_selection_that_makes_no_sense(tmp_path, change, words):
+    network, _ = simulate(12, 2, seed=1)
+    with pytest.raises(InputError, match=words):
+        run_selection(network, tmp_path / "out", **{"dims": [1], **GRID, **change})
+    assert not (tmp_path / "out").exists()
