@@ -170,9 +170,10 @@ def plot_predictive(checks: Mapping[str, PredictiveCheck]) -> Figure:
     figure = Figure(figsize=(12, 2.3 * rows + 0.4), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for panel, row in zip(panels, first.to_dict("records"), strict=False):
-        for colour, (name, check) in zip(PALETTE, checks.items(), strict=False):
-            values = check.replicated[row["statistic"]].dropna()
-            panel.hist(values, bins=20, color=colour, alpha=0.55, label=name)
+        values = {name: check.replicated[row["statistic"]] for name, check in checks.items()}
+        bins = np.histogram_bin_edges(pd.concat(list(values.values())).dropna(), bins=30)
+        for colour, (name, column) in zip(PALETTE, values.items(), strict=False):
+            panel.hist(column.dropna(), bins=bins, color=colour, alpha=0.55, label=name)
         panel.axvline(row["observed"], color="black", lw=1.6, label="observed")
         panel.set_title(str(row["statistic"]).replace("_", " "), fontsize=9)
         panel.set_yticks([])
