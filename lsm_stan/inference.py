@@ -277,8 +277,12 @@ class LatentSpaceModel:
         InferenceError
             If CmdStan fails.
         """
+        asked = {
+            "starts": starts,
+            "ladder": None if ladder is None else list(ladder),
+            **cmdstan,
+        }
         ladder = list(LADDERS[self.spec.form] if ladder is None else ladder)
-        asked = {"starts": starts, "ladder": ladder, **cmdstan}
         run = self._execution("map", seed, asked, show_progress)
 
         def descend(point: Parameters, softening: float, *, start: int, polish: bool) -> Parameters:
@@ -317,6 +321,7 @@ class LatentSpaceModel:
         numbers = distinct_modes([modes["z"][i] for i in order])
         checks, details = self._judge_mode(ends[best]["z"], points[best], gradient[best])
         details["distinct_modes"] = max(numbers) + 1
+        details["ladder"] = ladder
         details["starts"] = [
             {
                 "start": int(i) + 1,

@@ -147,7 +147,7 @@ def page_files(page: Page) -> dict[str, bytes]:
     _check_names("figure", [figure.name for figure in figures])
     _check_names("table", [table.name for table in tables])
     pngs = {figure.name: _png(figure.figure) for figure in figures if figure.figure is not None}
-    csvs = {table.name: table.frame.to_csv(index=False).encode() for table in tables}
+    csvs = {table.name: _csv(table.frame) for table in tables}
     interactive = any(figure.html is not None for figure in figures)
     html = _ENVIRONMENT.get_template("page.html.jinja").render(
         page=page,
@@ -160,6 +160,11 @@ def page_files(page: Page) -> dict[str, bytes]:
         **{f"{name}.csv": content for name, content in csvs.items()},
         "index.html": html.encode(),
     }
+
+
+def _csv(frame: pd.DataFrame) -> bytes:
+    """Return a table as CSV: ten digits, since the last ones of an ESS are those of rounding."""
+    return frame.to_csv(index=False, float_format="%.10g").encode()
 
 
 def _check_names(kind: str, names: Sequence[str]) -> None:

@@ -23,7 +23,7 @@ loss = 12345.6
 [[fit]]
 method = "map"
 seed = 1
-arguments = { starts = 2, ladder = [1.0, 0.3] }
+arguments = { starts = 2 }
 [[fit]]
 method = "advi"
 seed = 2
