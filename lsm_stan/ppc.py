@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lsm_stan.diagnostics import Check
-from lsm_stan.dyads import log_mean, mean_weight
+from lsm_stan.dyads import log_mean
 from lsm_stan.edges import IntArray, reverse_weight
 from lsm_stan.errors import InputError
 from lsm_stan.execution import has_bars
@@ -30,6 +30,7 @@ from lsm_stan.fit import Fit
 from lsm_stan.models import MODELS, ModelSpec
 from lsm_stan.network import Network
 from lsm_stan.parameters import Parameters
+from lsm_stan.simulation import draw_weights
 
 FloatArray = NDArray[np.float64]
 
@@ -287,20 +288,6 @@ def log_mean_cells(
     symmetric = not (spec.effects or spec.roles)
     back = there if symmetric else log_mean(spec, draw, *pairs[:, ::-1].T)
     return np.column_stack([there, back])
-
-
-def draw_weights(
-    spec: ModelSpec, draw: Parameters, log_mu: FloatArray, rng: np.random.Generator
-) -> IntArray:
-    """Draw the weights of pairs' cells from their ``(P, cells)`` log μ: of the same shape."""
-    mean = mean_weight(spec, log_mu)
-    if spec.likelihood == "bernoulli":
-        return rng.binomial(1, mean)
-    if spec.dispersed:
-        shared = spec.likelihood == "dyadic"
-        shape = (len(mean), 1) if shared else mean.shape
-        mean = mean * rng.gamma(draw["phi"], 1 / draw["phi"], size=shape)
-    return rng.poisson(mean)
 
 
 def replicate(

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
-from lsm_stan.dyads import log_mean
+from lsm_stan.dyads import log_mean, mean_weight
 from lsm_stan.errors import InputError
 from lsm_stan.model import DIAGONAL_JITTER, check_data, check_numbers
 from lsm_stan.models import ModelSpec, find_model
@@ -148,6 +147,37 @@ def simulate(
     return network, given["z"]
 
 
+def draw_weights(
+    spec: ModelSpec, parameters: Parameters, log_mu: FloatArray, rng: np.random.Generator
+) -> IntArray:
+    """Draw the weights of pairs of nodes.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    parameters
+        One draw.
+    log_mu
+        ``(P, C)`` from :func:`lsm_stan.dyads.log_mean`: a row the cells of one pair, which
+        share a frailty in ``dyadic``.
+    rng
+        What to draw with.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(P, C)`` counts.
+    """
+    mean = mean_weight(spec, log_mu)
+    if spec.likelihood == "bernoulli":
+        return rng.binomial(1, mean)
+    if spec.dispersed:
+        shape = (len(mean), 1) if spec.likelihood == "dyadic" else mean.shape
+        mean = mean * rng.gamma(parameters["phi"], 1 / parameters["phi"], size=shape)
+    return rng.poisson(mean)
+
+
 def _row(
     spec: ModelSpec,
     parameters: Parameters,
@@ -161,13 +191,8 @@ def _row(
     sender = np.full_like(receiver, i)
     log_mu = log_mean(spec, parameters, sender, receiver)
     log_mu[i] = -0.5 * np.log(jitter) if spec.diagonal else -np.inf
-    if spec.likelihood == "bernoulli":
-        weight = rng.binomial(1, expit(log_mu))
-    else:
-        mean = _means(parameters, log_mu, sender, receiver)
-        if spec.dispersed:
-            mean = mean * rng.gamma(parameters["phi"], 1 / parameters["phi"], size=mean.size)
-        weight = rng.poisson(mean)
+    _check_means(spec, parameters, log_mu, sender, receiver)
+    weight = draw_weights(spec, parameters, log_mu[:, None], rng)[:, 0]
     kept = receiver >= (0 if directed else i)
     return sender[kept], receiver[kept], weight[kept]
 
@@ -183,25 +208,29 @@ def _paired_row(
     """Draw both directions of node i's dyads with later nodes, which share a frailty."""
     later = np.arange(i + 1, len(parameters["z"]))
     earlier = np.full_like(later, i)
-    frailty = rng.gamma(parameters["phi"], 1 / parameters["phi"], size=later.size)
     sender, receiver = np.concatenate([earlier, later]), np.concatenate([later, earlier])
     log_mu = log_mean(spec, parameters, sender, receiver)
-    mean = _means(parameters, log_mu, sender, receiver) * np.tile(frailty, 2)
-    return sender, receiver, rng.poisson(mean)
+    _check_means(spec, parameters, log_mu, sender, receiver)
+    weight = draw_weights(spec, parameters, log_mu.reshape(2, -1).T, rng)
+    return sender, receiver, weight.T.reshape(-1)
 
 
-def _means(
-    parameters: Parameters, log_mu: FloatArray, sender: IntArray, receiver: IntArray
-) -> FloatArray:
-    """Return means that can be drawn from, or refuse them."""
+def _check_means(
+    spec: ModelSpec,
+    parameters: Parameters,
+    log_mu: FloatArray,
+    sender: IntArray,
+    receiver: IntArray,
+) -> None:
+    """Refuse means that are too large to draw from."""
     large = np.flatnonzero(log_mu > np.log(MAX_MEAN))
-    if large.size:
-        i, j = sender[large[0]], receiver[large[0]]
-        z = parameters["z"]
-        if np.array_equal(z[i], z[j]):
-            raise InputError(f"nodes {i + 1} and {j + 1} have the same position")
-        raise InputError(
-            f"nodes {i + 1} and {j + 1} have log mean weight {log_mu[large[0]]:.0f}; at most"
-            f" {np.log(MAX_MEAN):.0f} can be drawn from"
-        )
-    return np.asarray(np.exp(log_mu))
+    if not large.size or spec.likelihood == "bernoulli":
+        return
+    i, j = sender[large[0]], receiver[large[0]]
+    z = parameters["z"]
+    if np.array_equal(z[i], z[j]):
+        raise InputError(f"nodes {i + 1} and {j + 1} have the same position")
+    raise InputError(
+        f"nodes {i + 1} and {j + 1} have log mean weight {log_mu[large[0]]:.0f}; at most"
+        f" {np.log(MAX_MEAN):.0f} can be drawn from"
+    )
