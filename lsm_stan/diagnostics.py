@@ -140,7 +140,9 @@ def sampler_checks(
         Check(
             "energy",
             bfmi >= MIN_BFMI,
-            f"BFMI is {bfmi:.2f} in the worst chain"
+            "BFMI could not be computed"
+            if np.isnan(bfmi)
+            else f"BFMI is {bfmi:.2f} in the worst chain"
             + ("" if bfmi >= MIN_BFMI else f" (below {MIN_BFMI}): run a longer warmup"),
         ),
         Check(

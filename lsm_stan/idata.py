@@ -253,8 +253,10 @@ def diagnostics(dataset: xr.Dataset) -> pd.DataFrame:
 def bfmi(energy: FloatArray) -> FloatArray:
     """Return the estimated Bayesian fraction of missing information of ``(chain, draw)`` energies.
 
-    One number a chain (Betancourt, arXiv:1604.00695, 2016).
+    One number a chain (Betancourt, arXiv:1604.00695, 2016); NaN of fewer than 2 draws.
     """
+    if energy.shape[1] < 2:
+        return np.full(len(energy), np.nan)
     return np.asarray(az.bfmi(energy))
 
 

@@ -115,7 +115,7 @@ def test_every_parameter_is_kept(name: str, method: str, tmp_path) -> None:
     np.testing.assert_array_equal(again.network.hidden_cells, model.network.hidden_cells)
     assert again.record["model"]["model"] == name
     repeated = run_analysis(load_config(tmp_path / "fit" / "config.toml"), tmp_path / "again")
-    np.testing.assert_array_equal(repeated.fits[method].draws, fit.draws)
+    np.testing.assert_array_equal(repeated.report.fits[method].draws, fit.draws)
 
 
 @pytest.mark.cmdstan
