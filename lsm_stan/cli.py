@@ -248,14 +248,9 @@ def predict(
     Columns: kind (hidden, empty or heavy), source, target, weight, probability of an edge, expected
     weight, 90 % intervals of both over draws, and tail, the probability of so large a weight.
     """
-    if out.suffix != ".csv" or out.is_dir():
-        raise InputError(f"{out}: the name of a file that ends in .csv is needed")
+    _ensure_csv(out)
     table = predict_dyads(Fit.load(fit), top)
-    try:
-        out.parent.mkdir(parents=True, exist_ok=True)
-        table.to_csv(out, index=False)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error})") from error
+    _write(lambda: table.to_csv(out, index=False), out)
     screen.show_predictions(table)
     screen.say(f"{len(table)} dyads: {out}")
 
@@ -270,8 +265,7 @@ def simulate(
     directed: Annotated[bool, typer.Option("--directed/--undirected")] = True,
 ) -> None:
     """Draw a network from the model, and save its true positions with it."""
-    if out.suffix != ".csv" or out.is_dir():
-        raise InputError(f"{out}: the name of a file that ends in .csv is needed")
+    _ensure_csv(out)
     network, positions = simulate_network(nodes, dim, seed=seed, model=model, directed=directed)
     table = network.node_frame()
     for axis in range(dim):
@@ -361,6 +355,12 @@ def _open(
     return open_network(
         network, directed=directed, parallel_edges=parallel_edges, nodes=nodes, hidden=hidden
     )
+
+
+def _ensure_csv(file: Path) -> None:
+    """Raise InputError if a file's name is not that of a CSV file."""
+    if file.suffix != ".csv" or file.is_dir():
+        raise InputError(f"{file}: the name of a file that ends in .csv is needed")
 
 
 def _write(write: Callable[[], None], file: Path) -> None:

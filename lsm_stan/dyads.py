@@ -15,6 +15,7 @@ from scipy.special import expit, gammaln
 from lsm_stan.errors import InputError
 from lsm_stan.models import ModelSpec
 from lsm_stan.network import Network
+from lsm_stan.pairs import dyad_blocks
 from lsm_stan.parameters import Parameters
 
 FloatArray = NDArray[np.float64]
@@ -258,7 +259,7 @@ def frailty(
 def network_log_likelihood(
     spec: ModelSpec, parameters: Parameters, network: Network
 ) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
-    """Yield the log likelihood of every observed dyad of a network, some rows at a time.
+    """Yield the log likelihood of every observed dyad of a network, some at a time.
 
     Their sum is the log likelihood, the diagonal left out: in ``dyadic`` a pair's second
     direction is conditional on its first.
@@ -270,13 +271,12 @@ def network_log_likelihood(
     log_likelihood : numpy.ndarray
         ``(..., D)``.
     """
-    n = network.n_nodes
-    for rows in _chunks(n, n * max(1, parameters["z"].size // n)):
-        sender, receiver = np.divmod(np.arange(rows.start * n, rows.stop * n), n)
-        kept = sender != receiver if network.directed else sender < receiver
-        sender, receiver = sender[kept], receiver[kept]
+    numbers_a_dyad = max(1, parameters["z"].size // network.n_nodes)
+    for sender, receiver in dyad_blocks(network, max(1, CHUNK // numbers_a_dyad)):
         weight = network.weight_of(sender, receiver)
         observed = weight >= 0
+        if not observed.any():
+            continue
         sender, receiver, weight = sender[observed], receiver[observed], weight[observed]
         reverse = np.where(sender > receiver, network.weight_of(receiver, sender), -1)
         yield sender, receiver, log_likelihood(spec, parameters, sender, receiver, weight, reverse)

@@ -169,7 +169,7 @@ class Fit:
         if nodes:
             quantities["radius"] = ("node", names, radii(self.draws))
             sent, received = expected_strengths(spec, parameters)
-            if self.network.directed and (spec.effects or spec.roles):
+            if self.network.directed and not spec.symmetric:
                 quantities["out_strength"] = ("node", names, sent)
                 quantities["in_strength"] = ("node", names, received)
             else:

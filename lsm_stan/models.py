@@ -126,6 +126,11 @@ class ModelSpec:
         return self.effects or self.roles or self.learns_positions_scale
 
     @property
+    def symmetric(self) -> bool:
+        """Whether the two directions of a pair have one mean."""
+        return not (self.effects or self.roles)
+
+    @property
     def softening(self) -> float:
         """ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``, a part of the model."""
         return ROUNDING if self.form == "exponential" else 0.0

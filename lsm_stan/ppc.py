@@ -285,8 +285,7 @@ def log_mean_cells(
     there = log_mean(spec, draw, *pairs.T)
     if not directed:
         return there[:, np.newaxis]
-    symmetric = not (spec.effects or spec.roles)
-    back = there if symmetric else log_mean(spec, draw, *pairs[:, ::-1].T)
+    back = there if spec.symmetric else log_mean(spec, draw, *pairs[:, ::-1].T)
     return np.column_stack([there, back])
 
 

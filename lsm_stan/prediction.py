@@ -5,10 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.special import expit
 from scipy.stats import bernoulli, nbinom, poisson
 
-from lsm_stan.dyads import CHUNK, frailty, log_likelihood, log_mean
+from lsm_stan.dyads import CHUNK, frailty, log_likelihood, log_mean, mean_weight
 from lsm_stan.errors import InputError
 from lsm_stan.fit import Fit
 from lsm_stan.models import ModelSpec
@@ -167,4 +166,4 @@ def _size_and_mean(
     if spec.dispersed:
         reverse = network.weight_of(receiver, sender)
         size, log_mu = frailty(spec, draws, sender, receiver, reverse, log_mu)
-    return size, np.asarray(expit(log_mu) if spec.likelihood == "bernoulli" else np.exp(log_mu))
+    return size, mean_weight(spec, log_mu)
