@@ -104,7 +104,7 @@ def _is_done(
         record["model"],
         record["network"]["digest"],
         record["program"],
-    ) == (fit.method, fit.seed, arguments, model.as_record(), model.network.digest, model.program)
+    ) == (fit.method, fit.seed, arguments, model.as_record(), model.digest, model.program)
 
 
 def _readme(analysis: Analysis, page: Page) -> str:

@@ -61,6 +61,8 @@ def log_mean(
         if spec.effects:
             value = value + parameters["sender_effect"][..., s]
             value = value + parameters["receiver_effect"][..., r]
+        if spec.covariates is not None:
+            value = value + parameters["beta"] @ spec.covariates.values(s, r).T
         result[..., part] = value
     return result
 
@@ -93,6 +95,9 @@ def log_mean_rows(spec: ModelSpec, draw: Parameters, rows: slice) -> FloatArray:
         value += draw["intercept"]
     if spec.effects:
         value += draw["sender_effect"][rows, None] + draw["receiver_effect"]
+    if spec.covariates is not None:
+        s, r = (ends.reshape(-1) for ends in np.mgrid[rows, 0 : len(z)])
+        value += (spec.covariates.values(s, r) @ draw["beta"]).reshape(value.shape)
     value[np.arange(len(value)), np.arange(len(z))[rows]] = -np.inf
     return np.asarray(value)
 

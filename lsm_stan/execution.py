@@ -159,7 +159,7 @@ class Execution:
             "program": model.program,
             "network": {
                 "title": network.title,
-                "digest": network.digest,
+                "digest": model.digest,
                 "directed": network.directed,
                 "edges": network.n_edges,
                 "hidden": network.n_hidden,
@@ -167,7 +167,7 @@ class Execution:
             "versions": versions(),
         }
         provenance = ("method", "seed", "seconds", "log_joint", "arguments", "versions")
-        attrs = {name: record[name] for name in provenance} | {"network_digest": network.digest}
+        attrs = {name: record[name] for name in provenance} | {"network_digest": model.digest}
         built = container.build(
             network,
             draws=draws,
@@ -175,6 +175,7 @@ class Execution:
             estimate=estimate,
             sample_stats=sample_stats,
             constants={"prior_scale": model.prior_scale, "jitter": model.jitter},
+            coords=model.spec.coords,
             # netCDF attributes are numbers and text
             attrs={k: json.dumps(v) if isinstance(v, dict) else v for k, v in attrs.items()},
         )

@@ -20,6 +20,7 @@ import tempfile
 import weakref
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -122,10 +123,10 @@ class Fit:
         """Draws of every parameter by name, leading axes ``(chain, draw)``; not aligned."""
         return container.parameters_of(self.idata, "posterior")
 
-    @property
+    @cached_property
     def spec(self) -> ModelSpec:
-        """The model that was fitted."""
-        return read_spec(self.record["model"].get("model", "tutorial"))
+        """The model that was fitted, with its covariates."""
+        return _recorded_spec(self.record).bound(self.network)
 
     @property
     def draws(self) -> FloatArray:
@@ -163,6 +164,8 @@ class Fit:
         quantities: dict[str, tuple[str, Sequence[str], FloatArray]] = {
             name: ("", (), values) for name, values in parameters.items() if values.ndim == 2
         }
+        if spec.terms:
+            quantities["beta"] = ("covariate", spec.coords["covariate"], parameters["beta"])
         rates = mean_weight(spec, log_mean(spec, parameters, *pairs.T))
         quantities["distance"] = ("pair", labels, pair_distances(self.draws, pairs))
         quantities["rate"] = ("pair", labels, rates)
@@ -269,7 +272,8 @@ class Fit:
         )
         if facts.get("hidden"):
             network = hide_listed(network, folder / HIDDEN)
-        if network.digest != facts["digest"]:
+        spec = _recorded_spec(record).bound(network)
+        if spec.digest(network) != facts["digest"]:
             raise InputError(f"{folder}: {EDGES} or {NODES} is not the network that was fitted")
         return cls(
             network=network,
@@ -277,6 +281,10 @@ class Fit:
             record=record,
             cmdstan_output=folder / "cmdstan",
         )
+
+
+def _recorded_spec(record: dict[str, Any]) -> ModelSpec:
+    return read_spec(record["model"].get("model", "tutorial"))
 
 
 def load_fits(folders: Sequence[str | Path]) -> dict[str, Fit]:

@@ -27,7 +27,7 @@ from scipy.special import logsumexp
 
 from lsm_stan.invariants import settled
 from lsm_stan.network import Network
-from lsm_stan.parameters import NODE_PARAMETERS, Parameters
+from lsm_stan.parameters import DIMS, Parameters
 
 with warnings.catch_warnings():
     # ArviZ 0.23 announces its successor once a day, at import
@@ -63,6 +63,7 @@ def build(
     estimate: Parameters,
     sample_stats: Mapping[str, NDArray[Any]] | None = None,
     constants: Mapping[str, float] | None = None,
+    coords: Mapping[str, Sequence[Any]] | None = None,
     attrs: Mapping[str, Any] | None = None,
 ) -> InferenceData:
     """Build the InferenceData of one fit.
@@ -81,6 +82,8 @@ def build(
         Further ``(chain, draw)`` columns, named as ArviZ names them.
     constants
         Numbers for ``constant_data``.
+    coords
+        Of the dims that are neither nodes' nor latent.
     attrs
         Provenance, set on the posterior.
 
@@ -90,7 +93,7 @@ def build(
     """
     names = np.asarray(network.names, dtype=str)
     n_chains, n_draws, _, dim = draws["z"].shape
-    coords = {"node": names, "dim": np.arange(1, dim + 1)}
+    labels: dict[str, Any] = {"node": names, "dim": np.arange(1, dim + 1), **(coords or {})}
     by_draw = ("chain", "draw")
     draw_coords = {"chain": np.arange(n_chains), "draw": np.arange(n_draws)}
     stats = {"lp": log_joint, **(sample_stats or {})}
@@ -103,12 +106,12 @@ def build(
     )
     return InferenceData(
         posterior=xr.Dataset(
-            _variables(draws, by_draw), coords={**draw_coords, **coords}, attrs=attrs
+            _variables(draws, by_draw), coords={**draw_coords, **labels}, attrs=attrs
         ),
         sample_stats=xr.Dataset(
             {name: (by_draw, value) for name, value in stats.items()}, coords=draw_coords
         ),
-        estimate=xr.Dataset(_variables(estimate, ()), coords=coords),
+        estimate=xr.Dataset(_variables(estimate, ()), coords=labels),
         observed_data=edges,
         constant_data=xr.Dataset(dict(constants or {})),
     )
@@ -116,11 +119,7 @@ def build(
 
 def _variables(parameters: Parameters, leading: tuple[str, ...]) -> dict[str, Any]:
     """Return parameters as xarray wants them, with the names of their dims."""
-    dims = {
-        **dict.fromkeys(("z", "role"), ("node", "dim")),
-        **dict.fromkeys(NODE_PARAMETERS, ("node",)),
-    }
-    return {name: ((*leading, *dims.get(name, ())), values) for name, values in parameters.items()}
+    return {name: ((*leading, *DIMS.get(name, ())), values) for name, values in parameters.items()}
 
 
 def save(idata: InferenceData, path: Path) -> None:

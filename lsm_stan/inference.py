@@ -37,7 +37,7 @@ from lsm_stan.optimization import (
     distinct_modes,
     rotation_directions,
 )
-from lsm_stan.parameters import Parameters, declared, flat, from_stan
+from lsm_stan.parameters import SCALES, Parameters, declared, flat, from_stan
 from lsm_stan.preconditioning import MAX_NODES, Preconditioner, preconditioner
 
 FloatArray = NDArray[np.float64]
@@ -98,7 +98,7 @@ class LatentSpaceModel:
     ------
     InputError
         If ``dim``, ``prior_scale`` or ``jitter`` is out of its range, there is no such model, or
-        the network's weights cannot be its.
+        the network's weights cannot be its, or it has not the covariates.
 
     Notes
     -----
@@ -119,7 +119,7 @@ class LatentSpaceModel:
         self.threads = threads
         self.network = network
         self.dim = dim
-        self.spec = find_model(model)
+        self.spec = find_model(model).bound(network)
         self.prior_scale = prior_scale
         self.jitter = jitter
         self.kernel = kernel
@@ -155,6 +155,11 @@ class LatentSpaceModel:
         """Digest of the Stan program's sources, the kernel's included."""
         return sources_digest(self.kernel)
 
+    @property
+    def digest(self) -> str:
+        """Digest of the data: of the network, and of the model's covariates."""
+        return self.spec.digest(self.network)
+
     def compile(self) -> None:
         """Compile the Stan program, or find it compiled; :attr:`kernel` is then what it has."""
         self.executable  # noqa: B018
@@ -189,7 +194,7 @@ class LatentSpaceModel:
             If the executable fails.
         """
         *batch, n_nodes, dim = z.shape
-        learned = not others.keys().isdisjoint(("sigma_sender", "sigma_role", "sigma_z"))
+        learned = not others.keys().isdisjoint(SCALES)
         value, gradient = self.log_prob_flat(
             flat(self._declared({"z": z, **others}, learned)), learned=learned
         )
@@ -539,7 +544,13 @@ class LatentSpaceModel:
         return Execution(self, METHODS[method], seed, asked, show_progress)
 
     def _declared(self, parameters: Parameters, learned: bool) -> dict[str, FloatArray]:
-        return declared(parameters, self.spec, directed=self.network.directed, learned=learned)
+        return declared(
+            parameters,
+            self.spec,
+            directed=self.network.directed,
+            learned=learned,
+            prior_scale=self.prior_scale,
+        )
 
     def _inits(
         self, point: Parameters, change: Preconditioner | None, learned: bool

@@ -7,16 +7,21 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lsm_stan.covariates import Covariates
 from lsm_stan.errors import InputError
 from lsm_stan.models import FORMS, LIKELIHOODS, MODELS, ModelSpec
 from lsm_stan.network import Network
+from lsm_stan.pairs import dyad_blocks
 from lsm_stan.parameters import effect_columns
 
 #: What the tutorial adds to the diagonal's squared distance.
 DIAGONAL_JITTER = 1e3
 
-#: Terms log(1 + u) of the likelihood: sender, receiver, whether the reverse is in u, weight.
+#: Terms u or log(1 + u) of the likelihood: sender, receiver, whether the reverse is in u, weight.
 Terms = tuple[NDArray[Any], ...]
+
+#: Dyads with charges of their own, at most: some gigabytes.
+MAX_OWN = 20_000_000
 
 
 def check_numbers(dim: int, prior_scale: float, jitter: float) -> None:
@@ -66,7 +71,7 @@ def stan_data(
     dim
         K, the number of latent dimensions.
     spec
-        Which model of the family.
+        Which model of the family; one with covariates is bound to the network here.
     prior_scale
         Standard deviation of each coordinate's normal prior, where it is not learned.
     jitter
@@ -95,6 +100,7 @@ def stan_data(
     if not (np.isfinite(softening) and softening >= 0):
         raise InputError(f"softening is {softening!r}; a finite number >= 0 is needed")
     check_data(spec, network.directed, int(network.weight.max(initial=0)))
+    spec = spec if spec.covariates is not None else spec.bound(network)
     loop = network.sender == network.receiver
     self_weight = np.zeros(network.n_nodes, dtype=np.int64)
     self_weight[network.sender[loop]] = network.weight[loop]
@@ -121,6 +127,7 @@ def stan_data(
         **_terms("total", "total", totals),
         "H": len(hidden[0]),
         **_terms("hidden", "hidden_weight", hidden),
+        **_covariate_data(network, spec, edges, totals),
         "form": FORMS.index(spec.form) + 1,
         "likelihood": LIKELIHOODS.index(spec.likelihood) + 1,
         "has_intercept": int(spec.intercept),
@@ -129,6 +136,8 @@ def stan_data(
         "learned_roles": int(learned and spec.roles),
         "learned_effects": int(learned and spec.effects),
         "learned_positions": int(learned and spec.learns_positions_scale),
+        "G": spec.clusters,
+        "learned_clusters": int(learned and spec.clusters > 0),
         "jitter": float(jitter),
         "prior_scale": float(prior_scale),
         "sigma_z_scale": spec.sigma_z_scale,
@@ -137,6 +146,9 @@ def stan_data(
         "sigma_fixed": spec.sigma_fixed,
         "role_fixed": spec.role_fixed,
         "phi_scale": spec.phi_scale,
+        "cluster_fixed": spec.cluster_fixed,
+        "cluster_scale": spec.cluster_scale,
+        "concentration": spec.concentration,
         "softening": float(np.hypot(softening, spec.softening)),
         "preconditioned": 0 if factor is None else 1,
         "factor": np.zeros((0, 0)) if factor is None else factor,
@@ -197,6 +209,82 @@ def hidden_terms(network: Network, *, shared: bool) -> Terms:
         np.concatenate([np.ones_like(pair), none[half]]),
         np.concatenate([np.ones(len(pair)), np.full(int(half.sum()), -1.0)]),
     )
+
+
+def own_terms(network: Network, covariates: Covariates, *, shared: bool) -> Terms:
+    """Return the observed dyads with charges of their own: where a covariate is not 0.
+
+    Parameters
+    ----------
+    network
+        Any network. Of an undirected one a pair is listed once.
+    covariates
+        Its covariates.
+    shared
+        Whether the two directions of a pair are under one logarithm. If so, and both were
+        observed, they are one term, listed with sender < receiver.
+
+    Raises
+    ------
+    InputError
+        If there are more than :data:`MAX_OWN`.
+    """
+    n = network.n_nodes
+    found: list[NDArray[np.int64]] = []
+    for sender, receiver in dyad_blocks(network, 1_000_000):
+        own = covariates.of_dyads(sender, receiver).any(axis=1)
+        found.append((sender * n + receiver)[own])
+        if sum(map(len, found)) > MAX_OWN:
+            raise InputError(
+                f"covariates of dyads are not 0 for more than {MAX_OWN} dyads; leave them, or take"
+                f" an edgecov that is 0 for most"
+            )
+    cell = np.concatenate(found)
+    if shared:  # either direction's covariates are the pair's
+        cell = np.union1d(cell, cell % n * n + cell // n)
+    sender, receiver = np.divmod(cell, n)
+    seen = ~np.isin(cell, network.hidden_cells)
+    back = np.zeros_like(cell)
+    if shared:
+        back = (seen & ~np.isin(receiver * n + sender, network.hidden_cells)).astype(np.int64)
+        seen &= (back == 0) | (sender < receiver)
+    return sender[seen], receiver[seen], back[seen], np.ones(int(seen.sum()))
+
+
+def _covariate_data(
+    network: Network, spec: ModelSpec, edges: Terms, totals: Terms
+) -> dict[str, Any]:
+    """Return what the Stan program wants to know of covariates; of none, nothing of size."""
+    of_nodes = of_dyads = 0
+    own: Terms = tuple(np.zeros(0, dtype=np.int64) for _ in range(4))
+    empty = np.zeros((0, 0))
+    values = dict.fromkeys(("sender_covariate", "receiver_covariate"), empty)
+    for name in ("total", "own"):
+        values |= {f"{name}_covariate": empty, f"{name}_back_covariate": empty}
+    moment, scale = np.zeros(0), np.zeros(0)
+    covariates = spec.covariates
+    if covariates is not None:
+        of_nodes = covariates.n_of_nodes
+        of_dyads = len(covariates.terms) - of_nodes
+        scale = spec.beta_scale / covariates.scale
+    if covariates is not None and of_nodes:
+        values["sender_covariate"] = covariates.sender
+        values["receiver_covariate"] = covariates.receiver
+    if covariates is not None and of_dyads:
+        own = own_terms(network, covariates, shared=spec.likelihood == "dyadic")
+        moment = edges[2] @ covariates.of_dyads(edges[0], edges[1])
+        for name, terms in (("total", totals), ("own", own)):
+            values[f"{name}_covariate"] = covariates.of_dyads(terms[0], terms[1])
+            values[f"{name}_back_covariate"] = covariates.of_dyads(terms[1], terms[0])
+    return {
+        "P": of_nodes,
+        "Q": of_dyads,
+        "edge_covariate": moment.tolist(),
+        "D": len(own[0]),
+        **_terms("own", "own_weight", own),
+        **values,
+        "beta_scale": scale.tolist(),
+    }
 
 
 def _terms(name: str, weight_name: str, terms: Terms) -> dict[str, list[Any]]:

@@ -17,18 +17,28 @@ Every model of the family has one name, ``<likelihood>-<form>``,
 
 They all have an intercept, and leave the diagonal alone. The first model, ``tutorial``, is that of
 Edward's tutorial: ``poisson-inverse`` without an intercept, with a diagonal.
+
+A name can be followed by terms, ``nb-squared-effects + nodematch(class) + clusters(3)``:
+
+- covariates, see :mod:`lsm_stan.covariates`;
+- ``clusters(G)``: the positions are a mixture of G spherical normal distributions (Handcock,
+  Raftery & Tantrum, JRSS A 170, 2007), whose centres have the positions' scale.
 """
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, field, fields, replace
 from itertools import product
 from typing import Any, Literal
 
 import numpy as np
 
+from lsm_stan.covariates import NODE_TERMS, Covariates, Term, covariates, read_term
 from lsm_stan.errors import InputError
+from lsm_stan.network import Network
 
 Form = Literal["inverse", "exponential", "squared", "inner"]
 Likelihood = Literal["poisson", "nb", "dyadic", "bernoulli"]
@@ -73,6 +83,22 @@ class ModelSpec:
     phi_scale
         Of the half-normal prior of ``1 / sqrt(phi)``, the frailty's coefficient of variation:
         a prior on phi itself would have most of its mass where there is no frailty.
+    terms
+        Covariates.
+    beta_scale
+        A covariate's coefficient has a normal prior of this standard deviation, divided by that
+        of the covariate over the dyads.
+    clusters
+        G, the clusters of the positions; 0: one normal distribution.
+    cluster_fixed
+        Standard deviation of a cluster at a mode, in units of the positions' scale; where it is
+        learned, the median of its log-normal prior.
+    cluster_scale
+        Standard deviation of the logarithm in that prior, which keeps clusters from collapsing.
+    concentration
+        Of the Dirichlet prior of the clusters' shares, ``theta``.
+    covariates
+        The values of the terms in one network; see :meth:`bound`.
     """
 
     form: Form = "inverse"
@@ -87,6 +113,13 @@ class ModelSpec:
     role_fixed: float = 0.5
     sigma_z_scale: float = 5.0
     phi_scale: float = 1.0
+    terms: tuple[Term, ...] = ()
+    beta_scale: float = 1.0
+    clusters: int = 0
+    cluster_fixed: float = 0.5
+    cluster_scale: float = 0.5
+    concentration: float = 1.0
+    covariates: Covariates | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         for name, choices in (("form", FORMS), ("likelihood", LIKELIHOODS)):
@@ -101,10 +134,21 @@ class ModelSpec:
             "role_fixed",
             "sigma_z_scale",
             "phi_scale",
+            "beta_scale",
+            "cluster_fixed",
+            "cluster_scale",
+            "concentration",
         ):
             value = getattr(self, name)
             if not (np.isfinite(value) and value > 0):
                 raise InputError(f"{name} is {value!r}; a positive, finite number is needed")
+        # in the order of their coefficients: those of nodes first
+        ordered = sorted(self.terms, key=lambda term: term.kind not in NODE_TERMS)
+        object.__setattr__(self, "terms", tuple(ordered))
+        if len(set(self.terms)) < len(self.terms):
+            raise InputError(f"terms are {', '.join(map(str, self.terms))}; each once is needed")
+        if self.clusters == 1 or self.clusters < 0:
+            raise InputError(f"clusters is {self.clusters}; at least 2 are needed, or none")
         if self.roles and self.likelihood == "dyadic":
             raise InputError("likelihood 'dyadic' has no roles; take 'nb'")
         if self.diagonal and self.likelihood != "poisson":
@@ -123,12 +167,12 @@ class ModelSpec:
     @property
     def hierarchical(self) -> bool:
         """Whether there are scales to learn."""
-        return self.effects or self.roles or self.learns_positions_scale
+        return self.effects or self.roles or self.learns_positions_scale or self.clusters > 0
 
     @property
     def symmetric(self) -> bool:
-        """Whether the two directions of a pair have one mean."""
-        return not (self.effects or self.roles)
+        """Whether the two directions of a pair have one mean, whatever the network."""
+        return not (self.effects or self.roles or self.terms)
 
     @property
     def softening(self) -> float:
@@ -137,18 +181,56 @@ class ModelSpec:
 
     @property
     def name(self) -> str | None:
-        """The model's name in :data:`MODELS`, None where it has none."""
-        return next((name for name, spec in MODELS.items() if spec == self), None)
+        """The model's name, terms and all; None where it has other priors than the named ones."""
+        plain = replace(self, terms=(), clusters=0, covariates=None)
+        base = next((name for name, spec in MODELS.items() if spec == plain), None)
+        return None if base is None else base + self._suffix
 
     @property
     def label(self) -> str:
         """The name, or what comes nearest to one, for people to read."""
-        suffix = "-roles" if self.roles else "-effects" if self.effects else ""
-        return self.name or f"{self.likelihood}-{self.form}{suffix} with other priors"
+        kind = "-roles" if self.roles else "-effects" if self.effects else ""
+        return self.name or f"{self.likelihood}-{self.form}{kind}{self._suffix} with other priors"
+
+    @property
+    def _suffix(self) -> str:
+        terms = [*map(str, self.terms), *([f"clusters({self.clusters})"] * (self.clusters > 0))]
+        return "".join(f"+{term}" for term in terms)
+
+    @property
+    def coords(self) -> dict[str, list[Any]]:
+        """Labels of covariates and numbers of clusters, for dims of these names."""
+        of_terms = {"covariate": [str(term) for term in self.terms]}
+        return {
+            **(of_terms if self.terms else {}),
+            **({"cluster": list(range(1, self.clusters + 1))} if self.clusters else {}),
+        }
+
+    def bound(self, network: Network) -> ModelSpec:
+        """Return the model with the values of its terms in a network.
+
+        Raises
+        ------
+        InputError
+            If the network's tables do not have them; see :func:`lsm_stan.covariates.covariates`.
+        """
+        if not self.terms:
+            return self
+        return replace(self, covariates=covariates(self.terms, network))
+
+    def digest(self, network: Network) -> str:
+        """Return the digest of the data of this model: of the network, and of its covariates."""
+        if self.covariates is None:
+            return network.digest
+        both = network.digest + self.covariates.digest
+        return hashlib.sha256(both.encode()).hexdigest()
 
     def as_record(self) -> str | dict[str, Any]:
         """Return the name, or the numbers, for records and configurations."""
-        return self.name or asdict(self)
+        if self.name is not None:
+            return self.name
+        values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "covariates"}
+        return {**values, "terms": [str(term) for term in self.terms]}
 
 
 MODELS: dict[str, ModelSpec] = {
@@ -165,7 +247,10 @@ MODELS: dict[str, ModelSpec] = {
 
 def read_spec(record: str | Mapping[str, Any]) -> ModelSpec:
     """Return the model that :meth:`ModelSpec.as_record` recorded."""
-    return find_model(record if isinstance(record, str) else ModelSpec(**record))
+    if isinstance(record, str):
+        return find_model(record)
+    terms = tuple(read_term(term) for term in record.get("terms", ()))
+    return ModelSpec(**{**record, "terms": terms})
 
 
 def find_model(model: str | ModelSpec) -> ModelSpec:
@@ -178,10 +263,17 @@ def find_model(model: str | ModelSpec) -> ModelSpec:
     """
     if isinstance(model, ModelSpec):
         return model
-    if model not in MODELS:
+    name, *suffixes = (part.strip() for part in model.split("+"))
+    if name not in MODELS:
         raise InputError(
-            f"no model {model!r}; there are tutorial, and LIKELIHOOD-FORM,"
+            f"no model {name!r}; there are tutorial, and LIKELIHOOD-FORM,"
             f" LIKELIHOOD-FORM-effects or LIKELIHOOD-FORM-roles with LIKELIHOOD one of"
-            f" {', '.join(LIKELIHOODS)} and FORM one of {', '.join(FORMS)}"
+            f" {', '.join(LIKELIHOODS)} and FORM one of {', '.join(FORMS)}; terms such as"
+            f" +nodematch(COLUMN) or +clusters(3) may follow"
         )
-    return MODELS[model]
+    clusters = [re.fullmatch(r"clusters\((\d+)\)", suffix) for suffix in suffixes]
+    counts = [int(found[1]) for found in clusters if found]
+    if len(counts) > 1 or 0 in counts:
+        raise InputError(f"model {model!r}; say once how many clusters, 2 or more")
+    terms = [read_term(s) for s, found in zip(suffixes, clusters, strict=True) if not found]
+    return replace(MODELS[name], terms=tuple(terms), clusters=sum(counts))

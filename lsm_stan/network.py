@@ -51,6 +51,9 @@ class Network:
     node_table : DataFrame or None
         Facts about the nodes, one row per node in node order, indexed by node name. No column
         is called ``name``, which is where files have the node names.
+    dyad_table : DataFrame or None
+        Facts about dyads, a row each, indexed by the names of sender and receiver; those of
+        most dyads may be missing. In an undirected network a pair has one row at most.
     title : str
         What to call the network in print.
     notes : tuple of str
@@ -72,6 +75,7 @@ class Network:
     notes: tuple[str, ...] = ()
     hidden_sender: IntArray = field(default_factory=_no_index)
     hidden_receiver: IntArray = field(default_factory=_no_index)
+    dyad_table: pd.DataFrame | None = None
 
     def __post_init__(self) -> None:
         what = self.title or "network"
@@ -101,6 +105,27 @@ class Network:
                     f"index; give the column another name"
                 )
             object.__setattr__(self, "node_table", table)
+        if self.dyad_table is not None:
+            object.__setattr__(self, "dyad_table", self._checked_dyads(self.dyad_table, what))
+
+    def _checked_dyads(self, dyads: pd.DataFrame, what: str) -> pd.DataFrame:
+        """Return a dyad table with clean names; raise InputError if its rows are not dyads."""
+        if dyads.index.nlevels != 2:
+            raise InputError(f"{what}: the dyad table is not indexed by sender and receiver")
+        rows = [(clean_name(sender), clean_name(receiver)) for sender, receiver in dyads.index]
+        known, seen = set(self.names), set()
+        for row in rows:
+            unknown = [name for name in row if name not in known]
+            if unknown:
+                raise InputError(f"{what}: the dyad table has a node {unknown[0]!r} that is none")
+            if row[0] == row[1]:
+                raise InputError(f"{what}: the dyad table has {row[0]!r} with itself, no dyad")
+            pair = row if self.directed else tuple(sorted(row))
+            if pair in seen:
+                raise InputError(f"{what}: the dyad table has {row[0]!r} to {row[1]!r} twice")
+            seen.add(pair)
+        index = pd.MultiIndex.from_tuples(rows, names=["source", "target"])
+        return dyads.set_axis(index, axis=0)
 
     @classmethod
     def from_edges(

@@ -16,11 +16,16 @@ name                                   shape         where
 ``rho``                                ``()``        the effects' correlation, where learned
 ``sigma_role``                         ``()``        the roles' scale, where learned
 ``sigma_z``                            ``()``        the scale of the positions, where learned
+``beta``                               ``(P,)``      models with covariates: their coefficients
+``centre``                             ``(G, K)``    models with clusters of positions: their
+``theta``, ``sigma_cluster``           ``(G,)``      centres, shares and standard deviations,
+                                                     the last where they are learned
 =====================================  ============  =============================================
 
 The Stan program declares other coordinates, none of them bounded: ``log_phi``, the logarithms of
-scales, ``rho_raw`` with ``rho = tanh(rho_raw)``, and effects and roles in units of their scales,
-``effect_raw`` and ``role_raw``.
+scales, ``rho_raw`` with ``rho = tanh(rho_raw)``, effects and roles in units of their scales,
+``effect_raw`` and ``role_raw``, ``theta_raw``, logarithms of ``theta`` relative to its last, and
+``log_omega`` with ``sigma_cluster`` in units of the positions' scale.
 """
 
 from __future__ import annotations
@@ -30,6 +35,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.cluster.vq import kmeans2
 
 from lsm_stan.models import ModelSpec
 
@@ -39,8 +45,23 @@ if TYPE_CHECKING:
 FloatArray = NDArray[np.float64]
 Parameters: TypeAlias = Mapping[str, FloatArray]
 
-#: Parameters that have one value a node.
-NODE_PARAMETERS = ("sender_effect", "receiver_effect")
+#: Dims of parameters that have any, after the draws'.
+DIMS: dict[str, tuple[str, ...]] = {
+    "z": ("node", "dim"),
+    "role": ("node", "dim"),
+    "sender_effect": ("node",),
+    "receiver_effect": ("node",),
+    "beta": ("covariate",),
+    "centre": ("cluster", "dim"),
+    "theta": ("cluster",),
+    "sigma_cluster": ("cluster",),
+}
+
+#: Parameters that there are only where scales are learned.
+SCALES = ("sigma_sender", "sigma_role", "sigma_z", "sigma_cluster")
+
+#: What the Stan program declares as a matrix.
+MATRICES = ("z_raw", "role_raw", "effect_raw", "centre")
 
 
 def rate_parameters(spec: ModelSpec) -> list[str]:
@@ -49,8 +70,9 @@ def rate_parameters(spec: ModelSpec) -> list[str]:
         "z",
         *(["intercept"] if spec.intercept else []),
         *(["phi"] if spec.dispersed else []),
-        *(NODE_PARAMETERS if spec.effects else []),
+        *(["sender_effect", "receiver_effect"] if spec.effects else []),
         *(["role"] if spec.roles else []),
+        *(["beta"] if spec.terms else []),
     ]
 
 
@@ -99,11 +121,23 @@ def from_stan(
     if spec.roles:
         found["role"] = read("role", *z.shape[-2:])
     found |= {name: read(name) for name in ("sigma_role", "sigma_z") if name in names}
+    if spec.terms:
+        found["beta"] = read("beta", len(spec.terms))
+    if spec.clusters:
+        found["centre"] = read("centre", spec.clusters, z.shape[-1])
+        found["theta"] = read("theta", spec.clusters)
+        if "log_omega" in names:
+            found["sigma_cluster"] = read("sigma_cluster", spec.clusters)
     return found
 
 
 def declared(
-    parameters: Parameters, spec: ModelSpec, *, directed: bool, learned: bool
+    parameters: Parameters,
+    spec: ModelSpec,
+    *,
+    directed: bool,
+    learned: bool,
+    prior_scale: float = 1.0,
 ) -> dict[str, FloatArray]:
     """Return the values of what the Stan program declares, in its order; positions as ``z_raw``.
 
@@ -112,13 +146,15 @@ def declared(
     parameters
         Those of the model that are missing get the values they have where nothing is known: no
         effects, their scales the fixed ones, no intercept, phi = 1, the scale of the positions
-        their root mean square.
+        their root mean square, coefficients 0, clusters those that k-means finds in the positions.
     spec
         The model.
     directed
         Whether the network is.
     learned
         Whether scales are parameters.
+    prior_scale
+        The scale of the positions where it is never learned.
     """
     z = parameters["z"]
     batch = z.shape[:-2]
@@ -148,6 +184,16 @@ def declared(
     learned_positions = learned and spec.learns_positions_scale
     spread = parameters.get("sigma_z", np.sqrt(np.mean(z**2, axis=(-2, -1))))
     values["log_sigma_z"] = np.log(spread)[..., None] if learned_positions else _none(batch)
+    n_terms, n_clusters = len(spec.terms), spec.clusters
+    values["beta"] = parameters.get("beta", np.zeros((*batch, n_terms)))[..., :n_terms]
+    values["centre"] = _centres(parameters, n_clusters)
+    theta = parameters.get("theta", np.ones((*batch, n_clusters)))[..., :n_clusters]
+    log_theta = np.log(np.maximum(theta, 1e-100))  # CSV files round a small share to 0
+    values["theta_raw"] = (log_theta - log_theta[..., -1:])[..., :-1]
+    unit = spread if learned_positions else np.full(batch, prior_scale)
+    fixed = np.multiply.outer(unit, np.full(n_clusters, spec.cluster_fixed))
+    omega = parameters.get("sigma_cluster", fixed)[..., :n_clusters] / unit[..., None]
+    values["log_omega"] = np.log(omega)[..., : n_clusters if learned else 0]
     return values
 
 
@@ -157,10 +203,21 @@ def flat(values: Parameters) -> FloatArray:
     batch = z.shape[:-2]
     # Stan stores a matrix column by column
     parts = [
-        np.swapaxes(value, -1, -2) if name in ("z_raw", "role_raw", "effect_raw") else value
-        for name, value in values.items()
+        np.swapaxes(value, -1, -2) if name in MATRICES else value for name, value in values.items()
     ]
     return np.concatenate([part.reshape(*batch, -1) for part in parts], axis=-1)
+
+
+def _centres(parameters: Parameters, n_clusters: int) -> FloatArray:
+    """Return the centres of clusters, by k-means where they are not known."""
+    z = parameters["z"]
+    shape = (*z.shape[:-2], n_clusters, z.shape[-1])
+    known = parameters.get("centre", np.zeros(0))
+    if not n_clusters or known.shape == shape:
+        return known.reshape(shape) if n_clusters else np.zeros(shape)
+    sets = z.reshape(-1, *z.shape[-2:])
+    found = [kmeans2(points, n_clusters, minit="++", seed=0)[0] for points in sets]
+    return np.stack(found).reshape(shape)
 
 
 def _none(batch: tuple[int, ...]) -> FloatArray:

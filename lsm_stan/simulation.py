@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from lsm_stan.dyads import log_mean, mean_weight
@@ -33,7 +36,7 @@ def draw_parameters(
     Parameters
     ----------
     n_nodes, dim, seed, model, directed, prior_scale
-        As in :func:`simulate`.
+        As in :func:`simulate`; a model with covariates is bound to a network of theirs.
 
     Returns
     -------
@@ -45,7 +48,18 @@ def draw_parameters(
     drawn = {}
     if spec.learns_positions_scale:
         drawn["sigma_z"] = np.abs(np.asarray(rng.normal(scale=spec.sigma_z_scale)))
-    drawn["z"] = rng.normal(scale=drawn.get("sigma_z", prior_scale), size=(n_nodes, dim))
+    scale = drawn.get("sigma_z", np.asarray(prior_scale))
+    drawn["z"] = rng.normal(scale=scale, size=(n_nodes, dim))
+    if spec.clusters:
+        drawn["centre"] = rng.normal(scale=scale, size=(spec.clusters, dim))
+        drawn["theta"] = rng.dirichlet(np.full(spec.clusters, spec.concentration))
+        omega = np.exp(rng.normal(np.log(spec.cluster_fixed), spec.cluster_scale, spec.clusters))
+        drawn["sigma_cluster"] = scale * omega
+        label = rng.choice(spec.clusters, size=n_nodes, p=drawn["theta"])
+        within = drawn["sigma_cluster"][label, None] / scale
+        drawn["z"] = drawn["centre"][label] + within * drawn["z"]
+    if spec.covariates is not None:
+        drawn["beta"] = rng.normal(scale=spec.beta_scale / spec.covariates.scale)
     if spec.intercept:
         drawn["intercept"] = np.asarray(rng.normal(scale=spec.intercept_scale))
     if spec.dispersed:
@@ -76,6 +90,8 @@ def simulate(
     jitter: float = DIAGONAL_JITTER,
     positions: FloatArray | None = None,
     parameters: Parameters | None = None,
+    node_table: pd.DataFrame | None = None,
+    dyad_table: pd.DataFrame | None = None,
 ) -> tuple[Network, FloatArray]:
     """Simulate a network of a latent space model.
 
@@ -100,11 +116,13 @@ def simulate(
     parameters
         Parameters to use instead of draws from their priors, by name; see
         :mod:`lsm_stan.parameters`.
+    node_table, dyad_table
+        What the model's covariates are of; see :class:`lsm_stan.network.Network`.
 
     Returns
     -------
     network : Network
-        Nodes are named ``1`` to ``N``.
+        Nodes are named as in the node table, else ``1`` to ``N``.
     positions : numpy.ndarray
         ``(N, K)`` positions the weights were drawn at. Who wants to know the other parameters
         gives them, say those of :func:`draw_parameters`.
@@ -117,7 +135,21 @@ def simulate(
     """
     if n_nodes < 2:
         raise InputError(f"n_nodes is {n_nodes}; a network needs at least 2 nodes")
-    spec = find_model(model)
+    empty = Network(
+        names=tuple(str(i + 1) for i in range(n_nodes))
+        if node_table is None
+        else tuple(map(str, node_table.index)),
+        sender=np.zeros(0, dtype=np.int64),
+        receiver=np.zeros(0, dtype=np.int64),
+        weight=np.zeros(0, dtype=np.int64),
+        directed=directed,
+        node_table=node_table,
+        dyad_table=dyad_table,
+        title=f"simulated network (N = {n_nodes}, K = {dim}, seed {seed})",
+    )
+    if empty.n_nodes != n_nodes:
+        raise InputError(f"the node table has {empty.n_nodes} rows; {n_nodes}, n_nodes, are needed")
+    spec = find_model(model).bound(empty)
     check_numbers(dim, prior_scale, jitter)
     check_data(spec, directed, max_weight=1)
     given = {**(parameters or {}), **({} if positions is None else {"z": positions})}
@@ -136,13 +168,11 @@ def simulate(
     sender, receiver, weight = (np.concatenate(column) for column in zip(*rows, strict=True))
     observed = weight > 0
     order = np.lexsort((receiver[observed], sender[observed]))
-    network = Network(
-        names=tuple(str(i + 1) for i in range(n_nodes)),
+    network = replace(
+        empty,
         sender=sender[observed][order],
         receiver=receiver[observed][order],
         weight=weight[observed][order],
-        directed=directed,
-        title=f"simulated network (N = {n_nodes}, K = {dim}, seed {seed})",
     )
     return network, given["z"]
 

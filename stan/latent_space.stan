@@ -24,7 +24,7 @@
  *
  * Around it lies a family of models, of which data choose one:
  *
- *     log mu_ij = intercept + sender_i + receiver_j + log f(d_ij)
+ *     log mu_ij = intercept + sender_i + receiver_j + x_ij beta + log f(d_ij)
  *
  * with f(d) = 1/d, exp(-d), exp(-d^2), or z_i . z_j in place of log f(d_ij), and
  *
@@ -39,7 +39,17 @@
  * all receivers are then 2 N nodes to the sums over pairs, of which the first half
  * has no charge b and the second none a; a node with itself is a hidden dyad.
  *
- * Their diagonal is not modelled. With u_ij = mu_ij / phi (phi = 1 in 4) the log
+ * Covariates x_ij of nodes, of the sender or the receiver, are parts of their charges.
+ * A dyad of which other covariates are not 0 has a charge of its own: it is taken out
+ * of the sum over all pairs and put in again with it.
+ *
+ * Positions can have G clusters (Handcock, Raftery & Tantrum, JRSS A 170, 2007),
+ *
+ *     z_n ~ sum over g of theta_g normal(centre_g, sigma_cluster_g)
+ *
+ * summed over, so that no node has a label.
+ *
+ * The diagonal of these models is not modelled. With u_ij = mu_ij / phi (phi = 1 in 4) the log
  * likelihoods 2 to 4 are
  *
  *     sum over edges  Y_ij log u_ij
@@ -83,6 +93,23 @@ data {
   array[H] int<lower=1, upper=N> hidden_receiver;
   vector[H] hidden_back;
   vector[H] hidden_weight;
+  // Covariates: P of nodes; Q of dyads, which D terms have that are not 0. Of the
+  // totals' covariates and of the terms' there are those of the dyad and those of
+  // its reverse.
+  int<lower=0> P;
+  matrix[P ? N : 0, P] sender_covariate;
+  matrix[P ? N : 0, P] receiver_covariate;
+  int<lower=0> Q;
+  vector[Q] edge_covariate;                    // sum over edges of Y_ij x_ij
+  matrix[Q ? T : 0, Q] total_covariate;
+  matrix[Q ? T : 0, Q] total_back_covariate;
+  int<lower=0> D;
+  array[D] int<lower=1, upper=N> own_sender;
+  array[D] int<lower=1, upper=N> own_receiver;
+  vector[D] own_back;
+  vector[D] own_weight;
+  matrix[Q ? D : 0, Q] own_covariate;
+  matrix[Q ? D : 0, Q] own_back_covariate;
   // The model
   int<lower=1, upper=4> form;                  // of f; 4: the inner product
   int<lower=1, upper=4> likelihood;            // as above
@@ -91,11 +118,13 @@ data {
   // both (undirected networks). 0: none.
   int<lower=0, upper=2> R;
   int<lower=0, upper=1> roles;                 // has a node two positions?
+  int<lower=0> G;                              // clusters of positions; 0: no mixture
   // Are scales and correlation of the effects, and the scale of the positions,
   // parameters? Not at a mode: the joint density has none but at scale 0.
   int<lower=0, upper=1> learned_effects;
   int<lower=0, upper=1> learned_roles;
   int<lower=0, upper=1> learned_positions;
+  int<lower=0, upper=1> learned_clusters;
   // Priors
   real<lower=0> jitter;                        // added to the diagonal's squared distance
   real<lower=0> prior_scale;                   // sd of each coordinate, where not learned
@@ -105,6 +134,10 @@ data {
   real<lower=0> sigma_fixed;                   // those scales, where not learned
   real<lower=0> role_fixed;                    // sd of each coordinate of role, likewise
   real<lower=0> phi_scale;                     // of the half-normal 1 / sqrt(phi)
+  vector<lower=0>[P + Q] beta_scale;           // sd of each covariate's coefficient
+  real<lower=0> cluster_fixed;                 // sd of a cluster, in units of the positions'
+  real<lower=0> cluster_scale;                 // sd of its logarithm, where learned
+  real<lower=0> concentration;                 // of theta's Dirichlet
   // Numerics
   real<lower=0> softening;                     // eps in d = sqrt(d^2 + eps^2); 0: exact
   // A change of variables z = factor * z_raw, for samplers and optimisers only:
@@ -113,7 +146,7 @@ data {
   matrix[preconditioned ? N : 0, preconditioned ? N : 0] factor;
 }
 transformed data {
-  int charged = likelihood > 1 || has_intercept || R > 0 || form == 4;
+  int charged = likelihood > 1 || has_intercept || R > 0 || form == 4 || P + Q > 0;
   int dispersed = likelihood == 2 || likelihood == 3;
   int distance_form = form == 4 ? 3 : form;
   int shared = likelihood == 3;
@@ -122,6 +155,8 @@ transformed data {
   array[E] int to;                             // who receives
   array[T] int total_to;
   array[H] int hidden_to;
+  array[D] int own_to;
+  vector[0] none;                              // no charge of its own
   vector[E] y = to_vector(weight);
   vector[T] t = to_vector(total);
   array[T] int ascending = sort_asc(total);
@@ -133,6 +168,8 @@ transformed data {
     total_to[k] = total_receiver[k] + M - N;
   for (h in 1 : H)
     hidden_to[h] = hidden_receiver[h] + M - N;
+  for (d in 1 : D)
+    own_to[d] = own_receiver[d] + M - N;
   for (e in 1 : E) {
     to[e] = receiver[e] + M - N;
     constant -= lgamma(weight[e] + 1);
@@ -150,6 +187,10 @@ parameters {
   vector[scales == 2] rho_raw;
   vector[learned_roles] log_sigma_role;
   vector[learned_positions] log_sigma_z;
+  vector[P + Q] beta;                          // those of nodes, then those of dyads
+  matrix[G, K] centre;
+  vector[max(G - 1, 0)] theta_raw;             // log(theta_g / theta_G)
+  vector[learned_clusters ? G : 0] log_omega;  // omega_g = sigma_cluster_g / scale of z
 }
 transformed parameters {
   matrix[N, K] z;                              // latent positions, a row a node
@@ -160,6 +201,12 @@ transformed parameters {
   matrix[roles ? N : 0, K] role = (learned_roles ? sigma_role[1] : role_fixed) * role_raw;
   vector[learned_positions] sigma_z = exp(log_sigma_z);
   matrix[N, R] effect;                         // columns: sender, receiver
+  vector[G] theta;                             // shares of the clusters
+  vector[G] sigma_cluster = (learned_positions ? sigma_z[1] : prior_scale)
+                            * (learned_clusters ? exp(log_omega)
+                                                : rep_vector(cluster_fixed, G));
+  if (G > 0)
+    theta = softmax(append_row(theta_raw, 0));
   if (preconditioned)
     z = precondition(factor, z_raw);
   else
@@ -177,10 +224,24 @@ transformed parameters {
 model {
   // The Jacobian of z = factor * z_raw is a constant and left out, so that
   // lp__ is the log joint density of z.
-  if (learned_positions) {
-    target += normal_lpdf(to_vector(z) | 0, sigma_z[1]);
+  if (learned_positions)
     target += normal_lpdf(sigma_z | 0, sigma_z_scale) + log2() + log_sigma_z[1];
-  } else {                                     // normal(0, prior_scale), in parts for speed
+  if (G > 0) {
+    matrix[N, G] log_p;
+    for (g in 1 : G)
+      log_p[ : , g] = log(theta[g])
+                      - 0.5 * rows_dot_self((z - rep_matrix(centre[g], N)) / sigma_cluster[g])
+                      + K * normal_lpdf(0 | 0, sigma_cluster[g]);
+    for (n in 1 : N)
+      target += log_sum_exp(log_p[n]);
+    target += normal_lpdf(to_vector(centre) | 0, learned_positions ? sigma_z[1] : prior_scale);
+    // theta is Dirichlet, with the Jacobian of softmax
+    target += concentration * sum(log(theta)) + lgamma(G * concentration)
+              - G * lgamma(concentration);
+    target += normal_lpdf(log_omega | log(cluster_fixed), cluster_scale);
+  } else if (learned_positions)
+    target += normal_lpdf(to_vector(z) | 0, sigma_z[1]);
+  else {                                       // normal(0, prior_scale), in parts for speed
     target += -0.5 / square(prior_scale) * dot_self(to_vector(z));
     target += N * K * normal_lpdf(0 | 0, prior_scale);
   }
@@ -196,6 +257,8 @@ model {
     vector[N] log_b = rep_vector(0, N);
     vector[M] a = rep_vector(0, M);            // u_ij = a_i b_j f(d_ij)
     vector[M] b = rep_vector(0, M);
+    vector[Q] slope = tail(beta, Q);           // of the dyads' covariates
+    real pairs;                                // the sum over pairs
     if (roles)
       x = append_row(z + role, z - role);
     else
@@ -203,6 +266,10 @@ model {
     if (R > 0) {
       log_a += effect[ : , 1];
       log_b += effect[ : , R];
+    }
+    if (P > 0) {
+      log_a += sender_covariate * head(beta, P);
+      log_b += receiver_covariate * head(beta, P);
     }
     if (form == 4) {                           // z_i . z_j = (|z_i|^2 + |z_j|^2 - d^2) / 2
       x /= sqrt2();
@@ -213,21 +280,29 @@ model {
     b[(M - N + 1) : M] = exp(log_b);
     target += edge_sum(x, sender, to, y, softening, distance_form);
     target += dot_product(sent, log_a) + dot_product(received, log_b);
-    if (likelihood == 1)
-      target += -0.5 * cells_per_pair
-                * kernel_sum(x, a, b, hidden_sender, hidden_to,
-                             softening, distance_form);
-    else {
-      real pairs = (shared ? 1 : 0.5 * cells_per_pair)
-                   * log1p_kernel_sum(x, a, b, softening, distance_form, shared)
-                   - log1p_edge_sum(x, a, b, hidden_sender, hidden_to, hidden_back,
-                                    hidden_weight, softening, distance_form);
-      target += -(dispersed ? phi[1] : 1) * pairs;
+    target += dot_product(edge_covariate, slope);
+    pairs = likelihood == 1
+            ? 0.5 * cells_per_pair
+              * kernel_sum(x, a, b, hidden_sender, hidden_to, softening, distance_form)
+            : (shared ? 1 : 0.5 * cells_per_pair)
+              * log1p_kernel_sum(x, a, b, softening, distance_form, shared)
+              - charged_edge_sum(x, a, b, hidden_sender, hidden_to, hidden_back,
+                                 hidden_weight, none, none, softening, distance_form, 1);
+    if (Q > 0) {
+      vector[D] own = own_covariate * slope;
+      vector[D] own_reverse = own_back_covariate * slope;
+      pairs += charged_edge_sum(x, a, b, own_sender, own_to, own_back, own_weight, own,
+                                own_reverse, softening, distance_form, likelihood > 1)
+               - charged_edge_sum(x, a, b, own_sender, own_to, own_back, own_weight, none,
+                                  none, softening, distance_form, likelihood > 1);
     }
+    target += -(dispersed ? phi[1] : 1) * pairs;
     if (dispersed) {
       int count = 0;                           // of totals equal to this one so far
-      target += -log1p_edge_sum(x, a, b, total_sender, total_to,
-                                total_back, t, softening, distance_form);
+      vector[Q ? T : 0] own = total_covariate * slope;
+      vector[Q ? T : 0] own_reverse = total_back_covariate * slope;
+      target += -charged_edge_sum(x, a, b, total_sender, total_to, total_back, t, own,
+                                  own_reverse, softening, distance_form, 1);
       for (k in 1 : T) {
         count += 1;
         if (k == T || ascending[k + 1] != ascending[k]) {
@@ -240,6 +315,7 @@ model {
       target += normal_lpdf(inv_sqrt(phi) | 0, phi_scale) - 0.5 * log_phi[1];
     }
     target += normal_lpdf(intercept | 0, intercept_scale);
+    target += normal_lpdf(beta | 0, beta_scale);
     target += std_normal_lpdf(to_vector(effect_raw));
     target += std_normal_lpdf(to_vector(role_raw));
     target += normal_lpdf(sigma_role | 0, sigma_scale) + learned_roles * log2()

@@ -1,10 +1,14 @@
 """Every model of the family: Stan's density and gradient against SciPy, dyad by dyad."""
 
+from dataclasses import replace
+
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import integrate, special, stats
 
 from lsm_stan import InputError, LatentSpaceModel, Network
+from lsm_stan.covariates import Term
 from lsm_stan.dyads import log_likelihood, log_mean, network_log_likelihood
 from lsm_stan.models import MODELS, ModelSpec, find_model
 from lsm_stan.parameters import declared, flat
@@ -19,7 +23,19 @@ def network(seed: int, *, directed: bool = True, binary: bool = False) -> Networ
     if not directed:
         y = np.triu(y) + np.triu(y, 1).T
     drawn = Network.from_matrix(y, directed=directed)
-    hidden = drawn.hide([0, 1, 4, 7, 2], [3, 0, 2, 8, 4])
+    sender, receiver = np.nonzero(np.triu(rng.random((N, N)) < 0.4, 1))
+    flipped = rng.random(len(sender)) < 0.5 * directed
+    ends = np.where(flipped, [receiver, sender], [sender, receiver])
+    dyads = pd.DataFrame(
+        {"contact": rng.normal(size=len(sender))},
+        index=pd.MultiIndex.from_arrays(ends.astype(str)),
+    )
+    nodes = pd.DataFrame(
+        {"size": rng.normal(size=N), "group": list("abcabcaab")}, index=map(str, range(N))
+    )
+    hidden = replace(
+        drawn.hide([0, 1, 4, 7, 2], [3, 0, 2, 8, 4]), node_table=nodes, dyad_table=dyads
+    )
     return hidden.binary() if binary else hidden
 
 
@@ -43,10 +59,33 @@ def draw(spec: ModelSpec, seed: int, *, directed: bool = True, learned: bool = F
             values["sigma_role"] = np.asarray(rng.gamma(3) / 3)
     if learned and spec.form != "inverse":
         values["sigma_z"] = np.asarray(rng.gamma(3) / 3)
+    if spec.terms:
+        values["beta"] = rng.normal(size=len(spec.terms))
+    if spec.clusters:
+        values["centre"] = rng.normal(size=(spec.clusters, K))
+        values["theta"] = rng.dirichlet(np.ones(spec.clusters))
+        if learned:
+            values["sigma_cluster"] = rng.gamma(3, size=spec.clusters) / 3
     return values
 
 
-def log_mu(spec: ModelSpec, p: dict, i: int, j: int) -> float:
+def covariate(data: Network, term: Term, i: int, j: int) -> float:
+    """Return a covariate of one dyad by looking it up."""
+    nodes, dyads = data.node_table, data.dyad_table
+    if term.kind == "edgecov":
+        ends = [(str(i), str(j))] if data.directed else [(str(i), str(j)), (str(j), str(i))]
+        return sum(float(dyads["contact"].get(end, 0.0)) for end in ends)
+    x, y = nodes[term.column].iloc[[i, j]]
+    return {
+        "nodeocov": lambda: x,
+        "nodeicov": lambda: y,
+        "nodecov": lambda: x + y,
+        "nodematch": lambda: float(x == y),
+        "absdiff": lambda: abs(x - y),
+    }[term.kind]()
+
+
+def log_mu(spec: ModelSpec, p: dict, i: int, j: int, data: Network | None = None) -> float:
     sends, receives = p["z"][i] + p.get("role", np.zeros((N, K)))[i], p["z"][j]
     receives = receives - p.get("role", np.zeros((N, K)))[j]
     d = np.linalg.norm(sends - receives)
@@ -57,7 +96,8 @@ def log_mu(spec: ModelSpec, p: dict, i: int, j: int) -> float:
         "inner": sends @ receives,
     }[spec.form]
     effects = p["sender_effect"][i] + p["receiver_effect"][j] if spec.effects else 0.0
-    return float(value + p.get("intercept", 0.0) + effects)
+    terms = [covariate(data, term, i, j) for term in spec.terms]
+    return float(value + p.get("intercept", 0.0) + effects + np.dot(terms, p.get("beta", [])))
 
 
 def negative_binomial(y: int, mean: float, size: float) -> float:
@@ -105,7 +145,7 @@ def scipy_log_likelihood(spec: ModelSpec, p: dict, data: Network) -> float:
         for j in range(i + 1, N):
             ways = [(i, j), (j, i)] if data.directed else [(i, j)]
             seen = [way for way in ways if not hidden[way]]
-            weights, means = [y[w] for w in seen], [np.exp(log_mu(spec, p, *w)) for w in seen]
+            weights, means = [y[w] for w in seen], [np.exp(log_mu(spec, p, *w, data)) for w in seen]
             if spec.likelihood == "poisson":
                 total += stats.poisson.logpmf(weights, means).sum()
             elif spec.likelihood == "bernoulli":
@@ -123,9 +163,36 @@ def scipy_log_likelihood(spec: ModelSpec, p: dict, data: Network) -> float:
     return float(total)
 
 
-def scipy_log_prior(spec: ModelSpec, p: dict, *, directed: bool, learned: bool) -> float:
+def spread_of(spec: ModelSpec, data: Network) -> np.ndarray:
+    """Return the standard deviation of every covariate over the dyads."""
+    dyads = [(i, j) for i in range(N) for j in range(N) if i != j]
+    return np.std([[covariate(data, term, *d) for term in spec.terms] for d in dyads], axis=0)
+
+
+def scipy_log_prior(
+    spec: ModelSpec, p: dict, data: Network, *, directed: bool, learned: bool
+) -> float:
     """Return the log density of the parameters in the coordinates the Stan program declares."""
-    total = stats.norm.logpdf(p["z"], scale=p.get("sigma_z", 1.0)).sum()
+    scale = p.get("sigma_z", 1.0)
+    if spec.clusters:
+        sigma = p.get("sigma_cluster", np.full(spec.clusters, spec.cluster_fixed * scale))
+        of_clusters = [
+            theta * stats.multivariate_normal.pdf(p["z"], centre, sd**2)
+            for theta, centre, sd in zip(p["theta"], p["centre"], sigma, strict=True)
+        ]
+        total = np.log(np.sum(of_clusters, axis=0)).sum()
+        total += stats.norm.logpdf(p["centre"], scale=scale).sum()
+        # per cluster, d(theta) / d(theta_raw) is theta
+        concentration = np.full(spec.clusters, spec.concentration)
+        total += stats.dirichlet.logpdf(p["theta"], concentration) + np.log(p["theta"]).sum()
+        if learned:  # in units of the positions' scale
+            prior = stats.lognorm(spec.cluster_scale, scale=spec.cluster_fixed)
+            omega = sigma / scale
+            total += (prior.logpdf(omega) + np.log(omega)).sum()
+    else:
+        total = stats.norm.logpdf(p["z"], scale=scale).sum()
+    if spec.terms:
+        total += stats.norm.logpdf(p["beta"], scale=spec.beta_scale / spread_of(spec, data)).sum()
     if spec.roles:  # in units of the scale
         spread = p.get("sigma_role", spec.role_fixed)
         total += stats.norm.logpdf(p["role"] / spread).sum()
@@ -164,12 +231,26 @@ CASES = [
     for name, spec in MODELS.items()
     for directed in ((True,) if spec.likelihood == "dyadic" or spec.roles else (True, False))
 ]
+CASES += [
+    ("tutorial+nodematch(group)", True),
+    ("poisson-inverse-effects+edgecov(contact)+nodeocov(size)+nodematch(group)", True),
+    ("poisson-exponential+nodecov(size)+edgecov(contact)", False),
+    ("nb-squared-roles+nodeicov(size)+absdiff(size)+edgecov(contact)", True),
+    ("nb-squared-effects+nodematch(group)+edgecov(contact)", False),
+    ("dyadic-exponential-effects+nodematch(group)+edgecov(contact)", True),
+    ("dyadic-inner+edgecov(contact)", True),
+    ("bernoulli-inner+nodecov(size)+absdiff(size)", False),
+    ("bernoulli-squared-effects+edgecov(contact)", True),
+    ("poisson-inverse-effects+clusters(3)", True),
+    ("nb-squared-effects+clusters(2)", True),
+    ("bernoulli-exponential+clusters(2)+nodematch(group)", False),
+]
 
 
 @pytest.mark.parametrize(("name", "directed"), CASES)
 def test_pointwise_likelihood_is_scipys(name: str, directed: bool) -> None:
-    spec = MODELS[name]
-    data = network(3, directed=directed, binary=spec.likelihood == "bernoulli")
+    data = network(3, directed=directed, binary=name.startswith("bernoulli"))
+    spec = find_model(name).bound(data)
     p = draw(spec, 4, directed=directed)
     total = sum(values.sum() for *_, values in network_log_likelihood(spec, p, data))
     expected = scipy_log_likelihood(spec, p, data)
@@ -182,13 +263,13 @@ def test_pointwise_likelihood_is_scipys(name: str, directed: bool) -> None:
 @pytest.mark.parametrize("kernel", ["stan", "cpp"])
 @pytest.mark.parametrize(("name", "directed"), CASES)
 def test_density_is_scipys(name: str, directed: bool, kernel: str) -> None:
-    spec = MODELS[name]
-    data = network(1, directed=directed, binary=spec.likelihood == "bernoulli")
+    data = network(1, directed=directed, binary=name.startswith("bernoulli"))
+    spec = find_model(name)
     model = LatentSpaceModel(data, K, model=name, kernel=kernel)
-    for learned in (False, True) if name != "tutorial" else (False,):
+    for learned in (False, True) if spec.hierarchical else (False,):
         p = draw(spec, 2, directed=directed, learned=learned)
         expected = scipy_log_likelihood(spec, p, data)
-        expected += scipy_log_prior(spec, p, directed=directed, learned=learned)
+        expected += scipy_log_prior(spec, p, data, directed=directed, learned=learned)
         assert model.log_prob(**p)[0] == pytest.approx(expected, rel=1e-10)
 
 
@@ -197,8 +278,8 @@ def test_density_is_scipys(name: str, directed: bool, kernel: str) -> None:
 @pytest.mark.parametrize(("name", "directed"), CASES)
 def test_gradient_is_that_of_the_density(name: str, directed: bool, kernel: str) -> None:
     """Of every parameter, by central differences (fourth order) of the checked density."""
-    spec = MODELS[name]
-    data = network(5, directed=directed, binary=spec.likelihood == "bernoulli")
+    data = network(5, directed=directed, binary=name.startswith("bernoulli"))
+    spec = find_model(name)
     model = LatentSpaceModel(data, K, model=name, kernel=kernel)
     learned = spec.hierarchical
     p = draw(spec, 6, directed=directed, learned=learned)
@@ -253,6 +334,12 @@ def test_a_self_loop_is_refused() -> None:
         ("dyadic-inverse", network(1, directed=False), "undirected; likelihood 'dyadic'"),
         ("nb-inner-roles", network(1, directed=False), "undirected; its nodes have no roles"),
         ("poisson-cubic", network(1), "no model 'poisson-cubic'; there are tutorial"),
+        ("tutorial+match(group)", network(1), r"no term 'match\(group\)'; there are nodeocov"),
+        ("tutorial+absdiff(group)", network(1), "node '0' has 'a'; a finite number is needed"),
+        ("tutorial+absdiff(age)", network(1), "no column 'age' in its node table, which has size"),
+        ("tutorial+nodeocov(size)", network(1, directed=False), r"take nodecov\(size\)"),
+        ("tutorial+edgecov(contact)+edgecov(contact)", network(1), "each once is needed"),
+        ("tutorial+clusters(1)", network(1), "clusters is 1; at least 2 are needed"),
     ],
 )
 def test_models_that_do_not_fit_are_refused(name: str, data: Network, message: str) -> None:
@@ -277,8 +364,10 @@ def test_bad_specs_are_refused(numbers: dict, message: str) -> None:
 
 def test_names_are_systematic() -> None:
     assert len(MODELS) == 45
+    name = "nb-squared-effects+nodecov(size)+nodematch(soma position)+clusters(3)"
+    assert find_model(name.replace("+", " + ")).name == name
     assert next(iter(MODELS)) == "tutorial"
     for name, spec in MODELS.items():
         assert spec.name == name
-        assert find_model(name) is spec
+        assert find_model(name) == spec
     assert ModelSpec(phi_scale=2.0).name is None

@@ -60,14 +60,15 @@ def case(n_nodes: int, dim: int, form: int, softening: float, masked: bool, seed
         "factor": rng.normal(size=(n_nodes, n_nodes)) / np.sqrt(n_nodes),
     }
     x = rng.normal(size=dim * n_nodes) * 10.0 ** rng.uniform(-1, 0.7)
-    return data, np.concatenate([x, rng.normal(size=2 * n_nodes)])
+    return data, np.concatenate([x, rng.normal(size=2 * n_nodes + 2 * len(pairs))])
 
 
 def numpy_value(data: dict[str, Any], point: NDArray[np.float64]) -> float:
     """Return the program's value by dense arrays."""
     n, dim = data["N"], data["K"]
     x = point[: n * dim].reshape(dim, n).T
-    a, b = point[n * dim :].reshape(2, n)
+    a, b = point[n * dim : n * (dim + 2)].reshape(2, n)
+    own, own_reverse = np.exp(point[n * (dim + 2) :].reshape(2, -1))
     fixed = np.asarray(data["fixed_charge"])
 
     def f(z: NDArray[np.float64], softening: float) -> NDArray[np.float64]:
@@ -86,8 +87,9 @@ def numpy_value(data: dict[str, Any], point: NDArray[np.float64]) -> float:
     edges = np.asarray(data["weight"]) @ np.log(f(x, eps)[i, j])
     weight, back = np.asarray(data["weight"]), np.asarray(data["back"])
 
-    def edge_logs(f: NDArray, p: NDArray, q: NDArray) -> float:
-        return weight @ np.log1p((p[i] * q[j] + back * p[j] * q[i]) * f[i, j])
+    def charged(f: NDArray, p: NDArray, q: NDArray, one: Any = 1.0, other: Any = 1.0) -> float:
+        u = (p[i] * q[j] * one + back * p[j] * q[i] * other) * f[i, j]
+        return weight @ u + weight @ np.log1p(u)
 
     def all_logs(f: NDArray, p: NDArray, q: NDArray, shared: bool) -> float:
         u = np.where(np.eye(n), 0, np.outer(p, q) * f)
@@ -99,9 +101,10 @@ def numpy_value(data: dict[str, Any], point: NDArray[np.float64]) -> float:
         all_logs(near, p, q, shared=False)
         + all_logs(near, p, q, shared=True)
         + all_logs(near, p, r, shared=False)
-        + edge_logs(near, p, q)
-        + edge_logs(near, r, q)
-        + edge_logs(far, r, r)
+        + charged(near, p, q, own, own_reverse)
+        + charged(near, r, q)
+        + charged(far, r, r)
+        + charged(far, r, r, own, own_reverse)
     )
     return float(
         logs + edges + a @ of_x @ b + a @ of_x @ fixed + fixed @ of_x @ b + fixed @ of_z @ fixed
@@ -155,6 +158,7 @@ def test_both_are_numpys(both, form) -> None:
 def test_coincident_nodes(both, form, softening) -> None:
     data, point = case(7, 2, form, softening, False, seed=1)
     data |= {"E": 0, "sender": [], "receiver": [], "weight": [], "back": [], "factor": np.eye(7)}
+    point = point[: 2 * 7 + 2 * 7]  # of no edges, no charges
     x = point[:14].reshape(2, 7)
     x[:, 4] = x[:, 2]
     point[14:] = np.abs(point[14:])

@@ -129,27 +129,41 @@ real log1p_kernel_sum(matrix z, vector a, vector b, real softening, int form,
 }
 
 /**
- * Log edge sum: listed terms of the log kernel sum, weighted.
+ * Charged edge sum: listed terms of a kernel sum, weighted.
  *
- *   sum_e weight[e] * log1p((a[s] * b[r] + back[e] * a[r] * b[s]) * f(|z[s] - z[r]|))
+ *   logarithm = 0:  sum_e weight[e] * q[e] * f(|z[s] - z[r]|)
+ *   logarithm = 1:  sum_e weight[e] * log1p(q[e] * f(|z[s] - z[r]|))
  *
- * with s = sender[e], r = receiver[e].
+ *   q[e] = a[s] * b[r] * exp(offset[e]) + back[e] * a[r] * b[s] * exp(back_offset[e])
+ *
+ * with s = sender[e], r = receiver[e]: what single dyads take out of a sum over all
+ * pairs, or put in with a charge of their own.
  *
  * @param z, a, b, sender, receiver, weight, softening, form see above
  * @param back 1 where the term has the reverse direction in it, else 0
+ * @param offset, back_offset log charges of the dyads and of their reverses; both of
+ *   size 0 where there are none
+ * @param logarithm 0 or 1
  * @return the sum; O(E) time
  */
-real log1p_edge_sum(matrix z, vector a, vector b, array[] int sender,
-                    array[] int receiver, vector back, vector weight,
-                    real softening, int form) {
+real charged_edge_sum(matrix z, vector a, vector b, array[] int sender,
+                      array[] int receiver, vector back, vector weight,
+                      vector offset, vector back_offset, real softening,
+                      int form, int logarithm) {
   real total = 0;
   for (e in 1 : size(sender)) {
     int s = sender[e];
     int r = receiver[e];
-    total += weight[e]
-             * log1p((a[s] * b[r] + back[e] * a[r] * b[s])
-                     * exp(log_form(squared_distance(z[s], z[r]), softening,
-                                    form)));
+    real there = a[s] * b[r];
+    real reverse = back[e] * a[r] * b[s];
+    real u;
+    if (size(offset) > 0) {
+      there *= exp(offset[e]);
+      reverse *= exp(back_offset[e]);
+    }
+    u = (there + reverse)
+        * exp(log_form(squared_distance(z[s], z[r]), softening, form));
+    total += weight[e] * (logarithm ? log1p(u) : u);
   }
   return total;
 }

@@ -501,7 +501,7 @@ typedef double Quad __attribute__((vector_size(32), aligned(8), may_alias));
  * node's coordinates lie side by side in x and g, filled up to Q quads. */
 struct Listed {
   int form;
-  bool logarithm;  // F = log f, not f
+  bool logarithm;  // F = log f, not f; of charged dyads: terms under log1p
   int Q, count;
   const int *s, *r;
   const double* w;
@@ -563,9 +563,10 @@ LSM_INLINE double listed(int form, bool logarithm, int Q, const Listed& dyads) {
   return total;
 }
 
-/* The same for the terms w_e log1p(q_e f_e) with charges q_e. Out: F_e, their slope in q_e. */
+/* The same for the terms w_e q_e f_e, or w_e log1p(q_e f_e), with charges q_e. Out: F_e, their
+ * slope in q_e. */
 template <typename Math>
-LSM_INLINE double log1p_listed(int form, const Listed& dyads, const double* q) {
+LSM_INLINE double charged(int form, bool logarithm, const Listed& dyads, const double* q) {
   LSM_REORDER
   const int count = dyads.count, Q = dyads.Q;
   double *F = dyads.F, r2[block], c[block], total = 0;
@@ -574,8 +575,8 @@ LSM_INLINE double log1p_listed(int form, const Listed& dyads, const double* q) {
   for (int e = 0; e < count; ++e) {
     double f;
     evaluate<Math>(form, false, r2[e], f, c[e]);
-    const double slope = dyads.w[e] / (1 + q[e] * f);
-    total += dyads.w[e] * Math::log1p(q[e] * f);
+    const double u = q[e] * f, slope = logarithm ? dyads.w[e] / (1 + u) : dyads.w[e];
+    total += dyads.w[e] * (logarithm ? Math::log1p(u) : u);
     F[e] = slope * f;
     c[e] *= slope * q[e];
   }
@@ -583,11 +584,14 @@ LSM_INLINE double log1p_listed(int form, const Listed& dyads, const double* q) {
   return total;
 }
 
-LSM_WIDE double wide_log1p_listed(const Listed& dyads, const double* q) {
-  switch (dyads.form) {
-    case 1: return log1p_listed<Vectorisable>(1, dyads, q);
-    case 2: return log1p_listed<Vectorisable>(2, dyads, q);
-    default: return log1p_listed<Vectorisable>(3, dyads, q);
+LSM_WIDE double wide_charged(const Listed& dyads, const double* q) {
+  switch (2 * dyads.form + dyads.logarithm) {
+    case 2: return charged<Vectorisable>(1, false, dyads, q);
+    case 3: return charged<Vectorisable>(1, true, dyads, q);
+    case 4: return charged<Vectorisable>(2, false, dyads, q);
+    case 5: return charged<Vectorisable>(2, true, dyads, q);
+    case 6: return charged<Vectorisable>(3, false, dyads, q);
+    default: return charged<Vectorisable>(3, true, dyads, q);
   }
 }
 
@@ -896,60 +900,77 @@ stan::return_type_t<Z, A, B> log1p_kernel_sum(const Z& z, const A& a, const B& b
   return result(value, g, K, operand(z), operand(a), operand(b));
 }
 
-/* sum_e weight_e log1p((a_s b_r + back_e a_r b_s) f(d_e)) over e = (s, r) */
-template <typename Z, typename A, typename B, typename W, typename V>
-stan::return_type_t<Z, A, B> log1p_edge_sum(const Z& z, const A& a, const B& b,
-                                            const Indices& sender, const Indices& receiver,
-                                            const V& back, const W& weight,
-                                            const double& softening, const int& form,
-                                            std::ostream*) {
+/* sum_e weight_e q_e f(d_e), or weight_e log1p(q_e f(d_e)), over e = (s, r) with
+ * q_e = a_s b_r exp(offset_e) + back_e a_r b_s exp(back_offset_e) */
+template <typename Z, typename A, typename B, typename W, typename V, typename O, typename P>
+stan::return_type_t<Z, A, B, O> charged_edge_sum(
+    const Z& z, const A& a, const B& b, const Indices& sender, const Indices& receiver,
+    const V& back, const W& weight, const O& offset, const P& back_offset,
+    const double& softening, const int& form, const int& logarithm, std::ostream*) {
   static_assert(std::is_same<stan::return_type_t<V, W>, double>::value,
-                "log1p_edge_sum: back and weight must be data or transformed data");
-  const char* function = "log1p_edge_sum";
-  const int n = z.rows(), K = z.cols(), E = sender.size();
+                "charged_edge_sum: back and weight must be data or transformed data");
+  static_assert(std::is_same<stan::return_type_t<O>, stan::return_type_t<P>>::value,
+                "charged_edge_sum: offset and back_offset must be of one type");
+  const char* function = "charged_edge_sum";
+  const int n = z.rows(), K = z.cols(), E = sender.size(), offsets = offset.size();
   stan::math::check_bounded(function, "form", form, 1, 3);
   stan::math::check_size_match(function, "a", a.size(), "z", n);
   stan::math::check_size_match(function, "b", b.size(), "z", n);
   stan::math::check_size_match(function, "receiver", receiver.size(), "sender", E);
   stan::math::check_size_match(function, "back", back.size(), "sender", E);
   stan::math::check_size_match(function, "weight", weight.size(), "sender", E);
+  stan::math::check_size_match(function, "back_offset", back_offset.size(), "offset", offsets);
+  if (offsets > 0)
+    stan::math::check_size_match(function, "offset", offsets, "sender", E);
   check_indices(function, "sender", sender, n);
   check_indices(function, "receiver", receiver, n);
 
   const MatrixXd x = quads(stan::math::value_of(z));
   const Eigen::VectorXd A_ = stan::math::value_of(a), B_ = stan::math::value_of(b);
-  MatrixXd g, pulls;
+  const Eigen::ArrayXd own = stan::math::value_of(offset).array().exp(),
+                       reverse = stan::math::value_of(back_offset).array().exp();
+  MatrixXd g, pulls, offset_g;
   double value = 0;
   for (bool standard : {false, true}) {
     value = 0;
     g = MatrixXd::Zero(n, K + 2);
     pulls = MatrixXd::Zero(x.rows(), n);
+    offset_g = MatrixXd::Zero(offsets, 2);
     for (int start = 0; start < E; start += block) {
       double w[block], q[block], slope[block];
-      const Listed terms{form, false, int(x.rows() / 4), std::min(block, E - start),
+      const Listed terms{form, logarithm != 0, int(x.rows() / 4), std::min(block, E - start),
                          &sender[start], &receiver[start], w, softening * softening,
                          reinterpret_cast<const Quad*>(x.data()),
                          reinterpret_cast<Quad*>(pulls.data()), slope};
+      const auto there = [&](int e) { return offsets > 0 ? own[start + e] : 1.0; };
+      const auto again = [&](int e) {
+        return back.coeff(start + e) * (offsets > 0 ? reverse[start + e] : 1.0);
+      };
       for (int e = 0; e < terms.count; ++e) {
         const int s = terms.s[e] - 1, r = terms.r[e] - 1;
         w[e] = weight.coeff(start + e);
-        q[e] = A_[s] * B_[r] + back.coeff(start + e) * A_[r] * B_[s];
+        q[e] = there(e) * A_[s] * B_[r] + again(e) * A_[r] * B_[s];
       }
-      value += standard ? log1p_listed<Standard>(form, terms, q) : wide_log1p_listed(terms, q);
+      value += standard ? charged<Standard>(form, logarithm, terms, q) : wide_charged(terms, q);
       for (int e = 0; e < terms.count; ++e) {
         const int s = terms.s[e] - 1, r = terms.r[e] - 1;
-        const double reverse = back.coeff(start + e) * slope[e];
-        g(s, K) += slope[e] * B_[r];
-        g(r, K + 1) += slope[e] * A_[s];
-        g(r, K) += reverse * B_[s];
-        g(s, K + 1) += reverse * A_[r];
+        const double one = there(e) * slope[e], other = again(e) * slope[e];
+        g(s, K) += one * B_[r];
+        g(r, K + 1) += one * A_[s];
+        g(r, K) += other * B_[s];
+        g(s, K + 1) += other * A_[r];
+        if (offsets > 0) {
+          offset_g(start + e, 0) = one * A_[s] * B_[r];
+          offset_g(start + e, 1) = other * A_[r] * B_[s];
+        }
       }
     }
     g.leftCols(K) = pulls.topRows(K).transpose();
     if (ordinary(value, g.data(), g.size()))
       break;
   }
-  return result(value, g, K, operand(z), operand(a), operand(b));
+  return result(value, g, K, operand(z), operand(a), operand(b))
+         + result(0, offset_g, 1, operand(offset), operand(back_offset), Data());
 }
 
 /* z = C x; in the reverse pass xbar += C' zbar */
@@ -998,9 +1019,9 @@ Eigen::Matrix<var, -1, -1> precondition(const C& factor, const Eigen::Matrix<var
 }  // namespace lsm
 
 namespace Eigen {  // where argument-dependent lookup finds them, see above
+using lsm::charged_edge_sum;
 using lsm::edge_sum;
 using lsm::kernel_sum;
-using lsm::log1p_edge_sum;
 using lsm::log1p_kernel_sum;
 using lsm::precondition;
 }  // namespace Eigen

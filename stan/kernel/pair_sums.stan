@@ -7,7 +7,8 @@ real kernel_sum(matrix z, vector a, vector b,
                 real softening, int form);
 real log1p_kernel_sum(matrix z, vector a, vector b, real softening, int form,
                       int shared);
-real log1p_edge_sum(matrix z, vector a, vector b, array[] int sender,
-                    array[] int receiver, vector back, vector weight,
-                    real softening, int form);
+real charged_edge_sum(matrix z, vector a, vector b, array[] int sender,
+                      array[] int receiver, vector back, vector weight,
+                      vector offset, vector back_offset, real softening,
+                      int form, int logarithm);
 matrix precondition(matrix factor, matrix x);

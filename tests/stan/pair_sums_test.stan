@@ -23,11 +23,14 @@ transformed data {
   // z = factor * x is rounded differently by every way of adding up: near pairs must not count
   real well_conditioned = softening + 1;
   vector[N] fixed_positive = exp(fixed_charge);
+  vector[0] none;
 }
 parameters {
   matrix[N, K] x;
   vector[N] a;
   vector[N] b;
+  vector[E] own;
+  vector[E] own_reverse;
 }
 model {
   matrix[N, K] z = precondition(factor, x);
@@ -43,10 +46,15 @@ model {
     for (shared in 0 : 1)
       target += log1p_kernel_sum(x, p, q, softening, form, shared);
     target += log1p_kernel_sum(x, p, fixed_positive, softening, form, 0);
-    target += log1p_edge_sum(x, p, q, sender, receiver, back, weight, softening, form);
-    target += log1p_edge_sum(x, fixed_positive, q, sender, receiver, back, weight, softening,
-                             form);
-    target += log1p_edge_sum(z, fixed_positive, fixed_positive, sender, receiver, back, weight,
-                             well_conditioned, form);
+    for (logarithm in 0 : 1) {
+      target += charged_edge_sum(x, p, q, sender, receiver, back, weight, own, own_reverse,
+                                 softening, form, logarithm);
+      target += charged_edge_sum(x, fixed_positive, q, sender, receiver, back, weight, none,
+                                 none, softening, form, logarithm);
+      target += charged_edge_sum(z, fixed_positive, fixed_positive, sender, receiver, back,
+                                 weight, none, none, well_conditioned, form, logarithm);
+      target += charged_edge_sum(z, fixed_positive, fixed_positive, sender, receiver, back,
+                                 weight, own, own_reverse, well_conditioned, form, logarithm);
+    }
   }
 }

@@ -1,0 +1,249 @@
+"""Covariates: facts about nodes and dyads that a model's log mean depends on, linearly.
+
+Terms are those of statnet's ergm and latentnet (Hunter et al., Journal of Statistical Software 24,
+2008), a column of the node table or of the dyad table in brackets:
+
+=================  ==========================================================
+``nodeocov(x)``    x of the sender
+``nodeicov(x)``    x of the receiver
+``nodecov(x)``     x of the sender plus x of the receiver
+``nodematch(x)``   1 where sender and receiver have the same x, else 0
+``absdiff(x)``     ``|x_i - x_j|``
+``edgecov(x)``     x of the dyad; 0 where the dyad table has no row for it
+=================  ==========================================================
+
+The first three are parts of a node's charge and cost nothing. Of the others, each dyad where one is
+not 0 has a charge of its own, which costs time and memory for that dyad.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lsm_stan.errors import InputError
+from lsm_stan.network import Network
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+#: Terms that are parts of a node's charge, by whether sender and receiver have them.
+NODE_TERMS = {"nodeocov": (True, False), "nodeicov": (False, True), "nodecov": (True, True)}
+DYAD_TERMS = ("nodematch", "absdiff", "edgecov")
+
+#: Digits of a covariate's values that its digest has: more might not survive a CSV file.
+DIGITS = 10
+
+#: Dyads that are looked at at once.
+BLOCK = 1_000_000
+
+
+class Term(NamedTuple):
+    """A term: its kind, and the column it is of."""
+
+    kind: str
+    column: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}({self.column})"
+
+
+def read_term(text: str) -> Term:
+    """Read a term such as ``nodematch(class)``.
+
+    Raises
+    ------
+    InputError
+        If there is no such term.
+    """
+    found = re.fullmatch(r"\s*(\w+)\s*\(([^()+,]+)\)\s*", text)
+    kinds = [*NODE_TERMS, *DYAD_TERMS]
+    if found is None or found[1] not in kinds:
+        raise InputError(
+            f"no term {text.strip()!r}; there are {', '.join(f'{kind}(COLUMN)' for kind in kinds)}"
+        )
+    return Term(found[1], found[2].strip())
+
+
+@dataclass(frozen=True, eq=False)
+class Covariates:
+    """The values of a model's terms in one network.
+
+    Attributes
+    ----------
+    terms
+        P of nodes, then Q of dyads.
+    sender, receiver
+        ``(N, P)``: what the terms of nodes add for a sender, and for a receiver.
+    codes
+        Of every term of dyads what :meth:`of_dyads` looks values up in: ``(N,)`` numbers of the
+        nodes, or for ``edgecov`` ``(2, L)`` cells of dyads, increasing, above their values.
+    scale
+        ``(P + Q,)`` standard deviations over the ordered dyads of the network.
+    """
+
+    terms: tuple[Term, ...]
+    sender: FloatArray
+    receiver: FloatArray
+    codes: tuple[FloatArray, ...]
+    scale: FloatArray
+
+    @property
+    def n_of_nodes(self) -> int:
+        """P, the number of terms of nodes."""
+        return int(self.sender.shape[1])
+
+    def of_dyads(self, sender: IntArray, receiver: IntArray) -> FloatArray:
+        """Return the values of the terms of dyads, ``(D, Q)``."""
+        columns = [
+            _of_dyads(term, codes, len(self.sender), sender, receiver)
+            for term, codes in zip(self.terms[self.n_of_nodes :], self.codes, strict=True)
+        ]
+        return np.column_stack([np.zeros((len(sender), 0)), *columns])
+
+    def values(self, sender: IntArray, receiver: IntArray) -> FloatArray:
+        """Return the values of all terms, ``(D, P + Q)``."""
+        of_nodes = self.sender[sender] + self.receiver[receiver]
+        return np.hstack([of_nodes, self.of_dyads(sender, receiver)])
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the terms and their values."""
+        sha = hashlib.sha256(repr([str(term) for term in self.terms]).encode())
+        rows = [row for values in self.codes for row in np.atleast_2d(values)]
+        for values in (self.sender, self.receiver, *rows):
+            magnitude = np.max(np.abs(values), initial=0.0) or 1.0
+            sha.update(np.round(values / magnitude * 10.0**DIGITS).astype("<i8").tobytes())
+        return sha.hexdigest()
+
+
+def covariates(terms: Sequence[Term], network: Network) -> Covariates:
+    """Look terms up in a network's tables.
+
+    Parameters
+    ----------
+    terms
+        At least one.
+    network
+        N nodes, with the tables that the terms are of.
+
+    Raises
+    ------
+    InputError
+        If a table or column is not there, a value is missing or not a number, a term says nothing
+        (it is the same for all dyads), or tells sender from receiver though the network is
+        undirected.
+    """
+    of_nodes = [term for term in terms if term.kind in NODE_TERMS]
+    of_dyads = [term for term in terms if term.kind not in NODE_TERMS]
+    for term in of_nodes:
+        if not network.directed and not all(NODE_TERMS[term.kind]):
+            raise InputError(
+                f"{term}: the network is undirected; take nodecov({term.column}), of both ends"
+            )
+    n = network.n_nodes
+    numbers = [_numbers(term, network) for term in of_nodes]
+    sender, receiver = np.zeros((n, len(of_nodes))), np.zeros((n, len(of_nodes)))
+    for column, (term, values) in enumerate(zip(of_nodes, numbers, strict=True)):
+        sends, receives = NODE_TERMS[term.kind]
+        sender[:, column], receiver[:, column] = sends * values, receives * values
+    ordered = (*of_nodes, *of_dyads)
+    codes = tuple(_codes(term, network) for term in of_dyads)
+    found = Covariates(ordered, sender, receiver, codes, np.ones(len(ordered)))
+    scale = _scale(found, n)
+    for term, value in zip(ordered, scale, strict=True):
+        if not value > 0:
+            raise InputError(f"{term} has one value for all dyads, and so says nothing; leave it")
+    return Covariates(ordered, sender, receiver, codes, scale)
+
+
+def _of_dyads(
+    term: Term, codes: FloatArray, n_nodes: int, sender: IntArray, receiver: IntArray
+) -> FloatArray:
+    if term.kind == "nodematch":
+        return np.asarray(codes[sender] == codes[receiver], dtype=float)
+    if term.kind == "absdiff":
+        return np.asarray(np.abs(codes[sender] - codes[receiver]))
+    cells, values = codes
+    wanted = sender * n_nodes + receiver
+    place = np.minimum(np.searchsorted(cells, wanted), len(cells) - 1)
+    return np.where(cells[place] == wanted, values[place], 0.0)
+
+
+def _codes(term: Term, network: Network) -> FloatArray:
+    if term.kind == "absdiff":
+        return _numbers(term, network)
+    if term.kind == "nodematch":
+        values = _column(term, network.node_table, "node table", network)
+        if values.isna().any():
+            node = network.names[int(values.isna().to_numpy().argmax())]
+            raise InputError(f"{term}: node {node!r} has no value in the node table; it needs one")
+        return np.asarray(pd.factorize(values)[0], dtype=float)
+    values = _column(term, network.dyad_table, "dyad table", network)
+    table = network.dyad_table
+    assert table is not None
+    numbers = _as_numbers(term, values, [f"{s!r} to {r!r}" for s, r in table.index], "dyad")
+    index = {name: place for place, name in enumerate(network.names)}
+    ends = np.array([(index[s], index[r]) for s, r in table.index], dtype=np.int64).reshape(-1, 2)
+    if not network.directed:
+        ends, numbers = np.vstack([ends, ends[:, ::-1]]), np.tile(numbers, 2)
+    cells, first = np.unique(ends[:, 0] * network.n_nodes + ends[:, 1], return_index=True)
+    return np.vstack([cells, numbers[first]])
+
+
+def _column(
+    term: Term, table: pd.DataFrame | None, what: str, network: Network
+) -> pd.Series[float]:
+    columns = [] if table is None else list(map(str, table.columns))
+    if table is None or term.column not in columns:
+        has = f"has {', '.join(columns)}" if columns else "is not there"
+        raise InputError(
+            f"{term}: {network.title or 'the network'} has no column {term.column!r} in its"
+            f" {what}, which {has}"
+        )
+    return table.iloc[:, columns.index(term.column)]
+
+
+def _numbers(term: Term, network: Network) -> FloatArray:
+    return _as_numbers(
+        term,
+        _column(term, network.node_table, "node table", network),
+        [repr(name) for name in network.names],
+        "node",
+    )
+
+
+def _as_numbers(
+    term: Term, values: pd.Series[float], names: Sequence[str], what: str
+) -> FloatArray:
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float)
+    bad = np.flatnonzero(~np.isfinite(numbers))
+    if bad.size:
+        hint = "; of categories take nodematch" if what == "node" else ""
+        raise InputError(
+            f"{term}: {what} {names[bad[0]]} has {values.iloc[bad[0]]!r}; a finite number is"
+            f" needed{hint}"
+        )
+    return numbers
+
+
+def _scale(found: Covariates, n: int) -> FloatArray:
+    """Return standard deviations over all ordered dyads."""
+    total = np.zeros(len(found.terms))
+    square = np.zeros(len(found.terms))
+    for start in range(0, n * n, BLOCK):
+        sender, receiver = np.divmod(np.arange(start, min(start + BLOCK, n * n)), n)
+        values = found.values(sender[sender != receiver], receiver[sender != receiver])
+        total += values.sum(axis=0)
+        square += (values**2).sum(axis=0)
+    mean = total / (n * (n - 1))
+    variance = square / (n * (n - 1)) - mean**2
+    # what is left of rounding is not a spread
+    return np.sqrt(np.where(variance > 1e-12 * mean**2, variance, 0.0))
