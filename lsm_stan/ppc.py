@@ -26,8 +26,9 @@ from lsm_stan.dyads import log_mean
 from lsm_stan.edges import IntArray, reverse_weight
 from lsm_stan.errors import InputError
 from lsm_stan.execution import has_bars
+from lsm_stan.faults import STATISTICS, fault
 from lsm_stan.fit import Fit
-from lsm_stan.models import MODELS, ModelSpec
+from lsm_stan.models import ModelSpec
 from lsm_stan.network import Network
 from lsm_stan.parameters import Parameters
 from lsm_stan.simulation import draw_weights
@@ -42,87 +43,6 @@ TRANSITIVITY_NODES = 2000
 QUANTILES = (0.05, 0.5, 0.95)
 #: Classes of weights: 0, 1, 2, 3-4, 5-8, ... up to the largest int64.
 WEIGHT_CLASSES = 65
-
-
-class Statistic(NamedTuple):
-    """What a statistic is called, and what is at fault where the network has less, or more."""
-
-    label: str
-    less: str
-    more: str
-
-
-def _strength(label: str, effects: str) -> Statistic:
-    alone = "a node's strength follows from its position alone, and"
-    next_ = f"{effects} effects would be looked at next"
-    return Statistic(
-        label,
-        f"{alone} nodes amid the cloud are made too strong; {next_}",
-        f"{alone} positions cannot set strong nodes apart from weak ones this far; {next_}",
-    )
-
-
-def _shared(label: str) -> Statistic:
-    return Statistic(
-        label,
-        "both directions of a pair share one rate, which makes them more alike than in the "
-        "network; sender and receiver effects would be looked at next",
-        "both directions of a pair share one rate and nothing else; a reciprocity effect of the "
-        "pair would be looked at next",
-    )
-
-
-_UNBOUNDED = (
-    "a rate of 1/d has no bound, and the closest pairs outweigh the others more than in the "
-    "network; a rate that is bounded where nodes meet would be looked at next"
-)
-
-STATISTICS = {
-    "share_zero": Statistic(
-        "the share of weights that are zero",
-        "edges are spread over more pairs than rates of 1/d spread them; an intercept would be "
-        "looked at next",
-        "the rate of a pair falls too slowly with distance to come near zero inside the cloud, "
-        "and a Poisson count spreads its mean over too many pairs; a steeper rate, an intercept "
-        "or a negative binomial would be looked at next",
-    ),
-    "mean_weight": Statistic(
-        "the mean weight",
-        "the prior holds the cloud tighter than the weights ask for, and no intercept lowers the "
-        "rates; an intercept or a larger prior_scale would be looked at next",
-        "the prior spreads the cloud wider than the weights ask for, and no intercept raises the "
-        "rates; an intercept or a smaller prior_scale would be looked at next",
-    ),
-    "dispersion": Statistic(
-        "the variance of the weights over their mean",
-        _UNBOUNDED,
-        "a pair's weight varies as little about its rate as a Poisson count does; a negative "
-        "binomial would be looked at next",
-    ),
-    "max_weight": Statistic(
-        "the largest weight",
-        _UNBOUNDED,
-        "the rate of a pair is near the mean of its weights at best (of both directions, if "
-        "directed), and a Poisson count stays near its rate; a negative binomial, or sender and "
-        "receiver effects, would be looked at next",
-    ),
-    "sd_out_strength": _strength("the standard deviation of the strengths sent", "sender"),
-    "sd_in_strength": _strength("the standard deviation of the strengths received", "receiver"),
-    "sd_strength": _strength("the standard deviation of the strengths", "node"),
-    "max_out_strength": _strength("the largest strength sent", "sender"),
-    "max_in_strength": _strength("the largest strength received", "receiver"),
-    "max_strength": _strength("the largest strength", "node"),
-    "reciprocity": _shared("the share of edges that are returned"),
-    "weight_correlation": _shared("the correlation of the two weights of a pair"),
-    "transitivity": Statistic(
-        "the share of connected triples that are closed",
-        "nodes close to a third are close to each other, and triples close more often than in the "
-        "network (by chance too, where there are too few zeros); node effects would be looked at "
-        "next",
-        "the rate of a pair falls too slowly with distance to set groups apart; a steeper rate or "
-        "more dimensions would be looked at next",
-    ),
-}
 
 
 @dataclass(frozen=True, eq=False)
@@ -438,16 +358,13 @@ def _p_values(observed: pd.Series[float], replicated: pd.DataFrame) -> pd.Series
 
 
 def _judge(name: str, row: pd.Series[float], spec: ModelSpec) -> Check:
-    """Say whether an observed statistic is in its predictive interval.
-
-    If it is not under the tutorial's model, say which feature of that model is at fault.
-    """
+    """Say whether an observed statistic is in its predictive interval; if not, what is at fault."""
     observed, low, high = row["observed"], row["predicted_low"], row["predicted_high"]
     passed = bool(low <= observed <= high)
-    label, less, more = STATISTICS[name]
+    label = STATISTICS[name].label
     message = f"{label} is {_text(observed)}; the model predicts {_text(low)} to {_text(high)}"
-    if not passed and spec == MODELS["tutorial"]:
-        message += f": {less if observed < low else more}"
+    if not passed:
+        message += f": {fault(name, spec, more=observed > high)}"
     return Check(name, passed, message)
 
 

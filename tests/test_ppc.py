@@ -15,21 +15,26 @@ from scipy.stats import kstest, percentileofscore
 from lsm_stan import Fit, InputError, idata, ppc, simulate
 from lsm_stan.description import describe
 from lsm_stan.dyads import log_mean, mean_weight
-from lsm_stan.models import MODELS
+from lsm_stan.faults import STATISTICS, fault
+from lsm_stan.models import MODELS, find_model
 from lsm_stan.network import Network
-from lsm_stan.ppc import STATISTICS, Edges, features, observed_edges, predictive_checks
+from lsm_stan.parameters import rate_parameters
+from lsm_stan.ppc import Edges, features, observed_edges, predictive_checks
 from lsm_stan.simulation import draw_parameters
 
 
-def fit_of(network: Network, draws: np.ndarray) -> Fit:
-    """Return a fit with ``(chain, draw, N, K)`` draws."""
+def fit_of(
+    network: Network, draws: np.ndarray, model: str = "tutorial", **others: np.ndarray
+) -> Fit:
+    """Return a fit with ``(chain, draw, N, K)`` draws, of positions and of others."""
+    parameters = {"z": draws, **others}
     container = idata.build(
         network,
-        draws={"z": draws},
+        draws=parameters,
         log_joint=np.zeros(draws.shape[:2]),
-        estimate={"z": draws[0, 0]},
+        estimate={name: values[0, 0] for name, values in parameters.items()},
     )
-    return Fit(network, container, record={"model": {}}, cmdstan_output=Path())
+    return Fit(network, container, record={"model": {"model": model}}, cmdstan_output=Path())
 
 
 def random_network(seed: int, n_nodes: int, density: float, directed: bool) -> Network:
@@ -339,7 +344,7 @@ def hub(matrix: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize(
-    ("fault", "statistic", "words"),
+    ("planted", "statistic", "words"),
     [
         (thinned, "share_zero", "falls too slowly with distance"),
         (thinned, "mean_weight", "no intercept lowers the rates"),
@@ -355,7 +360,7 @@ def hub(matrix: np.ndarray) -> np.ndarray:
         (one_way, "weight_correlation", "sender and receiver effects"),
     ],
 )
-def test_a_planted_fault_is_named(fault, statistic, words):
+def test_a_planted_fault_is_named(planted, statistic, words):
     """The network as simulated is among its replications; with the fault it is beyond them all."""
     network, positions = simulate(40, 2, seed=2)
 
@@ -368,10 +373,53 @@ def test_a_planted_fault_is_named(fault, statistic, words):
     p_value, check = result_of(network.to_dense())
     assert 0 < p_value < 1
     assert check.message.startswith(STATISTICS[statistic].label)
-    p_value, check = result_of(fault(network.to_dense()))
+    p_value, check = result_of(planted(network.to_dense()))
     assert p_value in {0, 1}
     assert not check.passed
     assert words in check.message
+
+
+@pytest.mark.parametrize(
+    ("true", "fitted", "statistic", "words"),
+    [
+        ("nb-squared", "poisson-squared", "dispersion", "a negative binomial"),
+        ("nb-squared-effects", "nb-squared", "sd_out_strength", "sender and receiver effects"),
+        ("dyadic-squared", "nb-squared", "weight_correlation", "likelihood dyadic"),
+        ("nb-squared-roles", "nb-squared-effects", "reciprocity", "roles, two positions a node,"),
+    ],
+)
+def test_what_a_model_lacks_is_named(true, fitted, statistic, words):
+    """At the true parameters, of which the fitted model has not all."""
+    rng = np.random.default_rng(3)
+    n = 60
+    truth = {
+        "z": rng.normal(size=(n, 2)),
+        "intercept": np.array(1.5),
+        "phi": np.array(0.4 if "roles" not in true else 50.0),
+        "sender_effect": rng.normal(size=n),
+        "receiver_effect": rng.normal(size=n),
+        "role": 2.0 * rng.normal(size=(n, 2)) * ("roles" in true),
+    }
+    network, _ = simulate(n, 2, seed=4, model=true, parameters=truth)
+
+    def check_of(model: str):
+        names = rate_parameters(find_model(model))
+        draws = {name: truth[name][np.newaxis, np.newaxis] for name in names}
+        fit = fit_of(network, draws.pop("z"), model, **draws)
+        checks = predictive_checks(fit, replications=100).checks
+        return next(check for check in checks if check.name == statistic)
+
+    assert check_of(true).passed
+    lacking = check_of(fitted)
+    assert not lacking.passed
+    assert words in lacking.message
+
+
+@pytest.mark.parametrize("statistic", STATISTICS)
+def test_every_failure_of_every_model_has_a_cause(statistic):
+    for spec in MODELS.values():
+        for more in (False, True):
+            assert fault(statistic, spec, more=more).endswith("would be looked at next")
 
 
 def test_what_a_network_does_not_define_is_not_judged():
