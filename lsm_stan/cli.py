@@ -27,6 +27,7 @@ from lsm_stan.errors import InputError, LsmStanError
 from lsm_stan.fit import Fit, ensure_replaceable, load_fits
 from lsm_stan.holdout import Scheme
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
+from lsm_stan.loo import loo_table
 from lsm_stan.methods import METHODS
 from lsm_stan.network import Network, ParallelEdges
 from lsm_stan.prediction import predict_dyads
@@ -307,6 +308,23 @@ def compare(
     file = out / "comparison.csv"
     _write(lambda: comparison.table.to_csv(file, index=False), file)
     screen.say(f"written to {file}")
+
+
+@app.command()
+def loo(
+    fits: FitsArgument,
+    out: Annotated[Path, typer.Option(help="Table to write (.csv).")] = Path("loo.csv"),
+) -> None:
+    """Set fits of one network, of any models, side by side by PSIS-LOO and WAIC over dyads.
+
+    Fits need draws of the posterior (nuts). Where Pareto k are too large, hold dyads out instead:
+    lsm-stan select.
+    """
+    _ensure_csv(out)
+    table = loo_table(load_fits(fits))
+    screen.show_loo(table)
+    _write(lambda: table.to_csv(out, index=False), out)
+    screen.say(f"written to {out}")
 
 
 @app.command()

@@ -8,6 +8,7 @@ its own prediction. Dyads come in blocks, so that memory is bounded.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -95,6 +96,57 @@ def loo(fit: Fit, max_draws: int = 1000) -> LOO:
         ),
     }
     return LOO(pd.DataFrame.from_dict(rows, orient="index"), pareto_k, elpd, good_k)
+
+
+def loo_table(fits: Mapping[str, Fit], max_draws: int = 1000) -> pd.DataFrame:
+    """Set fits of one network, of any models, side by side by PSIS-LOO.
+
+    Parameters
+    ----------
+    fits
+        By name.
+    max_draws
+        As in :func:`loo`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a fit, best first: ``fit``, ``model``, ``dim``, ``elpd``, ``se``, ``p``;
+        ``difference`` from the best, dyad by dyad, and its standard error ``difference_se``;
+        ``waic``; and ``warning``, what keeps the numbers from being trusted.
+
+    Raises
+    ------
+    InputError
+        If the networks differ, or a fit has too few draws.
+    """
+    one = next(iter(fits.values())).network
+    for name, fit in fits.items():
+        if fit.network.digest != one.digest:
+            raise InputError(f"{name} is a fit of another network; LOO compares fits of one")
+    found = {name: loo(fit, max_draws) for name, fit in fits.items()}
+    names = sorted(found, key=lambda name: -found[name].elpd.sum())
+    rows = []
+    for name in names:
+        numbers, difference = found[name].table, found[name].elpd - found[names[0]].elpd
+        of_loo = numbers.loc["loo"]
+        rows.append(
+            {
+                "fit": name,
+                "model": fits[name].spec.label,
+                "dim": fits[name].record["dim"],
+                "elpd": of_loo["elpd"],
+                "se": of_loo["se"],
+                "p": of_loo["p"],
+                "difference": float(difference.sum()),
+                "difference_se": float(np.sqrt(len(difference)) * np.std(difference)),
+                "waic": numbers.loc["waic", "elpd"],
+                "warning": "; ".join(
+                    filter(None, [*fits[name].warnings, *numbers["warning"].astype(str)])
+                ),
+            }
+        )
+    return pd.DataFrame(rows)
 
 
 def _row(elpd: FloatArray, within: FloatArray, warning: str) -> dict[str, float | str]:

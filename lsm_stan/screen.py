@@ -182,6 +182,24 @@ def show_selection(selection: Selection) -> None:
     _out.print(f"tables and figures: {selection.folder}", markup=False, soft_wrap=True)
 
 
+def show_loo(table: pd.DataFrame) -> None:
+    """Print fits beside each other by LOO, with what keeps the numbers from being trusted."""
+    shown = Table("fit", "model", "K", title="leave one dyad out")
+    numbers = ["elpd", "se", "p", "difference", "difference_se", "waic"]
+    for column in (*numbers[:3], "from best", "se", "WAIC"):
+        shown.add_column(column, justify="right")
+    for row in table.to_dict("records"):
+        shown.add_row(
+            escape(row["fit"]),
+            escape(row["model"]),
+            str(row["dim"]),
+            *(f"{row[name]:,.0f}" for name in numbers),
+        )
+    _out.print(shown)
+    for row in table[table["warning"] != ""].to_dict("records"):
+        _out.print(f"[yellow]![/] {escape(row['fit'])}: {escape(row['warning'])}")
+
+
 def show_predictions(dyads: pd.DataFrame) -> None:
     """Print the first dyads of each kind that a fit predicts."""
     for kind, rows in dyads.groupby("kind", sort=False):

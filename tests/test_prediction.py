@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from lsm_stan import Fit, InputError, Network, idata
-from lsm_stan.loo import loo
+from lsm_stan.loo import loo, loo_table
 from lsm_stan.models import MODELS
 from lsm_stan.parameters import rate_parameters
 from lsm_stan.prediction import predict_dyads
@@ -31,7 +31,7 @@ def a_fit(network, model="poisson-squared", n_draws=4000, **parameters):
     assert set(draws) == set(rate_parameters(MODELS[model]))
     estimate = {name: values[0].mean(axis=0) for name, values in draws.items()}
     built = idata.build(network, draws=draws, log_joint=np.zeros((1, n_draws)), estimate=estimate)
-    record = {"method": "nuts", "model": {"model": model}}
+    record = {"method": "nuts", "model": {"model": model}, "dim": 2, "warnings": []}
     return Fit(network, built, record, None), shape, rate
 
 
@@ -145,3 +145,22 @@ def test_loo_says_where_it_cannot_be_trusted(network):
 def test_loo_needs_draws(network):
     with pytest.raises(InputError, match=r"the fit has 1 draws; .* at least 100: take method nuts"):
         loo(a_fit(network, n_draws=1)[0])
+
+
+def test_fits_beside_each_other_by_loo(network):
+    z = np.zeros((1, 400, 9, 2))
+    z[0, :, 2] = 1.5 * np.random.default_rng(2).normal(size=(400, 2))
+    fits = {"wandering": a_fit(network, n_draws=400, z=z)[0], "one": a_fit(network, n_draws=400)[0]}
+    table = loo_table(fits).set_index("fit")
+    assert table.index.tolist() == ["one", "wandering"]
+    assert table.loc["one", ["difference", "difference_se"]].tolist() == [0, 0]
+    alone = {name: loo(fit) for name, fit in fits.items()}
+    apart = alone["wandering"].elpd - alone["one"].elpd
+    row = table.loc["wandering"]
+    assert row["difference"] == pytest.approx(apart.sum())
+    assert row["difference_se"] == pytest.approx(np.sqrt(len(apart)) * apart.std())
+    assert "Pareto k above" in row["warning"]
+    assert row["waic"] == alone["wandering"].table.loc["waic", "elpd"]
+    other = a_fit(network.hide([0], [1]), n_draws=400)[0]
+    with pytest.raises(InputError, match="other is a fit of another network"):
+        loo_table({**fits, "other": other})
