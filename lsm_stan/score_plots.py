@@ -75,8 +75,8 @@ def plot_differences(table: pd.DataFrame, scores: pd.DataFrame, by: Sequence[str
     Returns
     -------
     matplotlib.figure.Figure
-        Bars are standard errors; linear about zero, logarithmic beyond, since differences of
-        very different sizes matter.
+        Bars are standard errors. Differences far larger than all errors are on a logarithmic
+        scale, those near zero on a linear one.
     """
     by_split = scores.pivot_table(index="split", columns=list(by), values="log_density")
     names = list(table[list(by)].itertuples(index=False, name=None))
@@ -98,10 +98,12 @@ def plot_differences(table: pd.DataFrame, scores: pd.DataFrame, by: Sequence[str
         ms=5,
         capsize=3,
     )
-    near = float(np.abs(difference).max()) / 20 or 1.0
-    axes.set_xscale("symlog", linthresh=near)
-    axes.xaxis.set_major_locator(SymmetricalLogLocator(base=10, linthresh=near, subs=[1, 2, 5]))
-    axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    near = 3 * float(table["difference_error"].max())
+    if np.abs(difference).max() > 5 * near > 0:
+        locator = SymmetricalLogLocator(base=10, linthresh=near, subs=[1, 2, 5])
+        axes.set_xscale("symlog", linthresh=near)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
     axes.grid(axis="x", lw=0.3)
     axes.set_yticks(rows, [", K = ".join(map(str, name)) for name in names], fontsize=8)
     axes.invert_yaxis()
