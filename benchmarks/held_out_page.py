@@ -171,9 +171,15 @@ def _text(
         " both directions are hidden together, which is harder. In each split"
         f" {dyads} ordered dyads are hidden.",
         "",
+        "A model's name says what the log of a dyad's mean weight is: minus the log of the distance"
+        " d of the two neurons' latent positions (`inverse`), -d (`exponential`) or -d²"
+        " (`squared`), plus an intercept (but in `tutorial`, else `poisson-inverse`) and, with"
+        " `-effects`, a term of the sender and one of the receiver. Weights are Poisson or negative"
+        " binomial (`nb`).",
+        "",
         "## Result",
         "",
-        f"**{top['candidate']}** predicts best.",
+        _first_place(first),
         "",
         *as_markdown(_wanted(tables)),
         "",
@@ -222,6 +228,16 @@ def _text(
         "",
     ]
     return "\n".join(lines)
+
+
+def _first_place(table: pd.DataFrame) -> str:
+    """Say which candidate is the best, and by how much."""
+    text = f"**{table.loc[0, 'candidate']}** predicts best"
+    if len(table) < 2:
+        return f"{text}."
+    second = table.iloc[1]
+    gap = spread(-second["difference"], second["difference_error"])
+    return f"{text}: {gap} a dyad better than the next, {second['candidate']}."
 
 
 def _wanted(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:

@@ -204,19 +204,7 @@ def run_selection(
         ),
         fitted=f"{METHODS[method].title}, seed {seed}, {_listed(requested)}",
     )
-    files = {
-        SCORES: as_csv(table),
-        REFERENCES: as_csv(references),
-        CALIBRATION: as_csv(calibration),
-        WARNINGS: as_csv(warnings),
-        "scores.png": as_png(plot_scores(choice.table, references)),
-        "differences.png": as_png(plot_differences(choice.table, table, CANDIDATE)),
-        "calibration.png": as_png(
-            plot_calibration(calibration, f"{best['model']}, K = {best['dim']}")
-        ),
-        "README.md": text.encode(),
-    }
-    for name, content in files.items():
+    for name, content in _files(result, text).items():
         write_whole(folder / name, content)
     return result
 
@@ -306,6 +294,25 @@ def choose(scores: pd.DataFrame, references: pd.DataFrame) -> Choice:
         f" ({chosen['difference']:+.4f} ± {chosen['difference_error']:.4f} a dyad)"
     )
     return Choice(str(chosen["model"]), int(chosen["dim"]), reason, table)
+
+
+def _files(selection: Selection, text: str) -> dict[str, bytes]:
+    """Render a selection: the content of its files by name, the page last."""
+    table, best = selection.choice.table, selection.choice.table.iloc[0]
+    title = f"{best['model']}, K = {best['dim']}"
+    figures = {
+        "scores": plot_scores(table, selection.references),
+        "differences": plot_differences(table, selection.scores, CANDIDATE),
+        "calibration": plot_calibration(selection.calibration, title),
+    }
+    return {
+        SCORES: as_csv(selection.scores),
+        REFERENCES: as_csv(selection.references),
+        CALIBRATION: as_csv(selection.calibration),
+        WARNINGS: as_csv(selection.warnings),
+        **{f"{name}.png": as_png(figure) for name, figure in figures.items()},
+        "README.md": text.encode(),
+    }
 
 
 def n_parameters(spec: ModelSpec, n_nodes: int, dim: int, *, directed: bool) -> int:

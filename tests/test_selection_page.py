@@ -130,7 +130,8 @@ def test_the_page_of_models(network):
     for name, content in made.items():
         assert not name.endswith(".png") or content.startswith(PNG)
         assert name in text or name in ("README.md", "calibration.csv")
-    assert f"**{model}, K = 5, NUTS** predicts best" in text
+    lead = f"0.2000 ± {stats.sem(RISE):.4f} a dyad better than the next, {model}, K = 5, MAP."
+    assert f"**{model}, K = 5, NUTS** predicts best: {lead}" in text
     assert "-1.8000 (**missed**) | -3.0000 |" in text
     step = f"| {model}, K = 5, MAP | {model}, K = 5, NUTS | 0.2000 ± {stats.sem(RISE):.4f}"
     assert step in text
