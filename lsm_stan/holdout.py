@@ -158,8 +158,9 @@ def in_words(
     if scheme == "folds":
         return f"{number} disjoint folds of the {units} (seed {seed})"
     where = " that touch a tenth of the nodes" if scheme == "nodes" else ""
-    last = f" to {seed + number - 1}" if number > 1 else ""
-    return f"{share:.0%} of the {units}{where}, {number} times at random (seed {seed}{last})"
+    times = f"{number} times" if number > 1 else "once"
+    seeds = f"seeds {seed} to {seed + number - 1}" if number > 1 else f"seed {seed}"
+    return f"{share:.0%} of the {units}{where}, {times} at random ({seeds})"
 
 
 class _Units:
