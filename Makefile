@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help analysis notebook test lint bench clean
+.PHONY: help analysis models notebook test lint bench clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -12,6 +12,10 @@ help:  ## show this list
 analysis: $(BIN)/.installed  ## fit the C. elegans network by every method: results in reports/celegans
 	$(BIN)/lsm-stan setup
 	$(BIN)/lsm-stan run reports/celegans.toml
+
+models: $(BIN)/.installed-bench  ## compare the family on hidden dyads (hours): results in reports/celegans/models
+	$(BIN)/lsm-stan setup
+	$(BIN)/python -W ignore -m benchmarks.held_out reports/celegans/models
 
 notebook: $(BIN)/.installed-dev  ## execute reports/celegans.ipynb and keep its outputs
 	$(BIN)/lsm-stan setup

@@ -1,24 +1,43 @@
-"""The family on held-out dyads of C. elegans: ``python -m benchmarks.held_out FOLDER``.
+"""The family on held-out dyads of C. elegans: ``python -m benchmarks.held_out FOLDER [RUN ...]``.
 
-Ten per cent of single ordered dyads, and of pairs, in five seeded splits; one MAP start, K = 3. The
-folder gets a selection for each, which goes on where it stopped, and ``celegans-scores.csv``.
+Ten per cent of single ordered dyads, and of pairs, in five seeded splits. Every run is a selection
+of its own in ``FOLDER/runs`` and goes on where it stopped; then the page is written of all that are
+whole.
 """
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
+from benchmarks import held_out_page
 from benchmarks.spectral import predict_spectral
 from lsm_stan import Network, load_celegans
+from lsm_stan.description import describe
+from lsm_stan.files import write_whole
 from lsm_stan.holdout import splits
+from lsm_stan.methods import METHODS
 from lsm_stan.scores import scores
-from lsm_stan.selection import run_selection
+from lsm_stan.selection import CALIBRATION, REFERENCES, SCORES, WARNINGS, run_selection
 
-MODELS = (
+N_SPLITS, SEED = 5, 0
+
+#: How each method fits.
+ARGUMENTS = {
+    "map": {"starts": 1},
+    "nuts": {"chains": 2, "iter_warmup": 300, "iter_sampling": 1000},
+}
+
+#: Singular vectors of the spectral embedding.
+SPECTRAL_DIMS = (3, 10)
+
+FAMILY = (
     "tutorial",
     "poisson-inverse",
     "poisson-inverse-effects",
@@ -29,10 +48,50 @@ MODELS = (
     "nb-exponential-effects",
     "nb-squared-effects",
 )
-DIM, N_SPLITS, SEED = 3, 5, 0
+LAST = FAMILY[-2:]
+BEST, HURDLE = ("nb-squared-effects",), ("bernoulli-squared-effects",)
 
-#: Singular vectors of the spectral embedding.
-SPECTRAL_DIMS = (3, 10)
+
+class Run(NamedTuple):
+    """A selection; `binary` replaces weights by whether there is an edge."""
+
+    models: Sequence[str]
+    dims: Sequence[int]
+    method: str
+    together: bool = False
+    binary: bool = False
+
+
+RUNS = {
+    "single-map": Run(FAMILY, (3,), "map"),
+    "single-nuts": Run(BEST, (5,), "nuts"),
+    "single-map-dims": Run(LAST, (2, 5), "map"),
+    "edges-map": Run(HURDLE, (5,), "map", binary=True),
+    "edges-nuts": Run(HURDLE, (5,), "nuts", binary=True),
+    "pairs-nuts": Run(BEST, (5,), "nuts", together=True),
+    "pairs-map": Run(FAMILY, (3,), "map", together=True),
+    "pairs-map-dims": Run(LAST, (2, 5), "map", together=True),
+    "single-nuts-others": Run((*LAST, "nb-squared-roles"), (3,), "nuts"),
+}
+
+
+def run(name: str, folder: Path, network: Network) -> None:
+    """Run a selection, or what is missing of it."""
+    asked = RUNS[name]
+    if asked.binary:
+        network = replace(network, weight=np.ones_like(network.weight))
+    run_selection(
+        network,
+        folder / "runs" / name,
+        dims=asked.dims,
+        models=asked.models,
+        n_splits=N_SPLITS,
+        seed=SEED,
+        together=asked.together,
+        method=asked.method,
+        arguments=ARGUMENTS[asked.method],
+        say=lambda sentence: print(f"{name} {sentence}", flush=True),
+    )
 
 
 def spectral_scores(network: Network, *, together: bool) -> pd.DataFrame:
@@ -48,40 +107,48 @@ def spectral_scores(network: Network, *, together: bool) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def summary(tables: Sequence[pd.DataFrame], held_out: str) -> pd.DataFrame:
-    """Return means over splits, best first, of tables of scores."""
-    table = pd.concat(tables, ignore_index=True)
-    groups = table.groupby(["model", "dim"], dropna=False)
-    means = groups[["log_density", "auc", "auc_pr", "brier"]].mean()
-    means.insert(1, "error", groups["log_density"].sem())
-    means = means.sort_values("log_density", ascending=False).reset_index()
-    means.insert(0, "held_out", held_out)
-    return means
+def collect(folder: Path, table: str) -> Iterator[pd.DataFrame]:
+    """Yield a table of all runs that are whole; it says of which, and what was held out."""
+    for name, asked in RUNS.items():
+        file = folder / "runs" / name / table
+        if file.exists():
+            yield pd.read_csv(file).assign(
+                run=name,
+                held_out="pairs" if asked.together else "single dyads",
+                edges_only=asked.binary,
+                method=METHODS[asked.method].title,
+            )
 
 
-def main(folder: Path, models: Sequence[str] = MODELS) -> None:
-    """Run, and write the table."""
+def references(folder: Path, network: Network) -> Iterator[pd.DataFrame]:
+    """Yield the scores of the references, on the splits of all runs that are whole."""
+    known = pd.concat(collect(folder, REFERENCES), ignore_index=True)
+    known = known[~known["edges_only"]].assign(method=np.nan)
+    for held_out, rows in known.groupby("held_out"):
+        first = rows[rows["run"] == rows["run"].iloc[0]]  # the same in all runs
+        spectral = spectral_scores(network, together=held_out == "pairs")
+        yield first
+        yield spectral.assign(run="", held_out=held_out, edges_only=False)
+
+
+def main(folder: Path, names: Sequence[str]) -> None:
+    """Run, and write the page."""
     network = load_celegans(parallel_edges="sum")
-    found = []
-    for held_out, together in (("single dyads", False), ("pairs", True)):
-        selection = run_selection(
-            network,
-            folder / held_out.replace(" ", "-"),
-            dims=[DIM],
-            models=models,
-            n_splits=N_SPLITS,
-            seed=SEED,
-            together=together,
-            arguments={"starts": 1},
-        )
-        tables = [
-            selection.scores,
-            selection.references,
-            spectral_scores(network, together=together),
-        ]
-        found.append(summary(tables, held_out))
-    pd.concat(found).to_csv(folder / "celegans-scores.csv", index=False, float_format="%.4f")
+    for name in names or RUNS:
+        run(name, folder, network)
+    parts = [*collect(folder, SCORES), *references(folder, network)]
+    table = held_out_page.labelled(pd.concat(parts, ignore_index=True))
+    warnings = held_out_page.labelled(pd.concat(collect(folder, WARNINGS), ignore_index=True))
+    best = held_out_page.best(table)
+    calibration = pd.read_csv(folder / "runs" / best["run"] / CALIBRATION)
+    settings = {
+        METHODS[method].title: ", ".join(f"{name} = {value}" for name, value in asked.items())
+        for method, asked in ARGUMENTS.items()
+    }
+    files = held_out_page.files(table, warnings, calibration, describe(network), settings)
+    for name, content in files.items():
+        write_whole(folder / name, content)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), sys.argv[2:])

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lsm_stan.config import AnalysisConfig, FitConfig
+from lsm_stan.files import as_markdown, write_whole
 from lsm_stan.fit import Fit, ensure_replaceable, read_record
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
 from lsm_stan.models import read_spec
@@ -86,7 +87,7 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
     report = make_report(fits, say)
     page = report_page(report)
     analysis = Analysis(config, report, write_page(page, folder))
-    (folder / "README.md").write_text(_readme(analysis, page), encoding="utf-8")
+    write_whole(folder / "README.md", _readme(analysis, page).encode())
     return analysis
 
 
@@ -136,7 +137,7 @@ def _readme(analysis: Analysis, page: Page) -> str:
         "",
         "## Fits",
         "",
-        *_markdown(as_text(fits)),
+        *as_markdown(as_text(fits)),
         "",
         "The log joint is that of the fit's one position set (the mode, or the mean of aligned"
         " draws), with every constant; the loss is its negative. A mean need not be a likely point"
@@ -144,13 +145,13 @@ def _readme(analysis: Analysis, page: Page) -> str:
         "",
         f"## Methods compared with {name}",
         "",
-        *_markdown(shown_comparison(report.comparison)),
+        *as_markdown(shown_comparison(report.comparison)),
         "",
         "All columns: [comparison.csv](comparison.csv).",
         "",
         f"## Predictive checks of {name}",
         "",
-        *_markdown(as_text(checks)),
+        *as_markdown(as_text(checks)),
         "",
         "All fits: [ppc.csv](ppc.csv).",
         "",
@@ -165,14 +166,7 @@ def _readme(analysis: Analysis, page: Page) -> str:
         " heaviest pairs, then random ones. A mode has no spread. More:"
         " [invariants.csv](invariants.csv).",
         "",
-        *_markdown(side_by_side(report.invariants).reset_index()),
+        *as_markdown(side_by_side(report.invariants).reset_index()),
         "",
     ]
     return "\n".join(lines)
-
-
-def _markdown(frame: pd.DataFrame) -> list[str]:
-    """Return a table of text as lines of Markdown, all but the first column to the right."""
-    rows = [list(map(str, frame.columns)), *frame.to_numpy().tolist()]
-    head, *body = (f"| {' | '.join(row)} |" for row in rows)
-    return [head, "|---|" + "---:|" * (len(frame.columns) - 1), *body]

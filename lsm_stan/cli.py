@@ -215,7 +215,7 @@ def select(
     nodes: NodesOption = None,
     hidden: HiddenOption = None,
 ) -> None:
-    """Choose model and dimension by how well held-out dyads are predicted.
+    """Choose model and dimension by how well held-out dyads are predicted; OUT/README.md explains.
 
     Finished fits are kept: an interrupted selection goes on where it stopped. For instance:
     lsm-stan select edges.csv --models tutorial,nb-exponential --dims 1-4 --seed 1 --out chosen

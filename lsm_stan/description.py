@@ -69,6 +69,16 @@ class NetworkSummary:
         """Share of the cells that have no edge."""
         return 1.0 - self.density
 
+    @property
+    def in_short(self) -> dict[str, str]:
+        """What a page says of the network, by what it is."""
+        return {
+            "nodes": f"{self.nodes:,}",
+            "edges": f"{self.edges:,} {'directed' if self.directed else 'undirected'}",
+            "total weight": f"{self.total_weight:,}",
+            "zero weights": f"{self.share_zero:.1%}",
+        }
+
 
 def describe(network: Network) -> NetworkSummary:
     """Count what there is to know about a network before fitting it.

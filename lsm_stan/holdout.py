@@ -149,6 +149,20 @@ def splits(
         yield draw(network, share, seed=seed + split, together=together)
 
 
+def in_words(
+    number: int, *, seed: int, scheme: Scheme, share: float, together: bool, directed: bool
+) -> str:
+    """Return what :func:`splits` does with a network, for pages."""
+    single, both = "single ordered dyads", "pairs of nodes, both directions together"
+    units = (both if together else single) if directed else "pairs of nodes"
+    if scheme == "folds":
+        return f"{number} disjoint folds of the {units} (seed {seed})"
+    where = " that touch a tenth of the nodes" if scheme == "nodes" else ""
+    times = f"{number} times" if number > 1 else "once"
+    seeds = f"seeds {seed} to {seed + number - 1}" if number > 1 else f"seed {seed}"
+    return f"{share:.0%} of the {units}{where}, {times} at random ({seeds})"
+
+
 class _Units:
     """What is held out as one, numbered from 0: pairs of nodes, or ordered dyads."""
 

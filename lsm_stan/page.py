@@ -10,7 +10,6 @@ import re
 from base64 import b64encode
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +21,7 @@ from plotly.offline import get_plotlyjs
 
 from lsm_stan.diagnostics import Finding
 from lsm_stan.errors import InputError
-
-#: Dots an inch of the still figures: sharp on dense screens and on paper.
-DPI = 144
+from lsm_stan.files import as_csv, as_png, write_whole
 
 _FILE_STEM = re.compile(r"\w[\w.-]*")
 
@@ -128,14 +125,7 @@ def write_page(page: Page, folder: Path) -> Path:
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder for the page")
     for name, content in files.items():
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(f".{path.name}.partial")
-        try:
-            partial.write_bytes(content)
-            partial.replace(path)
-        finally:
-            partial.unlink(missing_ok=True)
+        write_whole(folder / name, content)
     return folder / "index.html"
 
 
@@ -146,8 +136,8 @@ def page_files(page: Page) -> dict[str, bytes]:
     tables = [item for item in items if isinstance(item, PageTable)]
     _check_names("figure", [figure.name for figure in figures])
     _check_names("table", [table.name for table in tables])
-    pngs = {figure.name: _png(figure.figure) for figure in figures if figure.figure is not None}
-    csvs = {table.name: _csv(table.frame) for table in tables}
+    pngs = {figure.name: as_png(figure.figure) for figure in figures if figure.figure is not None}
+    csvs = {table.name: as_csv(table.frame) for table in tables}
     interactive = any(figure.html is not None for figure in figures)
     html = _ENVIRONMENT.get_template("page.html.jinja").render(
         page=page,
@@ -162,11 +152,6 @@ def page_files(page: Page) -> dict[str, bytes]:
     }
 
 
-def _csv(frame: pd.DataFrame) -> bytes:
-    """Return a table as CSV: ten digits, since the last ones of an ESS are those of rounding."""
-    return frame.to_csv(index=False, float_format="%.10g").encode()
-
-
 def _check_names(kind: str, names: Sequence[str]) -> None:
     """Raise InputError unless names are different and fit for files."""
     for name in names:
@@ -176,13 +161,6 @@ def _check_names(kind: str, names: Sequence[str]) -> None:
             )
         if names.count(name) > 1:
             raise InputError(f"two {kind}s are named {name!r}; give each a name of its own")
-
-
-def _png(figure: Figure) -> bytes:
-    """Return a figure as PNG on white."""
-    buffer = BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
-    return buffer.getvalue()
 
 
 def _columns(table: PageTable) -> list[tuple[str, bool, list[str]]]:

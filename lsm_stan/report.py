@@ -167,10 +167,7 @@ def report_page(report: Report) -> Page:
         subtitle=f"A latent space model in {fit.record['dim']} dimensions, fitted by"
         f" {_listed([METHODS[fit.method].title for fit in report.fits.values()])}",
         facts={
-            "nodes": f"{facts.nodes:,}",
-            "edges": f"{facts.edges:,} {'directed' if facts.directed else 'undirected'}",
-            "total weight": f"{facts.total_weight:,}",
-            "zero weights": f"{facts.share_zero:.1%}",
+            **facts.in_short,
             "model": fit.spec.label,
             "dimensions": str(fit.record["dim"]),
         },

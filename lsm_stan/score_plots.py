@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import SymmetricalLogLocator
 
 from lsm_stan.plots import PALETTE, UNKNOWN_COLOUR
 
@@ -16,7 +20,7 @@ def plot_scores(table: pd.DataFrame, references: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        Of :class:`lsm_stan.selection.Choice`; bars are standard errors over splits.
+        Of :func:`lsm_stan.selection.candidates`; bars are standard errors over splits.
     references
         Columns ``model`` and ``log_density``; those far below all models are not in view.
 
@@ -53,6 +57,57 @@ def plot_scores(table: pd.DataFrame, references: pd.DataFrame) -> Figure:
     axes.set_xticks(sorted(set(table["dim"])))
     axes.set(xlabel="K, latent dimensions", ylabel="log predictive density a held-out dyad")
     axes.legend(fontsize=8)
+    return figure
+
+
+def plot_differences(table: pd.DataFrame, scores: pd.DataFrame, by: Sequence[str]) -> Figure:
+    """Draw every candidate's difference from the best, split by split and on average.
+
+    Parameters
+    ----------
+    table
+        Of :func:`lsm_stan.selection.candidates`.
+    scores
+        What it was made of.
+    by
+        The columns that name a candidate.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Bars are standard errors. Differences far larger than all errors are on a logarithmic
+        scale, those near zero on a linear one.
+    """
+    by_split = scores.pivot_table(index="split", columns=list(by), values="log_density")
+    names = list(table[list(by)].itertuples(index=False, name=None))
+    columns = [name if len(by) > 1 else name[0] for name in names]
+    difference = by_split[columns].sub(by_split[columns[0]], axis=0).to_numpy()
+    figure = Figure(figsize=(8, 1.2 + 0.3 * len(names)), layout="constrained")
+    axes = figure.add_subplot()
+    axes.axvline(0, color=UNKNOWN_COLOUR, lw=1)
+    rows = np.arange(len(names))
+    for values in difference:
+        axes.plot(values, rows, color=UNKNOWN_COLOUR, ls="", marker="o", ms=3, alpha=0.6)
+    axes.errorbar(
+        table["difference"],
+        rows,
+        xerr=table["difference_error"].fillna(0.0),
+        color=PALETTE[0],
+        ls="",
+        marker="o",
+        ms=5,
+        capsize=3,
+    )
+    near = 3 * float(table["difference_error"].max())
+    if np.abs(difference).max() > 5 * near > 0:
+        locator = SymmetricalLogLocator(base=10, linthresh=near, subs=[1, 2, 5])
+        axes.set_xscale("symlog", linthresh=near)
+        axes.xaxis.set_major_locator(locator)
+        axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+    axes.grid(axis="x", lw=0.3)
+    axes.set_yticks(rows, [", K = ".join(map(str, name)) for name in names], fontsize=8)
+    axes.invert_yaxis()
+    axes.set_xlabel("log predictive density a held-out dyad, minus that of the best")
     return figure
 
 

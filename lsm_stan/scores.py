@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from scipy.stats import rankdata
 
@@ -108,8 +109,9 @@ def scores(prediction: Prediction, weight: IntArray) -> dict[str, float]:
     -------
     dict
         ``log_density``, mean log predictive probability a dyad, in nats; ``log_density_error``, its
-        standard error, dyads taken as independent; and of an edge's probability ``auc``,
-        ``auc_pr`` and ``brier``.
+        standard error, dyads taken as independent; of an edge's probability ``auc``, ``auc_pr``
+        and ``brier``; ``edge_log_density``, the part of ``log_density`` that tells whether there
+        is an edge (the rest is that of the weights of edges); and ``zero_inflation_gain``.
     """
     edge, probability = weight > 0, prediction.probability
     return {
@@ -118,7 +120,40 @@ def scores(prediction: Prediction, weight: IntArray) -> dict[str, float]:
         "auc": auc_roc(probability, edge),
         "auc_pr": auc_pr(probability, edge),
         "brier": float(np.mean((probability - edge) ** 2)),
+        "edge_log_density": float(_edge_log_density(prediction, edge).mean()),
+        "zero_inflation_gain": zero_inflation_gain(prediction, weight),
     }
+
+
+def zero_inflation_gain(prediction: Prediction, weight: IntArray) -> float:
+    """Return what zero inflation could add to the mean log density a dyad.
+
+    With a share s of dyads empty for reasons of their own, a dyad is empty with probability
+    ``s + (1 - s) q`` where q was predicted, and the weights of edges are as predicted. The gain
+    is that of the best s, known with hindsight: no s does better with these predictions.
+
+    Parameters
+    ----------
+    prediction
+        Of D dyads.
+    weight
+        ``(D,)`` weights that were found there.
+    """
+    log_q = prediction.log_density[weight == 0]
+    n_edges = len(weight) - len(log_q)
+
+    def loss(share: float) -> float:
+        kept = np.log1p(-share)
+        inflated = np.logaddexp(np.log(share), kept + log_q) - log_q
+        return -float(inflated.sum() + n_edges * kept) / len(weight)
+
+    return max(0.0, -float(minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").fun))
+
+
+def _edge_log_density(prediction: Prediction, edge: NDArray[np.bool_]) -> FloatArray:
+    """Return the log probability of what was found of each dyad, an edge or none."""
+    probability = np.maximum(prediction.probability, np.finfo(float).tiny)
+    return np.where(edge, np.log(probability), prediction.log_density)
 
 
 def standard_error(values: FloatArray) -> float:

@@ -179,7 +179,7 @@ def show_selection(selection: Selection) -> None:
     _out.print(table)
     _out.print("[bold]choice[/]:" if choice.model else "[red]no choice[/]:", end=" ")
     _out.print(choice.reason, markup=False, soft_wrap=True)
-    _out.print(f"tables and figures: {selection.folder}", markup=False, soft_wrap=True)
+    _out.print(f"page, tables and figures: {selection.folder}", markup=False, soft_wrap=True)
 
 
 def show_loo(table: pd.DataFrame) -> None:

@@ -22,21 +22,29 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lsm_stan.description import describe
 from lsm_stan.errors import InputError
-from lsm_stan.holdout import Dyads, Scheme, splits
+from lsm_stan.files import as_csv, as_png, write_whole
+from lsm_stan.holdout import Dyads, Scheme, in_words, splits
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
+from lsm_stan.methods import METHODS
 from lsm_stan.models import ModelSpec
 from lsm_stan.network import Network
 from lsm_stan.parameters import declared, flat
 from lsm_stan.references import predict_references
-from lsm_stan.score_plots import plot_calibration, plot_scores
+from lsm_stan.score_plots import plot_calibration, plot_differences, plot_scores
 from lsm_stan.scores import calibration_table, flat_draws, predict, scores, standard_error
+from lsm_stan.selection_page import selection_page
 
 Say = Callable[[str], None]
 IntArray = NDArray[np.int64]
 
-SCORES, REFERENCES, CALIBRATION = "scores.csv", "references.csv", "calibration.csv"
+SCORES, REFERENCES = "scores.csv", "references.csv"
+CALIBRATION, WARNINGS = "calibration.csv", "warnings.csv"
 CELLS = "cells"
+
+#: Raised when cells hold something else than they did.
+CELL_FORMAT = 2
 
 #: What identifies a candidate in the tables, and the first columns of ``scores.csv``.
 CANDIDATE = ["model", "dim"]
@@ -54,9 +62,7 @@ class Choice:
     reason
         Why, in a sentence.
     table
-        A row a candidate, best first: ``model``, ``dim``, ``parameters`` (how many),
-        ``log_density`` and its standard error over splits, ``error``; ``difference`` from the
-        best, split by split, and its standard error, ``difference_error``; and ``auc``.
+        A row a candidate, best first; see :func:`candidates`.
     """
 
     model: str | None
@@ -76,6 +82,10 @@ class Selection:
         :func:`lsm_stan.scores.scores`, ``parameters``, ``converged`` and ``seconds``.
     references
         The same scores of the predictors of :mod:`lsm_stan.references`, on the same splits.
+    calibration
+        Of the best candidate: those of :func:`lsm_stan.scores.calibration_table`, by ``split``.
+    warnings
+        What kept fits from converging: ``model, dim, split, warning``.
     choice
         See :func:`choose`.
     folder
@@ -84,6 +94,8 @@ class Selection:
 
     scores: pd.DataFrame
     references: pd.DataFrame
+    calibration: pd.DataFrame
+    warnings: pd.DataFrame
     choice: Choice
     folder: Path
 
@@ -111,8 +123,9 @@ def run_selection(
     network
         N nodes.
     folder
-        For ``scores.csv``, ``references.csv``, ``calibration.csv`` (of the best candidate), figures
-        and ``cells/``.
+        For ``README.md``, which says what came out, ``scores.csv``, ``references.csv``,
+        ``calibration.csv`` (of the best candidate), ``warnings.csv`` (checks that fits failed),
+        figures and ``cells/``.
     dims, models
         The grid; names of :data:`lsm_stan.models.MODELS`.
     n_splits, scheme, share, together
@@ -169,16 +182,61 @@ def run_selection(
         ],
         ignore_index=True,
     )
-    result = Selection(table, references, choice, folder)
-    for file, frame in ((SCORES, table), (REFERENCES, references), (CALIBRATION, calibration)):
-        frame.to_csv(folder / file, index=False)
-    title = f"{best['model']}, K = {best['dim']}"
-    for name, figure in {
-        "scores": plot_scores(choice.table, references),
-        "calibration": plot_calibration(calibration, title),
-    }.items():
-        figure.savefig(folder / f"{name}.png", dpi=130)
+    warnings = pd.DataFrame(
+        [
+            [*(cell.facts[name] for name in (*CANDIDATE, "split")), warning]
+            for cell, row in found
+            for warning in row["warnings"]
+        ],
+        columns=[*CANDIDATE, "split", "warning"],
+    )
+    result = Selection(table, references, calibration, warnings, choice, folder)
+    text = selection_page(
+        result,
+        describe(network),
+        held_out=in_words(
+            n_splits,
+            seed=seed,
+            scheme=scheme,
+            share=share,
+            together=together,
+            directed=network.directed,
+        ),
+        fitted=f"{METHODS[method].title}, seed {seed}, {_listed(requested)}",
+    )
+    for name, content in _files(result, text).items():
+        write_whole(folder / name, content)
     return result
+
+
+def candidates(scores: pd.DataFrame, by: Sequence[str] = CANDIDATE) -> pd.DataFrame:
+    """Average scores over splits, and compare with the best split by split.
+
+    Parameters
+    ----------
+    scores
+        A row a candidate and split: its names, ``split``, ``log_density`` and any other numbers.
+    by
+        The columns that name a candidate.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a candidate, best first: its names; ``log_density`` and its standard error over
+        splits, ``error``; ``difference`` from the best, the mean over splits, and its standard
+        error, ``difference_error``; ``splits``, how many; and the means of all other numbers.
+    """
+    by_split = scores.pivot_table(index="split", columns=list(by), values="log_density")
+    groups = scores.groupby(list(by))
+    table = groups.mean(numeric_only=True).drop(columns="split")
+    table.insert(1, "error", groups["log_density"].sem())
+    table.insert(2, "splits", groups.size())
+    order = [name for name in ("log_density", "parameters") if name in table]
+    table = table.sort_values(order, ascending=[False, True][: len(order)])
+    difference = by_split.sub(by_split[table.index[0]], axis=0)
+    table.insert(2, "difference", difference.mean())
+    table.insert(3, "difference_error", difference.sem())
+    return table.reset_index()
 
 
 def choose(scores: pd.DataFrame, references: pd.DataFrame) -> Choice:
@@ -204,25 +262,16 @@ def choose(scores: pd.DataFrame, references: pd.DataFrame) -> Choice:
     -------
     Choice
     """
-    by_split = scores.pivot_table(index="split", columns=CANDIDATE, values="log_density")
-    facts = scores.groupby(CANDIDATE).agg(
-        parameters=("parameters", "first"), auc=("auc", "mean"), log_density=("log_density", "mean")
-    )
-    facts["error"] = by_split.apply(lambda column: standard_error(column.to_numpy()))
-    facts = facts.sort_values(["log_density", "parameters"], ascending=[False, True])
-    difference = by_split.sub(by_split[facts.index[0]], axis=0)
-    facts["difference"] = difference.mean()
-    facts["difference_error"] = difference.apply(lambda column: standard_error(column.to_numpy()))
-    columns = ["parameters", "log_density", "error", "difference", "difference_error", "auc"]
-    table = facts[columns].reset_index()
+    table = candidates(scores)
 
     def undecided(reason: str) -> Choice:
         return Choice(None, None, reason, table)
 
-    if len(by_split) < 2:
+    if scores["split"].nunique() < 2:
         return undecided("one split has no standard error: no choice; take more splits")
-    best, baseline = by_split[facts.index[0]], _best_reference(references)
-    gain = (best - baseline).to_numpy()
+    is_best = (scores[CANDIDATE] == table.loc[0, CANDIDATE]).all(axis=1)
+    baseline = _best_reference(references)
+    gain = (scores[is_best].set_index("split")["log_density"] - baseline).to_numpy()
     if not gain.mean() > standard_error(gain):
         return undecided(
             f"no candidate predicts better than the reference {baseline.name!r} by one standard"
@@ -245,6 +294,25 @@ def choose(scores: pd.DataFrame, references: pd.DataFrame) -> Choice:
         f" ({chosen['difference']:+.4f} ± {chosen['difference_error']:.4f} a dyad)"
     )
     return Choice(str(chosen["model"]), int(chosen["dim"]), reason, table)
+
+
+def _files(selection: Selection, text: str) -> dict[str, bytes]:
+    """Render a selection: the content of its files by name, the page last."""
+    table, best = selection.choice.table, selection.choice.table.iloc[0]
+    title = f"{best['model']}, K = {best['dim']}"
+    figures = {
+        "scores": plot_scores(table, selection.references),
+        "differences": plot_differences(table, selection.scores, CANDIDATE),
+        "calibration": plot_calibration(selection.calibration, title),
+    }
+    return {
+        SCORES: as_csv(selection.scores),
+        REFERENCES: as_csv(selection.references),
+        CALIBRATION: as_csv(selection.calibration),
+        WARNINGS: as_csv(selection.warnings),
+        **{f"{name}.png": as_png(figure) for name, figure in figures.items()},
+        "README.md": text.encode(),
+    }
 
 
 def n_parameters(spec: ModelSpec, n_nodes: int, dim: int, *, directed: bool) -> int:
@@ -297,6 +365,7 @@ class _Cell:
     def key(self) -> str:
         """Digest of everything that goes into the cell."""
         parts = [
+            CELL_FORMAT,
             self.held_out.train.digest,
             hashlib.sha256(self.held_out.weight.astype("<i8").tobytes()).hexdigest(),
             self.model.as_record(),
@@ -317,6 +386,7 @@ class _Cell:
         return {
             "scores": {**numbers, "seconds": fit.record["seconds"]},
             "calibration": table.rename_axis("bin").reset_index().to_dict("list"),
+            "warnings": fit.warnings,
         }
 
 
@@ -337,9 +407,7 @@ def _run(
         found[number] = cell.run()
         file = folder / f"{cell.key}.json"
         text = json.dumps({"of": cell.facts, **found[number]}, indent=1)
-        unfinished = file.with_suffix(".part")
-        unfinished.write_text(text + "\n", encoding="utf-8")
-        unfinished.rename(file)
+        write_whole(file, f"{text}\n".encode())
         return number
 
     # threads: the work is done by CmdStan's processes
@@ -374,6 +442,10 @@ def _best_reference(references: pd.DataFrame) -> pd.Series[float]:
     """Return the log densities by split, named after the reference, of the best."""
     by_split = references.pivot_table(index="split", columns="model", values="log_density")
     return by_split[by_split.mean().idxmax()]
+
+
+def _listed(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name} = {value}" for name, value in arguments.items())
 
 
 def _default_jobs(arguments: Mapping[str, Any]) -> int:

@@ -348,7 +348,8 @@ def test_select_names_a_choice_or_none(command, monkeypatch, margin):
 
     def run(network, folder, **arguments):
         asked.update(arguments)
-        return Selection(scores, references, choose(scores, references), folder)
+        nothing = pd.DataFrame()
+        return Selection(scores, references, nothing, nothing, choose(scores, references), folder)
 
     monkeypatch.setattr(cli, "run_selection", run)
     outcome = command(*SELECT, "--dims", "1-2,4", "--single", "--set", "starts=3")

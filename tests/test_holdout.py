@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lsm_stan import InputError, Network, simulate
-from lsm_stan.holdout import folds, hold_out, hold_out_nodes, splits
+from lsm_stan.holdout import folds, hold_out, hold_out_nodes, in_words, splits
 from lsm_stan.pairs import dyad_blocks, nth_dyad, nth_pair, pair_number
 
 
@@ -141,3 +141,24 @@ def test_no_array_of_all_dyads_is_needed():
     sender, receiver = hold_out(network, 1e-9, seed=1, together=False)
     assert len(sender) == round(1e-9 * n * (n - 1))
     assert np.all(sender != receiver)
+
+
+@pytest.mark.parametrize(
+    ("asked", "words"),
+    [
+        (
+            {},
+            "10% of the pairs of nodes, both directions together, 5 times at random (seeds 3 to 7)",
+        ),
+        (
+            {"together": False, "number": 1},
+            "10% of the single ordered dyads, once at random (seed 3)",
+        ),
+        ({"directed": False}, "10% of the pairs of nodes, 5 times"),
+        ({"scheme": "folds"}, "5 disjoint folds of the pairs of nodes"),
+        ({"scheme": "nodes"}, "together that touch a tenth of the nodes, 5 times"),
+    ],
+)
+def test_a_scheme_in_words(asked, words):
+    usual = {"scheme": "random", "share": 0.1, "together": True, "directed": True, "number": 5}
+    assert words in in_words(**{**usual, **asked}, seed=3)

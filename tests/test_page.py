@@ -19,6 +19,7 @@ from lsm_stan import page
 from lsm_stan.alignment import principal_axes
 from lsm_stan.diagnostics import Finding
 from lsm_stan.errors import InputError
+from lsm_stan.files import DPI
 from lsm_stan.interactive import embedding_figure
 from lsm_stan.network import Network
 
@@ -246,7 +247,7 @@ def view(opened: tuple[Page, list[str]]) -> Iterator[Page]:
 
 def test_images_and_downloads(view: Page, report: Path) -> None:
     sizes = view.evaluate("[...document.images].map(i => i.naturalWidth)")
-    assert sizes == [5 * page.DPI] * 2
+    assert sizes == [5 * DPI] * 2
     for name in ("solid.png", "still.png", "wide.csv"):
         with view.expect_download() as download:
             view.locator(f"a[download='{name}']").click()
@@ -342,7 +343,7 @@ def test_paper_shows_the_still_figure(view: Page) -> None:
     assert not view.locator("nav").is_visible()
     assert view.evaluate("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
     pdf = view.pdf(format="A4")
-    assert re.search(rb"/Subtype /Image\s+/Width %d\s" % (5 * page.DPI), pdf)
+    assert re.search(rb"/Subtype /Image\s+/Width %d\s" % (5 * DPI), pdf)
 
 
 def test_without_webgl_the_still_figure_is_shown(browser: Browser, report: Path) -> None:

@@ -16,6 +16,7 @@ from lsm_stan.scores import (
     flat_draws,
     predict,
     scores,
+    zero_inflation_gain,
 )
 
 
@@ -48,6 +49,31 @@ def test_scores_of_a_prediction():
     assert found["log_density"] == pytest.approx(np.mean(stats.poisson.logpmf(weight, mu)))
     assert found["log_density_error"] == pytest.approx(stats.sem(prediction.log_density))
     assert found["brier"] == pytest.approx(metrics.brier_score_loss(weight > 0, 1 - np.exp(-mu)))
+    edge_or_not = -metrics.log_loss(weight > 0, 1 - np.exp(-mu))
+    assert found["edge_log_density"] == pytest.approx(edge_or_not)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.3])
+def test_zero_inflation_gains_where_there_is_some(share):
+    rng = np.random.default_rng(4)
+    mu = rng.gamma(1.0, 0.5, 4000)
+    weight = rng.poisson(mu) * (rng.random(4000) >= share)
+    found = zero_inflation_gain(
+        Prediction(stats.poisson.logpmf(weight, mu), -np.expm1(-mu)), weight
+    )
+    grid = np.linspace(0, 0.99, 991)[:, None]
+    plain = stats.poisson.pmf(weight, mu)
+    inflated = grid * (weight == 0) + (1 - grid) * plain
+    gains = np.mean(np.log(inflated) - np.log(plain), axis=1)
+    assert gains.max() <= found + 1e-9
+    assert found == pytest.approx(gains.max(), abs=1e-5)
+    assert (found > 0.01) == (share > 0)
+
+
+def test_extreme_predictions_have_finite_scores():
+    weight, mu = np.array([0, 3, 0]), np.array([60.0, 1e-300, 0.1])
+    prediction = Prediction(stats.poisson.logpmf(weight, mu), -np.expm1(-mu))
+    assert np.isfinite(list(scores(prediction, weight).values())).all()
 
 
 def test_the_predictive_density_is_the_mean_of_probabilities(monkeypatch):

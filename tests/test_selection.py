@@ -1,6 +1,9 @@
 """The choice of model and dimension: its rule on tables, and its runs on real networks."""
 
 import json
+import signal
+import subprocess
+import sys
 
 import numpy as np
 import pandas as pd
@@ -125,8 +128,12 @@ def test_the_folder_holds_what_others_rely_on(selected):
     pd.testing.assert_frame_equal(written, result.scores)
     assert len(written) == 2 * 3
     assert (written["dyads"] == 2 * round(0.1 * 50 * 49 / 2)).all()
-    for file in ("references.csv", "calibration.csv", "scores.png", "calibration.png"):
+    figures = ("scores.png", "differences.png", "calibration.png")
+    for file in ("references.csv", "calibration.csv", *figures):
         assert (result.folder / file).stat().st_size > 0
+    page = (result.folder / "README.md").read_text()
+    assert result.choice.reason in page
+    assert all(figure in page for figure in figures)
     assert len(pd.read_csv(result.folder / "calibration.csv")) == 3 * 10
     assert set(result.references["split"]) == {1, 2, 3}
 
@@ -153,6 +160,43 @@ def test_a_selection_goes_on_where_it_stopped(selected, monkeypatch):
     for other in ({"seed": 2}, {"share": 0.2}, {"arguments": {"starts": 1}}, {"together": False}):
         with pytest.raises(AssertionError, match="a fit was run"):
             run_selection(network, result.folder, dims=[2], **{**GRID, **other}, say=said.append)
+
+
+def test_an_interrupted_command_goes_on_where_it_stopped(toolchain, tmp_path):
+    network, _ = simulate(20, 2, seed=6)
+    network.edge_frame().to_csv(tmp_path / "edges.csv", index=False)
+
+    def select(out):
+        options = ["--models", "poisson-inverse", "--dims", "1-2", "--splits", "3", "--seed", "1"]
+        options += ["--set", "starts=2", "--jobs", "1"]
+        return subprocess.Popen(
+            [sys.executable, "-m", "lsm_stan", "select", "edges.csv", "--out", out, *options],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            cwd=tmp_path,
+        )
+
+    said = []
+    with select("chosen") as first:
+        for line in first.stdout:
+            said.append(line)
+            if line.startswith("[2/6]"):
+                first.send_signal(signal.SIGINT)
+        assert first.wait() != 0
+    assert not any("Traceback" in line for line in said)
+    assert [path.name for path in (tmp_path / "chosen").iterdir()] == ["cells"]
+    kept = {path: path.read_bytes() for path in (tmp_path / "chosen" / "cells").iterdir()}
+    assert 2 <= len(kept) < 6
+    assert all(json.loads(content)["scores"] for content in kept.values())
+    for out in ("chosen", "at-once"):
+        with select(out) as again:
+            output, _ = again.communicate()
+        assert again.returncode == 0, output
+        assert (f"{len(kept)} of 6 fits are already done" in output) == (out == "chosen")
+    assert all(path.read_bytes() == content for path, content in kept.items())
+    one, other = (pd.read_csv(tmp_path / out / "scores.csv") for out in ("chosen", "at-once"))
+    pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
 
 
 def test_cells_that_are_done_outlive_one_that_fails(selected, tmp_path, monkeypatch):

@@ -1,0 +1,42 @@
+"""Files that are there whole or not at all, and what tables and figures are in them."""
+
+from __future__ import annotations
+
+from io import BytesIO
+from pathlib import Path
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+#: Dots an inch of still figures: sharp on dense screens and on paper.
+DPI = 144
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file that appears only when it is whole; its folder is made if it is not there."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def as_csv(frame: pd.DataFrame) -> bytes:
+    """Return a table as CSV: ten digits, since the last ones of an ESS are those of rounding."""
+    return frame.to_csv(index=False, float_format="%.10g").encode()
+
+
+def as_png(figure: Figure) -> bytes:
+    """Return a figure as PNG on white."""
+    buffer = BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
+    return buffer.getvalue()
+
+
+def as_markdown(frame: pd.DataFrame) -> list[str]:
+    """Return a table of text as lines of Markdown, all but the first column to the right."""
+    rows = [list(map(str, frame.columns)), *frame.to_numpy().tolist()]
+    head, *body = (f"| {' | '.join(row)} |" for row in rows)
+    return [head, "|---|" + "---:|" * (len(frame.columns) - 1), *body]

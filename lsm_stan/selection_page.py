@@ -1,0 +1,169 @@
+"""The page of a selection: its tables in, Markdown out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from lsm_stan.description import NetworkSummary
+from lsm_stan.files import as_markdown
+
+if TYPE_CHECKING:
+    from lsm_stan.selection import Selection
+
+#: How the choice is made; :func:`lsm_stan.selection.choose` does it.
+RULE = (
+    "A candidate's score is the mean log predictive density of the dyads held out from its fits;"
+    " candidates are compared on the same splits, by the mean and the standard error of the"
+    " differences from the best. The choice is the candidate of fewest parameters whose difference"
+    " is within one standard error, and none where that does not decide, or where the best is not"
+    " better than the best reference by one standard error."
+)
+
+
+def selection_page(
+    selection: Selection, network: NetworkSummary, *, held_out: str, fitted: str
+) -> str:
+    """Return the README of a selection.
+
+    Parameters
+    ----------
+    selection
+        What came out.
+    network
+        Facts about the network.
+    held_out, fitted
+        What was held out, and how the candidates were fitted, in words.
+
+    Returns
+    -------
+    str
+        Markdown; its figures are ``differences.png``, ``scores.png`` and ``calibration.png``.
+    """
+    choice, table = selection.choice, selection.choice.table
+    best = table.iloc[0]
+    verdict = "Choice" if choice.model else "No choice"
+    facts = ", ".join(f"{value} {name}" for name, value in network.in_short.items())
+    lines = [
+        f"# {network.title or 'Network'}: model and dimension",
+        "",
+        f"{facts}. Written by `lsm-stan select`; do not edit.",
+        "",
+        f"- **{verdict}**: {choice.reason}.",
+        f"- Held out: {held_out}; {round(best['dyads']):,} dyads a split.",
+        f"- Fitted by {fitted}.",
+        *_not_converged(table),
+        "",
+        RULE,
+        "",
+        "## Candidates, best first",
+        "",
+        *as_markdown(_candidates(selection)),
+        "",
+        "Log density: nats a held-out dyad, ± a standard error over splits, which share dyads, so"
+        " that it is somewhat too small. AUC (of ROC and of precision and recall) and Brier score:"
+        " of whether there is an edge. Seconds: mean of a fit. Every split:"
+        " [scores.csv](scores.csv).",
+        "",
+        "![differences](differences.png)",
+        "",
+        "Differences from the best on the same splits: mean and standard error, and every split in"
+        " grey. Bars that reach the line are within one standard error.",
+        "",
+        "## References",
+        "",
+        *as_markdown(_references(selection.references)),
+        "",
+        "Without positions: one mean weight (`constant`) or a product of sender and receiver"
+        " factors (`degrees`), with Poisson or negative binomial (`-nb`) weights. Every split:"
+        " [references.csv](references.csv).",
+        "",
+        "![scores](scores.png)",
+        "",
+        "Log density against K, with standard errors; references that are in reach are dotted.",
+        "",
+        f"## Calibration of {best['model']}, K = {best['dim']}",
+        "",
+        "![calibration](calibration.png)",
+        "",
+        "Observed share of edges against predicted probability, by deciles of each split; bars are"
+        " two standard errors, were the prediction true. Zero inflation of these predictions would"
+        f" gain {best['zero_inflation_gain']:.5f} a dyad at most."
+        " Numbers: [calibration.csv](calibration.csv).",
+        "",
+    ]
+    if len(selection.warnings):
+        warnings = selection.warnings
+        names = warnings["model"] + ", K = " + warnings["dim"].astype(str)
+        lines += failed_checks(warnings.assign(candidate=names))
+    return "\n".join(lines)
+
+
+def failed_checks(warnings: pd.DataFrame) -> list[str]:
+    """Return a section, folded, on the fits that did not converge.
+
+    Parameters
+    ----------
+    warnings
+        Columns ``candidate``, ``split`` and ``warning``.
+    """
+    groups = warnings.groupby(["candidate", "split"])["warning"]
+    items = [f"- {name}, split {split}: {'; '.join(each)}" for (name, split), each in groups]
+    summary = f"<details><summary>{len(items)} fits: the checks that failed</summary>"
+    return ["## Fits that did not converge", "", summary, "", *items, "", "</details>", ""]
+
+
+def spread(value: float, error: float, digits: int = 4) -> str:
+    """Return a mean with its standard error, if it has one."""
+    return f"{value:.{digits}f}" + ("" if pd.isna(error) else f" ± {error:.{digits}f}")
+
+
+def _candidates(selection: Selection) -> pd.DataFrame:
+    chosen = (selection.choice.model, selection.choice.dim)
+
+    def row(place: int, one: Mapping[Any, Any]) -> dict[str, str]:
+        bold = "**" if (one["model"], one["dim"]) == chosen else ""
+        converged = round(one["converged"] * one["splits"])
+        mark = "" if converged == one["splits"] else " ✗"
+        return {
+            "model": f"{bold}{one['model']}{bold}",
+            "K": str(one["dim"]),
+            "log density": spread(one["log_density"], one["error"]),
+            "from the best": spread(one["difference"], one["difference_error"]) if place else "",
+            **_shares(one),
+            "parameters": f"{one['parameters']:,.0f}",
+            "converged": f"{converged} of {one['splits']}{mark}",
+            "seconds": f"{one['seconds']:,.0f}",
+        }
+
+    records = selection.choice.table.to_dict("records")
+    return pd.DataFrame([row(place, one) for place, one in enumerate(records)])
+
+
+def _references(references: pd.DataFrame) -> pd.DataFrame:
+    groups = references.groupby("model")
+    means = groups.mean(numeric_only=True).assign(error=groups["log_density"].sem())
+    records = means.sort_values("log_density", ascending=False).reset_index().to_dict("records")
+    return pd.DataFrame(
+        [
+            {
+                "reference": one["model"],
+                "log density": spread(one["log_density"], one["error"]),
+                **_shares(one),
+            }
+            for one in records
+        ]
+    )
+
+
+def _shares(one: Mapping[Any, Any]) -> dict[str, str]:
+    names = {"AUC": "auc", "AUC-PR": "auc_pr", "Brier": "brier"}
+    return {shown: f"{one[name]:.{4 if name == 'brier' else 3}f}" for shown, name in names.items()}
+
+
+def _not_converged(table: pd.DataFrame) -> list[str]:
+    failed, fits = round((table["splits"] * (1 - table["converged"])).sum()), table["splits"].sum()
+    text = f"- **{failed} of {fits} fits did not converge** (✗ below; the last section says why)."
+    return [text] if failed else []
