@@ -309,7 +309,8 @@ def _drawn() -> list[str]:
         f" with phi = {PHI:g}.",
         "- Designs were settled on seeds from 100 on; those here count from 1.",
         f"- Every candidate is fitted by MAP to {N_SPLITS} random splits that hold out a tenth of"
-        f" the pairs, both directions together; from {STARTS} starts, where `select` by itself takes 8.",
+        f" the pairs, both directions together; from {STARTS} starts, where `select` by"
+        " itself takes 8.",
         "",
         "A network a row: [choices.csv](choices.csv). Its scores, a K a row:"
         " [candidates.csv](candidates.csv).",
