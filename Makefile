@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help analysis models notebook test lint bench clean
+.PHONY: help analysis models notebook test lint bench choosing clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -33,6 +33,10 @@ lint: $(BIN)/.installed-dev  ## check style and types
 bench: $(BIN)/.installed-bench  ## compare speed with JAX, PyMC and plain Stan: results in reports/benchmarks
 	$(BIN)/lsm-stan setup
 	$(BIN)/python -W ignore -m benchmarks
+
+choosing: $(BIN)/.installed  ## see whether select finds K of simulated networks: results in reports/selection
+	$(BIN)/lsm-stan setup
+	$(BIN)/python -W ignore -m benchmarks.choosing reports/selection
 
 clean:  ## remove the virtual environment and caches (CmdStan and compiled models stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
