@@ -297,7 +297,7 @@ class _Cell:
     def key(self) -> str:
         """Digest of everything that goes into the cell."""
         parts = [
-            self.held_out.train.digest,
+            self.model.digest,
             hashlib.sha256(self.held_out.weight.astype("<i8").tobytes()).hexdigest(),
             self.model.as_record(),
             self.model.program,
