@@ -99,12 +99,11 @@ def test_a_mode_is_near_the_coefficients(mode: Fit, sampled: Fit) -> None:
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say(toolchain) -> None:
-    """Of a model that is quick to sample: 5 networks of 4 coefficients drawn from their priors."""
+    """Of a model that is quick to sample: 5 networks of 4 coefficients."""
     name = "bernoulli-squared+nodeocov(size)+nodeicov(size)+nodematch(class)+edgecov(contact)"
     inside = []
     for seed in range(5):
         given = tables(seed, 40)
-        # the positions' scale is learned, with a prior that is wide; what is drawn is not
         rng = np.random.default_rng(seed)
         truth = {"z": rng.normal(size=(40, 1)), "beta": 0.7 * rng.normal(size=4)}
         drawn, _ = simulate(
