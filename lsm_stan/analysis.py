@@ -15,8 +15,16 @@ from lsm_stan.inference import LatentSpaceModel, requested_arguments
 from lsm_stan.models import read_spec
 from lsm_stan.page import Page, PageFigure, write_page
 from lsm_stan.readers import open_network
-from lsm_stan.report import Report, Say, as_text, make_report, report_page, shown_comparison
-from lsm_stan.summary import side_by_side
+from lsm_stan.report import (
+    COEFFICIENTS,
+    Report,
+    Say,
+    as_text,
+    make_report,
+    report_page,
+    shown_comparison,
+)
+from lsm_stan.summary import coefficients_beside, side_by_side
 
 #: Figures of the report that the README of the results shows, in this order, where it has them.
 SHOWN_FIGURES = ("embedding", "predictive", "distances", "rates")
@@ -59,6 +67,7 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
         parallel_edges=config.parallel_edges,
         nodes=config.nodes,
         hidden=config.hidden,
+        dyads=config.dyads,
         title=config.title,
     )
     model = LatentSpaceModel(
@@ -143,6 +152,7 @@ def _readme(analysis: Analysis, page: Page) -> str:
         " draws), with every constant; the loss is its negative. A mean need not be a likely point"
         " itself. More: [summary.csv](summary.csv).",
         "",
+        *_coefficients(report),
         f"## Methods compared with {name}",
         "",
         *as_markdown(shown_comparison(report.comparison)),
@@ -170,3 +180,20 @@ def _readme(analysis: Analysis, page: Page) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _coefficients(report: Report) -> list[str]:
+    """Return what the README says of covariates; nothing of a model without."""
+    if report.coefficients.empty:
+        return []
+    return [
+        "## Covariates",
+        "",
+        f"{COEFFICIENTS} Means, and 90 % intervals in brackets; a mode has none. More:"
+        " [coefficients.csv](coefficients.csv).",
+        "",
+        *as_markdown(coefficients_beside(report.coefficients).reset_index()),
+        "",
+        "![coefficients](figures/coefficients.png)",
+        "",
+    ]

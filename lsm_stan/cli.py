@@ -29,6 +29,7 @@ from lsm_stan.holdout import Scheme
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
 from lsm_stan.loo import loo_table
 from lsm_stan.methods import METHODS
+from lsm_stan.models import find_model
 from lsm_stan.network import Network, ParallelEdges
 from lsm_stan.prediction import predict_dyads
 from lsm_stan.readers import open_network
@@ -81,6 +82,12 @@ HiddenOption = Annotated[
     Path | None,
     typer.Option(help="A list of dyads that were not observed: .csv or .tsv, source and target."),
 ]
+DyadsOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="A table of dyads: .csv or .tsv, source, target and columns such as contact."
+    ),
+]
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 DimOption = Annotated[int, typer.Option(help="K, the number of latent dimensions.")]
 
@@ -97,7 +104,9 @@ ModelOption = Annotated[
     typer.Option(
         help="tutorial, or LIKELIHOOD-FORM, LIKELIHOOD-FORM-effects (of sender and receiver) or"
         " LIKELIHOOD-FORM-roles (two positions a node): poisson, nb, dyadic or bernoulli;"
-        " inverse, exponential, squared or inner."
+        " inverse, exponential, squared or inner. Covariates may follow, such as"
+        " nb-squared-effects+nodematch(class)+edgecov(contact): nodeocov, nodeicov, nodecov,"
+        " nodematch or absdiff of a column of --nodes, edgecov of one of --dyads."
     ),
 ]
 
@@ -126,9 +135,10 @@ def info(
     parallel_edges: ParallelOption = None,
     nodes: NodesOption = None,
     hidden: HiddenOption = None,
+    dyads: DyadsOption = None,
 ) -> None:
-    """Show what is read from a network: nodes, edges, weights, reciprocity, warnings."""
-    screen.show_network(describe(_open(network, directed, parallel_edges, nodes, hidden)))
+    """Show what is read from a network: nodes, edges, weights, covariates, warnings."""
+    screen.show_network(describe(_open(network, directed, parallel_edges, nodes, hidden, dyads)))
 
 
 @app.command()
@@ -163,6 +173,7 @@ def fit(
     parallel_edges: ParallelOption = None,
     nodes: NodesOption = None,
     hidden: HiddenOption = None,
+    dyads: DyadsOption = None,
 ) -> None:
     """Fit the model to one network by one method.
 
@@ -174,7 +185,7 @@ def fit(
     arguments |= {name: value for name, value in given.items() if value is not None}
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     ensure_replaceable(out)
-    read = _open(network, directed, parallel_edges, nodes, hidden)
+    read = _open(network, directed, parallel_edges, nodes, hidden, dyads)
     fitted = LatentSpaceModel(read, dim, model=model, kernel=kernel, threads=threads)
     result = fitted.fit(method.value, seed=seed, **arguments)
     result.save(out)
@@ -214,6 +225,7 @@ def select(
     parallel_edges: ParallelOption = None,
     nodes: NodesOption = None,
     hidden: HiddenOption = None,
+    dyads: DyadsOption = None,
 ) -> None:
     """Choose model and dimension by how well held-out dyads are predicted; OUT/README.md explains.
 
@@ -221,7 +233,7 @@ def select(
     lsm-stan select edges.csv --models tutorial,nb-exponential --dims 1-4 --seed 1 --out chosen
     """
     selection = run_selection(
-        _open(network, directed, parallel_edges, nodes, hidden),
+        _open(network, directed, parallel_edges, nodes, hidden, dyads),
         out,
         dims=_dims(dims),
         models=models.split(","),
@@ -267,6 +279,11 @@ def simulate(
 ) -> None:
     """Draw a network from the model, and save its true positions with it."""
     _ensure_csv(out)
+    if find_model(model).terms:
+        raise InputError(
+            f"{model} has covariates; simulate draws no tables of them: in Python"
+            f" lsm_stan.simulate takes node_table and dyad_table"
+        )
     network, positions = simulate_network(nodes, dim, seed=seed, model=model, directed=directed)
     table = network.node_frame()
     for axis in range(dim):
@@ -369,9 +386,15 @@ def _open(
     parallel_edges: ParallelEdges | None,
     nodes: Path | None,
     hidden: Path | None,
+    dyads: Path | None,
 ) -> Network:
     return open_network(
-        network, directed=directed, parallel_edges=parallel_edges, nodes=nodes, hidden=hidden
+        network,
+        directed=directed,
+        parallel_edges=parallel_edges,
+        nodes=nodes,
+        hidden=hidden,
+        dyads=dyads,
     )
 
 

@@ -162,3 +162,8 @@ def _check_comparable(fits: Mapping[str, Fit]) -> None:
                 f"{name} is a fit of the model {fit.spec.label} and {first} of {one.spec.label};"
                 " methods are compared on one model"
             )
+        if fit.spec.digest(fit.network) != one.spec.digest(one.network):
+            raise InputError(
+                f"the covariates of {name} and {first} have different values; methods are compared"
+                " on the same data"
+            )

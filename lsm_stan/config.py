@@ -70,6 +70,8 @@ class AnalysisConfig(_Strict):
         A node table to go with it.
     hidden
         A list of dyads that were not observed.
+    dyads
+        A table of facts about dyads.
     title
         Of the network, in reports.
     directed, parallel_edges
@@ -88,6 +90,7 @@ class AnalysisConfig(_Strict):
     network: str
     nodes: str | None = None
     hidden: str | None = None
+    dyads: str | None = None
     title: str | None = None
     directed: bool | None = None
     parallel_edges: Literal["sum", "first"] | None = None
@@ -159,7 +162,7 @@ def _resolved(config: AnalysisConfig, folder: Path) -> AnalysisConfig:
         fits.append(fit)
     network = config.network if config.network == "celegans" else str(folder / config.network)
     beside = {"network": network}
-    for name in ("nodes", "hidden"):
+    for name in ("nodes", "hidden", "dyads"):
         if getattr(config, name) is not None:
             beside[name] = str(folder / getattr(config, name))
     return config.model_copy(update={**beside, "fit": tuple(fits)})

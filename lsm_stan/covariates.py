@@ -38,9 +38,6 @@ IntArray = NDArray[np.int64]
 NODE_TERMS = {"nodeocov": (True, False), "nodeicov": (False, True), "nodecov": (True, True)}
 DYAD_TERMS = ("nodematch", "absdiff", "edgecov")
 
-#: Digits of a covariate's values that its digest has: more might not survive a CSV file.
-DIGITS = 10
-
 #: Dyads that are looked at at once.
 BLOCK = 1_000_000
 
@@ -117,10 +114,8 @@ class Covariates:
     def digest(self) -> str:
         """SHA-256 (hex) of the terms and their values."""
         sha = hashlib.sha256(repr([str(term) for term in self.terms]).encode())
-        rows = [row for values in self.codes for row in np.atleast_2d(values)]
-        for values in (self.sender, self.receiver, *rows):
-            magnitude = np.max(np.abs(values), initial=0.0) or 1.0
-            sha.update(np.round(values / magnitude * 10.0**DIGITS).astype("<i8").tobytes())
+        for values in (self.sender, self.receiver, *self.codes):
+            sha.update(values.astype("<f8").tobytes())
         return sha.hexdigest()
 
 
@@ -144,10 +139,7 @@ def covariates(terms: Sequence[Term], network: Network) -> Covariates:
     of_nodes = [term for term in terms if term.kind in NODE_TERMS]
     of_dyads = [term for term in terms if term.kind not in NODE_TERMS]
     for term in of_nodes:
-        if not network.directed and not all(NODE_TERMS[term.kind]):
-            raise InputError(
-                f"{term}: the network is undirected; take nodecov({term.column}), of both ends"
-            )
+        _check_directed(term, network)
     n = network.n_nodes
     numbers = [_numbers(term, network) for term in of_nodes]
     sender, receiver = np.zeros((n, len(of_nodes))), np.zeros((n, len(of_nodes)))
@@ -162,6 +154,52 @@ def covariates(terms: Sequence[Term], network: Network) -> Covariates:
         if not value > 0:
             raise InputError(f"{term} has one value for all dyads, and so says nothing; leave it")
     return Covariates(ordered, sender, receiver, codes, scale)
+
+
+def possible_terms(network: Network) -> dict[str, dict[str, list[str]]]:
+    """Return what kinds of terms can be made of the columns of a network's tables.
+
+    Parameters
+    ----------
+    network
+        Any network. No dyad is looked at.
+
+    Returns
+    -------
+    dict
+        For ``node`` and ``dyad``, where there is such a table: column to kinds of terms. None of
+        a column that has one value, lacks some, or is of other names for all nodes.
+    """
+    kinds = {"node": [*NODE_TERMS, "absdiff", "nodematch"], "dyad": ["edgecov"]}
+    tables = {"node": network.node_table, "dyad": network.dyad_table}
+    return {
+        what: {
+            column: [kind for kind in kinds[what] if _possible(Term(kind, column), network)]
+            for column in map(str, table.columns)
+        }
+        for what, table in tables.items()
+        if table is not None
+    }
+
+
+def _possible(term: Term, network: Network) -> bool:
+    try:
+        _check_directed(term, network)
+        values = _numbers(term, network) if term.kind in NODE_TERMS else _codes(term, network)
+    except InputError:
+        return False
+    if term.kind == "edgecov":
+        return bool(values[1].any())
+    distinct = len(np.unique(values))
+    return 1 < distinct < (network.n_nodes if term.kind == "nodematch" else np.inf)
+
+
+def _check_directed(term: Term, network: Network) -> None:
+    """Raise InputError if a term tells sender from receiver, and the network does not."""
+    if not (network.directed or all(NODE_TERMS.get(term.kind, ()))):
+        raise InputError(
+            f"{term}: the network is undirected; take nodecov({term.column}), of both ends"
+        )
 
 
 def _of_dyads(
@@ -182,8 +220,9 @@ def _codes(term: Term, network: Network) -> FloatArray:
         return _numbers(term, network)
     if term.kind == "nodematch":
         values = _column(term, network.node_table, "node table", network)
-        if values.isna().any():
-            node = network.names[int(values.isna().to_numpy().argmax())]
+        missing = (values.isna() | (values == "")).to_numpy()  # in text an empty cell
+        if missing.any():
+            node = network.names[int(missing.argmax())]
             raise InputError(f"{term}: node {node!r} has no value in the node table; it needs one")
         return np.asarray(pd.factorize(values)[0], dtype=float)
     values = _column(term, network.dyad_table, "dyad table", network)
@@ -223,13 +262,15 @@ def _numbers(term: Term, network: Network) -> FloatArray:
 def _as_numbers(
     term: Term, values: pd.Series[float], names: Sequence[str], what: str
 ) -> FloatArray:
-    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float)
+    # what is a number in a file too: no dates
+    numbers = pd.to_numeric(values.astype(object), errors="coerce").to_numpy(dtype=float)
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size:
+        value = values.iloc[bad[0]]
+        has = "no value" if pd.isna(value) or value == "" else repr(str(value))
         hint = "; of categories take nodematch" if what == "node" else ""
         raise InputError(
-            f"{term}: {what} {names[bad[0]]} has {values.iloc[bad[0]]!r}; a finite number is"
-            f" needed{hint}"
+            f"{term}: {what} {names[bad[0]]} has {has}; a finite number is needed{hint}"
         )
     return numbers
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from lsm_stan.covariates import possible_terms
 from lsm_stan.edges import count_isolated, reverse_weight
 from lsm_stan.errors import InputError
 from lsm_stan.network import Network
@@ -46,6 +47,8 @@ class NetworkSummary:
         Variance of the cells' weights over their mean (1 for one Poisson rate); None if all are 0.
     notes : tuple of str
         The network's notes.
+    terms : dict
+        What covariates can be made of its tables; see `lsm_stan.covariates.possible_terms`.
     """
 
     title: str
@@ -63,6 +66,7 @@ class NetworkSummary:
     mean_cell: float
     dispersion: float | None
     notes: tuple[str, ...]
+    terms: dict[str, dict[str, list[str]]]
 
     @property
     def share_zero(self) -> float:
@@ -124,4 +128,5 @@ def describe(network: Network) -> NetworkSummary:
         mean_cell=mean,
         dispersion=squares / n_cells / mean if mean > 0 else None,
         notes=network.notes,
+        terms=possible_terms(network),
     )

@@ -29,7 +29,7 @@ TRACED = (0, 1, 2, 3, -2, -1)
 
 
 def plot_trace(fit: Fit) -> Figure:
-    """Draw ArviZ's trace and rank plots of the log joint and of some distances.
+    """Draw ArviZ's trace and rank plots of the log joint, coefficients and some distances.
 
     Parameters
     ----------
@@ -43,13 +43,11 @@ def plot_trace(fit: Fit) -> Figure:
     """
     chosen = _traced(fit)
     kind = "rank_bars" if chosen.posterior.sizes["chain"] > 1 else "trace"
-    n_rows = chosen.posterior.sizes["pair"] + 1
+    n_rows = _n_traced(chosen)
     figure = Figure(figsize=(10, 1.7 * n_rows), layout="constrained")
     axes = figure.subplots(n_rows, 2, squeeze=False)
     with _quiet():
-        az.plot_trace(
-            chosen.posterior[["log_joint", "distance"]], kind=kind, compact=False, axes=axes
-        )
+        az.plot_trace(chosen.posterior, kind=kind, compact=False, axes=axes)
     for row in axes:
         for axis in row:
             _small(axis)
@@ -59,15 +57,14 @@ def plot_trace(fit: Fit) -> Figure:
 
 
 def plot_ess(fit: Fit) -> Figure:
-    """Draw how ESS of the log joint and of some distances grew with the draws (ArviZ)."""
+    """Draw how ESS of the log joint, coefficients and some distances grew with draws (ArviZ)."""
     chosen = _traced(fit)
-    n_panels = chosen.posterior.sizes["pair"] + 1
+    n_panels = _n_traced(chosen)
     figure = Figure(figsize=(11, 5), layout="constrained")
     axes = figure.subplots(2, (n_panels + 1) // 2, squeeze=False)
     with _quiet():
         az.plot_ess(
             chosen,
-            var_names=["log_joint", "distance"],
             kind="evolution",
             ax=axes.flat[:n_panels],
             min_ess=int(MIN_ESS),
@@ -118,6 +115,38 @@ def plot_forest(fits: Mapping[str, Fit]) -> Figure:
     _small(axis)
     axis.set(xlabel="distance", xscale="log")
     _plain_ticks(axis.xaxis)
+    return figure
+
+
+def plot_coefficients(coefficients: pd.DataFrame) -> Figure:
+    """Draw the coefficients of covariates under several fits.
+
+    Parameters
+    ----------
+    coefficients
+        What :func:`lsm_stan.summary.coefficients_table` returns; at least one row.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Per covariate and fit the mean and the 90 % interval; of a mode a point.
+    """
+    covariates, fits = (coefficients[name].unique() for name in ("covariate", "fit"))
+    figure = Figure(
+        figsize=(8, 0.9 + 0.25 * len(covariates) * (len(fits) + 1)), layout="constrained"
+    )
+    axis = figure.add_subplot()
+    for number, name in enumerate(fits):
+        rows = coefficients[coefficients["fit"] == name]
+        place = np.arange(len(rows)) + (number - (len(fits) - 1) / 2) / (len(fits) + 1)
+        ends = rows[["low", "high"]].sub(rows["mean"], axis=0).abs().fillna(0.0).to_numpy().T
+        colour = PALETTE[number % len(PALETTE)]
+        axis.errorbar(rows["mean"], place, xerr=ends, fmt="o", ms=4, color=colour, label=str(name))
+    axis.axvline(0, color=UNKNOWN_COLOUR, lw=1, ls="--")
+    axis.set_yticks(np.arange(len(covariates)), covariates)
+    axis.invert_yaxis()
+    axis.set_xlabel("coefficient")
+    axis.legend(fontsize=8)
     return figure
 
 
@@ -235,7 +264,14 @@ def plot_distances(comparison: Comparison) -> Figure:
 def _traced(fit: Fit) -> container.InferenceData:
     pairs = reported_pairs(fit.network)
     chosen = np.unique(np.mod(TRACED, len(pairs)))
-    return fit.invariants(pairs[chosen], nodes=False)
+    invariants = fit.invariants(pairs[chosen], nodes=False)
+    names = [name for name in ("log_joint", "beta", "distance") if name in invariants.posterior]
+    invariants.posterior = invariants.posterior[names]
+    return invariants
+
+
+def _n_traced(chosen: container.InferenceData) -> int:
+    return sum(variable[0, 0].size for variable in chosen.posterior.values())
 
 
 def _band(axis: Axes, x: NDArray[np.int64], table: pd.DataFrame, *, bars: bool) -> None:

@@ -5,6 +5,7 @@ A folder holds
 - ``fit.json``: what was run and what came of it, to be read by people and programs;
 - ``idata.nc``: the ArviZ InferenceData (see :mod:`lsm_stan.idata`);
 - ``edges.csv``, ``nodes.csv``: the network that was fitted; ``hidden.csv``: its hidden dyads;
+  ``dyads.csv``: its table of dyads;
 - ``config.toml``: ``lsm-stan run`` on it repeats the fit;
 - ``cmdstan/``: CmdStan's own CSV files and console output.
 
@@ -34,13 +35,13 @@ from lsm_stan.errors import InputError
 from lsm_stan.invariants import MONITORED_PAIRS, pair_distances, radii, sample_pairs
 from lsm_stan.models import ModelSpec, read_spec
 from lsm_stan.network import Network
-from lsm_stan.readers import hide_listed, read_network
+from lsm_stan.readers import open_network
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
 RECORD = "fit.json"
-EDGES, NODES, HIDDEN = "edges.csv", "nodes.csv", "hidden.csv"
+EDGES, NODES, HIDDEN, DYADS = "edges.csv", "nodes.csv", "hidden.csv", "dyads.csv"
 #: Starting values that were given, among CmdStan's files.
 INIT = "init.npz"
 
@@ -188,6 +189,7 @@ class Fit:
             "network": EDGES,
             "nodes": NODES,
             **({"hidden": HIDDEN} if self.network.n_hidden else {}),
+            **({} if self.network.dyad_table is None else {"dyads": DYADS}),
             "title": self.network.title,
             "directed": self.network.directed,
             **self.record["model"],
@@ -228,6 +230,8 @@ class Fit:
             self.network.node_frame().to_csv(building / NODES, index=False)
             if self.network.n_hidden:
                 self.network.hidden_frame().to_csv(building / HIDDEN, index=False)
+            if self.network.dyad_table is not None:
+                self.network.dyad_frame().to_csv(building / DYADS, index=False)
             (building / "config.toml").write_text(tomli_w.dumps(self.config()), encoding="utf-8")
             shutil.copytree(self.cmdstan_output, building / "cmdstan")
             container.save(self.idata, building / "idata.nc")
@@ -267,14 +271,19 @@ class Fit:
         if record is None:
             raise InputError(f"{folder}: no finished fit here (no {RECORD})")
         facts = record["network"]
-        network = read_network(
-            folder / EDGES, directed=facts["directed"], nodes=folder / NODES, title=facts["title"]
+        network = open_network(
+            folder / EDGES,
+            directed=facts["directed"],
+            nodes=folder / NODES,
+            hidden=folder / HIDDEN if facts.get("hidden") else None,
+            dyads=folder / DYADS if (folder / DYADS).exists() else None,
+            title=facts["title"],
         )
-        if facts.get("hidden"):
-            network = hide_listed(network, folder / HIDDEN)
         spec = _recorded_spec(record).bound(network)
         if spec.digest(network) != facts["digest"]:
-            raise InputError(f"{folder}: {EDGES} or {NODES} is not the network that was fitted")
+            raise InputError(
+                f"{folder}: {EDGES}, or a table beside it, is not the network that was fitted"
+            )
         return cls(
             network=network,
             idata=container.load(folder / "idata.nc"),

@@ -22,6 +22,9 @@ from lsm_stan.edges import IntArray, check_edges, check_hidden, frozen_integers
 from lsm_stan.edges import ParallelEdges as ParallelEdges
 from lsm_stan.errors import InputError
 
+#: The columns of a file that the names of a dyad's ends are in.
+DYAD_ENDS = ("source", "target")
+
 
 def _no_index() -> IntArray:
     return np.zeros(0, dtype=np.int64)
@@ -53,7 +56,8 @@ class Network:
         is called ``name``, which is where files have the node names.
     dyad_table : DataFrame or None
         Facts about dyads, a row each, indexed by the names of sender and receiver; those of
-        most dyads may be missing. In an undirected network a pair has one row at most.
+        most dyads may be missing. In an undirected network a pair has one row at most. No column
+        is called ``source`` or ``target``.
     title : str
         What to call the network in print.
     notes : tuple of str
@@ -104,7 +108,7 @@ class Network:
                     f"{what}: the node table has a column 'name' besides the node names, its "
                     f"index; give the column another name"
                 )
-            object.__setattr__(self, "node_table", table)
+            object.__setattr__(self, "node_table", _in_full(table))
         if self.dyad_table is not None:
             object.__setattr__(self, "dyad_table", self._checked_dyads(self.dyad_table, what))
 
@@ -112,20 +116,29 @@ class Network:
         """Return a dyad table with clean names; raise InputError if its rows are not dyads."""
         if dyads.index.nlevels != 2:
             raise InputError(f"{what}: the dyad table is not indexed by sender and receiver")
+        ends = next((name for name in DYAD_ENDS if name in dyads.columns), None)
+        if ends is not None:
+            raise InputError(
+                f"{what}: the dyad table has a column {ends!r} besides the names of sender and"
+                f" receiver, its index; give the column another name"
+            )
         rows = [(clean_name(sender), clean_name(receiver)) for sender, receiver in dyads.index]
         known, seen = set(self.names), set()
         for row in rows:
             unknown = [name for name in row if name not in known]
             if unknown:
-                raise InputError(f"{what}: the dyad table has a node {unknown[0]!r} that is none")
+                raise InputError(
+                    f"{what}: the dyad table has {row[0]!r} to {row[1]!r}; there is no node"
+                    f" {unknown[0]!r} in the network"
+                )
             if row[0] == row[1]:
                 raise InputError(f"{what}: the dyad table has {row[0]!r} with itself, no dyad")
             pair = row if self.directed else tuple(sorted(row))
             if pair in seen:
                 raise InputError(f"{what}: the dyad table has {row[0]!r} to {row[1]!r} twice")
             seen.add(pair)
-        index = pd.MultiIndex.from_tuples(rows, names=["source", "target"])
-        return dyads.set_axis(index, axis=0)
+        index = pd.MultiIndex.from_frame(pd.DataFrame(rows, columns=list(DYAD_ENDS)))
+        return _in_full(dyads.set_axis(index, axis=0))
 
     @classmethod
     def from_edges(
@@ -379,6 +392,18 @@ class Network:
             return names
         return pd.concat([names, self.node_table.reset_index(drop=True)], axis=1)
 
+    def dyad_frame(self) -> pd.DataFrame:
+        """Return the dyad table, which `lsm_stan.readers.with_dyads` reads.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``source`` and ``target``, node names, then the facts; no rows without a table.
+        """
+        if self.dyad_table is None:
+            return pd.DataFrame(columns=list(DYAD_ENDS))
+        return self.dyad_table.reset_index()
+
     def to_dense(self) -> IntArray:
         """Return the dense N x N matrix of weights, for small networks only.
 
@@ -393,3 +418,8 @@ class Network:
         if not self.directed:
             matrix[self.receiver, self.sender] = self.weight
         return matrix
+
+
+def _in_full(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with floats of 64 bits, which a text file keeps to the last digit."""
+    return table.astype(dict.fromkeys(table.select_dtypes(np.floating).columns, np.float64))

@@ -17,7 +17,7 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 
 from lsm_stan.alignment import align, principal_axes
-from lsm_stan.dyads import log_mean_rows, mean_weight
+from lsm_stan.dyads import log_mean, mean_weight
 from lsm_stan.fit import Fit
 
 FloatArray = NDArray[np.float64]
@@ -216,16 +216,16 @@ def plot_rate_matrix(fit: Fit) -> Figure:
     np.add.at(weight, (sender, receiver), network.weight[inside])
     if not network.directed:
         weight = np.maximum(weight, weight.T)
-    draws = {  # of the nodes shown, where a parameter has one value a node
-        name: values[:, :, order] if values.ndim > 2 else values
-        for name, values in fit.parameters.items()
-    }
     chosen = list(np.ndindex(*fit.draws.shape[:2]))
     chosen = chosen[:: max(1, len(chosen) // MATRIX_DRAWS)]
+    draws, pairs = (
+        fit.parameters,
+        np.array([np.repeat(order, len(order)), np.tile(order, len(order))]),
+    )
     rate = np.zeros((len(order), len(order)))
     for index in chosen:
         draw = {name: values[index] for name, values in draws.items()}
-        rate += mean_weight(fit.spec, log_mean_rows(fit.spec, draw, slice(None)))
+        rate += mean_weight(fit.spec, log_mean(fit.spec, draw, *pairs)).reshape(rate.shape)
     rate /= len(chosen)
     np.fill_diagonal(rate, np.nan)
     norm = LogNorm(0.05, max(1.0, float(weight.max())))

@@ -36,10 +36,18 @@ from lsm_stan.datasets import load_celegans
 from lsm_stan.errors import InputError
 from lsm_stan.graphs import read_gml, read_graph, read_graphml
 from lsm_stan.network import Network, ParallelEdges
-from lsm_stan.tables import DELIMITERS, index_by_name, read_frame, read_node_table, read_table
+from lsm_stan.tables import (
+    DELIMITERS,
+    index_by_ends,
+    index_by_name,
+    read_columns,
+    read_frame,
+    read_table,
+    typed,
+)
 
 Source: TypeAlias = str | Path | pd.DataFrame | NDArray[Any] | SparseMatrix | nx.Graph
-NodeTable: TypeAlias = str | Path | pd.DataFrame
+Table: TypeAlias = str | Path | pd.DataFrame
 
 
 def open_network(
@@ -47,8 +55,9 @@ def open_network(
     *,
     directed: bool | None = None,
     parallel_edges: ParallelEdges | None = None,
-    nodes: NodeTable | None = None,
+    nodes: Table | None = None,
     hidden: str | Path | None = None,
+    dyads: Table | None = None,
     title: str | None = None,
 ) -> Network:
     """Open a network by the name of a packaged one, or read it.
@@ -63,6 +72,8 @@ def open_network(
         As in `read_network`. A packaged network is directed and brings its own node table.
     hidden : str or Path, optional
         A list of dyads that were not observed, as `hide_listed` reads it.
+    dyads : str, Path or DataFrame, optional
+        A table of facts about dyads, as `with_dyads` reads it.
 
     Returns
     -------
@@ -83,13 +94,15 @@ def open_network(
             nodes=nodes,
             title=title,
         )
-    return network if hidden is None else hide_listed(network, hidden)
+    if hidden is not None:
+        network = hide_listed(network, hidden)
+    return network if dyads is None else with_dyads(network, dyads)
 
 
 def _packaged(
     directed: bool | None,
     parallel_edges: ParallelEdges | None,
-    nodes: NodeTable | None,
+    nodes: Table | None,
     title: str | None,
 ) -> Network:
     """Load the packaged network, as `open_network` was told."""
@@ -107,7 +120,7 @@ def read_network(
     *,
     directed: bool | None = None,
     parallel_edges: ParallelEdges = "sum",
-    nodes: NodeTable | None = None,
+    nodes: Table | None = None,
     title: str | None = None,
 ) -> Network:
     """Read a network from a file or an object, of any kind named at the top of this module.
@@ -147,7 +160,7 @@ def read_network(
     return content.build(
         directed=directed,
         parallel_edges=parallel_edges,
-        nodes=None if nodes is None else _read_nodes(nodes),
+        nodes=None if nodes is None else _read_facts(nodes, index_by_name, "node table")[0],
         title=default_title if title is None else title,
         source=where,
     )
@@ -189,6 +202,35 @@ def hide_listed(network: Network, path: str | Path) -> Network:
     return replace(hidden, notes=(*network.notes, note))
 
 
+def with_dyads(network: Network, dyads: Table) -> Network:
+    """Give a network a table of facts about its dyads.
+
+    Parameters
+    ----------
+    network
+        Any network.
+    dyads
+        A table (a file is ``.csv`` or ``.tsv``) with a header and a row per dyad, in columns such
+        as ``source`` and ``target``, or in a data frame's index of two levels, then the facts. It
+        replaces the table that the network had.
+
+    Returns
+    -------
+    Network
+
+    Raises
+    ------
+    InputError
+        If the table cannot be read or has no facts, a row is no dyad of the network, or a dyad
+        has two rows.
+    """
+    table, where = _read_facts(dyads, index_by_ends, "table of dyads")
+    try:
+        return replace(network, dyad_table=table)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
 def _read_object(source: object) -> tuple[Matrix | Edges, str]:
     """Read a source in memory; return what it says and what to call it in messages."""
     if isinstance(source, pd.DataFrame):
@@ -205,18 +247,20 @@ def _read_object(source: object) -> tuple[Matrix | Edges, str]:
     )
 
 
-def _read_nodes(source: NodeTable) -> pd.DataFrame:
-    """Read a node table, indexed by node name."""
+def _read_facts(
+    source: Table, index: Callable[[pd.DataFrame, str], pd.DataFrame], what: str
+) -> tuple[pd.DataFrame, str]:
+    """Read a table of facts about nodes or dyads, indexed by them, and what to call it."""
     if isinstance(source, pd.DataFrame):
-        return index_by_name(source, "node table")
+        return index(source, what), what
     path = Path(source)
     if path.suffix.lower() not in DELIMITERS:
         raise InputError(
-            f"{path}: the suffix {path.suffix!r} is not that of a node table; "
+            f"{path}: the suffix {path.suffix!r} is not that of a {what}; "
             f"{', '.join(DELIMITERS)} can be read"
         )
     with _readable(path):
-        return read_node_table(path)
+        return index(read_columns(path), str(path)).apply(typed), str(path)
 
 
 def _read_file(path: Path) -> Matrix | Edges:

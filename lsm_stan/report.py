@@ -19,6 +19,7 @@ from lsm_stan.alignment import (
 from lsm_stan.comparison import Comparison, compare
 from lsm_stan.description import describe
 from lsm_stan.diagnostic_plots import (
+    plot_coefficients,
     plot_convergence,
     plot_distances,
     plot_energy,
@@ -42,7 +43,13 @@ from lsm_stan.plots import (
     plot_uncertainty,
 )
 from lsm_stan.ppc import PredictiveCheck, predictive_checks
-from lsm_stan.summary import invariants_table, side_by_side, summary_table
+from lsm_stan.summary import (
+    coefficients_beside,
+    coefficients_table,
+    invariants_table,
+    side_by_side,
+    summary_table,
+)
 from lsm_stan.verdict import Verdict, judge, judge_model
 
 Say = Callable[[str], None]
@@ -56,6 +63,12 @@ SHOWN_NODES = 15
 
 #: Numbers below this are shown as 0: what rounding leaves of one.
 NEGLIGIBLE = 1e-9
+
+#: What coefficients are.
+COEFFICIENTS = (
+    "What one unit of a covariate adds to the log mean weight of a dyad (for a binary network to"
+    " its log odds), given the nodes' positions and effects."
+)
 
 #: Largest network whose N×N Gram matrix is computed to flag nodes.
 MAX_GRAM_NODES = 2000
@@ -73,7 +86,7 @@ class Report:
         Of the fits; its ``reference`` is the fit that single figures show.
     verdicts, checks
         By the fits' names.
-    summary, invariants
+    summary, invariants, coefficients
         Tables of all fits (:mod:`lsm_stan.summary`).
     nodes
         A row a node of the reference fit: its name, strengths, posterior spread, and whether its
@@ -86,6 +99,7 @@ class Report:
     checks: Mapping[str, PredictiveCheck]
     summary: pd.DataFrame
     invariants: pd.DataFrame
+    coefficients: pd.DataFrame
     nodes: pd.DataFrame
 
     @property
@@ -136,6 +150,7 @@ def make_report(fits: Mapping[str, Fit], say: Say = print) -> Report:
         checks,
         summary_table(fits),
         invariants_table(fits),
+        coefficients_table(fits),
         _node_table(fits[comparison.reference]),
     )
 
@@ -173,6 +188,7 @@ def report_page(report: Report) -> Page:
         },
         findings=headline(report),
         sections=[
+            *([] if report.coefficients.empty else [_coefficients_section(report)]),
             _comparison_section(report),
             _embedding_section(report),
             _model_section(report),
@@ -193,6 +209,27 @@ def headline(report: Report) -> list[Finding]:
         worst = verdict.findings[kinds.index("bad") if "bad" in kinds else 0]
         first.append(Finding(worst.kind, f"{name}: {worst.text}"))
     return [*first, judge_model(report.checks[report.comparison.reference])]
+
+
+def _coefficients_section(report: Report) -> Section:
+    return Section(
+        "Covariates",
+        COEFFICIENTS,
+        [
+            PageTable(
+                "coefficients",
+                "Mean over draws, and in brackets the 90 % interval; of a mode the value, which"
+                " has none.",
+                report.coefficients,
+                coefficients_beside(report.coefficients).reset_index(),
+            ),
+            PageFigure(
+                "coefficients",
+                "The same: an interval that holds 0 leaves open whether a covariate adds or takes.",
+                plot_coefficients(report.coefficients),
+            ),
+        ],
+    )
 
 
 def _comparison_section(report: Report) -> Section:

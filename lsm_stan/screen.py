@@ -20,6 +20,7 @@ from lsm_stan.fit import Fit
 from lsm_stan.methods import METHODS
 from lsm_stan.report import headline, shown_comparison
 from lsm_stan.selection import Selection
+from lsm_stan.summary import coefficients_table, interval_text
 from lsm_stan.toolchain import Toolchain
 
 _out = Console(highlight=False)
@@ -81,6 +82,11 @@ def show_network(facts: NetworkSummary) -> None:
             "edges by weight": ", ".join(weights),
             f"weight of {cell}": f"mean {facts.mean_cell:.4f}, "
             f"variance / mean {_number(facts.dispersion)}, {facts.share_zero:.1%} zero",
+            **{
+                f"{escape(column)}, of a {what}": ", ".join(kinds) or "no covariate"
+                for what, columns in facts.terms.items()
+                for column, kinds in columns.items()
+            },
         },
     )
     for note in facts.notes:
@@ -101,6 +107,10 @@ def show_fit(fit: Fit, folder: Path) -> None:
         "seconds": f"{fit.record['seconds']:.1f}",
         "loss": f"{fit.loss:,.3f} (log joint {fit.log_joint:,.3f})",
         **plain,
+        **{
+            row["covariate"]: interval_text(row)
+            for row in coefficients_table({"": fit}).to_dict("records")
+        },
     }
     if "starts" in details:
         rows["losses of the starts"] = ", ".join(f"{s['loss']:,.2f}" for s in details["starts"])

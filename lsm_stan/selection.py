@@ -366,7 +366,7 @@ class _Cell:
         """Digest of everything that goes into the cell."""
         parts = [
             CELL_FORMAT,
-            self.held_out.train.digest,
+            self.model.digest,
             hashlib.sha256(self.held_out.weight.astype("<i8").tobytes()).hexdigest(),
             self.model.as_record(),
             self.model.program,

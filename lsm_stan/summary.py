@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +16,9 @@ from lsm_stan.network import Network
 
 #: How many of the heaviest pairs, and how many random ones, the tables and traces show.
 HEAVIEST_PAIRS, RANDOM_PAIRS = 6, 6
+
+#: The quantiles at the ends of the intervals of coefficients.
+INTERVAL = (0.05, 0.95)
 
 #: Numbers of a fit's details that the summary table carries, where a method has them.
 DETAILS = (
@@ -80,6 +84,48 @@ def reported_pairs(network: Network) -> NDArray[np.int64]:
     return np.array(list(dict.fromkeys((int(i), int(j)) for i, j in chosen)), dtype=np.int64)
 
 
+def coefficients_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
+    """Return the coefficients of the covariates of several fits of one model.
+
+    Parameters
+    ----------
+    fits
+        Fits by name.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row a coefficient and fit: ``covariate``, ``fit``, ``mean``, ``sd``, and ``low`` and
+        ``high``, the ends of its 90 % interval; the last three NaN for a mode. No rows for a model
+        without covariates.
+    """
+    rows: list[tuple[Any, ...]] = []
+    for name, fit in fits.items():
+        labels = list(map(str, fit.spec.terms))
+        draws = fit.parameters["beta"].reshape(-1, len(labels)) if labels else np.zeros((1, 0))
+        spread = np.full((3, len(labels)), np.nan)
+        if len(draws) > 1:
+            spread = np.vstack([draws.std(axis=0, ddof=1), np.quantile(draws, INTERVAL, axis=0)])
+        rows += zip(labels, [name] * len(labels), draws.mean(axis=0), *spread, strict=True)
+    table = pd.DataFrame(rows, columns=["covariate", "fit", "mean", "sd", "low", "high"])
+    order = {label: place for place, label in enumerate(table["covariate"].unique())}
+    return table.sort_values(
+        "covariate", key=lambda c: c.map(order), kind="stable", ignore_index=True
+    )
+
+
+def interval_text(row: Mapping[Hashable, Any]) -> str:
+    """Return a row of :func:`coefficients_table` as text: the mean, and the 90 % interval."""
+    mean, low, high = (f"{row[name]:.3g}" for name in ("mean", "low", "high"))
+    return mean if np.isnan(row["sd"]) else f"{mean} ({low} to {high})"
+
+
+def coefficients_beside(coefficients: pd.DataFrame) -> pd.DataFrame:
+    """Set coefficients of several fits beside each other, as text: a row a covariate."""
+    text = coefficients[["covariate", "fit"]].assign(text=coefficients.apply(interval_text, axis=1))
+    return _beside(text, "covariate")
+
+
 def invariants_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     """Return ArviZ's summary of the reported pairs of several fits, one below the other."""
     tables = {
@@ -110,7 +156,11 @@ def side_by_side(invariants: pd.DataFrame) -> pd.DataFrame:
         return mean if np.isnan(row["sd"]) else f"{mean} ± {sd}"
 
     text = invariants[["mean", "sd"]].apply(cell, axis=1)
-    columns = invariants[["quantity", "fit"]].assign(text=text)
-    order, names = columns["quantity"].unique(), columns["fit"].unique()
-    beside = columns.pivot(index="quantity", columns="fit", values="text")  # noqa: PD010 - of text
+    return _beside(invariants[["quantity", "fit"]].assign(text=text), "quantity")
+
+
+def _beside(rows: pd.DataFrame, what: str) -> pd.DataFrame:
+    """Return texts in a row for each of what they are of, and a column a fit."""
+    order, names = rows[what].unique(), rows["fit"].unique()
+    beside = rows.pivot(index=what, columns="fit", values="text")  # noqa: PD010 - of text
     return beside.loc[order, names]

@@ -1,4 +1,4 @@
-"""Tables: edge lists and labelled matrices in text files and data frames, and node tables.
+"""Tables: edge lists and labelled matrices in text files and data frames, of nodes, of dyads.
 
 A table, in a file or a data frame, is taken for
 
@@ -152,12 +152,16 @@ def _read_rows(path: Path) -> list[list[str]]:
     return rows
 
 
-def read_node_table(path: Path) -> pd.DataFrame:
-    """Read a node table from a ``.csv`` or ``.tsv`` file with a header, indexed by node name."""
+def read_columns(path: Path) -> pd.DataFrame:
+    """Read a table from a ``.csv`` or ``.tsv`` file with a header; every cell is text."""
     header, *rows = _read_rows(path)
+    twice = next((name for name in header if header.count(name) > 1), None)
+    if twice is not None:
+        raise InputError(
+            f"{path}: there are two columns {twice!r}; every column needs its own name"
+        )
     columns = zip(*rows, strict=True) if rows else ([] for _ in header)
-    table = pd.DataFrame(dict(zip(header, map(list, columns), strict=True)), dtype=object)
-    return index_by_name(table, str(path)).apply(_typed)
+    return pd.DataFrame(dict(zip(header, map(list, columns), strict=True)), dtype=object)
 
 
 def index_by_name(table: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -171,8 +175,26 @@ def index_by_name(table: pd.DataFrame, source: str) -> pd.DataFrame:
     return table
 
 
-def _typed(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Turn a column of text into numbers if all cells but empty ones are; never labels, or 01."""
+def index_by_ends(table: pd.DataFrame, source: str) -> pd.DataFrame:
+    """Make sender and receiver, wherever a table of dyads has them, its index."""
+    if table.index.nlevels == 2:
+        return table
+    columns = _edge_columns([str(name) for name in table.columns])
+    if columns is None or len(table.columns) < 3:
+        raise InputError(
+            f"{source}: a table of dyads is needed, with columns source and target and one more"
+        )
+    return table.set_index([table.columns[place] for place in columns[:2]])
+
+
+def typed(column: pd.Series[Any]) -> pd.Series[Any]:
+    """Turn a column of text into numbers if all cells but empty ones are; never labels, or 01.
+
+    Text that is ``true`` or ``false`` in every cell, in upper or lower case, becomes booleans.
+    """
+    words = column.str.lower()
+    if len(column) and words.isin(["true", "false"]).all():
+        return words == "true"
     if column.name == "label" or not all(cell == "" or _NUMBER.fullmatch(cell) for cell in column):
         return column
     return pd.to_numeric(column.mask(column == ""))

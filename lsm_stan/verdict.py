@@ -215,6 +215,7 @@ def _of_the_scope(fit: Fit) -> list[Finding]:
 def _words(quantity: str) -> str:
     return {
         "log_joint": "log joint density",
+        "beta": "coefficients of covariates",
         "radius": "distances from the centre",
         "strength": "expected strengths",
         "out_strength": "expected out-strengths",

@@ -1,5 +1,6 @@
 """The command line: what it prints, what it writes, and its exit codes. Nothing is compiled."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -67,18 +68,21 @@ def assert_refused(outcome, *words):
     ("name", "arguments"),
     [
         ("setup", ["--source", "--check"]),
-        ("info", ["NETWORK", "--undirected", "--parallel-edges", "--nodes", "--hidden"]),
+        (
+            "info",
+            ["NETWORK", "--undirected", "--parallel-edges", "--nodes", "--hidden", "--dyads"],
+        ),
         (
             "fit",
             ["NETWORK", "--method", "--out", "--seed", "--dim", "--starts", "--ladder", "--init",
              "--set", "NAME=VALUE", "--kernel", "--undirected", "--parallel-edges", "--nodes",
-             "--hidden"],
+             "--hidden", "--dyads"],
         ),
         (
             "select",
             ["NETWORK", "--models", "--out", "--seed", "--dims", "--splits", "--share", "--scheme",
              "--single", "--method", "--set", "--jobs", "--undirected", "--parallel-edges",
-             "--nodes", "--hidden"],
+             "--nodes", "--hidden", "--dyads"],
         ),
         ("predict", ["FIT", "--out", "--top"]),
         ("simulate", ["--out", "--seed", "--nodes", "--dim", "--undirected"]),
@@ -207,6 +211,47 @@ def test_a_list_of_hidden_dyads_that_makes_no_sense(command, tmp_path, text, wor
     assert_refused(command("info", "edges.csv", "--hidden", "hidden.csv"), *words)
 
 
+def test_info_shows_what_covariates_there_are(command, tmp_path):
+    (tmp_path / "edges.csv").write_text("source,target\na,b\nb,c\n")
+    (tmp_path / "nodes.csv").write_text("name,class,[b],id\na,x,1,p\nb,y,2,q\nc,x,3,r\n")
+    (tmp_path / "dyads.csv").write_text("source,target,contact\na,b,1.5\nc,a,2\n")
+    outcome = command("info", "edges.csv", "--nodes", "nodes.csv", "--dyads", "dyads.csv")
+    assert outcome.code == 0
+    found = dict(re.findall(r"^ (.*, of a (?:node|dyad)) +(.*?) *$", outcome.out, re.MULTILINE))
+    assert found == {
+        "class, of a node": "nodematch",
+        "[b], of a node": "nodeocov, nodeicov, nodecov, absdiff",
+        "id, of a node": "no covariate",
+        "contact, of a dyad": "edgecov",
+    }
+
+
+def test_the_packaged_network_takes_a_table_of_dyads(command, tmp_path):
+    (tmp_path / "dyads.tsv").write_text("from\tto\tcontact\nAVAL\tAVAR\t1\n")
+    outcome = command("info", "celegans", "--dyads", "dyads.tsv")
+    assert outcome.code == 0
+    assert "contact, of a dyad" in outcome.out
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("source,target,x\na,y,1\n", ["'a' to 'y'", "no node 'y'"]),
+        ("source,target,x\na,a,1\n", ["'a' with itself"]),
+        ("source,target,x\na,b,1\na,b,2\n", ["'a' to 'b' twice"]),
+        ("source,target\na,b\n", ["source and target and one more"]),
+        ("one,other,x\na,b,1\n", ["source and target and one more"]),
+        ("source,target,x,x\na,b,1,2\n", ["two columns 'x'"]),
+        ("source,target,x\na,b\n", ["line 2 has 2 cells"]),
+        ("i,j,source\na,b,1\n", ["column 'source'"]),
+    ],
+)
+def test_a_table_of_dyads_that_makes_no_sense(command, tmp_path, text, words):
+    (tmp_path / "edges.csv").write_text("source,target\na,b\nb,c\n")
+    (tmp_path / "dyads.csv").write_text(text)
+    assert_refused(command("info", "edges.csv", "--dyads", "dyads.csv"), "dyads.csv", *words)
+
+
 # --- fit: refused before anything is compiled ---------------------------------------------------
 
 
@@ -230,6 +275,12 @@ def test_a_list_of_hidden_dyads_that_makes_no_sense(command, tmp_path, text, wor
         (["--init", "map"], ["'init'", "map"]),
         (["--nodes", "nodes.csv"], ["celegans", "node table"]),
         (["--undirected"], ["celegans", "directed"]),
+        (["--dyads", "nowhere.csv"], ["nowhere.csv: there is no such file"]),
+        (["--dyads", "dyads.xls"], ["'.xls' is not that of a table of dyads", ".tsv"]),
+        (["--model", "nb-squared+match(class)"], ["no term 'match(class)'", "nodematch(COLUMN)"]),
+        (["--model", "nb-squared+nodematch(age)"], ["no column 'age'", "which has label, class"]),
+        (["--model", "nb-squared+edgecov(x)"], ["edgecov(x)", "dyad table, which is not there"]),
+        (["--model", "nb-squared+absdiff(class)"], ["absdiff(class): node", "take nodematch"]),
     ],
 )
 def test_a_fit_that_makes_no_sense(command, tmp_path, option, words):
@@ -298,6 +349,8 @@ SELECT = ("select", "celegans", "--models", "tutorial", "--seed", "1", "--out", 
         (["--models", "quux"], ["no model 'quux'", "LIKELIHOOD-FORM"]),
         (["--models", "tutorial,tutorial"], ["each once"]),
         (["--models", "bernoulli-inverse"], ["weights of 0 and 1"]),
+        (["--models", "tutorial,tutorial+nodematch(a,b)"], ["no term 'nodematch(a'"]),
+        (["--models", "tutorial,tutorial+edgecov(x)"], ["dyad table, which is not there"]),
         (["--share", "1"], ["share is 1.0", "between 0 and 1"]),
         (["--splits", "1", "--scheme", "folds"], ["1 folds", "2 to"]),
         (["--set", "quux=1"], ["'quux'", "map"]),
@@ -426,6 +479,10 @@ def test_the_same_seed_writes_the_same_files(command, tmp_path):
         (["--out", "net.txt"], ["net.txt", ".csv"]),
         (["--out", "net.csv", "--nodes", "1"], ["1", "at least 2 nodes"]),
         (["--out", "net.csv", "--dim", "0"], ["dim is 0"]),
+        (
+            ["--out", "net.csv", "--model", "poisson-squared+nodematch(class)"],
+            ["nodematch(class) has covariates", "lsm_stan.simulate takes node_table"],
+        ),
         (["--out", "file.txt/net.csv"], ["file.txt"]),
         (["--out", "folder.csv"], ["folder.csv"]),
     ],

@@ -1,0 +1,343 @@
+"""Covariates, from their tables to what is said of their coefficients."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from lsm_stan import Fit, InputError, LatentSpaceModel, Network, compare, simulate
+from lsm_stan.analysis import run_analysis
+from lsm_stan.config import load_config
+from lsm_stan.covariates import possible_terms
+from lsm_stan.dyads import expected_strengths
+from lsm_stan.loo import loo
+from lsm_stan.models import find_model
+from lsm_stan.plots import plot_rate_matrix
+from lsm_stan.prediction import predict_dyads
+from lsm_stan.readers import open_network
+from lsm_stan.report import make_report, write_report
+from lsm_stan.scores import flat_draws, predict, scores
+from lsm_stan.selection import _Cell, _HeldOut, n_parameters
+from lsm_stan.summary import coefficients_beside, coefficients_table
+
+N = 40
+NAME = "nb-squared+nodeocov(size)+nodematch(class)+absdiff(size)+edgecov(contact)"
+#: In the order of the terms in the name, which is that of their coefficients.
+BETA = np.array([0.5, 1.2, -0.7, 0.9])
+
+
+def tables(seed: int, n: int = N) -> dict[str, pd.DataFrame]:
+    """Draw a table of nodes, and one of a fifth of the dyads."""
+    rng = np.random.default_rng(seed)
+    names = [f"n{i}" for i in range(n)]
+    nodes = pd.DataFrame({"size": rng.normal(size=n), "class": rng.choice(list("abc"), n)}, names)
+    one, other = np.nonzero(np.triu(rng.random((n, n)) < 0.2, 1))
+    ends = pd.MultiIndex.from_arrays([np.array(names)[one], np.array(names)[other]])
+    return {
+        "node_table": nodes,
+        "dyad_table": pd.DataFrame({"contact": rng.normal(size=len(one))}, ends),
+    }
+
+
+def simulated(name: str, beta: np.ndarray, *, directed: bool = True, seed: int = 1) -> Network:
+    rng = np.random.default_rng(seed)
+    parameters = {
+        "z": 0.7 * rng.normal(size=(N, 2)),
+        "intercept": np.asarray(0.3),
+        "phi": np.asarray(2.0),
+        "beta": beta,
+    }
+    if find_model(name).effects:
+        effect = 0.5 * rng.normal(size=(2, N))
+        parameters |= {"sender_effect": effect[0], "receiver_effect": effect[1 if directed else 0]}
+    drawn, _ = simulate(
+        N, 2, seed=seed, model=name, directed=directed, parameters=parameters, **tables(seed)
+    )
+    return drawn
+
+
+@pytest.fixture(scope="module")
+def network() -> Network:
+    return simulated(NAME, BETA)
+
+
+@pytest.fixture(scope="module")
+def mode(network: Network, toolchain) -> Fit:
+    return LatentSpaceModel(network, 2, model=NAME).optimize(seed=1, starts=2, show_progress=False)
+
+
+@pytest.fixture(scope="module")
+def sampled(network: Network, mode: Fit) -> Fit:
+    return LatentSpaceModel(network, 2, model=NAME).sample(
+        seed=1, init=mode, chains=2, iter_warmup=200, iter_sampling=200, show_progress=False
+    )
+
+
+# --- what is recovered --------------------------------------------------------------------------
+
+
+def test_nuts_covers_the_coefficients(sampled: Fit) -> None:
+    assert sampled.record["details"]["divergences"] == 0
+    table = coefficients_table({"nuts": sampled})
+    assert table["covariate"].tolist() == list(map(str, find_model(NAME).terms))
+    assert (np.abs(table["mean"] - BETA) < 4 * table["sd"]).all()
+    # each is told from 0 by its 90 % interval, so that none is right by being wide
+    assert (np.sign(table["low"]) == np.sign(BETA)).all()
+    assert (np.sign(table["high"]) == np.sign(BETA)).all()
+    draws = sampled.parameters["beta"].reshape(-1, len(BETA))
+    np.testing.assert_allclose(table["low"], np.quantile(draws, 0.05, axis=0))
+    np.testing.assert_allclose(table["high"], np.quantile(draws, 0.95, axis=0))
+
+
+def test_a_mode_is_near_the_coefficients(mode: Fit, sampled: Fit) -> None:
+    assert mode.converged, mode.warnings
+    spread = sampled.parameters["beta"].std(axis=(0, 1))
+    assert (np.abs(mode.estimate["beta"] - BETA) < 4 * spread).all()
+
+
+def test_intervals_hold_the_truth_as_often_as_they_say(toolchain) -> None:
+    """Of a model that is quick to sample: 5 networks of 4 coefficients."""
+    name = "bernoulli-squared+nodeocov(size)+nodeicov(size)+nodematch(class)+edgecov(contact)"
+    inside = []
+    for seed in range(5):
+        given = tables(seed, 40)
+        rng = np.random.default_rng(seed)
+        truth = {"z": rng.normal(size=(40, 1)), "beta": 0.7 * rng.normal(size=4)}
+        drawn, _ = simulate(
+            40,
+            1,
+            seed=seed,
+            model=name,
+            parameters={**truth, "intercept": np.asarray(0.0)},
+            **given,
+        )
+        fit = LatentSpaceModel(drawn, 1, model=name).sample(
+            seed=seed, init=truth["z"], chains=1, iter_warmup=200, iter_sampling=200,
+            show_progress=False,
+        )  # fmt: skip
+        row = coefficients_table({"nuts": fit})
+        inside += list((row["low"] < truth["beta"]) & (truth["beta"] < row["high"]))
+    # of 20 intervals of 90 % fewer than 14 hold the truth once in 400 times
+    assert stats.binom.cdf(13, 20, 0.9) < 1 / 400
+    assert sum(inside) >= 14
+
+
+def test_an_undirected_network(toolchain) -> None:
+    name = "nb-squared-effects+nodecov(size)+nodematch(class)+edgecov(contact)"
+    beta = np.array([0.4, 1.0, -0.8])
+    network = simulated(name, beta, directed=False)
+    fit = LatentSpaceModel(network, 2, model=name).optimize(seed=1, starts=1, show_progress=False)
+    assert fit.converged, fit.warnings
+    np.testing.assert_allclose(fit.estimate["beta"], beta, atol=0.35)
+
+
+def test_a_covariate_that_is_ignored_is_missed_where_dyads_are_hidden(
+    network: Network, mode
+) -> None:
+    rng = np.random.default_rng(3)
+    i, j = np.nonzero((rng.random((N, N)) < 0.1) & ~np.eye(N, dtype=bool))
+    weight = network.weight_of(i, j)
+    found = {}
+    for name in (NAME, "nb-squared"):
+        train = network.hide(i, j)
+        fit = LatentSpaceModel(train, 2, model=name).optimize(seed=1, starts=2, show_progress=False)
+        prediction = predict(fit.spec, flat_draws(fit.parameters), train, i, j, weight)
+        found[name] = scores(prediction, weight)["log_density"]
+    assert found[NAME] > found["nb-squared"] + 0.05
+
+
+# --- what is kept, and what is not taken for another ---------------------------------------------
+
+
+def test_a_saved_fit_keeps_its_tables(mode: Fit, tmp_path: Path) -> None:
+    folder = mode.save(tmp_path / "fit")
+    again = Fit.load(folder)
+    pd.testing.assert_frame_equal(
+        again.network.dyad_table, mode.network.dyad_table, check_exact=True
+    )
+    pd.testing.assert_frame_equal(
+        again.network.node_table, mode.network.node_table, check_exact=True, check_dtype=False
+    )
+    assert again.spec.digest(again.network) == mode.record["network"]["digest"]
+    assert again.spec.coords == mode.spec.coords
+    np.testing.assert_array_equal(again.idata.posterior["beta"], mode.parameters["beta"])
+    assert again.idata.posterior["covariate"].to_numpy().tolist() == list(map(str, mode.spec.terms))
+    config = load_config(folder / "config.toml")
+    assert config.dyads == str(folder / "dyads.csv")
+
+
+@pytest.mark.parametrize("file", ["nodes.csv", "dyads.csv"])
+def test_a_changed_covariate_is_not_the_one_that_was_fitted(mode: Fit, tmp_path, file) -> None:
+    folder = mode.save(tmp_path / "fit")
+    head, first, *rest = (folder / file).read_text().splitlines()
+    values = first.split(",")
+    place = head.split(",").index("size" if file == "nodes.csv" else "contact")
+    values[place] = repr(float(np.nextafter(float(values[place]), np.inf)))
+    (folder / file).write_text("\n".join([head, ",".join(values), *rest]))
+    with pytest.raises(InputError, match="a table beside it, is not the network that was fitted"):
+        Fit.load(folder)
+    (folder / "dyads.csv").unlink()
+    with pytest.raises(InputError, match=r"edgecov\(contact\).*dyad table, which is not there"):
+        Fit.load(folder)
+
+
+def test_tables_of_every_kind_of_column_come_back(tmp_path: Path) -> None:
+    nodes = pd.DataFrame(
+        {
+            "small": np.array([0.1, 0.2, 0.3, 1e-30], dtype=np.float32),
+            "flag": [True, False, True, True],
+            "count": [3, 1, 2, 0],
+            "kind": pd.Categorical(["x", "y", "x", "y"]),
+            "some": pd.array([1, None, 2, 3], dtype="Int64"),
+        },
+        list("abcd"),
+    )
+    ends = pd.MultiIndex.from_tuples([("a", "b"), ("c", "a")])
+    dyads = pd.DataFrame({"x": np.array([0.1, np.pi], np.float32), "same": [True, False]}, ends)
+    network = Network.from_edges("ab", "bc", names="abcd", node_table=nodes)
+    network = open_network(network.to_dense(), nodes=network.node_table, dyads=dyads)
+    for frame, name in ((network.node_frame(), "n.csv"), (network.dyad_frame(), "d.tsv")):
+        frame.to_csv(tmp_path / name, index=False, sep="\t" if name == "d.tsv" else ",")
+    again = open_network(network.to_dense(), nodes=tmp_path / "n.csv", dyads=tmp_path / "d.tsv")
+    name = (
+        "poisson-inverse+nodeocov(small)+nodeicov(flag)+absdiff(count)+nodematch(kind)"
+        "+edgecov(x)+edgecov(same)"
+    )
+    assert find_model(name).bound(again).digest(again) == find_model(name).bound(network).digest(
+        network
+    )
+    terms = possible_terms(again)
+    assert terms == possible_terms(network)
+    assert terms["node"]["kind"] == ["nodematch"]
+    assert terms["node"]["some"] == []
+    assert terms["dyad"] == {"x": ["edgecov"], "same": ["edgecov"]}
+
+
+def test_only_what_tells_dyads_apart_can_be_a_term() -> None:
+    nodes = pd.DataFrame(
+        {"one": [1, 1, 1], "id": list("xyz"), "gap": ["u", "", "u"], "size": [1, 2, 2]}, list("abc")
+    )
+    directed = Network.from_edges("ab", "bc", node_table=nodes)
+    kinds = ["nodeocov", "nodeicov", "nodecov", "absdiff", "nodematch"]
+    found = {"one": [], "id": [], "gap": [], "size": kinds}
+    assert possible_terms(directed) == {"node": found}
+    undirected = Network.from_edges("ab", "bc", node_table=nodes, directed=False)
+    assert possible_terms(undirected)["node"]["size"] == kinds[2:]
+    for column, kinds in found.items():
+        for kind in kinds:
+            find_model(f"tutorial+{kind}({column})").bound(directed)
+    with pytest.raises(InputError, match=r"nodematch\(gap\): node 'b' has no value"):
+        find_model("tutorial+nodematch(gap)").bound(directed)
+
+
+def test_cells_of_other_covariates_are_other_cells(network: Network) -> None:
+    dyads = np.array([0, 1]), np.array([2, 3])
+
+    def cell(data: Network) -> str:
+        held_out = _HeldOut.of(data, dyads)
+        return _Cell(1, held_out, NAME, 2, "map", {"starts": 1}, 1).key
+
+    other = network.node_table.copy()
+    other.iloc[0, 0] += 1e-9
+    changed = open_network(network.to_dense(), nodes=other, dyads=network.dyad_table)
+    same = open_network(network.to_dense(), nodes=network.node_table, dyads=network.dyad_table)
+    assert cell(same) == cell(network)
+    assert cell(changed) != cell(network)
+
+
+def test_coefficients_are_counted() -> None:
+    spec = find_model(NAME)
+    plain = find_model("nb-squared")
+    assert n_parameters(spec, 10, 2, directed=True) == 4 + n_parameters(plain, 10, 2, directed=True)
+
+
+# --- what is said of them -----------------------------------------------------------------------
+
+
+def test_everything_after_a_fit_knows_of_covariates(
+    mode: Fit, sampled: Fit, tmp_path: Path
+) -> None:
+    fits = {"map": mode, "nuts": sampled}
+    report = make_report(fits, say=lambda _: None)
+    assert len(report.coefficients) == 2 * len(BETA)
+    assert report.coefficients.query("fit == 'map'")[["sd", "low", "high"]].isna().all(axis=None)
+    page = write_report(report, tmp_path / "page").read_text(encoding="utf-8")
+    beside = coefficients_beside(report.coefficients)
+    for term in map(str, mode.spec.terms):
+        assert beside.loc[term, "map"] in page
+        assert beside.loc[term, "nuts"] in page
+        assert " to " in beside.loc[term, "nuts"]
+    pd.testing.assert_frame_equal(
+        pd.read_csv(tmp_path / "page" / "coefficients.csv"), report.coefficients
+    )
+    assert (tmp_path / "page" / "figures" / "coefficients.png").stat().st_size > 0
+    assert "coefficients of covariates" in page.lower()
+    items = report.verdicts["nuts"].items
+    labels = list(map(str, mode.spec.terms))
+    assert items.loc[items["quantity"] == "beta", "item"].tolist() == labels
+    assert np.isfinite(loo(sampled).table.loc["loo", "elpd"])
+    dyads = predict_dyads(sampled, top=5)
+    assert dyads["probability"].between(0, 1).all()
+    # the expected weights are those of the model with its covariates, by hand
+    row = dyads.iloc[0]
+    i, j = (mode.network.names.index(row[end]) for end in ("source", "target"))
+    p, x = sampled.parameters, mode.network.node_table
+    contact = mode.network.dyad_table["contact"].get((row["source"], row["target"]), 0.0)
+    values = [
+        x["size"].iloc[i],
+        float(x["class"].iloc[i] == x["class"].iloc[j]),
+        abs(x["size"].iloc[i] - x["size"].iloc[j]),
+        contact,
+    ]
+    log_mean = p["intercept"] - ((p["z"][..., i, :] - p["z"][..., j, :]) ** 2).sum(axis=-1)
+    log_mean = log_mean + p["beta"] @ np.array(values)
+    assert row["expected"] == pytest.approx(np.exp(log_mean).mean(), rel=1e-6)
+
+
+def test_the_rates_drawn_are_those_of_the_nodes_beside_them(mode: Fit) -> None:
+    drawn = plot_rate_matrix(mode).axes[1].images[0].get_array()
+    sent, received = expected_strengths(mode.spec, mode.estimate)
+    for axis, expected in ((1, sent), (0, received)):
+        found = np.nansum(np.ma.filled(drawn, np.nan), axis=axis)
+        np.testing.assert_allclose(np.sort(found), np.sort(expected), rtol=1e-10)
+
+
+def test_fits_of_other_covariates_are_not_compared(mode: Fit, tmp_path: Path) -> None:
+    table = mode.network.node_table.assign(size=lambda t: -2 * t["size"])
+    other = open_network(
+        mode.network.to_dense(), nodes=table, dyads=mode.network.dyad_table, title="other"
+    )
+    model = LatentSpaceModel(other, 2, model=NAME)
+    fit = model.optimize(seed=1, starts=1, iter=5, show_progress=False)
+    with pytest.raises(InputError, match="covariates of b and a have different values"):
+        compare({"a": mode, "b": fit})
+
+
+def test_an_analysis_fits_anew_where_a_covariate_changed(tmp_path: Path, toolchain) -> None:
+    rng = np.random.default_rng(1)
+    given = tables(2, 12)
+    network, _ = simulate(12, 1, seed=1, model="poisson-squared", **given)
+    network.edge_frame().to_csv(tmp_path / "edges.csv", index=False)
+    network.node_frame().to_csv(tmp_path / "nodes.csv", index=False)
+    config = tmp_path / "small.toml"
+    config.write_text(
+        'network = "edges.csv"\nnodes = "nodes.csv"\ndyads = "dyads.csv"\ndim = 1\n'
+        'model = "poisson-squared+edgecov(contact)"\n'
+        'fit = [{method = "map", seed = 1, arguments = {starts = 1}}]\n'
+    )
+    said: list[str] = []
+    dyads = network.dyad_frame()
+    for changed in (0.0, 0.0, 1e-6):
+        dyads["contact"] += changed * rng.normal(size=len(dyads))
+        dyads.to_csv(tmp_path / "dyads.csv", index=False)
+        analysis = run_analysis(load_config(config), tmp_path / "out", said.append)
+    kept = [sentence for sentence in said if sentence.startswith("[1/1]")]
+    assert ["kept" in sentence for sentence in kept] == [False, True, False]
+    record = json.loads((tmp_path / "out" / "fits" / "map" / "fit.json").read_text())
+    assert record["model"]["model"] == "poisson-squared+edgecov(contact)"
+    readme = (tmp_path / "out" / "README.md").read_text()
+    value = coefficients_beside(analysis.report.coefficients).loc["edgecov(contact)", "map"]
+    assert f"| edgecov(contact) | {value} |" in readme
