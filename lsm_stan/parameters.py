@@ -30,6 +30,7 @@ scales, ``rho_raw`` with ``rho = tanh(rho_raw)``, effects and roles in units of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -62,6 +63,9 @@ SCALES = ("sigma_sender", "sigma_role", "sigma_z", "sigma_cluster")
 
 #: What the Stan program declares as a matrix.
 MATRICES = ("z_raw", "role_raw", "effect_raw", "centre")
+
+#: Those of them that turn with the positions.
+TURNED = ("z_raw", "role_raw", "centre")
 
 
 def rate_parameters(spec: ModelSpec) -> list[str]:
@@ -205,7 +209,9 @@ def flat(values: Parameters) -> FloatArray:
     parts = [
         np.swapaxes(value, -1, -2) if name in MATRICES else value for name, value in values.items()
     ]
-    return np.concatenate([part.reshape(*batch, -1) for part in parts], axis=-1)
+    return np.concatenate(
+        [part.reshape(*batch, math.prod(part.shape[len(batch) :])) for part in parts], axis=-1
+    )
 
 
 def _centres(parameters: Parameters, n_clusters: int) -> FloatArray:
