@@ -266,7 +266,7 @@ class LatentSpaceModel:
             Softenings ε of the successive runs, in units of distance, before the exact model;
             empty for one plain L-BFGS run a start. By default that of the model's distance
             form in :data:`lsm_stan.optimization.LADDERS`. Of a model with clusters these runs are
-            of the model without, and one more is, at 0; k-means then finds the first centres.
+            of the model without, at least one, at 0; k-means then finds the first centres.
         show_progress
             Show a progress bar.
         **cmdstan
@@ -316,7 +316,7 @@ class LatentSpaceModel:
             unclustered = LatentSpaceModel(
                 self.network, self.dim, model=plain, prior_scale=self.prior_scale
             )
-            ladder = [*ladder, 0.0]
+            ladder = ladder or [0.0]
         rng = np.random.default_rng(seed)
         first = rng.normal(scale=self.prior_scale, size=(starts, self.network.n_nodes, self.dim))
         rungs = starts * (len(ladder) + 1)

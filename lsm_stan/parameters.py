@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
+from scipy.cluster.vq import kmeans
 
 from lsm_stan.models import ModelSpec
 
@@ -222,7 +222,8 @@ def _centres(parameters: Parameters, n_clusters: int) -> FloatArray:
     if not n_clusters or known.shape == shape:
         return known.reshape(shape) if n_clusters else np.zeros(shape)
     sets = z.reshape(-1, *z.shape[-2:])
-    found = [kmeans2(points, n_clusters, minit="++", seed=0)[0] for points in sets]
+    # nodes in one place have fewer centres: some then start where others do
+    found = [np.resize(kmeans(points, n_clusters, seed=0)[0], shape[-2:]) for points in sets]
     return np.stack(found).reshape(shape)
 
 

@@ -289,12 +289,11 @@ def plot_clusters(fit: Fit) -> Figure:
     step = max(1, len(found.drawn) // MATRIX_DRAWS)
     together = co_membership(found.drawn[::step][:, shown[order]])
     image = matrix.imshow(together, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
-    last = np.cumsum(np.bincount(label, minlength=len(centre)))
-    for edge in last[:-1]:
+    present, first, count = np.unique(label[order], return_index=True, return_counts=True)
+    for edge in first[1:]:
         matrix.axhline(edge - 0.5, color=PALETTE[1], lw=0.7)
         matrix.axvline(edge - 0.5, color=PALETTE[1], lw=0.7)
-    middle = (last + np.concatenate([[0], last[:-1]]) - 1) / 2
-    numbers = [str(g + 1) for g in range(len(centre))]
+    middle, numbers = first + (count - 1) / 2, [str(g + 1) for g in present]
     matrix.set(xticks=middle, yticks=middle, xticklabels=numbers, yticklabels=numbers)
     matrix.set(xlabel="cluster", ylabel="cluster")
     figure.colorbar(image, ax=matrix, shrink=0.85, label="probability of one cluster")
