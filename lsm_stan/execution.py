@@ -18,6 +18,7 @@ from cmdstanpy.utils import get_logger
 from numpy.typing import NDArray
 
 from lsm_stan import idata as container
+from lsm_stan.clusters import find_clusters, mean_clusters
 from lsm_stan.diagnostics import Check
 from lsm_stan.errors import InferenceError, InputError
 from lsm_stan.fit import INIT, Fit, Scratch
@@ -130,7 +131,7 @@ class Execution:
         log_joint
             ``(chain, draw)``.
         estimate
-            Parameters without.
+            Parameters without; clusters are those of the draws, their labels matched.
         checks
             All must have passed for the fit to count as converged.
         details
@@ -140,6 +141,9 @@ class Execution:
         """
         seconds = time.perf_counter() - self._started
         model, network = self.model, self.model.network
+        if model.spec.clusters:
+            found = find_clusters(model.spec, draws, estimate["z"], model.prior_scale)
+            estimate = {**estimate, **mean_clusters(found, draws)}
         at_estimate = float(model.log_prob(**estimate)[0])
         record = {
             "method": self.method.name,

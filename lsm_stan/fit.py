@@ -30,6 +30,7 @@ import tomli_w
 from numpy.typing import NDArray
 
 from lsm_stan import idata as container
+from lsm_stan.clusters import Clusters, find_clusters
 from lsm_stan.dyads import expected_strengths, log_mean, mean_weight
 from lsm_stan.errors import InputError
 from lsm_stan.invariants import MONITORED_PAIRS, pair_distances, radii, sample_pairs
@@ -134,6 +135,14 @@ class Fit:
         """``(chain, draw, N, K)`` positions; not aligned."""
         return container.draws_of(self.idata)
 
+    @cached_property
+    def clusters(self) -> Clusters | None:
+        """Clusters of nodes, with one label in all draws; None where the model has none."""
+        if not self.spec.clusters:
+            return None
+        scale = self.record["model"]["prior_scale"]
+        return find_clusters(self.spec, self.parameters, self.positions, scale)
+
     def invariants(
         self, pairs: IntArray | None = None, *, nodes: bool = True
     ) -> container.InferenceData:
@@ -152,7 +161,8 @@ class Fit:
         Returns
         -------
         arviz.InferenceData
-            Group ``posterior`` with ``log_joint``; the model's scalar parameters; ``distance`` and
+            Group ``posterior`` with ``log_joint``; the model's scalar parameters; ``theta`` and
+            ``sigma_cluster`` of clusters (:attr:`clusters`), the largest first; ``distance`` and
             ``rate``, the expected weight of the first node to the second (dim ``pair``); and
             ``radius`` and ``strength`` (dim ``node``), or ``out_strength`` and ``in_strength``
             where the model tells them apart. And the fit's ``sample_stats``.
@@ -167,6 +177,10 @@ class Fit:
         }
         if spec.terms:
             quantities["beta"] = ("covariate", spec.coords["covariate"], parameters["beta"])
+        if self.clusters is not None:
+            numbers = [str(number) for number in spec.coords["cluster"]]
+            quantities["theta"] = ("cluster", numbers, self.clusters.theta)
+            quantities["sigma_cluster"] = ("cluster", numbers, self.clusters.sigma)
         rates = mean_weight(spec, log_mean(spec, parameters, *pairs.T))
         quantities["distance"] = ("pair", labels, pair_distances(self.draws, pairs))
         quantities["rate"] = ("pair", labels, rates)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -37,7 +38,7 @@ from lsm_stan.optimization import (
     distinct_modes,
     rotation_directions,
 )
-from lsm_stan.parameters import SCALES, Parameters, declared, flat, from_stan
+from lsm_stan.parameters import SCALES, TURNED, Parameters, declared, flat, from_stan
 from lsm_stan.preconditioning import MAX_NODES, Preconditioner, preconditioner
 
 FloatArray = NDArray[np.float64]
@@ -264,7 +265,8 @@ class LatentSpaceModel:
         ladder
             Softenings ε of the successive runs, in units of distance, before the exact model;
             empty for one plain L-BFGS run a start. By default that of the model's distance
-            form in :data:`lsm_stan.optimization.LADDERS`.
+            form in :data:`lsm_stan.optimization.LADDERS`. Of a model with clusters these runs are
+            of the model without, at least one, at 0; k-means then finds the first centres.
         show_progress
             Show a progress bar.
         **cmdstan
@@ -296,15 +298,25 @@ class LatentSpaceModel:
             # come near enough to a mode to know it
             change = self._preconditioner(point["z"][None]) if polish and ladder else None
             with run.folder(f"start-{start + 1}" if polish else None) as folder:
+                model = self if polish else unclustered
                 result = run.cmdstan(
                     data=self.stan_data(change=change) if polish else data[softening],
-                    inits=self._inits(point, change, learned=False),
+                    inits=model._inits(point, change, learned=False),
                     output_dir=folder,
                     require_converged=False,
                     **{**LBFGS, **(POLISH if polish else {}), **cmdstan},
                 )
-                return from_stan(result, self.spec)
+                return from_stan(result, model.spec)
 
+        unclustered = self
+        if self.spec.clusters:
+            # a centre stays with whatever nodes it starts among: it starts, by k-means, where
+            # the nodes have come together without it
+            plain = replace(self.spec, clusters=0)
+            unclustered = LatentSpaceModel(
+                self.network, self.dim, model=plain, prior_scale=self.prior_scale
+            )
+            ladder = ladder or [0.0]
         rng = np.random.default_rng(seed)
         first = rng.normal(scale=self.prior_scale, size=(starts, self.network.n_nodes, self.dim))
         rungs = starts * (len(ladder) + 1)
@@ -315,7 +327,7 @@ class LatentSpaceModel:
         ):
             data = {eps: str(Path(folder, f"rung-{k}.json")) for k, eps in enumerate(ladder)}
             for softening, file in data.items():
-                cmdstanpy.write_stan_json(file, self.stan_data(softening=softening))
+                cmdstanpy.write_stan_json(file, unclustered.stan_data(softening=softening))
             starting: list[Parameters] = [{"z": z} for z in first]
             ends = continuation(descend, starting, ladder, bar.update)
         modes = {name: np.stack([end[name] for end in ends]) for name in ends[0]}
@@ -324,7 +336,7 @@ class LatentSpaceModel:
         order = np.argsort(-log_joint)
         best = order[0]
         numbers = distinct_modes([modes["z"][i] for i in order])
-        checks, details = self._judge_mode(ends[best]["z"], points[best], gradient[best])
+        checks, details = self._judge_mode(ends[best], gradient[best])
         details["distinct_modes"] = max(numbers) + 1
         details["ladder"] = ladder
         details["starts"] = [
@@ -604,22 +616,28 @@ class LatentSpaceModel:
         return preconditioner(self.network, positions, self.prior_scale)
 
     def _judge_mode(
-        self, z: FloatArray, mode: FloatArray, gradient: FloatArray
+        self, point: Parameters, gradient: FloatArray
     ) -> tuple[list[Check], dict[str, Any]]:
-        """Check that a point with positions z is a mode, by its Hessian where its size allows."""
+        """Check that a point is a mode, by its Hessian where its size allows."""
         if not np.isfinite(gradient).all():
             return [Check("gradient", False, "the gradient is not finite")], {}
+        values = self._declared(point, learned=False)
+        mode = flat(values)
         if mode.size > MAX_CURVATURE_SIZE:
             # the prior alone gives every direction this much curvature, that of effects is 1
-            scale = self.prior_scale if mode.size == z.size else max(self.prior_scale, 1.0)
+            only_positions = mode.size == point["z"].size
+            scale = self.prior_scale if only_positions else max(self.prior_scale, 1.0)
             gain = float(np.sum(gradient**2)) * scale**2 / 2
             return [_newton_check(gain)], {"newton_gain": gain}
-        # z and the roles lie first in a flat point, column by column
-        blocks = mode[: z.size * (2 if self.spec.roles else 1)].reshape(-1, self.dim, len(z))
-        basis = rotation_directions(np.swapaxes(blocks, 1, 2).reshape(-1, self.dim))
-        by_block = basis.reshape(len(blocks), *z.shape, -1)
-        rotations = np.zeros((mode.size, basis.shape[1]))
-        rotations[: len(basis)] = np.swapaxes(by_block, 1, 2).reshape(basis.shape)
+        # what turns with the positions is turned by one rotation: as if it were further nodes
+        parts = [values[name] for name in TURNED]
+        nodes = np.concatenate(parts)
+        basis = rotation_directions(nodes).T
+        blocks = np.split(
+            basis.reshape(len(basis), *nodes.shape), np.cumsum([*map(len, parts)])[:-1], axis=1
+        )
+        still = {name: np.zeros((len(basis), *value.shape)) for name, value in values.items()}
+        rotations = flat({**still, **dict(zip(TURNED, blocks, strict=True))}).T
         found = curvature(lambda points: self.log_prob_flat(points)[1], mode, gradient, rotations)
         checks = [
             _newton_check(found.newton_gain),

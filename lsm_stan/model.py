@@ -93,13 +93,15 @@ def stan_data(
     Raises
     ------
     InputError
-        If ``dim`` is not a positive integer, a number is out of its range, or the network's
-        weights cannot be those of the model.
+        If ``dim`` is not a positive integer, a number is out of its range, there are more clusters
+        than nodes, or the network's weights cannot be those of the model.
     """
     check_numbers(dim, prior_scale, jitter)
     if not (np.isfinite(softening) and softening >= 0):
         raise InputError(f"softening is {softening!r}; a finite number >= 0 is needed")
     check_data(spec, network.directed, int(network.weight.max(initial=0)))
+    if spec.clusters > network.n_nodes:
+        raise InputError(f"{spec.clusters} clusters of {network.n_nodes} nodes; at most one a node")
     spec = spec if spec.covariates is not None else spec.bound(network)
     loop = network.sender == network.receiver
     self_weight = np.zeros(network.n_nodes, dtype=np.int64)

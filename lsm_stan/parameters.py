@@ -30,12 +30,13 @@ scales, ``rho_raw`` with ``rho = tanh(rho_raw)``, effects and roles in units of 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.cluster.vq import kmeans2
+from scipy.cluster.vq import kmeans
 
 from lsm_stan.models import ModelSpec
 
@@ -62,6 +63,9 @@ SCALES = ("sigma_sender", "sigma_role", "sigma_z", "sigma_cluster")
 
 #: What the Stan program declares as a matrix.
 MATRICES = ("z_raw", "role_raw", "effect_raw", "centre")
+
+#: Those of them that turn with the positions.
+TURNED = ("z_raw", "role_raw", "centre")
 
 
 def rate_parameters(spec: ModelSpec) -> list[str]:
@@ -205,7 +209,9 @@ def flat(values: Parameters) -> FloatArray:
     parts = [
         np.swapaxes(value, -1, -2) if name in MATRICES else value for name, value in values.items()
     ]
-    return np.concatenate([part.reshape(*batch, -1) for part in parts], axis=-1)
+    return np.concatenate(
+        [part.reshape(*batch, math.prod(part.shape[len(batch) :])) for part in parts], axis=-1
+    )
 
 
 def _centres(parameters: Parameters, n_clusters: int) -> FloatArray:
@@ -216,7 +222,8 @@ def _centres(parameters: Parameters, n_clusters: int) -> FloatArray:
     if not n_clusters or known.shape == shape:
         return known.reshape(shape) if n_clusters else np.zeros(shape)
     sets = z.reshape(-1, *z.shape[-2:])
-    found = [kmeans2(points, n_clusters, minit="++", seed=0)[0] for points in sets]
+    # nodes in one place have fewer centres: some then start where others do
+    found = [np.resize(kmeans(points, n_clusters, seed=0)[0], shape[-2:]) for points in sets]
     return np.stack(found).reshape(shape)
 
 

@@ -10,14 +10,16 @@ import pandas as pd
 from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
-from matplotlib.patches import Ellipse
+from matplotlib.patches import Circle, Ellipse
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 
-from lsm_stan.alignment import align, principal_axes
+from lsm_stan.alignment import align, principal_axes, rotation_onto
+from lsm_stan.clusters import co_membership
 from lsm_stan.dyads import log_mean, mean_weight
+from lsm_stan.errors import InputError
 from lsm_stan.fit import Fit
 
 FloatArray = NDArray[np.float64]
@@ -240,6 +242,60 @@ def plot_rate_matrix(fit: Fit) -> Figure:
         image = panel.imshow(values, norm=norm, cmap="viridis_r", interpolation="nearest")
         panel.set(title=title, xlabel="receiver", ylabel="sender")
     figure.colorbar(image, ax=list(panels), shrink=0.85, label="weight, or rate")
+    return figure
+
+
+def plot_clusters(fit: Fit) -> Figure:
+    """Draw the clusters of positions, and which nodes are together.
+
+    Parameters
+    ----------
+    fit
+        Of a model with clusters.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Positions on their first two principal axes in the colours of the point partition, with
+        the clusters' centres; and the co-membership matrix of the :data:`MATRIX_NODES` strongest
+        nodes, by clusters.
+
+    Raises
+    ------
+    InputError
+        If the model has none.
+    """
+    found, network = fit.clusters, fit.network
+    if found is None:
+        raise InputError(f"the model is {fit.spec.label}; one with clusters is needed")
+    axes = principal_axes(fit.positions)
+    centre = found.centre.mean(axis=(0, 1)) @ rotation_onto(fit.positions, axes)
+    z, centre = (np.pad(values, ((0, 0), (0, 1)))[:, :2] for values in (axes, centre))
+    colours = [PALETTE[label % len(PALETTE)] for label in range(len(centre))]
+    strength = network.out_strength() + network.in_strength()
+    size = 12 + 60 * strength / max(1, strength.max())
+    figure = Figure(figsize=(12.5, 5.6), layout="constrained")
+    places, matrix = figure.subplots(1, 2)
+    places.scatter(*z.T, s=size, c=[colours[g] for g in found.partition], lw=0.4, ec="white")
+    for g, sd in enumerate(found.sigma.mean(axis=(0, 1))):
+        places.add_patch(Circle(centre[g], sd, fc="none", ec=colours[g], lw=1.2, ls="--"))
+        places.plot(*centre[g], marker="P", ms=11, color=colours[g], mec="black")
+        places.annotate(str(g + 1), centre[g], (8, 6), textcoords="offset points", fontsize=11)
+    places.set(xlabel="first principal axis", ylabel="second principal axis", aspect="equal")
+    shown = np.argsort(-strength, kind="stable")[:MATRIX_NODES]
+    label = found.partition[shown]
+    order = np.lexsort((-found.probability[shown, label], label))
+    step = max(1, len(found.drawn) // MATRIX_DRAWS)
+    together = co_membership(found.drawn[::step][:, shown[order]])
+    image = matrix.imshow(together, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
+    present, first, count = np.unique(label[order], return_index=True, return_counts=True)
+    for edge in first[1:]:
+        matrix.axhline(edge - 0.5, color=PALETTE[1], lw=0.7)
+        matrix.axvline(edge - 0.5, color=PALETTE[1], lw=0.7)
+    middle, numbers = first + (count - 1) / 2, [str(g + 1) for g in present]
+    matrix.set(xticks=middle, yticks=middle, xticklabels=numbers, yticklabels=numbers)
+    matrix.set(xlabel="cluster", ylabel="cluster")
+    figure.colorbar(image, ax=matrix, shrink=0.85, label="probability of one cluster")
     return figure
 
 

@@ -16,6 +16,7 @@ from lsm_stan.alignment import (
     reference_sensitivity,
     spread,
 )
+from lsm_stan.clusters import cluster_table
 from lsm_stan.comparison import Comparison, compare
 from lsm_stan.description import describe
 from lsm_stan.diagnostic_plots import (
@@ -37,6 +38,7 @@ from lsm_stan.page import Page, PageFigure, PageTable, Section, write_page
 from lsm_stan.plots import (
     ELLIPSE,
     MATRIX_NODES,
+    plot_clusters,
     plot_embedding,
     plot_embeddings,
     plot_rate_matrix,
@@ -58,7 +60,10 @@ Say = Callable[[str], None]
 REFERENCE_DRAWS = 1000
 
 #: Of the table of nodes: the columns a page shows, and how many of the strongest nodes.
-SHOWN_COLUMNS = ("name", "class", "out_strength", "in_strength", "spread", "shift", "flagged")
+SHOWN_COLUMNS = (
+    "name", "class", "out_strength", "in_strength", "spread", "shift", "flagged", "cluster",
+    "cluster_probability",
+)  # fmt: skip
 SHOWN_NODES = 15
 
 #: Numbers below this are shown as 0: what rounding leaves of one.
@@ -91,6 +96,9 @@ class Report:
     nodes
         A row a node of the reference fit: its name, strengths, posterior spread, and whether its
         mean place depends on what draws were aligned to; empty columns for a mode.
+    clusters
+        A row a cluster of the reference fit (:func:`lsm_stan.clusters.cluster_table`); empty where
+        the model has none.
     """
 
     fits: Mapping[str, Fit]
@@ -101,6 +109,7 @@ class Report:
     invariants: pd.DataFrame
     coefficients: pd.DataFrame
     nodes: pd.DataFrame
+    clusters: pd.DataFrame
 
     @property
     def reference(self) -> Fit:
@@ -143,6 +152,7 @@ def make_report(fits: Mapping[str, Fit], say: Say = print) -> Report:
         say(f"{name}: diagnostics and predictive checks")
         verdicts[name] = judge(fit)
         checks[name] = predictive_checks(fit, show_progress=True)
+    found = fits[comparison.reference].clusters
     return Report(
         fits,
         comparison,
@@ -152,6 +162,7 @@ def make_report(fits: Mapping[str, Fit], say: Say = print) -> Report:
         invariants_table(fits),
         coefficients_table(fits),
         _node_table(fits[comparison.reference]),
+        pd.DataFrame() if found is None else cluster_table(found),
     )
 
 
@@ -191,6 +202,7 @@ def report_page(report: Report) -> Page:
             *([] if report.coefficients.empty else [_coefficients_section(report)]),
             _comparison_section(report),
             _embedding_section(report),
+            *([] if report.clusters.empty else [_clusters_section(report)]),
             _model_section(report),
             *(_trust_section(report, name) for name in report.fits),
             _quantities_section(report),
@@ -326,7 +338,12 @@ def _embedding_section(report: Report) -> Section:
             "The nodes by strength. spread: how far a node strays from its mean place. shift: how"
             " far its mean place moves when draws are aligned to another reference (the best"
             " draw, or classical scaling of the mean Gram matrix, which needs none); flagged where"
-            " that is more than half its spread.",
+            " that is more than half its spread."
+            + (
+                ""
+                if report.clusters.empty
+                else " cluster: that of the point partition, and its probability."
+            ),
             report.nodes,
             as_text(report.nodes.reindex(columns=shown).head(SHOWN_NODES)),
         ),
@@ -343,6 +360,36 @@ def _embedding_section(report: Report) -> Section:
         )
     )
     return Section("Where the nodes are", intro, items)
+
+
+def _clusters_section(report: Report) -> Section:
+    fit, name = report.reference, report.comparison.reference
+    many = fit.draws.shape[1] > 1
+    ends = "" if fit.network.n_nodes <= MATRIX_NODES else f" (the {MATRIX_NODES:,} strongest)"
+    return Section(
+        "Clusters of nodes",
+        f"The model's positions have {len(report.clusters)} clusters. Their labels are matched"
+        " among draws; the probability that two nodes are together needs no labels.",
+        [
+            PageTable(
+                "clusters",
+                f"Clusters by {name}, the largest first. nodes: how many the point partition has"
+                " there, the partition of a draw with the least expected Binder loss; theta:"
+                " share; sd: standard deviation of a coordinate"
+                + ("; low, high: 90 % intervals." if many else ", held fixed at a mode."),
+                report.clusters,
+                as_text(report.clusters.dropna(axis=1, how="all")),
+            ),
+            PageFigure(
+                "clusters",
+                "Left: positions in the colours of their clusters; a cross is a cluster's mean"
+                " centre, the circle its standard deviation. Right: probability that two nodes"
+                f"{ends} are in one cluster, in the order of clusters. Sharp blocks are clusters"
+                " the data tell apart; a grey cross through two blocks is a node between them.",
+                plot_clusters(fit),
+            ),
+        ],
+    )
 
 
 def _model_section(report: Report) -> Section:
@@ -503,6 +550,10 @@ def _node_table(fit: Fit) -> pd.DataFrame:
             "gram": gram_positions(mean_gram(draws), fit.record["dim"]),
         }
         table = table.join(reference_sensitivity(draws, references))
+    if fit.clusters is not None:
+        partition = fit.clusters.partition
+        sure = fit.clusters.probability[np.arange(len(partition)), partition]
+        table = table.assign(cluster=partition + 1, cluster_probability=sure)
     total = table["out_strength"] + table["in_strength"]
     return table.iloc[total.argsort(kind="stable")[::-1]].reset_index(drop=True)
 

@@ -9,6 +9,7 @@ from lsm_stan import Fit, idata
 from lsm_stan.alignment import mean_positions
 from lsm_stan.diagnostics import Check, sampler_checks
 from lsm_stan.fit import Scratch
+from lsm_stan.models import find_model
 from lsm_stan.network import Network
 from lsm_stan.versions import versions
 
@@ -22,11 +23,14 @@ def made_fit(
     details: dict[str, Any] | None = None,
     arguments: dict[str, Any] | None = None,
     log_joint: np.ndarray | None = None,
+    model: str = "tutorial",
+    others: dict[str, np.ndarray] | None = None,
     **stats: np.ndarray,
 ) -> Fit:
     """Return a fit with ``(chain, draw, N, K)`` draws that a method might have returned.
 
-    NUTS's own statistics are those of a flawless run unless given; so is the log joint.
+    NUTS's own statistics are those of a flawless run unless given; so is the log joint. The
+    tutorial's model can have clusters, with draws of the other parameters.
     """
     dense = network.to_dense()
     if log_joint is None:
@@ -42,10 +46,11 @@ def made_fit(
         details |= found
     container = idata.build(
         network,
-        draws={"z": draws},
+        draws={"z": draws, **(others or {})},
         log_joint=log_joint,
         estimate={"z": estimate},
         sample_stats=stats,
+        coords=find_model(model).coords,
     )
     checks = checks or []
     at_estimate = float(tutorial.log_joint(estimate, dense))
@@ -61,7 +66,7 @@ def made_fit(
         "checks": [check.as_record() for check in checks],
         "details": details,
         "arguments": arguments or {},
-        "model": {"jitter": 1e3, "prior_scale": 1.0},
+        "model": {"model": model, "jitter": 1e3, "prior_scale": 1.0},
         "network": {
             "title": network.title,
             "digest": network.digest,
@@ -87,3 +92,26 @@ def turned(draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     flip = np.ones((*draws.shape[:2], 1, dim))
     flip[..., 0] = rng.choice([-1.0, 1.0], size=(*draws.shape[:2], 1))
     return draws @ (turns * flip)
+
+
+def with_clusters(draws: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """Return draws of two clusters to go with ``(chains, size, N, K)`` draws of positions."""
+    shape = draws.shape[:2]
+    ends = draws[..., [0, -1], :] + 0.1 * rng.normal(size=(*shape, 2, draws.shape[-1]))
+    theta = rng.beta(20, 10, size=shape)
+    sigma = np.exp(0.1 * rng.normal(size=(*shape, 2)))
+    return {"centre": ends, "theta": np.stack([theta, 1 - theta], -1), "sigma_cluster": sigma}
+
+
+def disguised(
+    draws: np.ndarray, others: dict[str, np.ndarray], rng: np.random.Generator
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Turn every draw by an orthogonal matrix of its own, and permute its clusters' labels."""
+    both = turned(np.concatenate([draws, others["centre"]], axis=-2), rng)
+    z, centre = np.split(both, [draws.shape[-2]], axis=-2)
+    order = np.argsort(rng.random(others["theta"].shape), axis=-1)
+    permuted = {
+        name: np.take_along_axis(others[name], order, axis=-1)
+        for name in ("theta", "sigma_cluster")
+    }
+    return z, {"centre": np.take_along_axis(centre, order[..., None], axis=-2), **permuted}

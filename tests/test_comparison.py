@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from made import made_fit, scattered, turned
+from made import disguised, made_fit, scattered, with_clusters
 
 from lsm_stan import Fit, InputError, simulate
 from lsm_stan.comparison import compare, reference_fit
@@ -93,6 +93,7 @@ def numbers(fits: dict[str, Fit]) -> list[pd.DataFrame]:
         report.summary,
         report.invariants,
         report.nodes,
+        report.clusters,
     ]
     for verdict in report.verdicts.values():
         tables += [verdict.items, verdict.quantities]
@@ -102,20 +103,21 @@ def numbers(fits: dict[str, Fit]) -> list[pd.DataFrame]:
 
 @settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(seed=st.integers(0, 2**32 - 1), apart=st.booleans())
-def test_rotations_of_every_draw_leave_every_reported_number_alone(simulated, seed, apart):
+def test_rotations_and_labels_of_every_draw_leave_every_reported_number_alone(
+    simulated, seed, apart
+):
     network, positions = simulated
     rng = np.random.default_rng(seed)
     draws = scattered(positions, rng, 0.02, chains=2, size=100)
     if apart:
         draws[1] += positions[::-1] - positions
-    before = {
-        "mode": made_fit(network, positions[None, None], "map"),
-        "sample": made_fit(network, draws),
-    }
-    after = {
-        "mode": made_fit(network, turned(positions[None, None], rng), "map"),
-        "sample": made_fit(network, turned(draws, rng)),
-    }
+    before, after = {}, {}
+    for name, method, z in (("mode", "map", positions[None, None]), ("sample", "nuts", draws)):
+        clusters = with_clusters(z, rng)
+        hidden, others = disguised(z, clusters, rng)
+        model = "tutorial+clusters(2)"
+        before[name] = made_fit(network, z, method, model=model, others=clusters)
+        after[name] = made_fit(network, hidden, method, model=model, others=others)
     for one, other in zip(numbers(before), numbers(after), strict=True):
         pd.testing.assert_frame_equal(one, other, rtol=1e-8, atol=1e-8)
     for name in before:
