@@ -4,9 +4,9 @@ Terms are those of statnet's ergm and latentnet (Hunter et al., Journal of Stati
 2008), a column of the node table or of the dyad table in brackets:
 
 =================  ==========================================================
-``nodeocov(x)``    x of the sender
-``nodeicov(x)``    x of the receiver
-``nodecov(x)``     x of the sender plus x of the receiver
+``nodeocov(x)``    x of the sender, less the mean of x over the nodes
+``nodeicov(x)``    x of the receiver, less that mean
+``nodecov(x)``     the sum of both
 ``nodematch(x)``   1 where sender and receiver have the same x, else 0
 ``absdiff(x)``     ``|x_i - x_j|``
 ``edgecov(x)``     x of the dyad; 0 where the dyad table has no row for it
@@ -145,6 +145,8 @@ def covariates(terms: Sequence[Term], network: Network) -> Covariates:
     sender, receiver = np.zeros((n, len(of_nodes))), np.zeros((n, len(of_nodes)))
     for column, (term, values) in enumerate(zip(of_nodes, numbers, strict=True)):
         sends, receives = NODE_TERMS[term.kind]
+        values = values - values[0]  # what is constant is then exactly 0
+        values -= values.mean()
         sender[:, column], receiver[:, column] = sends * values, receives * values
     ordered = (*of_nodes, *of_dyads)
     codes = tuple(_codes(term, network) for term in of_dyads)

@@ -256,28 +256,32 @@ def own_terms(network: Network, covariates: Covariates, *, shared: bool) -> Term
 def _covariate_data(
     network: Network, spec: ModelSpec, edges: Terms, totals: Terms
 ) -> dict[str, Any]:
-    """Return what the Stan program wants to know of covariates; of none, nothing of size."""
+    """Return what the Stan program wants to know of covariates; of none, nothing of size.
+
+    There they vary by 1, so that their coefficients are of one size whatever the units.
+    """
     of_nodes = of_dyads = 0
     own: Terms = tuple(np.zeros(0, dtype=np.int64) for _ in range(4))
     empty = np.zeros((0, 0))
     values = dict.fromkeys(("sender_covariate", "receiver_covariate"), empty)
     for name in ("total", "own"):
         values |= {f"{name}_covariate": empty, f"{name}_back_covariate": empty}
-    moment, scale = np.zeros(0), np.zeros(0)
+    moment, beta_scale = np.zeros(0), np.zeros(0)
     covariates = spec.covariates
     if covariates is not None:
         of_nodes = covariates.n_of_nodes
         of_dyads = len(covariates.terms) - of_nodes
-        scale = spec.beta_scale / covariates.scale
+        beta_scale = np.full(len(covariates.terms), spec.beta_scale)
     if covariates is not None and of_nodes:
-        values["sender_covariate"] = covariates.sender
-        values["receiver_covariate"] = covariates.receiver
+        values["sender_covariate"] = covariates.sender / covariates.scale[:of_nodes]
+        values["receiver_covariate"] = covariates.receiver / covariates.scale[:of_nodes]
     if covariates is not None and of_dyads:
         own = own_terms(network, covariates, shared=spec.likelihood == "dyadic")
-        moment = edges[2] @ covariates.of_dyads(edges[0], edges[1])
+        scale = covariates.scale[of_nodes:]
+        moment = edges[2] @ covariates.of_dyads(edges[0], edges[1]) / scale
         for name, terms in (("total", totals), ("own", own)):
-            values[f"{name}_covariate"] = covariates.of_dyads(terms[0], terms[1])
-            values[f"{name}_back_covariate"] = covariates.of_dyads(terms[1], terms[0])
+            values[f"{name}_covariate"] = covariates.of_dyads(terms[0], terms[1]) / scale
+            values[f"{name}_back_covariate"] = covariates.of_dyads(terms[1], terms[0]) / scale
     return {
         "P": of_nodes,
         "Q": of_dyads,
@@ -285,7 +289,7 @@ def _covariate_data(
         "D": len(own[0]),
         **_terms("own", "own_weight", own),
         **values,
-        "beta_scale": scale.tolist(),
+        "beta_scale": beta_scale.tolist(),
     }
 
 

@@ -23,9 +23,10 @@ name                                   shape         where
 =====================================  ============  =============================================
 
 The Stan program declares other coordinates, none of them bounded: ``log_phi``, the logarithms of
-scales, ``rho_raw`` with ``rho = tanh(rho_raw)``, effects and roles in units of their scales,
-``effect_raw`` and ``role_raw``, ``theta_raw``, logarithms of ``theta`` relative to its last, and
-``log_omega`` with ``sigma_cluster`` in units of the positions' scale.
+scales, ``rho_raw`` with ``rho = tanh(rho_raw)``, ``beta`` of covariates divided by their standard
+deviations, effects and roles in units of their scales, ``effect_raw`` and ``role_raw``,
+``theta_raw``, logarithms of ``theta`` relative to its last, and ``log_omega`` with
+``sigma_cluster`` in units of the positions' scale.
 """
 
 from __future__ import annotations
@@ -125,8 +126,8 @@ def from_stan(
     if spec.roles:
         found["role"] = read("role", *z.shape[-2:])
     found |= {name: read(name) for name in ("sigma_role", "sigma_z") if name in names}
-    if spec.terms:
-        found["beta"] = read("beta", len(spec.terms))
+    if spec.covariates is not None:
+        found["beta"] = read("beta", len(spec.terms)) / spec.covariates.scale
     if spec.clusters:
         found["centre"] = read("centre", spec.clusters, z.shape[-1])
         found["theta"] = read("theta", spec.clusters)
@@ -189,7 +190,8 @@ def declared(
     spread = parameters.get("sigma_z", np.sqrt(np.mean(z**2, axis=(-2, -1))))
     values["log_sigma_z"] = np.log(spread)[..., None] if learned_positions else _none(batch)
     n_terms, n_clusters = len(spec.terms), spec.clusters
-    values["beta"] = parameters.get("beta", np.zeros((*batch, n_terms)))[..., :n_terms]
+    beta = parameters.get("beta", np.zeros((*batch, n_terms)))[..., :n_terms]
+    values["beta"] = beta if spec.covariates is None else beta * spec.covariates.scale
     values["centre"] = _centres(parameters, n_clusters)
     theta = parameters.get("theta", np.ones((*batch, n_clusters)))[..., :n_clusters]
     log_theta = np.log(np.maximum(theta, 1e-100))  # CSV files round a small share to 0

@@ -28,7 +28,7 @@ from lsm_stan.files import as_csv, as_png, write_whole
 from lsm_stan.holdout import Dyads, Scheme, in_words, splits
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
 from lsm_stan.methods import METHODS
-from lsm_stan.models import ModelSpec
+from lsm_stan.models import ModelSpec, find_model
 from lsm_stan.network import Network
 from lsm_stan.parameters import declared, flat
 from lsm_stan.references import predict_references
@@ -127,7 +127,7 @@ def run_selection(
         ``calibration.csv`` (of the best candidate), ``warnings.csv`` (checks that fits failed),
         figures and ``cells/``.
     dims, models
-        The grid; names of :data:`lsm_stan.models.MODELS`.
+        The grid; names of models, see :func:`lsm_stan.models.find_model`.
     n_splits, scheme, share, together
         As in :func:`lsm_stan.holdout.splits`.
     seed
@@ -150,6 +150,7 @@ def run_selection(
         If an argument makes no sense or a fit fails; finished cells stay.
     """
     requested = requested_arguments(method, arguments or {})
+    models = [find_model(model).label for model in models]  # names with their spaces left out
     for what, values in (("dims", dims), ("models", models)):
         if len(set(values)) < max(1, len(values)):
             raise InputError(f"{what} are {list(values)}; at least one is needed, each once")

@@ -1,6 +1,7 @@
 """Covariates, from their tables to what is said of their coefficients."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -96,6 +97,17 @@ def test_a_mode_is_near_the_coefficients(mode: Fit, sampled: Fit) -> None:
     assert mode.converged, mode.warnings
     spread = sampled.parameters["beta"].std(axis=(0, 1))
     assert (np.abs(mode.estimate["beta"] - BETA) < 4 * spread).all()
+
+
+def test_units_do_not_matter(network: Network, mode: Fit) -> None:
+    dollars = network.node_table.assign(size=50_000 + 1e4 * network.node_table["size"])
+    priced = replace(network, node_table=dollars)
+    model = LatentSpaceModel(priced, 2, model=NAME)
+    fit = model.optimize(seed=1, starts=2, show_progress=False)
+    assert fit.converged
+    assert fit.log_joint == pytest.approx(mode.log_joint, rel=1e-8)
+    units = [1e4 if "size" in str(term) else 1.0 for term in model.spec.terms]
+    np.testing.assert_allclose(fit.estimate["beta"] * units, mode.estimate["beta"], rtol=1e-4)
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say(toolchain) -> None:
@@ -287,7 +299,7 @@ def test_everything_after_a_fit_knows_of_covariates(
     p, x = sampled.parameters, mode.network.node_table
     contact = mode.network.dyad_table["contact"].get((row["source"], row["target"]), 0.0)
     values = [
-        x["size"].iloc[i],
+        x["size"].iloc[i] - x["size"].mean(),
         float(x["class"].iloc[i] == x["class"].iloc[j]),
         abs(x["size"].iloc[i] - x["size"].iloc[j]),
         contact,

@@ -76,10 +76,11 @@ def covariate(data: Network, term: Term, i: int, j: int) -> float:
         ends = [(str(i), str(j))] if data.directed else [(str(i), str(j)), (str(j), str(i))]
         return sum(float(dyads["contact"].get(end, 0.0)) for end in ends)
     x, y = nodes[term.column].iloc[[i, j]]
+    mean = nodes["size"].mean()
     return {
-        "nodeocov": lambda: x,
-        "nodeicov": lambda: y,
-        "nodecov": lambda: x + y,
+        "nodeocov": lambda: x - mean,
+        "nodeicov": lambda: y - mean,
+        "nodecov": lambda: x + y - 2 * mean,
         "nodematch": lambda: float(x == y),
         "absdiff": lambda: abs(x - y),
     }[term.kind]()
@@ -192,7 +193,8 @@ def scipy_log_prior(
     else:
         total = stats.norm.logpdf(p["z"], scale=scale).sum()
     if spec.terms:
-        total += stats.norm.logpdf(p["beta"], scale=spec.beta_scale / spread_of(spec, data)).sum()
+        # per standard deviation
+        total += stats.norm.logpdf(p["beta"] * spread_of(spec, data), scale=spec.beta_scale).sum()
     if spec.roles:  # in units of the scale
         spread = p.get("sigma_role", spec.role_fixed)
         total += stats.norm.logpdf(p["role"] / spread).sum()
@@ -283,7 +285,7 @@ def test_gradient_is_that_of_the_density(name: str, directed: bool, kernel: str)
     model = LatentSpaceModel(data, K, model=name, kernel=kernel)
     learned = spec.hierarchical
     p = draw(spec, 6, directed=directed, learned=learned)
-    point = flat(declared(p, spec, directed=directed, learned=learned))
+    point = flat(declared(p, model.spec, directed=directed, learned=learned))
     _, gradient = model.log_prob_flat(point, learned=learned)
     step = 1e-3
     shifts = step * np.array([2.0, 1.0, -1.0, -2.0])
