@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help analysis notebook test lint bench clean
+.PHONY: help analysis notebook test lint bench calibration clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -29,6 +29,10 @@ lint: $(BIN)/.installed-dev  ## check style and types
 bench: $(BIN)/.installed-bench  ## compare speed with JAX, PyMC and plain Stan: results in reports/benchmarks
 	$(BIN)/lsm-stan setup
 	$(BIN)/python -W ignore -m benchmarks
+
+calibration: $(BIN)/.installed  ## rank known truths among posterior draws of every model: results in reports/calibration
+	$(BIN)/lsm-stan setup
+	$(BIN)/python -m benchmarks.calibration reports/calibration
 
 clean:  ## remove the virtual environment and caches (CmdStan and compiled models stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -78,7 +78,7 @@ def _gradient(output: Path, results: pd.DataFrame, details: dict[str, Any]) -> l
         f"Milliseconds of one value and gradient at N nodes, median over rounds; N = {CELEGANS}"
         " is *C. elegans*.",
         "",
-        *_table(["", "what", *(f"N = {n:,}" for n in table.columns)], rows),
+        *markdown_table(["", "what", *(f"N = {n:,}" for n in table.columns)], rows),
         "",
         "![time against nodes](gradient.png)",
         "",
@@ -138,7 +138,7 @@ def _criteria(results: pd.DataFrame, variants: pd.DataFrame, details: dict[str, 
             "peak memory of one evaluation at N = 20,000, 200,000 edges, in GB", memory, "<=", 1
         )
     )
-    return _table([f"at N = {CELEGANS}", "found", "wanted", ""], rows)
+    return markdown_table([f"at N = {CELEGANS}", "found", "wanted", ""], rows)
 
 
 def _criterion(what: str, found: float, relation: str, wanted: float) -> list[str]:
@@ -161,7 +161,7 @@ def _map(output: Path, results: pd.DataFrame, details: dict[str, Any]) -> list[s
         f"Loss (minus the log joint; best known before {BEST_LOSS:,.1f}) and seconds, for seeds"
         f" {seeds}.",
         "",
-        *_table(["", "what", "loss", "seconds"], rows),
+        *markdown_table(["", "what", "loss", "seconds"], rows),
         "",
         "![loss against time](map.png)",
         "",
@@ -216,11 +216,11 @@ def _nuts(output: Path, results: pd.DataFrame, details: dict[str, Any]) -> list[
         " run without the mode: warmup and, with the change of variables, the short first run"
         " that shapes it.",
         "",
-        *_table(head, rows),
+        *markdown_table(head, rows),
         "",
         "![effective draws a second](nuts.png)",
         "",
-        *_table(
+        *markdown_table(
             ["", "found", "wanted", ""],
             [_criterion("gradients a draw, without / with", ratio, ">=", 15)],
         ),
@@ -230,7 +230,7 @@ def _nuts(output: Path, results: pd.DataFrame, details: dict[str, Any]) -> list[
         " `mcse`). For one posterior expect 1, 5 % and about 3; an ESS as low as that of the run"
         " without makes the errors themselves uncertain.",
         "",
-        *_table(["", "root mean square", "beyond 2", "largest"], agreement),
+        *markdown_table(["", "root mean square", "beyond 2", "largest"], agreement),
     ]
 
 
@@ -263,6 +263,7 @@ def _number(value: float) -> str:
     return "–" if pd.isna(value) else f"{value:.3g}" if value < 100 else f"{value:,.0f}"
 
 
-def _table(head: list[str], rows: list[list[str]]) -> list[str]:
+def markdown_table(head: list[str], rows: list[list[str]]) -> list[str]:
+    """Return the lines of a table."""
     lines = [head, ["---"] * len(head), *rows]
     return ["| " + " | ".join(cells) + " |" for cells in lines]

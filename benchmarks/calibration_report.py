@@ -1,0 +1,432 @@
+"""The page of the calibration: tables, figures and README.md from finished simulations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from scipy import stats
+
+from benchmarks.ranks import IntArray, band, coverage, deviation, ecdf, uniform
+from benchmarks.report import markdown_table
+from lsm_stan.diagnostics import MAX_SATURATED
+from lsm_stan.parameters import NODE_PARAMETERS
+
+if TYPE_CHECKING:
+    from benchmarks.calibration import Record, Study
+
+    Results: TypeAlias = Mapping[Study, Sequence[Record]]
+
+#: Of quantities that have many values, how many simulation-based calibration looks at: nodes are
+#: exchangeable.
+SHOWN = 2
+
+#: Shares of the posterior whose intervals are looked at, by the ends of their columns' names.
+SHARES = {"50": 0.5, "90": 0.9}
+
+#: Standard errors from the nominal share beyond which coverage is flagged.
+LIMIT = 3.0
+
+#: What intervals are of.
+KINDS = ("log means", "node effects", "scalars")
+
+#: Test quantities that are no parameters.
+DERIVED = ("log_joint", "log_likelihood", "total_weight")
+
+COLOURS = {"50": "#E69F00", "90": "#0072B2"}
+OUTSIDE = "#D55E00"
+
+#: Panels of a figure side by side.
+ACROSS = 7
+
+
+def write(folder: Path, sbc: Results, covered: Results) -> None:
+    """Write ``sbc.csv``, ``coverage.csv``, ``fits.csv``, the figures and ``README.md``.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    sbc, covered
+        The simulations of each study; failed ones have no ranks.
+    """
+    ranks = {study: sbc_ranks(records) for study, records in sbc.items()}
+    uniformity, coverages = sbc_table(ranks), coverage_table(covered)
+    fits = fit_table({**sbc, **covered})
+    for name, table in (("sbc", uniformity), ("coverage", coverages), ("fits", fits)):
+        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.4g")
+    plot_sbc(ranks).savefig(folder / "sbc.png", dpi=110)
+    plot_coverage(coverages).savefig(folder / "coverage.png", dpi=110)
+    lines = [*_introduction(sbc, covered), *_of_sbc(uniformity)]
+    lines += [*_of_coverage(coverages), *_of_fits(fits)]
+    (folder / "README.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+def sbc_ranks(records: Sequence[Record]) -> dict[str, IntArray]:
+    """Return ``(S,)`` ranks of each test quantity: the first of pairs, dyads and nodes."""
+    found: dict[str, list[int]] = {}
+    for record in records:
+        for name, value in record.get("ranks", {}).items():
+            if np.isscalar(value):
+                found.setdefault(name, []).append(value)
+            else:
+                for number, one in enumerate(value[:SHOWN], start=1):
+                    found.setdefault(f"{name} {number}", []).append(one)
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def sbc_table(ranks: Mapping[Study, Mapping[str, IntArray]]) -> pd.DataFrame:
+    """Return how far from uniform the ranks of each test quantity are.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``model, dim, quantity, simulations``; ``mean_rank``, 0.5 on average;
+        ``deviation`` (:func:`benchmarks.ranks.deviation`) and ``outside``, whether it is
+        outside the band.
+    """
+    rows = [
+        {
+            "model": study.model,
+            "dim": study.dim,
+            "quantity": name,
+            "simulations": len(values),
+            "mean_rank": values.mean() / study.draws,
+            "deviation": deviation(values, study.draws),
+        }
+        for study, by_name in ranks.items()
+        for name, values in by_name.items()
+    ]
+    table = pd.DataFrame(rows)
+    table["outside"] = table["deviation"] > 1
+    return table
+
+
+def coverage_table(results: Results) -> pd.DataFrame:
+    """Return the coverage of each model's intervals, and of all models' together.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``model``, ``all`` for all together; ``quantity``, a kind of :data:`KINDS`, or
+        one scalar of all models; ``simulations``; ``covered_50``, its standard error
+        ``error_50``, the same of 90 %, and ``flagged``.
+    """
+    draws = next(iter(results)).draws
+    models = {
+        study.model: [_by_kind(record["ranks"]) for record in records if "ranks" in record]
+        for study, records in results.items()
+    }
+    together = [
+        {**_by_kind(record["ranks"]), **_scalars(record["ranks"])}
+        for records in results.values()
+        for record in records
+        if "ranks" in record
+    ]
+    rows = []
+    for model, simulations in {"all": together, **models}.items():
+        for quantity in dict.fromkeys(name for of_one in simulations for name in of_one):
+            ranks = [of_one[quantity] for of_one in simulations if quantity in of_one]
+            row: dict[str, Any] = {"model": model, "quantity": quantity, "simulations": len(ranks)}
+            beyond = []
+            for end, share in SHARES.items():
+                found, error = coverage(ranks, draws, share)
+                row |= {f"covered_{end}": found, f"error_{end}": error}
+                beyond.append(abs(found - share) > LIMIT * error)
+            rows.append({**row, "flagged": any(beyond)})
+    return pd.DataFrame(rows)
+
+
+def _by_kind(ranks: Mapping[str, Any]) -> dict[str, IntArray]:
+    """Return the ranks of one simulation, kind by kind."""
+    effects = [value for name in NODE_PARAMETERS for value in ranks.get(name, [])]
+    scalars = [ranks[name] for name in _scalars(ranks)]
+    values = zip(KINDS, (ranks["log_mean"], effects, scalars), strict=True)
+    return {kind: np.array(value) for kind, value in values if value}
+
+
+def _scalars(ranks: Mapping[str, Any]) -> dict[str, IntArray]:
+    """Return the ranks of scalar parameters of one simulation."""
+    return {
+        name: np.array([value])
+        for name, value in ranks.items()
+        if np.isscalar(value) and name not in DERIVED
+    }
+
+
+def fit_table(results: Results) -> pd.DataFrame:
+    """Return what was wrong with the fits of each study.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``model, nodes, dim, simulations``; how many ``failed`` (CmdStan stopped, or the
+        weights were too large to draw), ``divergent`` (any divergence), ``saturated`` (too many
+        draws at the depth limit), ``slow`` (an effective sample size below the number of draws
+        that were ranked) and ``empty`` (no edge); and ``seconds`` of all.
+    """
+    rows = []
+    for study, records in results.items():
+        done = [record for record in records if "ranks" in record]
+        rows.append(
+            {
+                "model": study.model,
+                "nodes": study.nodes,
+                "dim": study.dim,
+                "simulations": len(records),
+                "failed": len(records) - len(done),
+                "divergent": sum(record["divergences"] > 0 for record in done),
+                "saturated": sum(record["saturated"] > MAX_SATURATED for record in done),
+                "slow": sum(record["ess"] < study.draws for record in done),
+                "empty": sum(record["weight"] == 0 for record in done),
+                "seconds": sum(record["seconds"] for record in done),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def plot_sbc(ranks: Mapping[Study, Mapping[str, IntArray]]) -> Figure:
+    """Plot the ECDF of ranks less that of uniform ones, with its band.
+
+    Parameters
+    ----------
+    ranks
+        ``(S,)`` of each test quantity of each study.
+    """
+    rows = {study: -(-len(by_name) // ACROSS) for study, by_name in ranks.items()}
+    figure = Figure(figsize=(12, 0.5 + 1.6 * sum(rows.values())), layout="constrained")
+    parts = np.atleast_1d(figure.subfigures(len(ranks), height_ratios=list(rows.values())))
+    for part, (study, by_name) in zip(parts, ranks.items(), strict=True):
+        size = len(next(iter(by_name.values())))
+        part.suptitle(f"{study.model}, K = {study.dim}: {size} simulations", fontsize=11)
+        every = part.subplots(rows[study], ACROSS, sharex=True, sharey=True, squeeze=False).flat
+        expected = uniform(study.draws)
+        below, above = (edge - expected for edge in band(size, study.draws))
+        for axes, (name, values) in zip(every, by_name.items(), strict=False):
+            axes.fill_between(expected, below, above, color="#DDDDDD", lw=0)
+            axes.axhline(0, color="#999999", lw=0.6)
+            outside = deviation(values, study.draws) > 1
+            axes.step(
+                expected, ecdf(values, study.draws) - expected, where="mid", lw=1.2,
+                color=OUTSIDE if outside else COLOURS["90"],
+            )  # fmt: skip
+            axes.set_title(name, fontsize=8, color=OUTSIDE if outside else "black", pad=3)
+            axes.set_xticks([0, 0.5, 1], ["0", "½", "1"])
+            axes.tick_params(labelsize=7)
+            axes.spines[["top", "right"]].set_visible(False)
+        for axes in list(every)[len(by_name) :]:
+            axes.remove()
+    figure.supxlabel("rank of the true value, as a share", fontsize=9)
+    figure.supylabel("ECDF less uniform", fontsize=9)
+    return figure
+
+
+def plot_coverage(table: pd.DataFrame) -> Figure:
+    """Plot coverage model by model, with bars of :data:`LIMIT` standard errors.
+
+    Parameters
+    ----------
+    table
+        As of :func:`coverage_table`.
+    """
+    models = list(dict.fromkeys(table["model"]))
+    figure = Figure(figsize=(11, 0.9 + 0.22 * len(models)), layout="constrained")
+    for axes, kind in zip(figure.subplots(1, len(KINDS), sharey=True), KINDS, strict=True):
+        for end, share in SHARES.items():
+            axes.axvline(share, color=COLOURS[end], lw=0.8, ls="--")
+            for row in table[table["quantity"] == kind].to_dict("records"):
+                found, error = row[f"covered_{end}"], LIMIT * row[f"error_{end}"]
+                beyond = abs(found - share) > error
+                place = models.index(row["model"]) + (0.12 if end == "50" else -0.12)
+                axes.errorbar(
+                    found, place, xerr=error, fmt="D" if beyond else "o", ms=5 if beyond else 3,
+                    lw=1, color=OUTSIDE if beyond else COLOURS[end],
+                )  # fmt: skip
+        axes.set(title=kind, xlim=(0, 1.05), xlabel="share of intervals that hold the truth")
+        axes.set_yticks(range(len(models)), models, fontsize=8)
+        axes.set_ylim(len(models) - 0.4, -0.6)
+        axes.grid(axis="y", alpha=0.2)
+        axes.spines[["top", "right"]].set_visible(False)
+    marks = [
+        Line2D([], [], marker=marker, ms=5, color=colour, label=label)
+        for marker, colour, label in (
+            *(("o", COLOURS[end], f"{end} % intervals") for end in SHARES),
+            ("D", OUTSIDE, f"beyond {LIMIT:g} standard errors, which the bars show"),
+        )
+    ]
+    figure.legend(handles=marks, loc="outside upper center", ncols=len(marks), fontsize=9)
+    return figure
+
+
+def _introduction(sbc: Results, covered: Results) -> list[str]:
+    return [
+        "# Calibration",
+        "",
+        "Made by `make calibration`; do not edit.",
+        "",
+        "Does NUTS, on this Stan program, draw from the posterior of the model that it is said to?"
+        " Parameters are drawn from a model's priors (`draw_parameters`), a network from the model"
+        " at them (`simulate`), the model is fitted to the network (`LatentSpaceModel.sample`),"
+        " and the true value of a quantity is ranked among its posterior draws. If priors,"
+        " likelihood, simulator and sampler are all right, ranks are uniform: for every quantity,"
+        " whatever the size of the network.",
+        "",
+        "- The simulator is NumPy, the posterior Stan and C++: they share no formula.",
+        "- One chain of NUTS with CmdStan's defaults, without the change of variables, from a draw"
+        " from the priors that has nothing to do with the truth:"
+        f" {_settings(sbc)} for simulation-based calibration, {_settings(covered)} for coverage."
+        " The truth is ranked among the draws that thinning leaves, so that autocorrelation matters"
+        " little.",
+        "- Networks are directed, without hidden dyads.",
+        "- Priors are tighter than the models' own, under which some networks have weights of 10⁹:"
+        f" {_priors(covered)}. Scales of priors are data of the Stan program: it is the same"
+        " program. Those of `phi` and of the tutorial are their own.",
+        "- A fit with trouble counts like any other.",
+        "",
+    ]
+
+
+def _settings(results: Results) -> str:
+    study = next(iter(results))
+    return (
+        f"{study.warmup} iterations of warmup, and {study.draws} draws {study.thin} iterations"
+        f" apart, N = {study.nodes}"
+    )
+
+
+def _priors(results: Results) -> str:
+    scales: dict[str, list[float]] = {}
+    for study in results:
+        for name, scale in study.priors.items():
+            scales.setdefault(name, []).append(scale)
+    return ", ".join(
+        f"`{name}` {' or '.join(f'{scale:g}' for scale in sorted(set(values)))}"
+        for name, values in scales.items()
+    )
+
+
+def _of_sbc(table: pd.DataFrame) -> list[str]:
+    rows = []
+    for (model, dim), group in table.groupby(["model", "dim"], sort=False):
+        worst = group.loc[group["deviation"].idxmax()]
+        rows.append(
+            [
+                f"`{model}`, K = {dim}",
+                f"{group['simulations'].iloc[0]}",
+                f"{len(group)}",
+                ", ".join(f"`{name}`" for name in group.loc[group["outside"], "quantity"]) or "–",
+                f"{worst['deviation']:.2f} (`{worst['quantity']}`)",
+            ]
+        )
+    return [
+        "## Simulation-based calibration",
+        "",
+        "![ECDF of ranks](sbc.png)",
+        "",
+        "Each panel: the empirical distribution function of the ranks of one quantity, less that of"
+        " uniform ranks, in the band that holds the whole line in 95 % of cases if ranks are"
+        " uniform (Säilynoja, Bürkner & Vehtari, 2022). A line that leaves it is red. Above zero"
+        " throughout: posteriors lie too high; below: too low. Above at the left and below at the"
+        " right: posteriors are too narrow; the reverse: too wide. `log_joint` and `log_likelihood`"
+        " are of parameters and network together (Modrák et al., 2025). Pairs, dyads and nodes are"
+        " exchangeable: the first two stand for all; the tutorial's log mean is minus the log of a"
+        " distance.",
+        "",
+        *markdown_table(
+            ["", "simulations", "quantities", "outside the band", "largest deviation"], rows
+        ),
+        "",
+        "A deviation of 1 reaches the band's edge. Of"
+        f" {len(table)} lines {table['outside'].sum()} are outside, where {0.05 * len(table):.1f}"
+        " are expected; lines of one model are not independent.",
+        "",
+    ]
+
+
+def _of_coverage(table: pd.DataFrame) -> list[str]:
+    together, single = (table[mask] for mask in (table["model"] == "all", table["model"] != "all"))
+    comparisons = len(SHARES) * len(single)
+    chance = 2 * stats.t.sf(LIMIT, single["simulations"].max() - 1) * comparisons
+    flagged = single[single["flagged"]]
+    return [
+        "## Coverage",
+        "",
+        "![coverage of intervals](coverage.png)",
+        "",
+        "The share of central 50 % and 90 % posterior intervals that hold the true value, ± one"
+        " standard error over simulations (dyads of one network are not independent), which is not"
+        " taken to be less than that of as many independent intervals. The table is of all models"
+        " together; [coverage.csv](coverage.csv) has each.",
+        "",
+        *markdown_table(
+            ["", "simulations", "50 %", "90 %"],
+            [
+                [
+                    row["quantity"] if row["quantity"] in KINDS else f"`{row['quantity']}`",
+                    f"{row['simulations']}",
+                    *(_share(row, end) for end in SHARES),
+                ]
+                for row in together.to_dict("records")
+            ],
+        ),
+        "",
+        f"Of {comparisons} comparisons of single models, {len(flagged)} rows have one beyond"
+        f" {LIMIT:g} standard errors; about {chance:.0f} are to be expected, as the standard errors"
+        " are themselves estimated (Student's t). They are in bold where it is:",
+        "",
+        *(
+            markdown_table(
+                ["", "", "simulations", "50 %", "90 %"],
+                [
+                    [
+                        f"`{row['model']}`",
+                        row["quantity"],
+                        f"{row['simulations']}",
+                        *(_share(row, end) for end in SHARES),
+                    ]
+                    for row in flagged.to_dict("records")
+                ],
+            )
+            if len(flagged)
+            else ["none."]
+        ),
+        "",
+    ]
+
+
+def _share(row: Mapping[str, Any], end: str) -> str:
+    found, error = row[f"covered_{end}"], row[f"error_{end}"]
+    text = f"{found:.3f} ± {error:.3f}"
+    return f"**{text}**" if abs(found - SHARES[end]) > LIMIT * error else text
+
+
+def _of_fits(table: pd.DataFrame) -> list[str]:
+    counts = ["failed", "divergent", "saturated", "slow", "empty"]
+    troubled = table[table[counts].any(axis=1)]
+    return [
+        "## Fits with trouble",
+        "",
+        "Fits that *failed* (CmdStan stopped), had a *divergent* transition, were *saturated*"
+        f" (over {MAX_SATURATED:.0%} of draws at the depth limit) or *slow* (an effective sample"
+        " size, the least of the log joint and the scalar parameters, below the number of ranked"
+        " draws); and networks that are *empty*. All but failed ones are in the results above.",
+        "",
+        *markdown_table(
+            ["", "K", "N", "fits", *counts],
+            [
+                [
+                    f"`{row['model']}`",
+                    *(f"{row[n]}" for n in ("dim", "nodes", "simulations", *counts)),
+                ]
+                for row in troubled.to_dict("records")
+            ],
+        ),
+        "",
+        f"{len(table) - len(troubled)} of {len(table)} studies had none. All fits together took"
+        f" {table['seconds'].sum() / 60:.0f} minutes.",
+    ]
