@@ -119,17 +119,17 @@ def simulation(study: Study, number: int, executable: CmdStanModel) -> Record:
     # of the truth, the network, the start and the chain: with one seed the start would be the
     # truth, and chains that do not move would look calibrated; CmdStan's end at 2³¹
     sequence = np.random.SeedSequence([zlib.crc32(study.model.encode()), study.dim, number])
-    seeds = [int(seed) >> 1 for seed in sequence.generate_state(4)]
+    of_truth, of_network, of_start, of_chain = (int(s) >> 1 for s in sequence.generate_state(4))
     size, spec = (study.nodes, study.dim), study.spec
-    truth, start = (draw_parameters(*size, seed=s, model=spec) for s in (seeds[0], seeds[2]))
+    truth = draw_parameters(*size, seed=of_truth, model=spec)
     try:
-        network, _ = simulate(*size, seed=seeds[1], model=spec, parameters=truth)
+        network, _ = simulate(*size, seed=of_network, model=spec, parameters=truth)
         model = LatentSpaceModel(network, study.dim, model=spec)
         model.executable = executable  # or each would find it by itself
         fit = model.sample(
-            seed=seeds[3],
+            seed=of_chain,
             chains=1,
-            init=start,
+            init=random_start(study, of_start),
             precondition=False,
             show_progress=False,
             iter_warmup=study.warmup,
@@ -154,6 +154,18 @@ def simulation(study: Study, number: int, executable: CmdStanModel) -> Record:
         "weight": network.total_weight,
         "seconds": fit.record["seconds"],
     }
+
+
+def random_start(study: Study, seed: int) -> Parameters | str:
+    """Return where a chain starts: ``init="random"``, but where that has no density.
+
+    There roles start at 0, and a node at no distance from itself: the inverse form is infinite.
+    """
+    spec = study.spec
+    if not (spec.roles and spec.form == "inverse"):
+        return "random"
+    z, role = np.random.default_rng(seed).normal(size=(2, study.nodes, study.dim))
+    return {"z": z, "role": spec.role_fixed * role}
 
 
 def quantities(model: LatentSpaceModel, parameters: Parameters) -> dict[str, FloatArray]:

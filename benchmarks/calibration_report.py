@@ -35,6 +35,9 @@ LIMIT = 3.0
 #: What intervals are of.
 KINDS = ("log means", "node effects", "scalars")
 
+#: All models together in tables, and those of their fits that had no trouble.
+ALL, UNTROUBLED = "all", "all without trouble"
+
 #: Test quantities that are no parameters.
 DERIVED = ("log_joint", "log_likelihood", "total_weight")
 
@@ -113,23 +116,22 @@ def coverage_table(results: Results) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        Columns ``model``, ``all`` for all together; ``quantity``, a kind of :data:`KINDS`, or
-        one scalar of all models; ``simulations``; ``covered_50``, its standard error
-        ``error_50``, the same of 90 %, and ``flagged``.
+        Columns ``model``, or :data:`ALL` or :data:`UNTROUBLED`; ``quantity``, a kind of
+        :data:`KINDS`, or one scalar parameter of many models; ``simulations``;
+        ``covered_50``, its standard error ``error_50``, the same of 90 %, and ``flagged``.
     """
     draws = next(iter(results)).draws
-    models = {
-        study.model: [_by_kind(record["ranks"]) for record in records if "ranks" in record]
-        for study, records in results.items()
-    }
-    together = [
-        {**_by_kind(record["ranks"]), **_scalars(record["ranks"])}
-        for records in results.values()
-        for record in records
-        if "ranks" in record
-    ]
+    groups: dict[str, list[dict[str, IntArray]]] = {ALL: [], UNTROUBLED: []}
+    for study, records in results.items():
+        for record in records:
+            if "ranks" in record:
+                kinds, scalars = _by_kind(record["ranks"]), _scalars(record["ranks"])
+                groups[ALL].append({**kinds, **scalars})
+                if not any(troubles(study, record).values()):
+                    groups[UNTROUBLED].append({**kinds, **scalars})
+                groups.setdefault(study.model, []).append(kinds)
     rows = []
-    for model, simulations in {"all": together, **models}.items():
+    for model, simulations in groups.items():
         for quantity in dict.fromkeys(name for of_one in simulations for name in of_one):
             ranks = [of_one[quantity] for of_one in simulations if quantity in of_one]
             row: dict[str, Any] = {"model": model, "quantity": quantity, "simulations": len(ranks)}
@@ -159,32 +161,47 @@ def _scalars(ranks: Mapping[str, Any]) -> dict[str, IntArray]:
     }
 
 
+def troubles(study: Study, record: Record) -> dict[str, bool]:
+    """Return what was wrong with one fit.
+
+    Returns
+    -------
+    dict
+        Whether it ``failed`` (CmdStan stopped, or weights were too large to draw), was
+        ``divergent`` (any divergence), ``saturated`` (too many draws at the depth limit) or
+        ``slow`` (an effective sample size below the number of draws that were ranked).
+    """
+    failed = "error" in record
+    return {
+        "failed": failed,
+        "divergent": not failed and record["divergences"] > 0,
+        "saturated": not failed and record["saturated"] > MAX_SATURATED,
+        "slow": not failed and record["ess"] < study.draws,
+    }
+
+
 def fit_table(results: Results) -> pd.DataFrame:
-    """Return what was wrong with the fits of each study.
+    """Return how many fits of each study had which trouble.
 
     Returns
     -------
     pandas.DataFrame
-        Columns ``model, nodes, dim, simulations``; how many ``failed`` (CmdStan stopped, or the
-        weights were too large to draw), ``divergent`` (any divergence), ``saturated`` (too many
-        draws at the depth limit), ``slow`` (an effective sample size below the number of draws
-        that were ranked) and ``empty`` (no edge); and ``seconds`` of all.
+        Columns ``model, nodes, dim, simulations``, those of :func:`troubles`, ``any`` of them,
+        ``empty`` networks, and ``seconds`` of all.
     """
     rows = []
     for study, records in results.items():
-        done = [record for record in records if "ranks" in record]
+        found = pd.DataFrame([troubles(study, record) for record in records])
         rows.append(
             {
                 "model": study.model,
                 "nodes": study.nodes,
                 "dim": study.dim,
                 "simulations": len(records),
-                "failed": len(records) - len(done),
-                "divergent": sum(record["divergences"] > 0 for record in done),
-                "saturated": sum(record["saturated"] > MAX_SATURATED for record in done),
-                "slow": sum(record["ess"] < study.draws for record in done),
-                "empty": sum(record["weight"] == 0 for record in done),
-                "seconds": sum(record["seconds"] for record in done),
+                **found.sum(),
+                "any": found.any(axis=1).sum(),
+                "empty": sum(record.get("weight") == 0 for record in records),
+                "seconds": sum(record.get("seconds", 0.0) for record in records),
             }
         )
     return pd.DataFrame(rows)
@@ -204,10 +221,10 @@ def plot_sbc(ranks: Mapping[Study, Mapping[str, IntArray]]) -> Figure:
     for part, (study, by_name) in zip(parts, ranks.items(), strict=True):
         size = len(next(iter(by_name.values())))
         part.suptitle(f"{study.model}, K = {study.dim}: {size} simulations", fontsize=11)
-        every = part.subplots(rows[study], ACROSS, sharex=True, sharey=True, squeeze=False).flat
+        grid = part.subplots(rows[study], ACROSS, sharex=True, sharey=True, squeeze=False)
         expected = uniform(study.draws)
         below, above = (edge - expected for edge in band(size, study.draws))
-        for axes, (name, values) in zip(every, by_name.items(), strict=False):
+        for axes, (name, values) in zip(grid.flat, by_name.items(), strict=False):
             axes.fill_between(expected, below, above, color="#DDDDDD", lw=0)
             axes.axhline(0, color="#999999", lw=0.6)
             outside = deviation(values, study.draws) > 1
@@ -219,7 +236,7 @@ def plot_sbc(ranks: Mapping[Study, Mapping[str, IntArray]]) -> Figure:
             axes.set_xticks([0, 0.5, 1], ["0", "½", "1"])
             axes.tick_params(labelsize=7)
             axes.spines[["top", "right"]].set_visible(False)
-        for axes in list(every)[len(by_name) :]:
+        for axes in grid.flat[len(by_name) :]:
             axes.remove()
     figure.supxlabel("rank of the true value, as a share", fontsize=9)
     figure.supylabel("ECDF less uniform", fontsize=9)
@@ -349,7 +366,10 @@ def _of_sbc(table: pd.DataFrame) -> list[str]:
 
 
 def _of_coverage(table: pd.DataFrame) -> list[str]:
-    together, single = (table[mask] for mask in (table["model"] == "all", table["model"] != "all"))
+    together, calm = (
+        table[table["model"] == group].set_index("quantity") for group in (ALL, UNTROUBLED)
+    )
+    single = table[~table["model"].isin((ALL, UNTROUBLED))]
     comparisons = len(SHARES) * len(single)
     chance = 2 * stats.t.sf(LIMIT, single["simulations"].max() - 1) * comparisons
     flagged = single[single["flagged"]]
@@ -360,28 +380,37 @@ def _of_coverage(table: pd.DataFrame) -> list[str]:
         "",
         "The share of central 50 % and 90 % posterior intervals that hold the true value, ± one"
         " standard error over simulations (dyads of one network are not independent), which is not"
-        " taken to be less than that of as many independent intervals. The table is of all models"
-        " together; [coverage.csv](coverage.csv) has each.",
+        " taken to be less than that of as many independent intervals. All models together, and"
+        " those of their fits that had no trouble (below), which shows what is the sampler's and"
+        " what the program's; [coverage.csv](coverage.csv) has each model.",
         "",
         *markdown_table(
-            ["", "simulations", "50 %", "90 %"],
+            ["", "fits", "50 %", "90 %", "without trouble", "50 %", "90 %"],
             [
                 [
-                    row["quantity"] if row["quantity"] in KINDS else f"`{row['quantity']}`",
-                    f"{row['simulations']}",
-                    *(_share(row, end) for end in SHARES),
+                    str(quantity) if quantity in KINDS else f"`{quantity}`",
+                    *(
+                        cell
+                        for rows in (together, calm)
+                        for cell in (
+                            [f"{rows.loc[quantity, 'simulations']}"]
+                            + [_share(rows.loc[quantity], end) for end in SHARES]
+                            if quantity in rows.index
+                            else ["0", "–", "–"]
+                        )
+                    ),
                 ]
-                for row in together.to_dict("records")
+                for quantity in together.index
             ],
         ),
         "",
-        f"Of {comparisons} comparisons of single models, {len(flagged)} rows have one beyond"
-        f" {LIMIT:g} standard errors; about {chance:.0f} are to be expected, as the standard errors"
-        " are themselves estimated (Student's t). They are in bold where it is:",
+        f"Of {comparisons} comparisons of single models about {chance:.0f} are to be expected"
+        f" beyond {LIMIT:g} standard errors, as these are themselves estimated (Student's t). There"
+        " are those in bold:",
         "",
         *(
             markdown_table(
-                ["", "", "simulations", "50 %", "90 %"],
+                ["", "", "fits", "50 %", "90 %"],
                 [
                     [
                         f"`{row['model']}`",
@@ -389,7 +418,7 @@ def _of_coverage(table: pd.DataFrame) -> list[str]:
                         f"{row['simulations']}",
                         *(_share(row, end) for end in SHARES),
                     ]
-                    for row in flagged.to_dict("records")
+                    for _, row in flagged.iterrows()
                 ],
             )
             if len(flagged)
@@ -399,34 +428,37 @@ def _of_coverage(table: pd.DataFrame) -> list[str]:
     ]
 
 
-def _share(row: Mapping[str, Any], end: str) -> str:
+def _share(row: pd.Series[Any], end: str) -> str:
     found, error = row[f"covered_{end}"], row[f"error_{end}"]
     text = f"{found:.3f} ± {error:.3f}"
     return f"**{text}**" if abs(found - SHARES[end]) > LIMIT * error else text
 
 
 def _of_fits(table: pd.DataFrame) -> list[str]:
-    counts = ["failed", "divergent", "saturated", "slow", "empty"]
-    troubled = table[table[counts].any(axis=1)]
+    counts = ["failed", "divergent", "saturated", "slow", "any", "empty"]
+    total = table[["simulations", *counts]].sum()
     return [
         "## Fits with trouble",
         "",
-        "Fits that *failed* (CmdStan stopped), had a *divergent* transition, were *saturated*"
-        f" (over {MAX_SATURATED:.0%} of draws at the depth limit) or *slow* (an effective sample"
-        " size, the least of the log joint and the scalar parameters, below the number of ranked"
-        " draws); and networks that are *empty*. All but failed ones are in the results above.",
+        "Fits that *failed* (CmdStan stopped, or the weights were too large to draw), were"
+        f" *divergent* (any divergence), *saturated* (over {MAX_SATURATED:.0%} of draws at the"
+        " depth limit) or *slow* (an effective sample size, the least of the log joint and the"
+        " scalar parameters, below the number of ranked draws), or *any* of these; and networks"
+        " that are *empty*. All but failed fits are in the results above.",
         "",
         *markdown_table(
             ["", "K", "N", "fits", *counts],
             [
-                [
-                    f"`{row['model']}`",
-                    *(f"{row[n]}" for n in ("dim", "nodes", "simulations", *counts)),
-                ]
-                for row in troubled.to_dict("records")
+                *(
+                    [
+                        f"`{row['model']}`",
+                        *(f"{row[c]}" for c in ("dim", "nodes", "simulations", *counts)),
+                    ]
+                    for row in table.to_dict("records")
+                ),
+                ["**all**", "", "", *(f"**{count}**" for count in total)],
             ],
         ),
         "",
-        f"{len(table) - len(troubled)} of {len(table)} studies had none. All fits together took"
-        f" {table['seconds'].sum() / 60:.0f} minutes.",
+        f"All fits together took {table['seconds'].sum() / 60:.0f} minutes.",
     ]

@@ -9,7 +9,7 @@ from scipy import stats
 
 from benchmarks import calibration
 from benchmarks.calibration import COVERAGE, Study, calibrate, read_kept
-from benchmarks.calibration_report import coverage_table
+from benchmarks.calibration_report import coverage_table, fit_table
 from benchmarks.ranks import coverage, covered, deviation, rank
 from lsm_stan.models import MODELS
 from lsm_stan.toolchain import Toolchain
@@ -89,11 +89,25 @@ def test_the_table_flags_the_model_whose_posterior_is_too_narrow() -> None:
     for seed, (name, spread) in enumerate({"tutorial": 1.0, "nb-squared": 0.5}.items()):
         ranks = normal_ranks(200, 30, spread=spread, seed=seed)
         study = Study(name, nodes=6, dim=2, warmup=1, draws=DRAWS, thin=1)
-        results[study] = [{"ranks": {"log_mean": row.tolist()}} for row in ranks]
+        calm = {"divergences": 0, "saturated": 0.0, "ess": 100.0}
+        results[study] = [{**calm, "ranks": {"log_mean": row.tolist()}} for row in ranks]
+    results[study].append({"error": "no weights"})  # has no ranks
     table = coverage_table(results).set_index("model")
     assert not table.loc["tutorial", "flagged"]
     assert table.loc["nb-squared", "flagged"]
     assert table.loc["nb-squared", "covered_90"] < 0.8
+    assert table.loc["nb-squared", "simulations"] == 200
+
+
+def test_coverage_without_trouble_leaves_troubled_fits_out() -> None:
+    study = Study("tutorial", nodes=6, dim=2, warmup=1, draws=DRAWS, thin=1)
+    calm = {"ranks": {"log_mean": [10]}, "divergences": 0, "saturated": 0.0, "ess": 100.0}
+    missed = {**calm, "ranks": {"log_mean": [0]}}
+    records = [calm, *({**missed, **t} for t in ({"divergences": 1}, {"saturated": 1}, {"ess": 3}))]
+    table = coverage_table({study: records}).set_index("model")
+    assert table.loc["all", "covered_90"] == 0.25
+    assert table.loc["all without trouble", "covered_90"] == 1
+    assert fit_table({study: records}).loc[0, "any"] == 3
 
 
 def test_every_model_is_covered() -> None:
