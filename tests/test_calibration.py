@@ -99,15 +99,16 @@ def test_the_table_flags_the_model_whose_posterior_is_too_narrow() -> None:
     assert table.loc["nb-squared", "simulations"] == 200
 
 
-def test_coverage_without_trouble_leaves_troubled_fits_out() -> None:
+def test_fits_with_trouble_count_and_stuck_ones_are_told_apart() -> None:
     study = Study("tutorial", nodes=6, dim=2, warmup=1, draws=DRAWS, thin=1)
     calm = {"ranks": {"log_mean": [10]}, "divergences": 0, "saturated": 0.0, "ess": 100.0}
-    missed = {**calm, "ranks": {"log_mean": [0]}}
-    records = [calm, *({**missed, **t} for t in ({"divergences": 1}, {"saturated": 1}, {"ess": 3}))]
-    table = coverage_table({study: records}).set_index("model")
-    assert table.loc["all", "covered_90"] == 0.25
-    assert table.loc["all without trouble", "covered_90"] == 1
-    assert fit_table({study: records}).loc[0, "any"] == 3
+    stuck = {**calm, "ranks": {"log_mean": [0]}, "saturated": 0.9}
+    results = {study: [calm, {**calm, "divergences": 1}, {**calm, "ess": 3.0}, stuck]}
+    table = coverage_table(results).set_index("model")
+    assert table.loc["all", "covered_90"] == 0.75
+    assert table.loc["all but stuck", "covered_90"] == 1
+    counts = fit_table(results).loc[0]
+    assert counts[["divergent", "slow", "stuck", "any", "failed"]].tolist() == [1, 1, 1, 3, 0]
 
 
 def test_every_model_is_covered() -> None:
