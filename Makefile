@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help analysis models notebook test lint bench choosing clean
+.PHONY: help analysis models notebook test lint bench choosing calibration clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -37,6 +37,10 @@ bench: $(BIN)/.installed-bench  ## compare speed with JAX, PyMC and plain Stan: 
 choosing: $(BIN)/.installed  ## see whether select finds K of simulated networks: results in reports/selection
 	$(BIN)/lsm-stan setup
 	$(BIN)/python -W ignore -m benchmarks.choosing reports/selection
+
+calibration: $(BIN)/.installed  ## rank known truths among posterior draws of every model: results in reports/calibration
+	$(BIN)/lsm-stan setup
+	$(BIN)/python -m benchmarks.calibration reports/calibration
 
 clean:  ## remove the virtual environment and caches (CmdStan and compiled models stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -21,9 +21,9 @@ from matplotlib.lines import Line2D
 from scipy.optimize import brentq
 from scipy.stats import binomtest
 
-from benchmarks.report import markdown
 from lsm_stan import Network, simulate
 from lsm_stan.dyads import log_likelihood
+from lsm_stan.files import markdown
 from lsm_stan.models import MODELS
 from lsm_stan.plots import PALETTE, UNKNOWN_COLOUR
 from lsm_stan.selection import Selection, run_selection

@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchmarks import plots
 from benchmarks.problem import CELEGANS
+from lsm_stan.files import markdown
 
 #: What an implementation of the gradient is.
 IMPLEMENTATIONS = {
@@ -261,9 +262,3 @@ def _rounds(rounds: int | list[int]) -> str:
 
 def _number(value: float) -> str:
     return "–" if pd.isna(value) else f"{value:.3g}" if value < 100 else f"{value:,.0f}"
-
-
-def markdown(head: list[str], rows: list[list[str]]) -> list[str]:
-    """Return a table as lines of Markdown."""
-    lines = [head, ["---"] * len(head), *rows]
-    return ["| " + " | ".join(cells) + " |" for cells in lines]

@@ -217,15 +217,28 @@ def log_likelihood(
     if spec.likelihood == "poisson":
         return np.asarray(weight * log_mu - np.exp(log_mu) - gammaln(weight + 1))
     size, log_mu = frailty(spec, parameters, sender, receiver, reverse, log_mu)
-    # with u = mu / size: u^y / (1 + u)^(y + size)
+    # with u = mu / size: (size)_y / y! u^y / (1 + u)^(y + size)
     log_u = log_mu - np.log(size)
     return np.asarray(
-        gammaln(weight + size)
-        - gammaln(size)
+        _log_rising(size, weight)
         - gammaln(weight + 1)
-        + weight * log_u
+        + weight * log_mu
         - (weight + size) * np.logaddexp(0.0, log_u)
     )
+
+
+def _log_rising(size: FloatArray, count: IntArray) -> FloatArray:
+    """Return the log of the rising factorial of size, less count log(size).
+
+    Where size is large, by the series of the sum over k < count of log(1 + k / size): of the
+    difference of two log gamma functions no digits are left there.
+    """
+    first = 0.5 * count * (count - 1.0)
+    second = first * (2 * count - 1) / 3
+    series = (first - (0.5 * second - first**2 / (3 * size)) / size) / size
+    with np.errstate(invalid="ignore"):
+        exact = gammaln(size + count) - gammaln(size) - count * np.log(size)
+    return np.where(size > 1e4 * count, series, exact)
 
 
 def frailty(

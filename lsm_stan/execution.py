@@ -35,6 +35,9 @@ get_logger().setLevel(logging.CRITICAL)
 
 FloatArray = NDArray[np.float64]
 
+#: The largest seed that CmdStan takes for certain.
+MAX_SEED = 2**31 - 1
+
 #: How much of a failed executable's console an error shows.
 LAST_LINES = 15
 
@@ -64,6 +67,8 @@ class Execution:
         arguments: dict[str, Any],
         show_progress: bool,
     ) -> None:
+        if not 0 <= seed <= MAX_SEED:
+            raise InputError(f"seed is {seed}; an integer from 0 to {MAX_SEED} is needed")
         self.model = model
         self.show_progress = show_progress
         self.method = method

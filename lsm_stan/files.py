@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
 
@@ -37,6 +38,10 @@ def as_png(figure: Figure) -> bytes:
 
 def as_markdown(frame: pd.DataFrame) -> list[str]:
     """Return a table of text as lines of Markdown, all but the first column to the right."""
-    rows = [list(map(str, frame.columns)), *frame.to_numpy().tolist()]
-    head, *body = (f"| {' | '.join(row)} |" for row in rows)
-    return [head, "|---|" + "---:|" * (len(frame.columns) - 1), *body]
+    return markdown(list(map(str, frame.columns)), frame.to_numpy().tolist())
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a table of text, its head and rows apart, as :func:`as_markdown` does."""
+    first, *body = (f"| {' | '.join(row)} |" for row in [head, *rows])
+    return [first, "|---|" + "---:|" * (len(head) - 1), *body]

@@ -579,8 +579,15 @@ class LatentSpaceModel:
         """Return starting values for ``count`` runs."""
         if given is None and init == "random":
             shape = (count, self.network.n_nodes, self.dim)
-            random = np.random.default_rng(run.seed).normal(scale=self.prior_scale, size=shape)
-            return [{"z": z} for z in random]
+            rng = np.random.default_rng(run.seed)
+            starts: list[Parameters] = [
+                {"z": z} for z in rng.normal(scale=self.prior_scale, size=shape)
+            ]
+            if not self.spec.roles:
+                return starts
+            # a node's two positions apart, or it is at no distance from itself
+            roles = rng.normal(scale=self.spec.role_fixed, size=shape)
+            return [{**one, "role": role} for one, role in zip(starts, roles, strict=True)]
         if given is None:
             given = self.optimize(seed=run.seed, show_progress=run.show_progress).estimate
         else:

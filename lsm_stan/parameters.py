@@ -59,6 +59,9 @@ DIMS: dict[str, tuple[str, ...]] = {
     "sigma_cluster": ("cluster",),
 }
 
+#: Parameters that have one value a node.
+NODE_PARAMETERS = tuple(name for name, dims in DIMS.items() if dims == ("node",))
+
 #: Parameters that there are only where scales are learned.
 SCALES = ("sigma_sender", "sigma_role", "sigma_z", "sigma_cluster")
 
@@ -75,7 +78,7 @@ def rate_parameters(spec: ModelSpec) -> list[str]:
         "z",
         *(["intercept"] if spec.intercept else []),
         *(["phi"] if spec.dispersed else []),
-        *(["sender_effect", "receiver_effect"] if spec.effects else []),
+        *(NODE_PARAMETERS if spec.effects else []),
         *(["role"] if spec.roles else []),
         *(["beta"] if spec.terms else []),
     ]

@@ -295,6 +295,44 @@ def test_gradient_is_that_of_the_density(name: str, directed: bool, kernel: str)
     np.testing.assert_allclose(gradient, slope, rtol=1e-5, atol=1e-6 * np.abs(slope).max())
 
 
+def product_form(y: np.ndarray, mean: np.ndarray, phi: float) -> tuple[float, float]:
+    """Return the negative binomial's log probability and its slope in log phi, term by term."""
+    value = slope = 0.0
+    for t, mu in zip(y, mean, strict=True):
+        k = np.arange(t) / phi
+        value += np.log1p(k).sum() + t * np.log(mu) - special.gammaln(t + 1)
+        value -= (phi + t) * np.log1p(mu / phi)
+        # (phi + t) mu / (phi + mu) - phi log(1 + mu / phi), by its series where that cancels
+        u = mu / phi
+        if u > 1e-3:
+            slope += (phi + t) * u / (1 + u) - phi * np.log1p(u)
+        else:
+            slope += u * (t - mu) / (1 + u) + phi * (u**2 / 2 - u**3 / 3 + u**4 / 4)
+        slope -= (k / (1 + k)).sum()
+    return float(value), float(slope)
+
+
+@pytest.mark.cmdstan
+@pytest.mark.parametrize("phi", [3.0, 1e3, 9e4, 1e6, 1e9, 1e14, 1e22])
+def test_frailties_too_small_to_see_cost_no_digits(phi: float, toolchain) -> None:
+    data = network(1)
+    spec = MODELS["nb-squared"]
+    model = LatentSpaceModel(data, K, model=spec)
+    p = {**draw(spec, 2), "phi": np.asarray(phi)}
+    i, j = np.nonzero(~np.eye(N, dtype=bool))
+    y = data.weight_of(i, j)
+    i, j, y = i[y >= 0], j[y >= 0], y[y >= 0]
+    mean = np.array([np.exp(log_mu(spec, p, a, b)) for a, b in zip(i, j, strict=True)])
+    expected, slope = product_form(y, mean, phi)
+    assert log_likelihood(spec, p, i, j, y).sum() == pytest.approx(expected, rel=1e-11)
+    prior = scipy_log_prior(spec, p, data, directed=True, learned=False)
+    point = flat(declared(p, model.spec, directed=True, learned=False))
+    value, gradient = model.log_prob_flat(point)
+    assert value == pytest.approx(expected + prior, rel=1e-10)
+    # after the positions and the intercept; that of the prior is (1 / phi - 1) / 2
+    assert gradient[N * K + 1] == pytest.approx(slope + 0.5 / phi - 0.5, rel=1e-7, abs=1e-9)
+
+
 @pytest.mark.parametrize("name", ["poisson-inverse-effects", "dyadic-inner-effects", "nb-squared"])
 def test_draws_are_a_leading_axis(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     spec = MODELS[name]

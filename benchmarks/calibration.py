@@ -1,0 +1,284 @@
+"""Is the inference right? ``python -m benchmarks.calibration reports/calibration``.
+
+Parameters are drawn from a model's priors, a network from the model at them, NUTS is run on the
+network, and true values are ranked among its draws: for simulation-based calibration of a few
+models, for the coverage of intervals of all. Finished simulations are kept in the folder, so that
+an interrupted run goes on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import zlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import arviz as az
+import numpy as np
+from cmdstanpy import CmdStanModel
+from tqdm import tqdm
+
+from benchmarks import calibration_report
+from benchmarks.ranks import FloatArray, rank
+from lsm_stan import LatentSpaceModel, simulate
+from lsm_stan.dyads import log_mean, mean_weight, pair_log_likelihood
+from lsm_stan.errors import LsmStanError
+from lsm_stan.invariants import pair_distances, radii
+from lsm_stan.models import MODELS, ModelSpec
+from lsm_stan.parameters import NODE_PARAMETERS, Parameters
+from lsm_stan.simulation import draw_parameters
+
+#: What a finished simulation left: ``simulation``, its number; ``ranks`` by quantity;
+#: ``divergences``; ``saturated``, a share; ``ess``, the smallest of the log joint and scalar
+#: parameters before thinning; ``weight``; and ``seconds``. A failed one: ``error``.
+Record = dict[str, Any]
+
+#: Finished simulations, in the folder of the results.
+KEPT = "simulations"
+
+
+@dataclass(frozen=True)
+class Study:
+    """Simulations of one model.
+
+    Attributes
+    ----------
+    model
+        A name of :data:`lsm_stan.models.MODELS`.
+    nodes, dim
+        N and K of the directed networks.
+    warmup
+        Of NUTS, iterations.
+    draws, thin
+        L, how many draws the truth is ranked among, and how many iterations lie between them.
+        Ranks need independent draws more than many.
+    """
+
+    model: str
+    nodes: int
+    dim: int
+    warmup: int
+    draws: int
+    thin: int
+
+    @property
+    def priors(self) -> dict[str, float]:
+        """Scales of priors, tighter than the model's own, which make weights of 10⁹.
+
+        Priors are data of the Stan program: it is the same one.
+        """
+        inner = MODELS[self.model].form == "inner"  # grows with the square of the positions
+        return {
+            "intercept_scale": 1.0,
+            "sigma_scale": 0.5,
+            "sigma_z_scale": 0.5 if inner else 1.0,
+        }
+
+    @property
+    def spec(self) -> ModelSpec:
+        """The model with these priors."""
+        return replace(MODELS[self.model], **self.priors)
+
+    @property
+    def file(self) -> str:
+        """Name of the file of finished simulations: one for everything that decides them."""
+        settings = json.dumps({**asdict(self), **self.priors}, sort_keys=True)
+        return f"{self.model}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}.jsonl"
+
+
+#: Studies of simulation-based calibration, and how many simulations each has.
+SBC = tuple(
+    Study(name, nodes=12, dim=dim, warmup=500, draws=39, thin=25)
+    for name, dim in (("tutorial", 2), ("tutorial", 3), ("nb-squared-effects", 2))
+)
+SBC_SIMULATIONS = 200
+#: The same of coverage.
+COVERAGE = tuple(Study(name, nodes=16, dim=2, warmup=300, draws=19, thin=25) for name in MODELS)
+COVERAGE_SIMULATIONS = 20
+
+
+def simulation(study: Study, number: int, executable: CmdStanModel) -> Record:
+    """Draw parameters and a network, fit the model to it, and rank the truth.
+
+    Parameters
+    ----------
+    study
+        Which model, and how.
+    number
+        From 0; it, the model's name and K are the seed.
+    executable
+        The compiled Stan program.
+    """
+    # of the truth, the network, the start and the chain: with one seed the start would be the
+    # truth, and chains that do not move would look calibrated; CmdStan's end at 2³¹
+    sequence = np.random.SeedSequence([zlib.crc32(study.model.encode()), study.dim, number])
+    of_truth, of_network, _, of_chain = (int(s) >> 1 for s in sequence.generate_state(4))
+    size, spec = (study.nodes, study.dim), study.spec
+    truth = draw_parameters(*size, seed=of_truth, model=spec)
+    try:
+        network, _ = simulate(*size, seed=of_network, model=spec, parameters=truth)
+        model = LatentSpaceModel(network, study.dim, model=spec)
+        model.executable = executable  # or each would find it by itself
+        fit = model.sample(
+            seed=of_chain,
+            chains=1,
+            init="random",
+            precondition=False,
+            show_progress=False,
+            iter_warmup=study.warmup,
+            iter_sampling=study.draws * study.thin,
+        )
+        joined = {
+            name: np.concatenate([truth[name][None], values[0, study.thin - 1 :: study.thin]])
+            for name, values in fit.parameters.items()
+        }
+        found = quantities(model, joined)
+    except LsmStanError as error:
+        return {"simulation": number, "error": str(error)}
+    details = fit.record["details"]
+    scalars = [values for values in fit.parameters.values() if values.ndim == 2]
+    chains = [fit.idata.sample_stats["lp"].to_numpy(), *scalars]
+    return {
+        "simulation": number,
+        "ranks": {name: rank(values).tolist() for name, values in found.items()},
+        "divergences": details["divergences"],
+        "saturated": details["saturated"],
+        "ess": round(min(float(az.ess(values)) for values in chains), 1),
+        "weight": network.total_weight,
+        "seconds": fit.record["seconds"],
+    }
+
+
+def quantities(model: LatentSpaceModel, parameters: Parameters) -> dict[str, FloatArray]:
+    """Return what is ranked: functions of parameters and network that rotations do not change.
+
+    The log joint density and the log likelihood are of both, so that they find faults that no
+    parameter by itself shows (Modrák et al., Bayesian Analysis 20, 2025).
+
+    Parameters
+    ----------
+    model
+        Of one network.
+    parameters
+        With one leading axis.
+
+    Returns
+    -------
+    dict
+        ``(D,)`` of one number a draw, ``(D, ...)`` of pairs, dyads or nodes.
+    """
+    n, z = model.network.n_nodes, parameters["z"]
+    pairs = np.column_stack(np.triu_indices(n, 1))
+    log_mu = log_mean(model.spec, parameters, *np.nonzero(~np.eye(n, dtype=bool)))
+    likelihood = pair_log_likelihood(model.spec, parameters, model.network, pairs)
+    return {
+        "log_joint": model.log_prob(**parameters)[0],
+        "log_likelihood": likelihood.sum(axis=-1),
+        "total_weight": mean_weight(model.spec, log_mu).sum(axis=-1),
+        **{name: values for name, values in parameters.items() if values.ndim == 1},
+        "distance": pair_distances(z, pairs),
+        "log_mean": log_mu,
+        "radius": radii(z),
+        **{name: parameters[name] for name in NODE_PARAMETERS if name in parameters},
+    }
+
+
+def run(studies: dict[Study, int], folder: Path, jobs: int) -> dict[Study, list[Record]]:
+    """Run the simulations that are missing.
+
+    Parameters
+    ----------
+    studies
+        And how many simulations each is to have.
+    folder
+        Of finished simulations, a file a study. Failed ones are not kept, and tried again.
+    jobs
+        How many run at once.
+
+    Returns
+    -------
+    dict
+        The records of each study, in the order of their numbers.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    found = {study: read_kept(folder / study.file) for study in studies}
+    missing = [
+        (study, number)
+        for study, size in studies.items()
+        for number in range(size)
+        if number not in found[study]
+    ]
+    # all studies get on alike, so that what is found can be looked at early
+    missing.sort(key=lambda task: (task[1] + 0.5) / studies[task[0]])
+    total = sum(studies.values())
+    executable = LatentSpaceModel(simulate(2, 1, seed=1)[0], 1).executable
+    # threads: the work is done by CmdStan's processes
+    with (
+        ThreadPoolExecutor(max_workers=jobs) as pool,
+        tqdm(total=total, initial=total - len(missing), unit="fit") as bar,
+    ):
+        futures = {pool.submit(simulation, *task, executable): task[0] for task in missing}
+        try:
+            for future in as_completed(futures):
+                study, record = futures[future], future.result()
+                found[study][record["simulation"]] = record
+                if "error" not in record:
+                    with (folder / study.file).open("a", encoding="utf-8") as file:
+                        file.write(json.dumps(record) + "\n")
+                bar.set_description(study.model, refresh=False)
+                bar.update()
+        except BaseException:
+            # an interrupt or a fault: what is done stays, nothing more begins
+            pool.shutdown(cancel_futures=True)
+            raise
+    return {study: [found[study][k] for k in range(size)] for study, size in studies.items()}
+
+
+def read_kept(path: Path) -> dict[int, Record]:
+    """Return finished simulations by their numbers; a line that was cut short is none."""
+    found = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        with suppress(json.JSONDecodeError):
+            record = json.loads(line)
+            found[record["simulation"]] = record
+    return found
+
+
+def calibrate(
+    folder: Path,
+    jobs: int,
+    sbc: Sequence[Study] = SBC,
+    coverage: Sequence[Study] = COVERAGE,
+    simulations: tuple[int, int] = (SBC_SIMULATIONS, COVERAGE_SIMULATIONS),
+) -> None:
+    """Run what is missing of both, and write the results to a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    sizes = {**dict.fromkeys(sbc, simulations[0]), **dict.fromkeys(coverage, simulations[1])}
+    found = run(sizes, folder / KEPT, jobs)
+    calibration_report.write(
+        folder, {study: found[study] for study in sbc}, {study: found[study] for study in coverage}
+    )
+
+
+def main() -> None:
+    """Read the command line, and run."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
+    parser.add_argument("folder", type=Path, help="of the results")
+    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="fits at once")
+    arguments = parser.parse_args()
+    try:
+        calibrate(arguments.folder, arguments.jobs)
+    except KeyboardInterrupt:
+        raise SystemExit("interrupted; run it again to go on") from None
+    print(f"written to {arguments.folder}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,513 @@
+"""The page of the calibration: tables, figures and README.md from finished simulations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from scipy import stats
+
+from benchmarks.ranks import IntArray, band, coverage, deviation, ecdf, uniform
+from lsm_stan.diagnostics import MAX_SATURATED
+from lsm_stan.files import markdown
+from lsm_stan.parameters import NODE_PARAMETERS
+
+if TYPE_CHECKING:
+    from benchmarks.calibration import Record, Study
+
+    Results: TypeAlias = Mapping[Study, Sequence[Record]]
+    #: Of each study, of each test quantity.
+    Ranks: TypeAlias = Mapping[Study, Mapping[str, IntArray]]
+
+#: Of quantities that have many values, how many simulation-based calibration looks at: nodes are
+#: exchangeable.
+SHOWN = 2
+
+#: Shares of the posterior whose intervals are looked at, by the ends of their columns' names.
+SHARES = {"50": 0.5, "90": 0.9}
+
+#: Standard errors from the nominal share beyond which coverage is flagged.
+LIMIT = 3.0
+
+#: What intervals are of.
+KINDS = ("log means", "node effects", "scalars")
+
+#: Share of draws at the depth limit beyond which a chain is called stuck.
+STUCK = 0.5
+
+#: All fits in tables, and those whose chain was not stuck.
+ALL, MOVED = "all", "all but stuck"
+
+#: Test quantities that are no parameters.
+DERIVED = ("log_joint", "log_likelihood", "total_weight")
+
+COLOURS = {"50": "#E69F00", "90": "#0072B2"}
+OUTSIDE = "#D55E00"
+
+#: Panels of a figure side by side.
+ACROSS = 7
+
+
+#: Read off the results by hand; to be read again when they change.
+FOUND = (
+    "- **The tutorial's model is calibrated**, in two dimensions and in three: no line leaves its"
+    " band, though the inverse form lets most chains diverge somewhere.",
+    "- **Negative binomials lose their digits where phi is beyond about 10¹¹**:"
+    " `lgamma(phi + total) - lgamma(phi)` of the Stan program cancels, and beyond 10¹⁴ the log"
+    " density is too high by 10² to 10⁹ nats in places. A chain thrown there in its warmup stays:"
+    " so did 9 of the 200 of `nb-squared-effects`, at phi of 9·10¹⁴ to 10²². Without them the"
+    " model is calibrated: one line of 19 is outside its band, as expected. Each of the nine fits"
+    " says itself that it did not converge, by its check of the depth limit.",
+    "- **Small scales of positions are not reached**: 90 % intervals of `sigma_z` hold the truth"
+    " less often than they should, for it is below all draws twice too often. It is the funnel of a"
+    " scale and what has it, not the density: with every dyad hidden (`bernoulli-squared`), where"
+    " the posterior is the prior, 4 chains of 4,000 draws have none below the prior's 5 % quantile,"
+    " with `adapt_delta=0.99` and 8,000 draws 7 %. Log means and node effects do not suffer.",
+    '- Models with roles and the inverse form cannot start at `init="random"`: roles start at 0.'
+    " They started at random ones here.",
+)
+
+
+def write(folder: Path, sbc: Results, covered: Results) -> None:
+    """Write ``sbc.csv``, ``coverage.csv``, ``fits.csv``, the figures and ``README.md``.
+
+    Parameters
+    ----------
+    folder
+        Where to.
+    sbc, covered
+        The simulations of each study; failed ones have no ranks.
+    """
+    groups = {ALL: sbc, MOVED: {study: moved(records) for study, records in sbc.items()}}
+    ranks = {
+        group: {study: sbc_ranks(records) for study, records in results.items()}
+        for group, results in groups.items()
+    }
+    uniformity, coverages = sbc_table(ranks), coverage_table(covered)
+    fits = fit_table({**sbc, **covered})
+    for name, table in (("sbc", uniformity), ("coverage", coverages), ("fits", fits)):
+        table.to_csv(folder / f"{name}.csv", index=False, float_format="%.4g")
+    plot_sbc(ranks[ALL], ranks[MOVED]).savefig(folder / "sbc.png", dpi=110)
+    plot_coverage(coverages).savefig(folder / "coverage.png", dpi=110)
+    lines = [*_introduction(sbc, covered), *_of_sbc(uniformity)]
+    lines += [*_of_coverage(coverages), *_of_fits(fits)]
+    (folder / "README.md").write_text("\n".join(lines).rstrip() + "\n", encoding="utf-8")
+
+
+def sbc_ranks(records: Sequence[Record]) -> dict[str, IntArray]:
+    """Return ``(S,)`` ranks of each test quantity: the first of pairs, dyads and nodes."""
+    found: dict[str, list[int]] = {}
+    for record in records:
+        for name, value in record.get("ranks", {}).items():
+            if np.isscalar(value):
+                found.setdefault(name, []).append(value)
+            else:
+                for number, one in enumerate(value[:SHOWN], start=1):
+                    found.setdefault(f"{name} {number}", []).append(one)
+    return {name: np.array(values) for name, values in found.items()}
+
+
+def sbc_table(ranks: Mapping[str, Ranks]) -> pd.DataFrame:
+    """Return how far from uniform the ranks of each test quantity are.
+
+    Parameters
+    ----------
+    ranks
+        Of :data:`ALL` and :data:`MOVED`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``model, dim, fits`` (all, or those without trouble), ``quantity, simulations``;
+        ``mean_rank``, 0.5 on average; ``deviation`` (:func:`benchmarks.ranks.deviation`) and
+        ``outside``, whether it is outside the band.
+    """
+    rows = [
+        {
+            "model": study.model,
+            "dim": study.dim,
+            "fits": group,
+            "quantity": name,
+            "simulations": len(values),
+            "mean_rank": values.mean() / study.draws,
+            "deviation": deviation(values, study.draws),
+        }
+        for group, by_study in ranks.items()
+        for study, by_name in by_study.items()
+        for name, values in by_name.items()
+    ]
+    table = pd.DataFrame(rows)
+    table["outside"] = table["deviation"] > 1
+    return table
+
+
+def coverage_table(results: Results) -> pd.DataFrame:
+    """Return the coverage of each model's intervals, and of all models' together.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``model``, or :data:`ALL` or :data:`MOVED`; ``quantity``, a kind of
+        :data:`KINDS`, or one scalar parameter of many models; ``simulations``;
+        ``covered_50``, its standard error ``error_50``, the same of 90 %, and ``flagged``.
+    """
+    draws = next(iter(results)).draws
+    groups: dict[str, list[dict[str, IntArray]]] = {ALL: [], MOVED: []}
+    for study, records in results.items():
+        done = [record for record in records if "ranks" in record]
+        groups[study.model] = [_by_kind(record["ranks"]) for record in done]
+        for group, those in ((ALL, done), (MOVED, moved(records))):
+            groups[group] += [{**_by_kind(r["ranks"]), **_scalars(r["ranks"])} for r in those]
+    rows = []
+    for model, simulations in groups.items():
+        for quantity in dict.fromkeys(name for of_one in simulations for name in of_one):
+            ranks = [of_one[quantity] for of_one in simulations if quantity in of_one]
+            row: dict[str, Any] = {"model": model, "quantity": quantity, "simulations": len(ranks)}
+            beyond = []
+            for end, share in SHARES.items():
+                found, error = coverage(ranks, draws, share)
+                row |= {f"covered_{end}": found, f"error_{end}": error}
+                beyond.append(abs(found - share) > LIMIT * error)
+            rows.append({**row, "flagged": any(beyond)})
+    return pd.DataFrame(rows)
+
+
+def _by_kind(ranks: Mapping[str, Any]) -> dict[str, IntArray]:
+    """Return the ranks of one simulation, kind by kind."""
+    effects = [value for name in NODE_PARAMETERS for value in ranks.get(name, [])]
+    scalars = [ranks[name] for name in _scalars(ranks)]
+    values = zip(KINDS, (ranks["log_mean"], effects, scalars), strict=True)
+    return {kind: np.array(value) for kind, value in values if value}
+
+
+def _scalars(ranks: Mapping[str, Any]) -> dict[str, IntArray]:
+    """Return the ranks of scalar parameters of one simulation."""
+    return {
+        name: np.array([value])
+        for name, value in ranks.items()
+        if np.isscalar(value) and name not in DERIVED
+    }
+
+
+def troubles(study: Study, record: Record) -> dict[str, bool]:
+    """Return what was wrong with one fit.
+
+    Returns
+    -------
+    dict
+        Whether it ``failed`` (CmdStan stopped, or weights were too large to draw), was
+        ``divergent`` (any divergence), ``saturated`` (too many draws at the depth limit),
+        ``stuck`` (most draws there) or ``slow`` (an effective sample size below the number of
+        draws that were ranked).
+    """
+    failed = "error" in record
+    return {
+        "failed": failed,
+        "divergent": not failed and record["divergences"] > 0,
+        "saturated": not failed and record["saturated"] > MAX_SATURATED,
+        "stuck": not failed and record["saturated"] > STUCK,
+        "slow": not failed and record["ess"] < study.draws,
+    }
+
+
+def moved(records: Sequence[Record]) -> list[Record]:
+    """Return the fits that did not fail and whose chain was not stuck."""
+    return [record for record in records if record.get("saturated", 1.0) <= STUCK]
+
+
+def fit_table(results: Results) -> pd.DataFrame:
+    """Return how many fits of each study had which trouble.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns ``model, nodes, dim, simulations``, those of :func:`troubles`, ``any`` of them,
+        ``empty`` networks, and ``seconds`` of all.
+    """
+    rows = []
+    for study, records in results.items():
+        found = pd.DataFrame([troubles(study, record) for record in records])
+        rows.append(
+            {
+                "model": study.model,
+                "nodes": study.nodes,
+                "dim": study.dim,
+                "simulations": len(records),
+                **found.sum(),
+                "any": found.any(axis=1).sum(),
+                "empty": sum(record.get("weight") == 0 for record in records),
+                "seconds": sum(record.get("seconds", 0.0) for record in records),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def plot_sbc(every: Ranks, but_stuck: Ranks) -> Figure:
+    """Plot the ECDF of ranks less that of uniform ones, with its band.
+
+    Parameters
+    ----------
+    every, but_stuck
+        ``(S,)`` ranks of all fits, and of those whose chain was not stuck.
+    """
+    rows = {study: -(-len(by_name) // ACROSS) for study, by_name in every.items()}
+    figure = Figure(figsize=(12, 0.5 + 1.6 * sum(rows.values())), layout="constrained")
+    parts = np.atleast_1d(figure.subfigures(len(every), height_ratios=list(rows.values())))
+    for part, (study, by_name) in zip(parts, every.items(), strict=True):
+        size = len(next(iter(by_name.values())))
+        part.suptitle(f"{study.model}, K = {study.dim}: {size} simulations", fontsize=11)
+        grid = part.subplots(rows[study], ACROSS, sharex=True, sharey=True, squeeze=False)
+        expected = uniform(study.draws)
+        below, above = (edge - expected for edge in band(size, study.draws))
+        for axes, (name, values) in zip(grid.flat, by_name.items(), strict=False):
+            axes.fill_between(expected, below, above, color="#DDDDDD", lw=0)
+            axes.axhline(0, color="#999999", lw=0.6)
+            outside = deviation(values, study.draws) > 1
+            axes.step(
+                expected, ecdf(values, study.draws) - expected, where="mid", lw=1.2,
+                color=OUTSIDE if outside else COLOURS["90"],
+            )  # fmt: skip
+            if name in but_stuck[study]:
+                line = ecdf(but_stuck[study][name], study.draws) - expected
+                axes.step(expected, line, where="mid", lw=0.8, color="black", ls=":")
+            axes.set_title(name, fontsize=8, color=OUTSIDE if outside else "black", pad=3)
+            axes.set_xticks([0, 0.5, 1], ["0", "½", "1"])
+            axes.tick_params(labelsize=7)
+            axes.spines[["top", "right"]].set_visible(False)
+        for axes in grid.flat[len(by_name) :]:
+            axes.remove()
+    figure.supxlabel("rank of the true value, as a share", fontsize=9)
+    figure.supylabel("ECDF less uniform", fontsize=9)
+    return figure
+
+
+def plot_coverage(table: pd.DataFrame) -> Figure:
+    """Plot coverage model by model, with bars of :data:`LIMIT` standard errors.
+
+    Parameters
+    ----------
+    table
+        As of :func:`coverage_table`.
+    """
+    models = list(dict.fromkeys(table["model"]))
+    figure = Figure(figsize=(11, 0.9 + 0.22 * len(models)), layout="constrained")
+    for axes, kind in zip(figure.subplots(1, len(KINDS), sharey=True), KINDS, strict=True):
+        for end, share in SHARES.items():
+            axes.axvline(share, color=COLOURS[end], lw=0.8, ls="--")
+            for row in table[table["quantity"] == kind].to_dict("records"):
+                found, error = row[f"covered_{end}"], LIMIT * row[f"error_{end}"]
+                beyond = abs(found - share) > error
+                place = models.index(row["model"]) + (0.12 if end == "50" else -0.12)
+                axes.errorbar(
+                    found, place, xerr=error, fmt="D" if beyond else "o", ms=5 if beyond else 3,
+                    lw=1, color=OUTSIDE if beyond else COLOURS[end],
+                )  # fmt: skip
+        axes.set(title=kind, xlim=(0, 1.05), xlabel="share of intervals that hold the truth")
+        axes.set_yticks(range(len(models)), models, fontsize=8)
+        axes.set_ylim(len(models) - 0.4, -0.6)
+        axes.grid(axis="y", alpha=0.2)
+        axes.spines[["top", "right"]].set_visible(False)
+    marks = [
+        Line2D([], [], marker=marker, ms=5, color=colour, label=label)
+        for marker, colour, label in (
+            *(("o", COLOURS[end], f"{end} % intervals") for end in SHARES),
+            ("D", OUTSIDE, f"beyond {LIMIT:g} standard errors, which the bars show"),
+        )
+    ]
+    figure.legend(handles=marks, loc="outside upper center", ncols=len(marks), fontsize=9)
+    return figure
+
+
+def _introduction(sbc: Results, covered: Results) -> list[str]:
+    return [
+        "# Calibration",
+        "",
+        "Made by `make calibration`; do not edit.",
+        "",
+        "Does NUTS, on this Stan program, draw from the posterior of the model that it is said to?"
+        " Parameters are drawn from a model's priors (`draw_parameters`), a network from the model"
+        " at them (`simulate`), the model is fitted to the network (`LatentSpaceModel.sample`),"
+        " and the true value of a quantity is ranked among its posterior draws. If priors,"
+        " likelihood, simulator and sampler are all right, ranks are uniform: for every quantity,"
+        " whatever the size of the network.",
+        "",
+        "- The simulator is NumPy, the posterior Stan and C++: they share no formula.",
+        '- One chain of NUTS, `init="random"`, `precondition=False`, else CmdStan\'s defaults:'
+        f" {_settings(sbc)} for simulation-based calibration, {_settings(covered)} for coverage."
+        " The truth is ranked among the draws that thinning leaves, so that autocorrelation matters"
+        " little.",
+        "- Networks are directed, without hidden dyads.",
+        "- Priors are tighter than the models' own, under which some networks have weights of 10⁹:"
+        f" {_priors(covered)}. Scales of priors are data of the Stan program: it is the same"
+        " program. Those of `phi` and of the tutorial are their own.",
+        "- A fit with trouble counts like any other.",
+        "",
+        "## What was found",
+        "",
+        *FOUND,
+        "",
+    ]
+
+
+def _settings(results: Results) -> str:
+    study = next(iter(results))
+    return (
+        f"{study.warmup} iterations of warmup, and {study.draws} draws {study.thin} iterations"
+        f" apart, N = {study.nodes}"
+    )
+
+
+def _priors(results: Results) -> str:
+    scales: dict[str, list[float]] = {}
+    for study in results:
+        for name, scale in study.priors.items():
+            scales.setdefault(name, []).append(scale)
+    return ", ".join(
+        f"`{name}` {' or '.join(f'{scale:g}' for scale in sorted(set(values)))}"
+        for name, values in scales.items()
+    )
+
+
+def _of_sbc(table: pd.DataFrame) -> list[str]:
+    rows = [
+        [
+            f"`{model}`, K = {dim}",
+            str(fits),
+            f"{group['simulations'].iloc[0]}",
+            f"{len(group)}",
+            ", ".join(f"`{name}`" for name in group.loc[group["outside"], "quantity"]) or "–",
+            f"{group['deviation'].max():.2f}",
+        ]
+        for (model, dim, fits), group in table.groupby(["model", "dim", "fits"], sort=False)
+    ]
+    rows.sort()
+    outside = table.groupby("fits")["outside"].sum()
+    return [
+        "## Simulation-based calibration",
+        "",
+        "![ECDF of ranks](sbc.png)",
+        "",
+        "Each panel: the empirical distribution function of the ranks of one quantity, less that of"
+        " uniform ranks, in the band that holds the whole line in 95 % of cases if ranks are"
+        " uniform (Säilynoja, Bürkner & Vehtari, 2022). A line that leaves it is orange; the dotted"
+        " line is of the fits whose chain was not stuck (see below). Above zero throughout:"
+        " posteriors lie too high; below: too low. Above at the left and below at the right:"
+        " posteriors are too narrow; the reverse: too wide. `log_joint` and `log_likelihood` are of"
+        " parameters and network together (Modrák et al., 2025). Pairs, dyads and nodes are"
+        " exchangeable: the first two stand for all; the tutorial's log mean is minus the log of a"
+        " distance.",
+        "",
+        *markdown(
+            ["", "fits", "simulations", "quantities", "outside the band", "largest deviation"],
+            rows,
+        ),
+        "",
+        f"A deviation of 1 reaches the band's edge. Of {len(table) // 2} lines {outside[ALL]} are"
+        f" outside, but for stuck chains {outside[MOVED]}; {0.025 * len(table):.1f} are expected,"
+        " but lines of one model are not independent.",
+        "",
+    ]
+
+
+def _of_coverage(table: pd.DataFrame) -> list[str]:
+    together, but_stuck = (
+        table[table["model"] == group].set_index("quantity") for group in (ALL, MOVED)
+    )
+    single = table[~table["model"].isin((ALL, MOVED))]
+    comparisons = len(SHARES) * len(single)
+    chance = 2 * stats.t.sf(LIMIT, single["simulations"].max() - 1) * comparisons
+    flagged = single[single["flagged"]]
+    return [
+        "## Coverage",
+        "",
+        "![coverage of intervals](coverage.png)",
+        "",
+        "The share of central 50 % and 90 % posterior intervals that hold the true value, ± one"
+        " standard error over simulations (dyads of one network are not independent), which is not"
+        " taken to be less than that of as many independent intervals. All models together, and"
+        " those of their fits whose chain was not stuck (see below); bold where it is beyond"
+        f" {LIMIT:g} standard errors. [coverage.csv](coverage.csv) has each model.",
+        "",
+        *markdown(
+            ["", "fits", "50 %", "90 %", "but stuck", "50 %", "90 %"],
+            [
+                [
+                    str(quantity) if quantity in KINDS else f"`{quantity}`",
+                    *(
+                        cell
+                        for rows in (together, but_stuck)
+                        for cell in (
+                            [f"{rows.loc[quantity, 'simulations']}"]
+                            + [_share(rows.loc[quantity], end) for end in SHARES]
+                            if quantity in rows.index
+                            else ["0", "–", "–"]
+                        )
+                    ),
+                ]
+                for quantity in together.index
+            ],
+        ),
+        "",
+        f"Of {comparisons} comparisons of single models about {chance:.0f} are to be expected"
+        f" beyond {LIMIT:g} standard errors, as these are themselves estimated (Student's t). There"
+        f" {'are those in bold:' if len(flagged) else 'is none.'}",
+        "",
+        *(
+            markdown(
+                ["", "", "fits", "50 %", "90 %"],
+                [
+                    [
+                        f"`{row['model']}`",
+                        row["quantity"],
+                        f"{row['simulations']}",
+                        *(_share(row, end) for end in SHARES),
+                    ]
+                    for _, row in flagged.iterrows()
+                ],
+            )
+            if len(flagged)
+            else []
+        ),
+        "",
+    ]
+
+
+def _share(row: pd.Series[Any], end: str) -> str:
+    found, error = row[f"covered_{end}"], row[f"error_{end}"]
+    text = f"{found:.3f} ± {error:.3f}"
+    return f"**{text}**" if abs(found - SHARES[end]) > LIMIT * error else text
+
+
+def _of_fits(table: pd.DataFrame) -> list[str]:
+    counts = ["failed", "divergent", "saturated", "stuck", "slow", "any", "empty"]
+    total = table[["simulations", *counts]].sum()
+    return [
+        "## Fits with trouble",
+        "",
+        "Fits that *failed* (CmdStan stopped, or the weights were too large to draw), were"
+        f" *divergent* (any divergence), *saturated* (over {MAX_SATURATED:.0%} of draws at the"
+        " depth limit), *stuck* (over half of them) or *slow* (an effective sample size, the least"
+        " of the log joint and the scalar parameters, below the number of ranked draws), or *any*"
+        " of these; and networks that are *empty*. All but failed fits are in the results above.",
+        "",
+        *markdown(
+            ["", "K", "N", "fits", *counts],
+            [
+                *(
+                    [
+                        f"`{row['model']}`",
+                        *(f"{row[c]}" for c in ("dim", "nodes", "simulations", *counts)),
+                    ]
+                    for row in table.to_dict("records")
+                ),
+                ["**all**", "", "", *(f"**{count}**" for count in total)],
+            ],
+        ),
+        "",
+        f"All fits together took {table['seconds'].sum() / 60:.0f} minutes.",
+    ]
