@@ -144,8 +144,7 @@ def plot_coefficients(coefficients: pd.DataFrame) -> Figure:
         axis.errorbar(rows["mean"], place, xerr=ends, fmt="o", ms=4, color=colour, label=str(name))
     axis.axvline(0, color=UNKNOWN_COLOUR, lw=1, ls="--")
     axis.set_yticks(np.arange(len(covariates)), covariates)
-    axis.invert_yaxis()
-    axis.set_xlabel("coefficient")
+    axis.set(ylim=(len(covariates) - 0.5, -0.5), xlabel="coefficient")
     axis.legend(fontsize=8)
     return figure
 

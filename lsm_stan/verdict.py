@@ -106,11 +106,16 @@ def judge_model(check: PredictiveCheck) -> Finding:
             name, f"{'little' if fewer else 'much'} {name.replace('_', ' ')}"
         )
         parts.append(f"too {what} ({predicted}, observed {seen})")
+    consequence = (
+        "What depends on the fitted rates, such as the probability of a new edge, is off by as much."
+        if "share_zero" in failed
+        else "The share of zeros is as predicted, which speaks for probabilities of edges; expected"
+        " weights, and what depends on them, are off by as much."
+    )
     return Finding(
         "bad",
         f"The model does not describe this network well: it predicts {' and '.join(parts)};"
-        f" {count} lie outside 90 % of its predictions. What depends on the fitted rates, such as"
-        " the probability of a new edge, is off by as much.",
+        f" {count} lie outside 90 % of its predictions. {consequence}",
     )
 
 

@@ -1,5 +1,7 @@
 """Verdicts: a good fit is called good, and each planted failure is named in words."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from made import made_fit, scattered, turned
@@ -115,6 +117,16 @@ def test_a_model_with_too_few_zeros_is_named(rng):
     finding = judge_model(predictive_checks(fit, replications=50))
     assert finding.kind == "bad"
     assert "too few zeros" in finding.text
+    assert "the probability of a new edge, is off" in finding.text
+
+
+def test_weights_that_are_off_leave_probabilities_of_edges_alone(simulated):
+    network, positions = simulated
+    heavier = replace(network, weight=30 * network.weight)
+    finding = judge_model(predictive_checks(made_fit(heavier, positions[None, None], "map")))
+    assert finding.kind == "bad"
+    assert "too little dispersion" in finding.text
+    assert "speaks for probabilities of edges" in finding.text
 
 
 def test_a_model_that_holds_is_called_good(simulated):
