@@ -107,10 +107,11 @@ def judge_model(check: PredictiveCheck) -> Finding:
         )
         parts.append(f"too {what} ({predicted}, observed {seen})")
     consequence = (
-        "What depends on the fitted rates, such as the probability of a new edge, is off by as much."
+        "What depends on the fitted rates, such as the probability of a new edge, is off by as"
+        " much."
         if "share_zero" in failed
-        else "The share of zeros is as predicted, which speaks for probabilities of edges; expected"
-        " weights, and what depends on them, are off by as much."
+        else "The share of zeros is as predicted, which speaks for probabilities of edges;"
+        " expected weights, and what depends on them, are off by as much."
     )
     return Finding(
         "bad",
