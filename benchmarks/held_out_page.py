@@ -323,30 +323,28 @@ def _gain(
 def _hurdle(scores: pd.DataFrame) -> list[str]:
     """Say what a hurdle or zero inflation could gain, where both parts were fitted."""
     first, edges = _of(scores, HELD_OUT[0]), scores[scores["edges_only"]]
+    if edges.empty:
+        return []
     rows = []
     hurdles: list[str] = []
     inflations: list[str] = []
-    for name in edges["candidate"].unique():
-        same = name.replace(BERNOULLI, NEGATIVE_BINOMIAL)
-        gain = _gain(first, edges, same, name, "edge_log_density")
-        if not len(gain):
-            continue
-        own = first[first["candidate"] == same]
+    of_model = first["model"] == NEGATIVE_BINOMIAL
+    for same, own in first[of_model].groupby("candidate", sort=False):
+        name = str(same).replace(NEGATIVE_BINOMIAL, BERNOULLI)
+        gain = _gain(first, edges, str(same), name, "edge_log_density")
         part, inflation = own["edge_log_density"], own["zero_inflation_gain"]
         nats = (inflation * own["dyads"]).mean()
-        hurdles += [same] if gain.mean() > gain.sem() else []
-        inflations += [same] if nats > 1 else []
+        hurdles += [str(same)] if gain.mean() > gain.sem() else []
+        inflations += [str(same)] if nats > 1 else []
         rows.append(
             {
                 "": same,
                 "edge or not": spread(part.mean(), part.sem()),
-                "a hurdle's gain": spread(gain.mean(), gain.sem(), 5),
+                "a hurdle's gain": spread(gain.mean(), gain.sem(), 5) if len(gain) else "",
                 "zero inflation's gain, at most": spread(inflation.mean(), inflation.sem(), 5),
                 "in nats a split": f"{nats:.1f}",
             }
         )
-    if not rows:
-        return []
     return [
         "## Would a hurdle or zero inflation win?",
         "",
