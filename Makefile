@@ -23,7 +23,7 @@ notebook: $(BIN)/.installed-dev  ## execute reports/celegans.ipynb and keep its 
 
 test: $(BIN)/.installed-dev  ## run every test, those that need CmdStan included
 	$(BIN)/lsm-stan setup
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: $(BIN)/.installed-dev  ## check style and types
 	$(BIN)/ruff check .
