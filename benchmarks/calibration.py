@@ -22,16 +22,20 @@ from typing import Any
 
 import arviz as az
 import numpy as np
+import pandas as pd
 from cmdstanpy import CmdStanModel
+from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks import calibration_report
 from benchmarks.ranks import FloatArray, rank
 from lsm_stan import LatentSpaceModel, simulate
+from lsm_stan.compilation import sources_digest
 from lsm_stan.dyads import log_mean, mean_weight, pair_log_likelihood
 from lsm_stan.errors import LsmStanError
 from lsm_stan.invariants import pair_distances, radii
-from lsm_stan.models import MODELS, ModelSpec
+from lsm_stan.models import MODELS, ModelSpec, find_model
+from lsm_stan.network import Network
 from lsm_stan.parameters import NODE_PARAMETERS, Parameters
 from lsm_stan.simulation import draw_parameters
 
@@ -39,6 +43,9 @@ from lsm_stan.simulation import draw_parameters
 #: ``divergences``; ``saturated``, a share; ``ess``, the smallest of the log joint and scalar
 #: parameters before thinning; ``weight``; and ``seconds``. A failed one: ``error``.
 Record = dict[str, Any]
+
+#: Parameters with few values, and those of them that are of clusters, which have no order.
+COEFFICIENTS, OF_CLUSTERS = ("beta",), ("theta", "sigma_cluster")
 
 #: Finished simulations, in the folder of the results.
 KEPT = "simulations"
@@ -51,14 +58,18 @@ class Study:
     Attributes
     ----------
     model
-        A name of :data:`lsm_stan.models.MODELS`.
+        A model's name; covariates are of :func:`tables`.
     nodes, dim
-        N and K of the directed networks.
+        N and K of the networks.
     warmup
         Of NUTS, iterations.
     draws, thin
         L, how many draws the truth is ranked among, and how many iterations lie between them.
         Ranks need independent draws more than many.
+    directed
+        Whether the networks are.
+    hidden
+        The share of dyads that are not observed.
     """
 
     model: str
@@ -67,6 +78,15 @@ class Study:
     warmup: int
     draws: int
     thin: int
+    directed: bool = True
+    hidden: float = 0.0
+
+    @property
+    def label(self) -> str:
+        """The model, and what is not usual of the networks."""
+        unusual = [] if self.directed else ["undirected"]
+        unusual += [f"{self.hidden:.0%} hidden"] if self.hidden else []
+        return ", ".join([self.model, *unusual])
 
     @property
     def priors(self) -> dict[str, float]:
@@ -74,7 +94,7 @@ class Study:
 
         Priors are data of the Stan program: it is the same one.
         """
-        inner = MODELS[self.model].form == "inner"  # grows with the square of the positions
+        inner = find_model(self.model).form == "inner"  # grows with the square of the positions
         return {
             "intercept_scale": 1.0,
             "sigma_scale": 0.5,
@@ -84,13 +104,14 @@ class Study:
     @property
     def spec(self) -> ModelSpec:
         """The model with these priors."""
-        return replace(MODELS[self.model], **self.priors)
+        return replace(find_model(self.model), **self.priors)
 
     @property
     def file(self) -> str:
         """Name of the file of finished simulations: one for everything that decides them."""
-        settings = json.dumps({**asdict(self), **self.priors}, sort_keys=True)
-        return f"{self.model}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}.jsonl"
+        program = sources_digest("cpp")
+        settings = json.dumps({**asdict(self), **self.priors, "program": program}, sort_keys=True)
+        return f"{self.label}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}.jsonl"
 
 
 #: Studies of simulation-based calibration, and how many simulations each has.
@@ -99,9 +120,44 @@ SBC = tuple(
     for name, dim in (("tutorial", 2), ("tutorial", 3), ("nb-squared-effects", 2))
 )
 SBC_SIMULATIONS = 200
-#: The same of coverage.
-COVERAGE = tuple(Study(name, nodes=16, dim=2, warmup=300, draws=19, thin=25) for name in MODELS)
+#: The same of coverage: of every named model, and of what else there can be.
+COVERAGE = tuple(
+    Study(name, nodes=16, dim=2, warmup=300, draws=19, thin=25, directed=directed, hidden=hidden)
+    for name, directed, hidden in (
+        *((name, True, 0.0) for name in MODELS),
+        ("poisson-inverse+nodeocov(size)+absdiff(size)", True, 0.0),
+        ("poisson-exponential-effects+nodeicov(size)+edgecov(contact)", True, 0.0),
+        ("nb-squared-effects+nodecov(size)+nodematch(group)+edgecov(contact)", True, 0.0),
+        ("dyadic-squared+absdiff(size)+edgecov(contact)", True, 0.0),
+        ("bernoulli-inner+nodeocov(size)+nodematch(group)", True, 0.0),
+        ("poisson-squared+clusters(2)", True, 0.0),
+        ("nb-exponential-effects+clusters(3)", True, 0.0),
+        ("bernoulli-squared+clusters(2)", True, 0.0),
+        ("tutorial", False, 0.0),
+        ("poisson-exponential-effects", False, 0.0),
+        ("nb-squared-effects", False, 0.0),
+        ("bernoulli-inner", False, 0.0),
+        ("tutorial", True, 0.2),
+        ("nb-squared-effects", True, 0.2),
+        ("dyadic-exponential-effects", True, 0.2),
+        ("bernoulli-squared-effects", False, 0.2),
+    )
+)
 COVERAGE_SIMULATIONS = 20
+
+
+def tables(study: Study) -> dict[str, pd.DataFrame]:
+    """Return the tables that covariates are of: every network of a study has the same."""
+    rng = np.random.default_rng(study.nodes)
+    names = [str(i + 1) for i in range(study.nodes)]
+    nodes = pd.DataFrame(
+        {"size": rng.normal(size=study.nodes), "group": rng.choice([*"abc"], size=study.nodes)},
+        pd.Index(names),
+    )
+    one, other = np.nonzero(np.triu(rng.random((study.nodes, study.nodes)) < 0.3, 1))
+    pairs = pd.MultiIndex.from_arrays([np.array(names)[one], np.array(names)[other]])
+    dyads = pd.DataFrame({"contact": rng.normal(size=len(one))}, pairs)
+    return {"node_table": nodes, "dyad_table": dyads}
 
 
 def simulation(study: Study, number: int, executable: CmdStanModel) -> Record:
@@ -118,12 +174,17 @@ def simulation(study: Study, number: int, executable: CmdStanModel) -> Record:
     """
     # of the truth, the network, the start and the chain: with one seed the start would be the
     # truth, and chains that do not move would look calibrated; CmdStan's end at 2³¹
-    sequence = np.random.SeedSequence([zlib.crc32(study.model.encode()), study.dim, number])
-    of_truth, of_network, _, of_chain = (int(s) >> 1 for s in sequence.generate_state(4))
+    sequence = np.random.SeedSequence([zlib.crc32(study.label.encode()), study.dim, number])
+    of_truth, of_network, of_hidden, of_chain = (int(s) >> 1 for s in sequence.generate_state(4))
     size, spec = (study.nodes, study.dim), study.spec
-    truth = draw_parameters(*size, seed=of_truth, model=spec)
+    options: dict[str, Any] = {"directed": study.directed, **(tables(study) if spec.terms else {})}
+    # the coefficients' priors depend on the covariates' scale: any network of theirs tells it
+    bound = spec.bound(simulate(*size, seed=1, **options)[0]) if spec.terms else spec
+    truth = draw_parameters(*size, seed=of_truth, model=bound, directed=study.directed)
     try:
-        network, _ = simulate(*size, seed=of_network, model=spec, parameters=truth)
+        network, _ = simulate(*size, seed=of_network, model=spec, parameters=truth, **options)
+        if study.hidden:
+            network = network.hide(*random_dyads(network, study.hidden, of_hidden))
         model = LatentSpaceModel(network, study.dim, model=spec)
         model.executable = executable  # or each would find it by itself
         fit = model.sample(
@@ -156,6 +217,15 @@ def simulation(study: Study, number: int, executable: CmdStanModel) -> Record:
     }
 
 
+def random_dyads(network: Network, share: float, seed: int) -> NDArray[np.int64]:
+    """Return ``(2, D)`` dyads of a network drawn at random; of an undirected one, pairs."""
+    dyads = np.stack(np.nonzero(np.triu(np.ones((network.n_nodes,) * 2), 1)))
+    if network.directed:
+        dyads = np.concatenate([dyads, dyads[::-1]], axis=1)
+    kept = np.random.default_rng(seed).random(dyads.shape[1]) < share
+    return np.asarray(dyads[:, kept])
+
+
 def quantities(model: LatentSpaceModel, parameters: Parameters) -> dict[str, FloatArray]:
     """Return what is ranked: functions of parameters and network that rotations do not change.
 
@@ -183,6 +253,8 @@ def quantities(model: LatentSpaceModel, parameters: Parameters) -> dict[str, Flo
         "log_likelihood": likelihood.sum(axis=-1),
         "total_weight": mean_weight(model.spec, log_mu).sum(axis=-1),
         **{name: values for name, values in parameters.items() if values.ndim == 1},
+        **{name: parameters[name] for name in COEFFICIENTS if name in parameters},
+        **{name: np.sort(parameters[name]) for name in OF_CLUSTERS if name in parameters},
         "distance": pair_distances(z, pairs),
         "log_mean": log_mu,
         "radius": radii(z),

@@ -187,7 +187,7 @@ class LatentSpaceModel:
         log_joint : numpy.ndarray
             ``(...)`` normalised log joint densities, of the parameters as Stan declares them.
         gradient : numpy.ndarray
-            ``(..., N, K)`` gradients in the positions.
+            ``(..., N, K)`` gradients in the positions, as Stan declares them.
 
         Raises
         ------

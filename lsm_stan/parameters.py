@@ -24,7 +24,8 @@ name                                   shape         where
 
 The Stan program declares other coordinates, none of them bounded: ``log_phi``, the logarithms of
 scales, ``rho_raw`` with ``rho = tanh(rho_raw)``, ``beta`` of covariates divided by their standard
-deviations, effects and roles in units of their scales, ``effect_raw`` and ``role_raw``,
+deviations, positions (where their scale is learned), effects and roles in units of their scales,
+``z_raw``, ``effect_raw`` and ``role_raw``,
 ``theta_raw``, logarithms of ``theta`` relative to its last, and ``log_omega`` with
 ``sigma_cluster`` in units of the positions' scale.
 """
@@ -171,7 +172,11 @@ def declared(
         return np.asarray(parameters.get(name, np.full(batch, default)), dtype=float)
 
     columns = effect_columns(spec, directed)
-    values = {"z_raw": z}
+    learned_positions = learned and spec.learns_positions_scale
+    unit = np.full(batch, prior_scale)
+    if learned_positions:
+        unit = parameters.get("sigma_z", np.sqrt(np.mean(z**2, axis=(-2, -1))))
+    values = {"z_raw": z / unit[..., None, None] if learned_positions else z}
     spread = scalar("sigma_role", spec.role_fixed)
     role = parameters.get("role", np.zeros_like(z)) / spread[..., None, None]
     values["role_raw"] = role if spec.roles else role[..., :0, :]
@@ -189,9 +194,7 @@ def declared(
     values["log_sigma"] = np.log(sigma[..., : columns if learned else 0])
     values["rho_raw"] = np.arctanh(rho) if learned and columns == 2 else _none(batch)
     values["log_sigma_role"] = np.log(spread)[..., None] if learned and spec.roles else _none(batch)
-    learned_positions = learned and spec.learns_positions_scale
-    spread = parameters.get("sigma_z", np.sqrt(np.mean(z**2, axis=(-2, -1))))
-    values["log_sigma_z"] = np.log(spread)[..., None] if learned_positions else _none(batch)
+    values["log_sigma_z"] = np.log(unit)[..., None] if learned_positions else _none(batch)
     n_terms, n_clusters = len(spec.terms), spec.clusters
     beta = parameters.get("beta", np.zeros((*batch, n_terms)))[..., :n_terms]
     values["beta"] = beta if spec.covariates is None else beta * spec.covariates.scale
@@ -199,7 +202,6 @@ def declared(
     theta = parameters.get("theta", np.ones((*batch, n_clusters)))[..., :n_clusters]
     log_theta = np.log(np.maximum(theta, 1e-100))  # CSV files round a small share to 0
     values["theta_raw"] = (log_theta - log_theta[..., -1:])[..., :-1]
-    unit = spread if learned_positions else np.full(batch, prior_scale)
     fixed = np.multiply.outer(unit, np.full(n_clusters, spec.cluster_fixed))
     omega = parameters.get("sigma_cluster", fixed)[..., :n_clusters] / unit[..., None]
     values["log_omega"] = np.log(omega)[..., : n_clusters if learned else 0]

@@ -20,7 +20,8 @@
  *
  * so that only observed edges need to be stored, and no N x N array is needed
  * anywhere. The density is normalised: lp__ is the log joint density of
- * positions and network with every constant, comparable across methods.
+ * parameters and network with every constant. It is comparable across methods
+ * where these have the same parameters: modes have no learned scales.
  *
  * Around it lies a family of models, of which data choose one:
  *
@@ -166,7 +167,8 @@ data {
   matrix[preconditioned ? N : 0, preconditioned ? N : 0] factor;
 }
 transformed data {
-  int charged = likelihood > 1 || has_intercept || R > 0 || form == 4 || P + Q > 0;
+  int charged = likelihood > 1 || has_intercept || R > 0 || roles || form == 4
+                || P + Q > 0;
   int dispersed = likelihood == 2 || likelihood == 3;
   int distance_form = form == 4 ? 3 : form;
   int shared = likelihood == 3;
@@ -198,7 +200,7 @@ transformed data {
   }
 }
 parameters {
-  matrix[N, K] z_raw;                          // z itself, unless preconditioned
+  matrix[N, K] z_raw;                          // z, in units of its scale if that is learned
   matrix[roles ? N : 0, K] role_raw;           // in units of its scale
   vector[has_intercept] intercept;
   vector[dispersed] log_phi;
@@ -231,6 +233,8 @@ transformed parameters {
     z = precondition(factor, z_raw);
   else
     z = z_raw;
+  if (learned_positions)
+    z *= sigma_z[1];
   if (scales == 2) {
     effect[ : , 1] = sigma[1] * effect_raw[ : , 1];
     effect[ : , 2] = sigma[2]
@@ -242,10 +246,11 @@ transformed parameters {
     effect = sigma_fixed * effect_raw;
 }
 model {
-  // The Jacobian of z = factor * z_raw is a constant and left out, so that
-  // lp__ is the log joint density of z.
+  // The Jacobian of z = factor * z_raw is a constant and left out: lp__ is what it
+  // is without. That of z = sigma_z * z_raw is not.
   if (learned_positions)
-    target += normal_lpdf(sigma_z | 0, sigma_z_scale) + log2() + log_sigma_z[1];
+    target += normal_lpdf(sigma_z | 0, sigma_z_scale) + log2()
+              + (1 + N * K) * log_sigma_z[1];
   if (G > 0) {
     matrix[N, G] log_p;
     for (g in 1 : G)

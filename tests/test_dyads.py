@@ -202,7 +202,8 @@ def scipy_log_prior(
         total += stats.halfnorm.logpdf(spread, scale=spec.sigma_scale) + np.log(spread)
     if "sigma_z" in p:
         total += stats.halfnorm.logpdf(p["sigma_z"], scale=spec.sigma_z_scale)
-        total += np.log(p["sigma_z"])
+        # positions in units of it: d(z) / d(z_raw) is the scale, in each coordinate
+        total += (1 + N * K) * np.log(p["sigma_z"])
     if spec.intercept:
         total += stats.norm.logpdf(p["intercept"], scale=spec.intercept_scale)
     if spec.dispersed:
