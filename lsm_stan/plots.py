@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import LogNorm
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Ellipse
@@ -203,6 +203,7 @@ def plot_rate_matrix(fit: Fit) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+        Where a dyad is hidden the weight is grey; the rate is shown there too.
     """
     network = fit.network
     strength = network.out_strength() + network.in_strength()
@@ -210,21 +211,12 @@ def plot_rate_matrix(fit: Fit) -> Figure:
     z = fit.positions[shown]
     tree = linkage(pdist(z), method="average", optimal_ordering=len(shown) <= 500)
     order = shown[leaves_list(tree)]
-    place = np.full(network.n_nodes, -1)
-    place[order] = np.arange(len(order))
-    weight = np.zeros((len(order), len(order)))
-    inside = (place[network.sender] >= 0) & (place[network.receiver] >= 0)
-    sender, receiver = place[network.sender[inside]], place[network.receiver[inside]]
-    np.add.at(weight, (sender, receiver), network.weight[inside])
-    if not network.directed:
-        weight = np.maximum(weight, weight.T)
+    pairs = np.array([np.repeat(order, len(order)), np.tile(order, len(order))])
+    weight = network.weight_of(*pairs).reshape(len(order), -1)
     chosen = list(np.ndindex(*fit.draws.shape[:2]))
     chosen = chosen[:: max(1, len(chosen) // MATRIX_DRAWS)]
-    draws, pairs = (
-        fit.parameters,
-        np.array([np.repeat(order, len(order)), np.tile(order, len(order))]),
-    )
-    rate = np.zeros((len(order), len(order)))
+    draws = fit.parameters
+    rate = np.zeros(weight.shape)
     for index in chosen:
         draw = {name: values[index] for name, values in draws.items()}
         rate += mean_weight(fit.spec, log_mean(fit.spec, draw, *pairs)).reshape(rate.shape)
@@ -241,6 +233,10 @@ def plot_rate_matrix(fit: Fit) -> Figure:
     ):
         image = panel.imshow(values, norm=norm, cmap="viridis_r", interpolation="nearest")
         panel.set(title=title, xlabel="receiver", ylabel="sender")
+    if network.n_hidden:
+        panels[0].set(title="observed weight (white: 0; grey: not observed)")
+        hidden, grey = np.where(weight < 0, 1.0, np.nan), ListedColormap([UNKNOWN_COLOUR])
+        panels[0].imshow(hidden, cmap=grey, interpolation="nearest")
     figure.colorbar(image, ax=list(panels), shrink=0.85, label="weight, or rate")
     return figure
 
