@@ -27,6 +27,7 @@ from lsm_stan.errors import InputError
 from lsm_stan.execution import has_bars
 from lsm_stan.faults import STATISTICS, fault
 from lsm_stan.fit import Fit
+from lsm_stan.intervals import ENDS
 from lsm_stan.models import ModelSpec
 from lsm_stan.network import Network
 from lsm_stan.parameters import Parameters
@@ -38,8 +39,6 @@ FloatArray = NDArray[np.float64]
 BLOCK_CELLS = 250_000
 #: Transitivity takes time N^3: beyond this many nodes it is that of a fixed random set of them.
 TRANSITIVITY_NODES = 2000
-#: The predictive interval: its two ends, and the median between them.
-QUANTILES = (0.05, 0.5, 0.95)
 #: Classes of weights: 0, 1, 2, 3-4, 5-8, ... up to the largest int64.
 WEIGHT_CLASSES = 65
 
@@ -326,7 +325,7 @@ def _class_name(number: int) -> str:
 
 def _beside(observed: pd.Series[float], replicated: pd.DataFrame) -> pd.DataFrame:
     """Set observed quantities beside the quantiles of replicated ones, a column each."""
-    low, median, high = replicated.quantile(list(QUANTILES)).to_numpy()
+    low, median, high = replicated.quantile([ENDS[0], 0.5, ENDS[1]]).to_numpy()
     return pd.DataFrame(
         {
             "observed": observed,
