@@ -35,6 +35,7 @@ from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
 from lsm_stan.network import Network
+from lsm_stan.pairs import dyad_blocks
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -88,8 +89,8 @@ class Covariates:
         Of every term of dyads what :meth:`of_dyads` looks values up in: ``(N,)`` numbers of the
         nodes, or for ``edgecov`` ``(2, L)`` cells of dyads, increasing, above their values.
     scale
-        ``(P + Q,)`` scales: distances of two values, else standard deviations over the ordered
-        dyads of the network.
+        ``(P + Q,)`` scales: distances of two values, else standard deviations over the dyads
+        of the network.
     """
 
     terms: tuple[Term, ...]
@@ -157,7 +158,7 @@ def covariates(terms: Sequence[Term], network: Network) -> Covariates:
     ordered = (*of_nodes, *of_dyads)
     codes = tuple(_codes(term, network) for term in of_dyads)
     found = Covariates(ordered, sender, receiver, codes, np.ones(len(ordered)))
-    sd = _standard_deviations(found, n)
+    sd = _standard_deviations(found, network)
     for term, value in zip(ordered, sd, strict=True):
         if not value > 0:
             raise InputError(f"{term} has one value for all dyads, and so says nothing; leave it")
@@ -296,16 +297,15 @@ def _distinct(term: Term, codes: FloatArray, n: int) -> FloatArray:
     return np.unique(values if len(cells) == n * (n - 1) else np.append(values, 0.0))
 
 
-def _standard_deviations(found: Covariates, n: int) -> FloatArray:
-    """Return standard deviations over all ordered dyads."""
-    total = np.zeros(len(found.terms))
-    square = np.zeros(len(found.terms))
-    for start in range(0, n * n, BLOCK):
-        sender, receiver = np.divmod(np.arange(start, min(start + BLOCK, n * n)), n)
-        values = found.values(sender[sender != receiver], receiver[sender != receiver])
+def _standard_deviations(found: Covariates, network: Network) -> FloatArray:
+    """Return standard deviations over all dyads."""
+    count, total, square = 0, np.zeros(len(found.terms)), np.zeros(len(found.terms))
+    for sender, receiver in dyad_blocks(network, BLOCK):
+        values = found.values(sender, receiver)
+        count += len(values)
         total += values.sum(axis=0)
         square += (values**2).sum(axis=0)
-    mean = total / (n * (n - 1))
-    variance = square / (n * (n - 1)) - mean**2
+    mean = total / count
+    variance = square / count - mean**2
     # what is left of rounding is not a spread
     return np.sqrt(np.where(variance > 1e-12 * mean**2, variance, 0.0))

@@ -208,10 +208,8 @@ def log_mean_cells(
 
     Parameters
     ----------
-    spec
-        The model.
-    parameters
-        One draw.
+    spec, parameters
+        As in :func:`draw_weights`.
     pairs
         ``(P, 2)`` node indices, from 0.
     both
