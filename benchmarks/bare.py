@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import shlex
 import subprocess
 from collections.abc import Callable
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks.implementations import Repeated
 from benchmarks.problem import DIM, FloatArray, Problem, from_stan
 from lsm_stan.toolchain import ensure_toolchain
 
@@ -24,13 +24,12 @@ FLAGS = {
 }
 
 
-class BareLoop:
+class BareLoop(Repeated):
     """The program and the networks it reads, one a position."""
 
     def __init__(self, problem: Problem, flags: str) -> None:
         self._problem = problem
         self._executable = problem.folder / f"bare_loop-{list(FLAGS).index(flags)}"
-        self._repetitions = 1
         if not self._executable.exists():
             compiler = shlex.split(ensure_toolchain().cxx)
             command = [*compiler, *FLAGS[flags], "-o", self._executable, SOURCE]
@@ -43,19 +42,13 @@ class BareLoop:
         gradients = self._problem.folder / "bare_gradient"
         values, rows = [], []
         for z in positions:
-            answer = self._run(self._network(z), "1", str(gradients))
+            answer = self._ask(self._network(z), "1", str(gradients))
             values.append(answer["value"] + self._problem.constant)
             rows.append(np.fromfile(gradients))
         return np.array(values), from_stan(np.array(rows), n_nodes)
 
-    def measure(self, at_least: float) -> float:
-        """Return the seconds of one gradient."""
-        while True:
-            mean = self._run(self._text, str(self._repetitions))["ms_mean"] / 1000
-            if mean * self._repetitions >= 0.9 * at_least:
-                return mean
-            wanted = 1.2 * at_least / mean
-            self._repetitions = math.ceil(min(100.0 * self._repetitions, wanted))
+    def _run(self, calls: int) -> float:
+        return self._ask(self._text, str(calls))["ms_mean"] / 1000 * calls
 
     def _network(self, z: FloatArray) -> str:
         nodes = [" ".join(map(repr, row)) for row in z.tolist()]
@@ -63,7 +56,7 @@ class BareLoop:
         assert z.shape[1] == DIM
         return "\n".join([f"{len(nodes)} {len(edges)}", *nodes, *edges, ""])
 
-    def _run(self, network: str, *arguments: str) -> dict[str, float]:
+    def _ask(self, network: str, *arguments: str) -> dict[str, float]:
         command = [str(self._executable), *arguments]
         run = subprocess.run(command, input=network, capture_output=True, text=True, check=True)
         return {name: float(number) for name, number in map(str.split, run.stdout.splitlines())}

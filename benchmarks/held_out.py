@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -79,7 +78,7 @@ def run(name: str, folder: Path, network: Network) -> None:
     """Run a selection, or what is missing of it."""
     asked = RUNS[name]
     if asked.binary:
-        network = replace(network, weight=np.ones_like(network.weight))
+        network = network.binary()
     run_selection(
         network,
         folder / "runs" / name,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib.util
+import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,6 +22,22 @@ class Evaluator(Protocol):
     def measure(self, at_least: float) -> float:
         """Return the seconds of one value and gradient, from a run of so many seconds."""
         ...
+
+
+class Repeated(ABC):
+    """Measures calls one after the other: as many as take long enough."""
+
+    _calls = 1
+
+    def measure(self, at_least: float) -> float:
+        """Return the seconds of one value and gradient."""
+        while (elapsed := self._run(self._calls)) < 0.9 * at_least:
+            self._calls = math.ceil(self._calls * min(100, 1.2 * at_least / elapsed))
+        return elapsed / self._calls
+
+    @abstractmethod
+    def _run(self, calls: int) -> float:
+        """Return the seconds of so many calls."""
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 
@@ -10,7 +9,9 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from benchmarks.problem import DIM, JITTER, FloatArray, Problem
+from benchmarks.implementations import Repeated
+from benchmarks.problem import DIM, FloatArray, Problem
+from lsm_stan.model import DIAGONAL_JITTER
 
 #: The forms, and the bytes they take for each of the N×N cells.
 FORMS = {"tutorial": 94.0, "edges": 50.0}
@@ -31,20 +32,20 @@ def build(problem: Problem, form: str) -> pm.Model:
     with pm.Model() as model:
         z = pm.Normal("z", 0, 1, shape=(n_nodes, DIM))
         norm = (z**2).sum(axis=1)
-        squared = norm[:, None] + norm - 2 * z @ z.T + JITTER * np.eye(n_nodes)
+        squared = norm[:, None] + norm - 2 * z @ z.T + DIAGONAL_JITTER * np.eye(n_nodes)
         if form == "tutorial":
             pm.Poisson("Y", 1 / pt.sqrt(squared), observed=problem.dense.astype(int))
         else:
             sender, receiver, weight = problem.edges
             d2 = ((z[sender] - z[receiver]) ** 2).sum(axis=1)
-            rates = (1 / pt.sqrt(squared)).sum() - n_nodes / np.sqrt(JITTER)
+            rates = (1 / pt.sqrt(squared)).sum() - n_nodes / np.sqrt(DIAGONAL_JITTER)
             # the prior brings its own constant
             constant = problem.constant + 0.5 * n_nodes * DIM * np.log(2 * np.pi)
             pm.Potential("Y", -0.5 * (weight * pt.log(d2)).sum() - rates + constant)
     return model
 
 
-class InPyMC:
+class InPyMC(Repeated):
     """A model of PyMC, compiled by one of its backends."""
 
     def __init__(self, problem: Problem, form: str, mode: str | None) -> None:
@@ -55,19 +56,12 @@ class InPyMC:
         function._pytensor_function.trust_input = True  # as PyMC's samplers do
         self._function = function._pytensor_function
         self._z = problem.positions[0].ravel()
-        self._calls = 1
         self._function(self._z)  # compiles
 
     def evaluate(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return log joints and gradients."""
         value, gradient = zip(*(self._function(z.ravel()) for z in positions), strict=True)
         return np.array(value), np.array(gradient).reshape(positions.shape)
-
-    def measure(self, at_least: float) -> float:
-        """Return the seconds of one gradient."""
-        while (elapsed := self._run(self._calls)) < 0.9 * at_least:
-            self._calls = math.ceil(self._calls * min(100, 1.2 * at_least / elapsed))
-        return elapsed / self._calls
 
     def _run(self, calls: int) -> float:
         start = time.perf_counter()

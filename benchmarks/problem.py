@@ -10,14 +10,12 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from lsm_stan import Network, load_celegans, simulate
+from lsm_stan.model import DIAGONAL_JITTER
 
 FloatArray = NDArray[np.float64]
 
 #: K of every benchmark.
 DIM = 3
-
-#: What the tutorial adds to the diagonal's squared distance.
-JITTER = 1e3
 
 #: Nodes of the C. elegans network.
 CELEGANS = 297
@@ -64,7 +62,7 @@ class Problem:
         """What of the log joint does not depend on z: factorials, diagonal, prior."""
         net, n_nodes = self.network, self.network.n_nodes
         loops = net.weight[net.sender == net.receiver].sum()
-        diagonal = -0.5 * np.log(JITTER) * loops - n_nodes / np.sqrt(JITTER)
+        diagonal = -0.5 * np.log(DIAGONAL_JITTER) * loops - n_nodes / np.sqrt(DIAGONAL_JITTER)
         prior = -0.5 * n_nodes * DIM * np.log(2 * np.pi)
         return float(diagonal + prior - gammaln(net.weight + 1.0).sum())
 

@@ -16,6 +16,7 @@ from scipy.optimize import linear_sum_assignment
 from scipy.special import softmax
 
 from lsm_stan.alignment import rotation_onto
+from lsm_stan.intervals import interval
 from lsm_stan.models import ModelSpec
 from lsm_stan.parameters import Parameters
 
@@ -24,9 +25,6 @@ IntArray = NDArray[np.int64]
 
 #: Draws among which the point partition is sought, and that stand for the posterior in that.
 CANDIDATES = 400
-
-#: Of the draws, in the table's intervals.
-QUANTILES = (0.05, 0.95)
 
 #: Rounds of matching labels, at most; they end when no label changes.
 MAX_ROUNDS = 20
@@ -113,9 +111,8 @@ def cluster_table(found: Clusters) -> pd.DataFrame:
     table["nodes"] = np.bincount(found.partition, minlength=n_clusters)
     for name, values in {"theta": found.theta, "sd": found.sigma}.items():
         pooled = values.reshape(-1, n_clusters)
-        low, high = np.quantile(pooled, QUANTILES, axis=0) if len(pooled) > 1 else (np.nan, np.nan)
         table[name] = pooled.mean(axis=0)
-        table[f"{name}_low"], table[f"{name}_high"] = low, high
+        table[f"{name}_low"], table[f"{name}_high"] = interval(pooled)
     return table
 
 

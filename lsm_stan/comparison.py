@@ -13,13 +13,11 @@ from lsm_stan import idata as container
 from lsm_stan.alignment import procrustes_rmse, spread
 from lsm_stan.errors import InputError
 from lsm_stan.fit import Fit
+from lsm_stan.intervals import interval
 from lsm_stan.invariants import MONITORED_PAIRS, pair_distances, sample_pairs
 from lsm_stan.methods import METHODS
 
 FloatArray = NDArray[np.float64]
-
-#: The central interval whose coverage is reported.
-INTERVAL = 0.90
 
 
 @dataclass(frozen=True, eq=False)
@@ -132,8 +130,7 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
 
 def _coverage(draws: FloatArray, truth: FloatArray) -> float:
     """Return the mean probability that draws of the truth lie in the central interval of draws."""
-    tail = (1 - INTERVAL) / 2
-    low, high = np.quantile(draws, [tail, 1 - tail], axis=0)
+    low, high = interval(draws)
     return float(((truth >= low) & (truth <= high)).mean())
 
 

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 
 from lsm_stan.errors import InferenceError, ToolchainError
 from lsm_stan.toolchain import (
+    LAST_LINES,
     Progress,
     Toolchain,
     ask_make,
@@ -49,8 +50,6 @@ _PACKAGE = Path(__file__).resolve().parent
 STAN_DIR = next(
     folder for folder in (_PACKAGE / "stan", _PACKAGE.parent / "stan") if folder.is_dir()
 )
-
-_LAST_LINES = 15  # of a failed command's output are shown
 
 
 def cache_dir() -> Path:
@@ -282,7 +281,7 @@ def log_prob_grad(
             check=False,
         )
         if run.returncode:
-            last = (run.stdout + run.stderr).splitlines()[-_LAST_LINES:]
+            last = (run.stdout + run.stderr).splitlines()[-LAST_LINES:]
             raise InferenceError(
                 "\n".join([f"log_prob_grad of {model.name} failed ({run.returncode}):", *last])
             )
@@ -411,5 +410,5 @@ def _make(toolchain: Toolchain, arguments: Sequence[str], source: str) -> None:
         lines = run.stdout.splitlines()
         # Among thousands of notes and warnings of Boost and Eigen these are the ones to read.
         errors = [line for line in lines if re.search(r"\berror: |undefined reference", line)]
-        shown = errors[:_LAST_LINES] or lines[-_LAST_LINES:]
+        shown = errors[:LAST_LINES] or lines[-LAST_LINES:]
         raise ToolchainError("\n".join([f"{source} does not compile:", *shown]))

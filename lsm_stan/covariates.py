@@ -14,6 +14,11 @@ Terms are those of statnet's ergm and latentnet (Hunter et al., Journal of Stati
 
 The first three are parts of a node's charge and cost nothing. Of the others, each dyad where one is
 not 0 has a charge of its own, which costs time and memory for that dyad.
+
+The priors of coefficients are per unit of a scale, so that the covariate's units do not matter: the
+distance of its values where there are exactly two (of nodes in the first three, else of dyads),
+else the standard deviation over dyads. That of a rare 0 or 1 is near 0, and a prior per standard
+deviation would leave its coefficient without one.
 """
 
 from __future__ import annotations
@@ -21,7 +26,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -30,6 +35,7 @@ from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
 from lsm_stan.network import Network
+from lsm_stan.pairs import dyad_blocks
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -83,7 +89,8 @@ class Covariates:
         Of every term of dyads what :meth:`of_dyads` looks values up in: ``(N,)`` numbers of the
         nodes, or for ``edgecov`` ``(2, L)`` cells of dyads, increasing, above their values.
     scale
-        ``(P + Q,)`` standard deviations over the ordered dyads of the network.
+        ``(P + Q,)`` scales: distances of two values, else standard deviations over the dyads
+        of the network.
     """
 
     terms: tuple[Term, ...]
@@ -151,11 +158,14 @@ def covariates(terms: Sequence[Term], network: Network) -> Covariates:
     ordered = (*of_nodes, *of_dyads)
     codes = tuple(_codes(term, network) for term in of_dyads)
     found = Covariates(ordered, sender, receiver, codes, np.ones(len(ordered)))
-    scale = _scale(found, n)
-    for term, value in zip(ordered, scale, strict=True):
+    sd = _standard_deviations(found, network)
+    for term, value in zip(ordered, sd, strict=True):
         if not value > 0:
             raise InputError(f"{term} has one value for all dyads, and so says nothing; leave it")
-    return Covariates(ordered, sender, receiver, codes, scale)
+    distinct = [np.unique(values) for values in numbers]
+    distinct += [_distinct(*both, n) for both in zip(of_dyads, codes, strict=True)]
+    scale = [np.ptp(d) if len(d) == 2 else s for d, s in zip(distinct, sd, strict=True)]
+    return replace(found, scale=np.array(scale))
 
 
 def possible_terms(network: Network) -> dict[str, dict[str, list[str]]]:
@@ -277,16 +287,25 @@ def _as_numbers(
     return numbers
 
 
-def _scale(found: Covariates, n: int) -> FloatArray:
-    """Return standard deviations over all ordered dyads."""
-    total = np.zeros(len(found.terms))
-    square = np.zeros(len(found.terms))
-    for start in range(0, n * n, BLOCK):
-        sender, receiver = np.divmod(np.arange(start, min(start + BLOCK, n * n)), n)
-        values = found.values(sender[sender != receiver], receiver[sender != receiver])
+def _distinct(term: Term, codes: FloatArray, n: int) -> FloatArray:
+    """Return the values of a term of dyads, or for ``absdiff`` those that it is the distance of."""
+    if term.kind == "nodematch":
+        return np.array([0.0, 1.0])
+    if term.kind == "absdiff":
+        return np.unique(codes)
+    cells, values = codes
+    return np.unique(values if len(cells) == n * (n - 1) else np.append(values, 0.0))
+
+
+def _standard_deviations(found: Covariates, network: Network) -> FloatArray:
+    """Return standard deviations over all dyads."""
+    count, total, square = 0, np.zeros(len(found.terms)), np.zeros(len(found.terms))
+    for sender, receiver in dyad_blocks(network, BLOCK):
+        values = found.values(sender, receiver)
+        count += len(values)
         total += values.sum(axis=0)
         square += (values**2).sum(axis=0)
-    mean = total / (n * (n - 1))
-    variance = square / (n * (n - 1)) - mean**2
+    mean = total / count
+    variance = square / count - mean**2
     # what is left of rounding is not a spread
     return np.sqrt(np.where(variance > 1e-12 * mean**2, variance, 0.0))

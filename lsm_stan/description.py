@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lsm_stan.covariates import possible_terms
-from lsm_stan.edges import count_isolated, reverse_weight
+from lsm_stan.edges import count_isolated
 from lsm_stan.errors import InputError
 from lsm_stan.network import Network
 
@@ -39,8 +39,8 @@ class NetworkSummary:
     density : float
         Share of the cells that have an edge.
     reciprocity : float or None
-        Share of the edges between different nodes whose reverse edge exists too; None if the
-        network is undirected or has no such edge.
+        Of the edges between different nodes whose reverse was observed, the share whose reverse
+        is an edge too; None if the network is undirected or has no such edge.
     mean_cell : float
         Mean weight of a cell, zeros included.
     dispersion : float or None
@@ -96,30 +96,29 @@ def describe(network: Network) -> NetworkSummary:
     -------
     NetworkSummary
     """
-    n = network.n_nodes
     between = network.sender != network.receiver
     sender, receiver = network.sender[between], network.receiver[between]
     # Floating point: squares of Stan's largest int, added up, can leave int64.
     weight = network.weight[between].astype(np.float64)
-    n_cells = n * (n - 1) // (1 if network.directed else 2) - network.n_hidden
+    n_cells = network.n_observed
     if not n_cells:
         raise InputError(f"{network.title or 'network'}: every dyad is hidden; none is left")
     mean = float(weight.sum()) / n_cells
     # Zero cells each add mean^2, so no N x N array is needed.
     squares = float(((weight - mean) ** 2).sum()) + (n_cells - len(weight)) * mean**2
     reciprocity = None
-    if network.directed and len(weight):
-        reverse = reverse_weight(n, sender, receiver, network.weight[between])
-        reciprocity = float(np.mean(reverse > 0))
+    reverse = network.weight_of(receiver, sender)
+    if network.directed and (reverse >= 0).any():
+        reciprocity = float(np.mean(reverse[reverse >= 0] > 0))
     values, counts = np.unique(network.weight, return_counts=True)
     return NetworkSummary(
         title=network.title,
         directed=network.directed,
-        nodes=n,
+        nodes=network.n_nodes,
         edges=network.n_edges,
         self_loops=network.n_edges - len(weight),
         hidden=network.n_hidden,
-        isolated=count_isolated(n, sender, receiver),
+        isolated=count_isolated(network.n_nodes, sender, receiver),
         total_weight=network.total_weight,
         max_weight=int(network.weight.max(initial=0)),
         weight_counts={int(w): int(c) for w, c in zip(values, counts, strict=True)},

@@ -24,7 +24,7 @@ from lsm_stan.errors import InferenceError, InputError
 from lsm_stan.fit import INIT, Fit, Scratch
 from lsm_stan.methods import Method
 from lsm_stan.parameters import Parameters
-from lsm_stan.toolchain import print_progress
+from lsm_stan.toolchain import LAST_LINES, print_progress
 from lsm_stan.versions import versions
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ FloatArray = NDArray[np.float64]
 
 #: The largest seed that CmdStan takes for certain.
 MAX_SEED = 2**31 - 1
-
-#: How much of a failed executable's console an error shows.
-LAST_LINES = 15
 
 
 class Execution:

@@ -86,8 +86,9 @@ class ModelSpec:
     terms
         Covariates.
     beta_scale
-        A covariate's coefficient has a normal prior of this standard deviation, divided by that
-        of the covariate over the dyads.
+        A covariate's coefficient has a normal prior of this standard deviation, divided by the
+        covariate's scale: the distance of its two values, or, where it has more, their standard
+        deviation over the dyads; see :mod:`lsm_stan.covariates`.
     clusters
         G, the clusters of the positions; 0: one normal distribution.
     cluster_fixed

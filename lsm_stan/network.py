@@ -257,6 +257,11 @@ class Network:
         return len(self.hidden_sender)
 
     @property
+    def n_observed(self) -> int:
+        """Number of observed dyads: ordered pairs of nodes, unordered ones if undirected."""
+        return self.n_nodes * (self.n_nodes - 1) // (1 if self.directed else 2) - self.n_hidden
+
+    @property
     def edge_cells(self) -> IntArray:
         """``sender * N + receiver`` of each edge, shape (E,), increasing."""
         return self.sender * self.n_nodes + self.receiver

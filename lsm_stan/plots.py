@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from matplotlib.colors import LogNorm
+from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Ellipse
@@ -21,8 +21,10 @@ from lsm_stan.clusters import co_membership
 from lsm_stan.dyads import log_mean, mean_weight
 from lsm_stan.errors import InputError
 from lsm_stan.fit import Fit
+from lsm_stan.network import Network
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 #: Colours that people with colour-blindness tell apart (Okabe & Ito), grey for the rest.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -73,8 +75,8 @@ def plot_embedding(fit: Fit) -> Figure:
     z = principal_axes(fit.positions)
     z = np.pad(z, ((0, 0), (0, max(0, 2 - z.shape[1]))))
     colours, legend = node_colours(_classes(fit), network.n_nodes)
-    strength = network.out_strength() + network.in_strength()
-    size = 12 + 60 * strength / max(1, strength.max())
+    strength = _strength(network)
+    size = _sizes(strength)
     order = np.argsort(network.weight)[-DRAWN_EDGES:]
     segments = np.stack([z[network.sender[order]], z[network.receiver[order]]], axis=1)
 
@@ -127,18 +129,15 @@ def plot_uncertainty(fit: Fit) -> Figure:
         and covariance that holds :data:`ELLIPSE` of its probability. The strongest nodes in
         colour, with names; the others grey.
     """
-    axes = principal_axes(fit.positions)[:, :2]
-    if axes.shape[1] < 2:
-        axes = np.pad(axes, ((0, 0), (0, 1)))
-    turned = align(fit.draws.reshape(-1, *fit.positions.shape), principal_axes(fit.positions))
-    flat = np.pad(turned, ((0, 0), (0, 0), (0, 1)))[:, :, :2]
+    target = principal_axes(fit.positions)
+    axes = _in_plane(target)
+    flat = _in_plane(align(fit.draws.reshape(-1, *target.shape), target))
     covariance = np.einsum("sni,snj->nij", flat - flat.mean(axis=0), flat - flat.mean(axis=0))
     variance, direction = np.linalg.eigh(covariance / (len(flat) - 1))
     # the quantile of a chi-square distribution with two degrees of freedom
     diameter = 2 * np.sqrt(np.maximum(variance, 0) * -2 * np.log(1 - ELLIPSE))
     angle = np.degrees(np.arctan2(direction[:, 1, 1], direction[:, 0, 1]))
-    strength = fit.network.out_strength() + fit.network.in_strength()
-    named = _labelled_nodes(fit, axes, strength)[: len(PALETTE) * 2]
+    named = _labelled_nodes(fit, axes, _strength(fit.network))[: len(PALETTE) * 2]
     figure = Figure(figsize=(8, 7), layout="constrained")
     axis = figure.add_subplot()
     for node in [*np.setdiff1d(np.arange(len(axes)), named), *named]:
@@ -175,15 +174,15 @@ def plot_embeddings(fits: Mapping[str, Fit], reference: str) -> Figure:
     """
     target = principal_axes(fits[reference].positions)
     colours, _ = node_colours(_classes(fits[reference]), len(target))
-    strength = fits[reference].network.out_strength() + fits[reference].network.in_strength()
-    size = 8 + 40 * strength / max(1, strength.max())
+    size = _sizes(_strength(fits[reference].network)) * 2 / 3
     columns = min(3, len(fits))
     rows = -(-len(fits) // columns)
     figure = Figure(figsize=(4.4 * columns, 4.4 * rows), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
     for panel, (name, fit) in zip(panels, fits.items(), strict=False):
-        z = np.pad(align(fit.positions, target), ((0, 0), (0, 1)))
-        panel.scatter(z[:, 0], z[:, 1], s=size, c=colours, lw=0.3, ec="white")
+        panel.scatter(
+            *_in_plane(align(fit.positions, target)).T, s=size, c=colours, lw=0.3, ec="white"
+        )
         panel.set_title(name, fontsize=10)
         panel.set(aspect="equal")
     for panel in list(panels)[len(fits) :]:
@@ -203,28 +202,19 @@ def plot_rate_matrix(fit: Fit) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
+        Where a dyad is hidden the weight is grey; the rate is shown there too.
     """
     network = fit.network
-    strength = network.out_strength() + network.in_strength()
-    shown = np.sort(np.argsort(-strength, kind="stable")[:MATRIX_NODES])
+    shown = np.sort(np.argsort(-_strength(network), kind="stable")[:MATRIX_NODES])
     z = fit.positions[shown]
     tree = linkage(pdist(z), method="average", optimal_ordering=len(shown) <= 500)
     order = shown[leaves_list(tree)]
-    place = np.full(network.n_nodes, -1)
-    place[order] = np.arange(len(order))
-    weight = np.zeros((len(order), len(order)))
-    inside = (place[network.sender] >= 0) & (place[network.receiver] >= 0)
-    sender, receiver = place[network.sender[inside]], place[network.receiver[inside]]
-    np.add.at(weight, (sender, receiver), network.weight[inside])
-    if not network.directed:
-        weight = np.maximum(weight, weight.T)
+    pairs = np.array([np.repeat(order, len(order)), np.tile(order, len(order))])
+    weight = network.weight_of(*pairs).reshape(len(order), -1)
     chosen = list(np.ndindex(*fit.draws.shape[:2]))
     chosen = chosen[:: max(1, len(chosen) // MATRIX_DRAWS)]
-    draws, pairs = (
-        fit.parameters,
-        np.array([np.repeat(order, len(order)), np.tile(order, len(order))]),
-    )
-    rate = np.zeros((len(order), len(order)))
+    draws = fit.parameters
+    rate = np.zeros(weight.shape)
     for index in chosen:
         draw = {name: values[index] for name, values in draws.items()}
         rate += mean_weight(fit.spec, log_mean(fit.spec, draw, *pairs)).reshape(rate.shape)
@@ -241,6 +231,10 @@ def plot_rate_matrix(fit: Fit) -> Figure:
     ):
         image = panel.imshow(values, norm=norm, cmap="viridis_r", interpolation="nearest")
         panel.set(title=title, xlabel="receiver", ylabel="sender")
+    if network.n_hidden:
+        panels[0].set(title="observed weight (white: 0; grey: not observed)")
+        hidden, grey = np.where(weight < 0, 1.0, np.nan), ListedColormap([UNKNOWN_COLOUR])
+        panels[0].imshow(hidden, cmap=grey, interpolation="nearest")
     figure.colorbar(image, ax=list(panels), shrink=0.85, label="weight, or rate")
     return figure
 
@@ -270,13 +264,14 @@ def plot_clusters(fit: Fit) -> Figure:
         raise InputError(f"the model is {fit.spec.label}; one with clusters is needed")
     axes = principal_axes(fit.positions)
     centre = found.centre.mean(axis=(0, 1)) @ rotation_onto(fit.positions, axes)
-    z, centre = (np.pad(values, ((0, 0), (0, 1)))[:, :2] for values in (axes, centre))
+    z, centre = _in_plane(axes), _in_plane(centre)
     colours = [PALETTE[label % len(PALETTE)] for label in range(len(centre))]
-    strength = network.out_strength() + network.in_strength()
-    size = 12 + 60 * strength / max(1, strength.max())
+    strength = _strength(network)
     figure = Figure(figsize=(12.5, 5.6), layout="constrained")
     places, matrix = figure.subplots(1, 2)
-    places.scatter(*z.T, s=size, c=[colours[g] for g in found.partition], lw=0.4, ec="white")
+    places.scatter(
+        *z.T, s=_sizes(strength), c=[colours[g] for g in found.partition], lw=0.4, ec="white"
+    )
     for g, sd in enumerate(found.sigma.mean(axis=(0, 1))):
         places.add_patch(Circle(centre[g], sd, fc="none", ec=colours[g], lw=1.2, ls="--"))
         places.plot(*centre[g], marker="P", ms=11, color=colours[g], mec="black")
@@ -304,13 +299,29 @@ def _classes(fit: Fit) -> pd.Series[str] | None:
     return table["class"] if table is not None and "class" in table else None
 
 
+def _strength(network: Network) -> IntArray:
+    """Return what every node sends and receives."""
+    return network.out_strength() + network.in_strength()
+
+
+def _sizes(strength: IntArray) -> FloatArray:
+    """Return areas of nodes by their strength, in square points."""
+    return np.asarray(12 + 60 * strength / max(1, strength.max()))
+
+
+def _in_plane(positions: FloatArray) -> FloatArray:
+    """Return the first two of ``(..., K)`` coordinates; the second of one is 0."""
+    missing = max(0, 2 - positions.shape[-1])
+    return np.pad(positions, [*[(0, 0)] * (positions.ndim - 1), (0, missing)])[..., :2]
+
+
 def _lines(segments: FloatArray) -> list[FloatArray]:
     """Turn ``(E, 2, D)`` segments into D coordinate rows with gaps: one artist for all."""
     gaps = np.full((len(segments), 1, segments.shape[2]), np.nan)
     return list(np.concatenate([segments, gaps], axis=1).reshape(-1, segments.shape[2]).T)
 
 
-def _labelled_nodes(fit: Fit, z: FloatArray, strength: NDArray[np.int64]) -> list[int]:
+def _labelled_nodes(fit: Fit, z: FloatArray, strength: IntArray) -> list[int]:
     """Choose nodes to label: the strongest first, none whose label would cover another's."""
     classes = _classes(fit)
     sure = np.ones(fit.network.n_nodes, dtype=bool)

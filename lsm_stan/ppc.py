@@ -2,9 +2,9 @@
 
 A network is replicated from a draw of the posterior, and both go through the same statistics
 (Gelman, Meng and Stern, Statistica Sinica 6, 1996; for networks Hunter, Goodreau and Handcock,
-JASA 103, 2008). A *cell* is an ordered pair of different nodes, or an unordered one if the
-network is undirected. Self-loops are left out: the model gives them one constant rate, so they
-say nothing of positions.
+JASA 103, 2008). A *cell* is an observed ordered pair of different nodes, or an unordered one if
+the network is undirected: dyads that are hidden in the network are in its replications too.
+Self-loops are left out: the model gives them one constant rate, so they say nothing of positions.
 
 Cells are drawn a block of pairs at a time and the statistics add up blocks of edges, so that
 memory does not grow with the square of the number of nodes N: R replications need O(R N).
@@ -22,16 +22,16 @@ from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lsm_stan.diagnostics import Check
-from lsm_stan.dyads import log_mean
-from lsm_stan.edges import IntArray, reverse_weight
+from lsm_stan.edges import IntArray
 from lsm_stan.errors import InputError
 from lsm_stan.execution import has_bars
 from lsm_stan.faults import STATISTICS, fault
 from lsm_stan.fit import Fit
+from lsm_stan.intervals import ENDS
 from lsm_stan.models import ModelSpec
 from lsm_stan.network import Network
 from lsm_stan.parameters import Parameters
-from lsm_stan.simulation import draw_weights
+from lsm_stan.simulation import draw_weights, log_mean_cells
 
 FloatArray = NDArray[np.float64]
 
@@ -39,8 +39,6 @@ FloatArray = NDArray[np.float64]
 BLOCK_CELLS = 250_000
 #: Transitivity takes time N^3: beyond this many nodes it is that of a fixed random set of them.
 TRANSITIVITY_NODES = 2000
-#: The predictive interval: its two ends, and the median between them.
-QUANTILES = (0.05, 0.5, 0.95)
 #: Classes of weights: 0, 1, 2, 3-4, 5-8, ... up to the largest int64.
 WEIGHT_CLASSES = 65
 
@@ -78,7 +76,8 @@ class PredictiveCheck:
 class Edges(NamedTuple):
     """Edges between different nodes, an undirected one once: arrays of shape (E,).
 
-    ``reverse`` is the weight of the reverse of each edge: its own if the network is undirected.
+    ``reverse`` is the weight of the reverse of each edge: its own if the network is undirected,
+    -1 if that dyad is hidden.
     """
 
     sender: IntArray
@@ -134,15 +133,16 @@ def predictive_checks(
     Raises
     ------
     InputError
-        If ``replications`` is below 1.
+        If ``replications`` is below 1, or every dyad is hidden.
     """
     if replications < 1:
         raise InputError(f"replications is {replications}; an integer >= 1 is needed")
-    network, directed = fit.network, fit.network.directed
-    spec, parameters = fit.spec, fit.parameters
+    network, spec, parameters = fit.network, fit.spec, fit.parameters
+    if not network.n_observed:
+        raise InputError(f"{network.title or 'network'}: every dyad is hidden; none is left")
     draws = list(np.ndindex(*fit.draws.shape[:2]))
     rng = np.random.default_rng(seed)
-    observed = features([observed_edges(network)], network.n_nodes, directed)
+    observed = features([observed_edges(network)], network)
     chosen = np.arange(replications) * len(draws) // replications
     predicted = [
         features(
@@ -152,8 +152,7 @@ def predictive_checks(
                 network,
                 rng,
             ),
-            network.n_nodes,
-            directed,
+            network,
         )
         for k in tqdm(chosen, "checks", unit="network", disable=not has_bars(show_progress))
     ]
@@ -181,49 +180,21 @@ def predictive_checks(
     )
 
 
-def log_mean_cells(
-    spec: ModelSpec, draw: Parameters, pairs: IntArray, directed: bool
-) -> FloatArray:
-    """Return log μ of the cells of pairs.
-
-    Parameters
-    ----------
-    spec
-        The model.
-    draw
-        One draw of its parameters.
-    pairs
-        ``(P, 2)`` node indices i < j, from 0.
-    directed
-        Whether a pair has two cells, i to j and j to i.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(P, 2)``, or ``(P, 1)`` if undirected.
-    """
-    there = log_mean(spec, draw, *pairs.T)
-    if not directed:
-        return there[:, np.newaxis]
-    back = there if spec.symmetric else log_mean(spec, draw, *pairs[:, ::-1].T)
-    return np.column_stack([there, back])
-
-
 def replicate(
     spec: ModelSpec, draw: Parameters, network: Network, rng: np.random.Generator
 ) -> Iterator[Edges]:
     """Draw a network at one draw of the parameters: its edges, a block of pairs at a time.
 
-    Dyads that are hidden in the network are left empty, as they are in it.
+    Dyads that are hidden in the network are hidden here.
     """
     for pairs in pair_blocks(network.n_nodes):
-        log_mu = log_mean_cells(spec, draw, pairs, network.directed)
+        log_mu = log_mean_cells(spec, draw, pairs, both=network.directed)
         weights = draw_weights(spec, draw, log_mu, rng)
         if network.n_hidden:
             ways = [pairs, pairs[:, ::-1]][: weights.shape[1]]
             seen = np.column_stack([network.weight_of(*way.T) >= 0 for way in ways])
-            weights = np.where(seen, weights, 0)
-        pair, way = np.nonzero(weights)
+            weights = np.where(seen, weights, -1)
+        pair, way = np.nonzero(weights > 0)
         yield Edges(
             pairs[pair, way], pairs[pair, 1 - way], weights[pair, way], weights[:, ::-1][pair, way]
         )
@@ -248,33 +219,32 @@ def observed_edges(network: Network) -> Edges:
     sender, receiver, weight = (
         ends[between] for ends in (network.sender, network.receiver, network.weight)
     )
-    if not network.directed:
-        return Edges(sender, receiver, weight, weight)
-    reverse = reverse_weight(network.n_nodes, sender, receiver, weight)
-    return Edges(sender, receiver, weight, reverse)
+    return Edges(sender, receiver, weight, network.weight_of(receiver, sender))
 
 
-def features(blocks: Iterable[Edges], n_nodes: int, directed: bool) -> Features:
+def features(blocks: Iterable[Edges], network: Network) -> Features:
     """Add up what is compared of a network from blocks of its edges.
 
-    Standard deviations have divisor N. Reciprocity is the share of edges whose reverse is there.
-    Transitivity is that of the network without directions and weights (closed triples over
-    connected triples); beyond `TRANSITIVITY_NODES` nodes it is that of the sub-network of a
-    random set of so many nodes, the same set for all networks of N nodes.
+    Strengths are sums over observed dyads; their standard deviations have divisor N. Reciprocity
+    is the share of edges whose reverse is there, and the correlation of weights is over pairs;
+    where one direction is hidden a pair is in neither. Transitivity is that of the network without
+    directions and weights: of the triples in which one node is connected to two others, the share
+    in which those are connected too. A triple is left out where a dyad between those is hidden.
+    Beyond `TRANSITIVITY_NODES` nodes it is that of the sub-network of a random set of so many
+    nodes, the same set for all networks of N nodes.
 
     Parameters
     ----------
     blocks
         Every edge in one block.
-    n_nodes
-        N.
-    directed
-        Whether the network is directed.
+    network
+        With the same nodes and hidden dyads. Its edges are not looked at.
 
     Returns
     -------
     Features
     """
+    n_nodes, directed, n_cells = network.n_nodes, network.directed, network.n_observed
     size = min(n_nodes, TRANSITIVITY_NODES)
     place = np.full(n_nodes, -1)
     place[np.random.default_rng(0).choice(n_nodes, size, replace=False)] = np.arange(size)
@@ -282,25 +252,26 @@ def features(blocks: Iterable[Edges], n_nodes: int, directed: bool) -> Features:
     skeleton = np.zeros((size, size), dtype=np.float32)
     sent, received = np.zeros(n_nodes), np.zeros(n_nodes)
     counts = np.zeros(WEIGHT_CLASSES, dtype=np.int64)
-    total = squares = products = 0.0
-    returned = largest = 0
+    total = squares = 0.0
+    # of edges whose reverse was observed: how many, and sums of weights, squares and products
+    n_paired = returned = largest = 0
+    paired = np.zeros(3)
     for sender, receiver, weight, reverse in blocks:
         # floating point: squares of Stan's largest int, added up, can leave int64
         y = weight.astype(np.float64)
         total += float(y.sum())
         squares += float(y @ y)
-        products += float(y @ reverse)
-        returned += int(np.count_nonzero(reverse))
+        there, back = y[reverse >= 0], reverse[reverse >= 0]
+        n_paired += len(back)
+        returned += int(np.count_nonzero(back))
+        paired += there.sum(), there @ there, there @ back
         largest = max(largest, int(weight.max(initial=0)))
         counts += np.bincount(_weight_class(weight), minlength=WEIGHT_CLASSES)
         sent += np.bincount(sender, y, minlength=n_nodes)
         received += np.bincount(receiver, y, minlength=n_nodes)
-        a, b = place[sender], place[receiver]
-        inside = (a >= 0) & (b >= 0)
-        skeleton[a[inside], b[inside]] = skeleton[b[inside], a[inside]] = 1
-    n_edges = int(counts.sum())
-    n_cells = n_nodes * (n_nodes - 1) // (1 if directed else 2)
-    counts[0] = n_cells - n_edges
+        a, b = _places(place, sender, receiver)
+        skeleton[a, b] = skeleton[b, a] = 1
+    counts[0] = n_cells - counts.sum()
     mean = total / n_cells
     variance = squares / n_cells - mean**2
     statistics = {
@@ -315,13 +286,27 @@ def features(blocks: Iterable[Edges], n_nodes: int, directed: bool) -> Features:
         statistics[f"sd_{name}"] = float(strength.std())
         statistics[f"max_{name}"] = float(strength.max())
     if directed:
-        statistics["reciprocity"] = _ratio(returned, n_edges)
-        statistics["weight_correlation"] = _ratio(products / n_cells - mean**2, variance)
-    degree = skeleton.sum(axis=1, dtype=np.float64)
-    closed = float((skeleton @ skeleton).sum(where=skeleton > 0, dtype=np.float64))
-    statistics["transitivity"] = _ratio(closed, float(degree @ (degree - 1)))
+        statistics["reciprocity"] = _ratio(returned, n_paired)
+        alone = network.weight_of(network.hidden_receiver, network.hidden_sender) >= 0
+        n_both = n_cells - np.count_nonzero(alone)
+        both_total, both_squares, products = paired
+        statistics["weight_correlation"] = _ratio(
+            n_both * products - both_total**2, n_both * both_squares - both_total**2
+        )
+    triples = skeleton @ skeleton
+    a, b = _places(place, network.hidden_sender, network.hidden_receiver)
+    triples[a, b] = triples[b, a] = 0
+    np.fill_diagonal(triples, 0)
+    closed = float(triples.sum(where=skeleton > 0, dtype=np.float64))
+    statistics["transitivity"] = _ratio(closed, float(triples.sum(dtype=np.float64)))
     descending = {direction: -np.sort(-strength) for direction, strength in strengths.items()}
     return Features(statistics, counts / n_cells, descending)
+
+
+def _places(place: IntArray, sender: IntArray, receiver: IntArray) -> IntArray:
+    """Return the places, ``(2, D)``, of the ends of those dyads of which both have one."""
+    ends = place[np.array([sender, receiver])]
+    return np.asarray(ends[:, (ends >= 0).all(axis=0)])
 
 
 def _ratio(part: float, whole: float) -> float:
@@ -340,7 +325,7 @@ def _class_name(number: int) -> str:
 
 def _beside(observed: pd.Series[float], replicated: pd.DataFrame) -> pd.DataFrame:
     """Set observed quantities beside the quantiles of replicated ones, a column each."""
-    low, median, high = replicated.quantile(list(QUANTILES)).to_numpy()
+    low, median, high = replicated.quantile([ENDS[0], 0.5, ENDS[1]]).to_numpy()
     return pd.DataFrame(
         {
             "observed": observed,

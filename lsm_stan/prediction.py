@@ -10,6 +10,7 @@ from scipy.stats import bernoulli, nbinom, poisson
 from lsm_stan.dyads import CHUNK, frailty, log_likelihood, log_mean, mean_weight
 from lsm_stan.errors import InputError
 from lsm_stan.fit import Fit
+from lsm_stan.intervals import interval
 from lsm_stan.models import ModelSpec
 from lsm_stan.network import Network
 from lsm_stan.pairs import dyad_blocks
@@ -18,9 +19,6 @@ from lsm_stan.scores import flat_draws, log_mean_exp
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
-
-#: Of the draws, in the tables' intervals.
-QUANTILES = (0.05, 0.95)
 
 
 def predict_dyads(fit: Fit, top: int = 50) -> pd.DataFrame:
@@ -131,9 +129,7 @@ def _describe(
     for name, values in quantities.items():
         table[name] = values.mean(axis=0)
     for name, values in quantities.items():
-        spread = len(values) > 1
-        low, high = np.quantile(values, QUANTILES, axis=0) if spread else (np.nan, np.nan)
-        table[f"{name}_low"], table[f"{name}_high"] = low, high
+        table[f"{name}_low"], table[f"{name}_high"] = interval(values)
     table["tail"] = tail
     return table
 

@@ -56,7 +56,7 @@ from lsm_stan.verdict import Verdict, judge, judge_model
 
 Say = Callable[[str], None]
 
-#: Draws that the reference-free and minimum-divergence positions are computed from, at most.
+#: Draws that nodes are flagged by, at most.
 REFERENCE_DRAWS = 1000
 
 #: Of the table of nodes: the columns a page shows, and how many of the strongest nodes.

@@ -57,7 +57,7 @@ def show_toolchain(toolchain: Toolchain) -> None:
             "CmdStan": f"{toolchain.version} ({toolchain.path})",
             "compiler": toolchain.compiler,
             "make": toolchain.make,
-            "methods": ", ".join(toolchain.methods),
+            "methods of CmdStan": ", ".join(toolchain.methods),
         },
     )
 

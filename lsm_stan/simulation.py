@@ -163,17 +163,10 @@ def simulate(
             n_nodes, dim, seed=rng, model=spec, directed=directed, prior_scale=prior_scale
         )
         given = {**drawn, **given}
-    draw_row = _paired_row if spec.likelihood == "dyadic" else _row
-    rows = [draw_row(spec, given, i, rng, directed, jitter) for i in range(n_nodes)]
+    rows = [_row(spec, given, i, rng, directed, jitter) for i in range(n_nodes)]
     sender, receiver, weight = (np.concatenate(column) for column in zip(*rows, strict=True))
-    observed = weight > 0
-    order = np.lexsort((receiver[observed], sender[observed]))
-    network = replace(
-        empty,
-        sender=sender[observed][order],
-        receiver=receiver[observed][order],
-        weight=weight[observed][order],
-    )
+    order = np.lexsort((receiver, sender))
+    network = replace(empty, sender=sender[order], receiver=receiver[order], weight=weight[order])
     return network, given["z"]
 
 
@@ -208,6 +201,32 @@ def draw_weights(
     return rng.poisson(mean)
 
 
+def log_mean_cells(
+    spec: ModelSpec, parameters: Parameters, pairs: IntArray, *, both: bool
+) -> FloatArray:
+    """Return log μ of the cells of pairs.
+
+    Parameters
+    ----------
+    spec, parameters
+        As in :func:`draw_weights`.
+    pairs
+        ``(P, 2)`` node indices, from 0.
+    both
+        Whether a pair (i, j) has two cells, i to j and j to i, or the first only.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(P, 2)``, or ``(P, 1)``.
+    """
+    there = log_mean(spec, parameters, *pairs.T)
+    if not both:
+        return there[:, np.newaxis]
+    back = there if spec.symmetric else log_mean(spec, parameters, *pairs[:, ::-1].T)
+    return np.column_stack([there, back])
+
+
 def _row(
     spec: ModelSpec,
     parameters: Parameters,
@@ -216,51 +235,37 @@ def _row(
     directed: bool,
     jitter: float,
 ) -> tuple[IntArray, IntArray, IntArray]:
-    """Draw the dyads that node i sends; of an undirected network those with later nodes."""
-    receiver = np.arange(len(parameters["z"]))
-    sender = np.full_like(receiver, i)
-    log_mu = log_mean(spec, parameters, sender, receiver)
-    log_mu[i] = -0.5 * np.log(jitter) if spec.diagonal else -np.inf
-    _check_means(spec, parameters, log_mu, sender, receiver)
-    weight = draw_weights(spec, parameters, log_mu[:, None], rng)[:, 0]
-    kept = receiver >= (0 if directed else i)
-    return sender[kept], receiver[kept], weight[kept]
+    """Draw the edges that node i sends; of an undirected network those to later nodes.
 
-
-def _paired_row(
-    spec: ModelSpec,
-    parameters: Parameters,
-    i: int,
-    rng: np.random.Generator,
-    _directed: bool,
-    _jitter: float,
-) -> tuple[IntArray, IntArray, IntArray]:
-    """Draw both directions of node i's dyads with later nodes, which share a frailty."""
-    later = np.arange(i + 1, len(parameters["z"]))
-    earlier = np.full_like(later, i)
-    sender, receiver = np.concatenate([earlier, later]), np.concatenate([later, earlier])
-    log_mu = log_mean(spec, parameters, sender, receiver)
-    _check_means(spec, parameters, log_mu, sender, receiver)
-    weight = draw_weights(spec, parameters, log_mu.reshape(2, -1).T, rng)
-    return sender, receiver, weight.T.reshape(-1)
+    Where both directions of a pair share a frailty they are drawn together: those of the pairs
+    with later nodes.
+    """
+    both = spec.likelihood == "dyadic"
+    other = np.arange(i + 1 if both else 0, len(parameters["z"]))
+    pairs = np.column_stack([np.full_like(other, i), other])
+    log_mu = log_mean_cells(spec, parameters, pairs, both=both)
+    log_mu[other == i] = -0.5 * np.log(jitter) if spec.diagonal else -np.inf
+    _check_means(spec, parameters, log_mu, pairs)
+    weight = draw_weights(spec, parameters, log_mu, rng)
+    if not directed:
+        weight[other < i] = 0
+    pair, way = np.nonzero(weight)
+    return pairs[pair, way], pairs[pair, 1 - way], weight[pair, way]
 
 
 def _check_means(
-    spec: ModelSpec,
-    parameters: Parameters,
-    log_mu: FloatArray,
-    sender: IntArray,
-    receiver: IntArray,
+    spec: ModelSpec, parameters: Parameters, log_mu: FloatArray, pairs: IntArray
 ) -> None:
     """Refuse means that are too large to draw from."""
-    large = np.flatnonzero(log_mu > np.log(MAX_MEAN))
+    large = np.argwhere(log_mu > np.log(MAX_MEAN))
     if not large.size or spec.likelihood == "bernoulli":
         return
-    i, j = sender[large[0]], receiver[large[0]]
+    pair, way = large[0]
+    i, j = pairs[pair, way], pairs[pair, 1 - way]
     z = parameters["z"]
     if np.array_equal(z[i], z[j]):
         raise InputError(f"nodes {i + 1} and {j + 1} have the same position")
     raise InputError(
-        f"nodes {i + 1} and {j + 1} have log mean weight {log_mu[large[0]]:.0f}; at most"
+        f"nodes {i + 1} and {j + 1} have log mean weight {log_mu[pair, way]:.0f}; at most"
         f" {np.log(MAX_MEAN):.0f} can be drawn from"
     )

@@ -11,14 +11,12 @@ from numpy.typing import NDArray
 
 from lsm_stan import idata as container
 from lsm_stan.fit import Fit
+from lsm_stan.intervals import interval
 from lsm_stan.invariants import sample_pairs
 from lsm_stan.network import Network
 
 #: How many of the heaviest pairs, and how many random ones, the tables and traces show.
 HEAVIEST_PAIRS, RANDOM_PAIRS = 6, 6
-
-#: The quantiles at the ends of the intervals of coefficients.
-INTERVAL = (0.05, 0.95)
 
 #: Numbers of a fit's details that the summary table carries, where a method has them.
 DETAILS = (
@@ -103,10 +101,10 @@ def coefficients_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     for name, fit in fits.items():
         labels = list(map(str, fit.spec.terms))
         draws = fit.parameters["beta"].reshape(-1, len(labels)) if labels else np.zeros((1, 0))
-        spread = np.full((3, len(labels)), np.nan)
-        if len(draws) > 1:
-            spread = np.vstack([draws.std(axis=0, ddof=1), np.quantile(draws, INTERVAL, axis=0)])
-        rows += zip(labels, [name] * len(labels), draws.mean(axis=0), *spread, strict=True)
+        sd = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.full(len(labels), np.nan)
+        rows += zip(
+            labels, [name] * len(labels), draws.mean(axis=0), sd, *interval(draws), strict=True
+        )
     table = pd.DataFrame(rows, columns=["covariate", "fit", "mean", "sd", "low", "high"])
     order = {label: place for place, label in enumerate(table["covariate"].unique())}
     return table.sort_values(

@@ -99,8 +99,10 @@ _INSTALL_HINT = {
 
 _DEFAULT_COMPILER = {"Linux": "g++", "Darwin": "clang++"}  # as in CmdStan's makefile
 
+#: How much of a failed command's output an error shows.
+LAST_LINES = 15
+
 _TICK = 15.0  # seconds between two progress lines of one long command
-_LAST_LINES = 15  # of a failed command's output are shown
 
 # Must not start with "cmdstan-": CmdStanPy takes such a folder for a CmdStan.
 _WORK_PREFIX = "lsm-stan-install-"
@@ -571,7 +573,7 @@ def _run(
             process.wait()
             raise
     if code:
-        last = log.read_text(errors="replace").splitlines()[-_LAST_LINES:]
+        last = log.read_text(errors="replace").splitlines()[-LAST_LINES:]
         raise ToolchainError(
             "\n".join(
                 [f"`{shlex.join(command)}` failed:", *last, f"(the whole output is in {log})"]

@@ -110,6 +110,42 @@ def test_units_do_not_matter(network: Network, mode: Fit) -> None:
     np.testing.assert_allclose(fit.estimate["beta"] * units, mode.estimate["beta"], rtol=1e-4)
 
 
+@pytest.mark.parametrize("directed", [True, False])
+def test_a_rare_covariate_has_a_prior(directed: bool) -> None:
+    """Two values are one unit apart however rare one is; of others a standard deviation is."""
+    n = 60
+    names = [f"n{i}" for i in range(n)]
+    x = np.where(np.arange(n) == 7, 30.0, 10.0)
+    nodes = pd.DataFrame({"rare": x, "size": np.arange(n) % 3}, names)
+    ends = [(names[i], names[j]) for i, j in ((0, 1), (2, 3), (5, 4))]
+    every = [(a, b) for a in names for b in names if a != b and (directed or a < b)]
+
+    def scale(term: str, dyads: pd.DataFrame | None = None) -> float:
+        data = Network.from_edges([], [], names=names, directed=directed, node_table=nodes)
+        spec = find_model(f"poisson-squared+{term}")
+        return spec.bound(replace(data, dyad_table=dyads)).covariates.scale.item()
+
+    def table(values: list[float], index: list[tuple[str, str]]) -> pd.DataFrame:
+        return pd.DataFrame({"tie": values}, pd.MultiIndex.from_tuples(index))
+
+    kinds = ["nodecov", "absdiff", *(["nodeocov", "nodeicov"] if directed else [])]
+    assert [scale(f"{kind}(rare)") for kind in kinds] == [20.0] * len(kinds)
+    assert scale("nodematch(rare)") == scale("nodematch(size)") == 1.0
+    assert scale("edgecov(tie)", table([1.0] * 3, ends)) == 1.0
+    assert scale("edgecov(tie)", table([-4.0] * 3, ends)) == 4.0
+    whole = table([5.0, *[2.0] * (len(every) - 1)], every)
+    assert scale("edgecov(tie)", whole) == 3.0
+    several = np.zeros(n * (n - 1))
+    several[:6] = [1, 2, 3, 1, 2, 3]
+    if directed:
+        several[3:6] = 0
+    assert scale("edgecov(tie)", table([1.0, 2.0, 3.0], ends)) == pytest.approx(several.std())
+    i, j = np.nonzero(~np.eye(n, dtype=bool))
+    size = nodes["size"].to_numpy()
+    assert scale("nodecov(size)") == pytest.approx((size[i] + size[j]).std())
+    assert scale("absdiff(size)") == pytest.approx(np.abs(size[i] - size[j]).std())
+
+
 def test_intervals_hold_the_truth_as_often_as_they_say(toolchain) -> None:
     """Of a model that is quick to sample: 5 networks of 4 coefficients."""
     name = "bernoulli-squared+nodeocov(size)+nodeicov(size)+nodematch(class)+edgecov(contact)"

@@ -164,10 +164,11 @@ def scipy_log_likelihood(spec: ModelSpec, p: dict, data: Network) -> float:
     return float(total)
 
 
-def spread_of(spec: ModelSpec, data: Network) -> np.ndarray:
-    """Return the standard deviation of every covariate over the dyads."""
+def scale_of(spec: ModelSpec, data: Network) -> np.ndarray:
+    """Return the range of every covariate of two values, the standard deviation of others."""
     dyads = [(i, j) for i in range(N) for j in range(N) if i != j]
-    return np.std([[covariate(data, term, *d) for term in spec.terms] for d in dyads], axis=0)
+    columns = [np.array([covariate(data, term, *d) for d in dyads]) for term in spec.terms]
+    return np.array([np.ptp(x) if len(set(x)) == 2 else np.std(x) for x in columns])
 
 
 def scipy_log_prior(
@@ -193,8 +194,7 @@ def scipy_log_prior(
     else:
         total = stats.norm.logpdf(p["z"], scale=scale).sum()
     if spec.terms:
-        # per standard deviation
-        total += stats.norm.logpdf(p["beta"] * spread_of(spec, data), scale=spec.beta_scale).sum()
+        total += stats.norm.logpdf(p["beta"] * scale_of(spec, data), scale=spec.beta_scale).sum()
     if spec.roles:  # in units of the scale
         spread = p.get("sigma_role", spec.role_fixed)
         total += stats.norm.logpdf(p["role"] / spread).sum()

@@ -1,6 +1,7 @@
 """Predictive checks: statistics as NumPy and networkx have them, p-values as they should be."""
 
 import tracemalloc
+from itertools import combinations
 from pathlib import Path
 
 import networkx as nx
@@ -51,7 +52,21 @@ networks = st.builds(
 
 
 def features_of(network: Network) -> ppc.Features:
-    return features([observed_edges(network)], network.n_nodes, network.directed)
+    return features([observed_edges(network)], network)
+
+
+def partly_hidden(network: Network, seed: int, share: float) -> Network:
+    """Hide some dyads, not all: of directed pairs one direction, both or none."""
+    i, j = np.nonzero(~np.eye(network.n_nodes, dtype=bool))
+    if not network.directed:
+        i, j = i[i < j], j[i < j]
+    rng = np.random.default_rng(seed)
+    hidden = rng.random(len(i)) < share
+    hidden[rng.integers(len(i))] = False
+    return network.hide(i[hidden], j[hidden])
+
+
+partly_observed = st.builds(partly_hidden, networks, st.integers(0, 2**32 - 1), st.floats(0, 1))
 
 
 @given(networks)
@@ -100,7 +115,55 @@ def test_statistics_are_those_of_numpy_and_networkx(network):
     assert not found.shares[len(shares) :].any()
 
 
-@given(networks)
+@given(partly_observed)
+def test_statistics_are_those_of_numpy_on_the_observed_dyads(network):
+    n = network.n_nodes
+    seen = ~np.eye(n, dtype=bool)
+    seen[network.hidden_sender, network.hidden_receiver] = False
+    if not network.directed:
+        seen &= seen.T
+    matrix = network.to_dense() * seen
+    between = np.argwhere(seen if network.directed else np.triu(seen))
+    cells = np.array([matrix[i, j] for i, j in between])
+    joined = matrix + matrix.T > 0
+    closing = [
+        joined[i, k]
+        for j in range(n)
+        for i, k in combinations(np.flatnonzero(joined[j]), 2)
+        if seen[i, k] and seen[k, i]
+    ]
+    expected = {
+        "share_zero": np.mean(cells == 0),
+        "mean_weight": cells.mean(),
+        "dispersion": cells.var() / cells.mean() if cells.any() else np.nan,
+        "max_weight": cells.max(),
+        "transitivity": np.mean(closing) if closing else np.nan,
+    }
+    if network.directed:
+        mutual = np.array([(matrix[i, j], matrix[j, i]) for i, j in between if seen[j, i]])
+        there, back = mutual.reshape(-1, 2).T
+        expected |= {
+            "sd_out_strength": matrix.sum(axis=1).std(),
+            "max_out_strength": matrix.sum(axis=1).max(),
+            "sd_in_strength": matrix.sum(axis=0).std(),
+            "max_in_strength": matrix.sum(axis=0).max(),
+            "reciprocity": np.mean(back[there > 0] > 0) if there.any() else np.nan,
+            "weight_correlation": (
+                np.corrcoef(there, back)[0, 1] if len(np.unique(there)) > 1 else np.nan
+            ),
+        }
+    else:
+        expected |= {
+            "sd_strength": matrix.sum(axis=1).std(),
+            "max_strength": matrix.sum(axis=1).max(),
+        }
+    found = features_of(network)
+    assert found.statistics == pytest.approx(expected, rel=1e-9, abs=1e-9, nan_ok=True)
+    shares = [np.mean(cells == 0), np.mean(cells == 1), np.mean(cells == 2), np.mean(cells > 2)]
+    np.testing.assert_allclose([*found.shares[:3], found.shares[3:].sum()], shares, atol=1e-12)
+
+
+@given(partly_observed)
 def test_statistics_are_those_of_the_description(network):
     found, facts = features_of(network).statistics, describe(network)
     same = {
@@ -115,14 +178,14 @@ def test_statistics_are_those_of_the_description(network):
         )
 
 
-@given(networks, st.integers(1, 9))
+@given(partly_observed, st.integers(1, 9))
 def test_blocks_of_edges_add_up(network, size):
     whole = features_of(network)
     edges = observed_edges(network)
     blocks = [
         Edges(*(column[k : k + size] for column in edges)) for k in range(0, len(edges[0]), size)
     ]
-    pieces = features(blocks, network.n_nodes, network.directed)
+    pieces = features(blocks, network)
     np.testing.assert_equal(pieces.statistics, whole.statistics)
     np.testing.assert_array_equal(pieces.shares, whole.shares)
     np.testing.assert_equal(pieces.strengths, whole.strengths)
@@ -454,3 +517,35 @@ def test_no_replication():
     network, positions = simulate(5, 2, seed=1)
     with pytest.raises(InputError, match="replications is 0; an integer >= 1"):
         predictive_checks(fit_of(network, positions[np.newaxis, np.newaxis]), replications=0)
+
+
+def test_no_dyad_is_left():
+    network, positions = simulate(5, 2, seed=1)
+    hidden = network.hide(*np.nonzero(~np.eye(5, dtype=bool)))
+    with pytest.raises(InputError, match="every dyad is hidden"):
+        predictive_checks(fit_of(hidden, positions[np.newaxis, np.newaxis]))
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_hidden_dyads_are_hidden_in_the_replications(directed):
+    """Half of the dyads are hidden; the same statistics of both, and the rates of what is seen."""
+    network, positions = simulate(40, 2, seed=2, directed=directed)
+    network = partly_hidden(network, 3, 0.5)
+    fit = fit_of(network, positions[np.newaxis, np.newaxis])
+    replications = 200
+    check = predictive_checks(fit, replications=replications)
+    facts = describe(network)
+    observed = check.table.set_index("statistic")["observed"]
+    assert observed["share_zero"] == pytest.approx(facts.share_zero)
+    assert observed["mean_weight"] == pytest.approx(facts.mean_cell)
+    i, j = np.nonzero(np.triu(np.ones((40, 40)), 1))
+    if directed:
+        i, j = np.concatenate([i, j]), np.concatenate([j, i])
+    seen = network.weight_of(i, j) >= 0
+    assert 0.4 < seen.mean() < 0.6
+    rate = 1 / np.linalg.norm(positions[i] - positions[j], axis=1)[seen]
+    error = np.sqrt(rate.mean() / len(rate) / replications)
+    assert abs(check.replicated["mean_weight"].mean() - rate.mean()) < 4 * error
+    zero = np.exp(-rate)
+    error = np.sqrt(np.mean(zero * (1 - zero)) / len(rate) / replications)
+    assert abs(check.replicated["share_zero"].mean() - zero.mean()) < 4 * error

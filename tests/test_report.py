@@ -9,9 +9,12 @@ import pytest
 from browser import hover_text, opened_offline, point_at
 from made import made_fit, scattered
 from playwright.sync_api import Browser
+from scipy.cluster.hierarchy import leaves_list, linkage
+from scipy.spatial.distance import pdist
 
 from lsm_stan import cli, load_celegans, make_report, simulate, write_report
 from lsm_stan.page import PageFigure
+from lsm_stan.plots import plot_rate_matrix
 from lsm_stan.report import report_page
 
 MEGABYTE = 1e6
@@ -71,6 +74,27 @@ def test_a_report_of_a_mode_alone(folders, tmp_path, monkeypatch, capsys):
     code, printed, _ = call(monkeypatch, capsys, "report", folders / "other", "--out", tmp_path)
     assert code == 0
     assert "nothing of uncertainty" in printed + (tmp_path / "index.html").read_text()
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_hidden_dyads_are_grey_in_the_matrix_of_weights(directed):
+    whole, positions = simulate(12, 2, seed=4, directed=directed)
+    network = whole.hide([0, 3, 7], [5, 4, 2])
+    panel = plot_rate_matrix(made_fit(network, positions[None, None], "map")).axes[0]
+    order = leaves_list(linkage(pdist(positions), "average", optimal_ordering=True))
+    expected = network.to_dense().astype(float)
+    for i, j in ((0, 5), (3, 4), (7, 2)):
+        expected[i, j] = -1
+        if not directed:
+            expected[j, i] = -1
+    expected = expected[np.ix_(order, order)]
+    weight, hidden = (image.get_array() for image in panel.images)
+    np.testing.assert_array_equal(np.ma.getmaskarray(weight), expected <= 0)
+    np.testing.assert_array_equal(weight[expected > 0], expected[expected > 0])
+    np.testing.assert_array_equal(np.ma.getmaskarray(hidden), expected >= 0)
+    assert "grey: not observed" in panel.get_title()
+    observed = plot_rate_matrix(made_fit(whole, positions[None, None], "map")).axes[0]
+    assert "grey" not in observed.get_title()
 
 
 @pytest.mark.parametrize("command", ["compare", "report"])
