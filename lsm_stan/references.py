@@ -8,15 +8,13 @@ are Bernoulli, with odds m a_i b_j: the others would leave probability to weight
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 from scipy.stats import bernoulli, nbinom, poisson
 
-from lsm_stan.dyads import CHUNK
+from lsm_stan.dyads import CHUNK, chunks
 from lsm_stan.errors import InputError
 from lsm_stan.models import ModelSpec
 from lsm_stan.network import Network
@@ -102,15 +100,10 @@ def degree_odds(network: Network) -> tuple[float, FloatArray, FloatArray]:
         ``(N,)`` effects s and r.
     """
     n, between = network.n_nodes, network.sender != network.receiver
-    edges = network.sender[between], network.receiver[between]
+    share = 1.0 if network.directed else 0.5  # of an ordered dyad: pairs are walked both ways
     precision = np.full(1 + n * (2 if network.directed else 1), ModelSpec.sigma_fixed**-2.0)
     precision[0] = ModelSpec.intercept_scale**-2.0
     of_sender, of_receiver = slice(1, 1 + n), slice(-n, None)  # one and the same if undirected
-
-    def blocks() -> Iterator[tuple[int, tuple[IntArray, IntArray]]]:
-        """Yield all dyads, and the hidden ones to be taken from them."""
-        yield from ((1, dyads) for dyads in dyad_blocks(network, CHUNK))
-        yield -1, (network.hidden_sender, network.hidden_receiver)
 
     def totals(i: IntArray, j: IntArray, value: FloatArray) -> FloatArray:
         """Return the sums of dyads' values by the parameters that they depend on."""
@@ -120,19 +113,31 @@ def degree_odds(network: Network) -> tuple[float, FloatArray, FloatArray]:
         total[of_receiver] += np.bincount(j, value, minlength=n)
         return total
 
+    edges = network.sender[between], network.receiver[between]
+    hidden = network.hidden_sender, network.hidden_receiver
     found = totals(*edges, np.ones(len(edges[0])))
+    scale = (precision + found) ** -0.5  # about what the data say of each, for few steps
 
-    def loss(theta: FloatArray) -> tuple[float, FloatArray]:
+    def loss(scaled: FloatArray) -> tuple[float, FloatArray]:
+        theta = scale * scaled
+        m, s, r = theta[0], theta[of_sender], theta[of_receiver]
         value = 0.5 * theta @ (precision * theta) - found @ theta
         gradient = precision * theta - found
-        for sign, (i, j) in blocks():
-            log_odds = theta[0] + theta[of_sender][i] + theta[of_receiver][j]
-            value += sign * np.logaddexp(0.0, log_odds).sum()
-            gradient += sign * totals(i, j, expit(log_odds))
-        return float(value), gradient
+        for rows in chunks(n, n):
+            log_odds = m + s[rows, None] + r
+            log_odds[np.arange(len(log_odds)), np.arange(n)[rows]] = -np.inf
+            value += share * np.logaddexp(0.0, log_odds).sum()
+            p = share * expit(log_odds)
+            gradient[0] += p.sum()
+            gradient[of_sender][rows] += p.sum(axis=1)
+            gradient[of_receiver] += p.sum(axis=0)
+        log_odds = m + s[hidden[0]] + r[hidden[1]]
+        value -= np.logaddexp(0.0, log_odds).sum()
+        gradient -= totals(*hidden, expit(log_odds))
+        return float(value), scale * gradient
 
     start = np.zeros(len(precision))
-    theta = minimize(loss, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-12}).x
+    theta = scale * minimize(loss, start, jac=True, method="L-BFGS-B").x
     return float(theta[0]), theta[of_sender], theta[of_receiver]
 
 
