@@ -22,6 +22,7 @@ from lsm_stan.description import describe
 from lsm_stan.files import write_whole
 from lsm_stan.holdout import splits
 from lsm_stan.methods import METHODS
+from lsm_stan.pairs import pair_number
 from lsm_stan.scores import scores
 from lsm_stan.selection import CALIBRATION, REFERENCES, SCORES, WARNINGS, run_selection
 
@@ -100,7 +101,8 @@ def spectral_scores(network: Network, *, together: bool) -> pd.DataFrame:
     for split, dyads in enumerate(held_out, start=1):
         weight, train = network.weight_of(*dyads), network.hide(*dyads)
         for dim in SPECTRAL_DIMS:
-            found = scores(predict_spectral(train, *dyads, weight, dim), weight)
+            prediction = predict_spectral(train, *dyads, weight, dim)
+            found = scores(prediction, weight, pair_number(*dyads) if together else None)
             facts = {"model": "spectral-nb", "dim": dim, "split": split, "dyads": len(weight)}
             rows.append({**facts, **found})
     return pd.DataFrame(rows)

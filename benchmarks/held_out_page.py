@@ -168,7 +168,7 @@ def _text(
         " density of a hidden dyad in nats: the higher the better, 0 for a certain prophet. AUC is"
         " how often a hidden edge is thought likelier than a hidden empty dyad. *Single dyads*:"
         " ordered dyads are hidden one by one, so that a dyad's reverse is mostly known. *Pairs*:"
-        " both directions are hidden together, which is harder. In each split"
+        " both directions are hidden and scored together, which is harder. In each split"
         f" {dyads} ordered dyads are hidden.",
         "",
         "A model's name says what the log of a dyad's mean weight is: minus the log of the distance"

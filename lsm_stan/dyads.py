@@ -49,20 +49,14 @@ def log_mean(
     role = parameters["role"] if spec.roles else np.zeros(())
     sends, receives = z + role, z - role
     result = np.empty((*z.shape[:-2], len(sender)))
-    for part in _chunks(len(sender), max(1, z.size // z.shape[-2])):
+    for part in chunks(len(sender), max(1, z.size // z.shape[-2])):
         s, r = sender[part], receiver[part]
         if spec.form == "inner":
             value = np.einsum("...k,...k->...", sends[..., s, :], receives[..., r, :])
         else:
             difference = sends[..., s, :] - receives[..., r, :]
             value = _log_form(spec, np.einsum("...k,...k->...", difference, difference))
-        if spec.intercept:
-            value = value + parameters["intercept"][..., None]
-        if spec.effects:
-            value = value + parameters["sender_effect"][..., s]
-            value = value + parameters["receiver_effect"][..., r]
-        if spec.covariates is not None:
-            value = value + parameters["beta"] @ spec.covariates.values(s, r).T
+        _add_terms(spec, parameters, s, r, value)
         result[..., part] = value
     return result
 
@@ -91,15 +85,23 @@ def log_mean_rows(spec: ModelSpec, draw: Parameters, rows: slice) -> FloatArray:
         value = sends @ receives.T
     else:
         value = _log_form(spec, cdist(sends, receives, "sqeuclidean"))
-    if spec.intercept:
-        value += draw["intercept"]
-    if spec.effects:
-        value += draw["sender_effect"][rows, None] + draw["receiver_effect"]
-    if spec.covariates is not None:
-        s, r = (ends.reshape(-1) for ends in np.mgrid[rows, 0 : len(z)])
-        value += (spec.covariates.values(s, r) @ draw["beta"]).reshape(value.shape)
+    sender, receiver = (ends.reshape(-1) for ends in np.mgrid[rows, 0 : len(z)])
+    _add_terms(spec, draw, sender, receiver, value.reshape(-1))
     value[np.arange(len(value)), np.arange(len(z))[rows]] = -np.inf
     return np.asarray(value)
+
+
+def _add_terms(
+    spec: ModelSpec, parameters: Parameters, sender: IntArray, receiver: IntArray, value: FloatArray
+) -> None:
+    """Add what log μ has besides the positions to ``(..., D)`` values, in place."""
+    if spec.intercept:
+        value += parameters["intercept"][..., None]
+    if spec.effects:
+        value += parameters["sender_effect"][..., sender]
+        value += parameters["receiver_effect"][..., receiver]
+    if spec.covariates is not None:
+        value += parameters["beta"] @ spec.covariates.values(sender, receiver).T
 
 
 def mean_weight(spec: ModelSpec, log_mu: FloatArray) -> FloatArray:
@@ -126,7 +128,7 @@ def expected_strengths(spec: ModelSpec, parameters: Parameters) -> tuple[FloatAr
     sent, received = np.zeros((*batch, n_nodes)), np.zeros((*batch, n_nodes))
     for index in np.ndindex(*batch):
         draw = {name: values[index] for name, values in parameters.items()}
-        for rows in _chunks(n_nodes, n_nodes):
+        for rows in chunks(n_nodes, n_nodes):
             mean = mean_weight(spec, log_mean_rows(spec, draw, rows))
             sent[(*index, rows)] = mean.sum(axis=1)
             received[index] += mean.sum(axis=0)
@@ -146,6 +148,9 @@ def pair_log_likelihood(
     spec: ModelSpec, parameters: Parameters, network: Network, pairs: IntArray
 ) -> FloatArray:
     """Return the log likelihood of unordered pairs, both cells of a directed pair together.
+
+    Over all pairs they sum to the log likelihood of the network, the diagonal left out: in
+    ``dyadic`` a pair's second direction is conditional on its first.
 
     Parameters
     ----------
@@ -274,18 +279,18 @@ def frailty(
     return size, log_mu + np.log(size) - np.log(phi + back)
 
 
-def network_log_likelihood(
+def conditional_log_likelihood(
     spec: ModelSpec, parameters: Parameters, network: Network
 ) -> Iterator[tuple[IntArray, IntArray, FloatArray]]:
-    """Yield the log likelihood of every observed dyad of a network, some at a time.
+    """Yield the log probability of every observed dyad, given all others; some at a time.
 
-    Their sum is the log likelihood, the diagonal left out: in ``dyadic`` a pair's second
-    direction is conditional on its first.
+    That is, given the weight of the reverse dyad, where it was observed. In ``dyadic`` these do
+    not sum to the log likelihood; see :func:`pair_log_likelihood`.
 
     Yields
     ------
     sender, receiver : numpy.ndarray
-        ``(D,)`` node indices.
+        ``(D,)`` node indices, in the order of edges.
     log_likelihood : numpy.ndarray
         ``(..., D)``.
     """
@@ -296,11 +301,12 @@ def network_log_likelihood(
         if not observed.any():
             continue
         sender, receiver, weight = sender[observed], receiver[observed], weight[observed]
-        reverse = np.where(sender > receiver, network.weight_of(receiver, sender), -1)
+        reverse = network.weight_of(receiver, sender)
         yield sender, receiver, log_likelihood(spec, parameters, sender, receiver, weight, reverse)
 
 
-def _chunks(total: int, numbers_each: int) -> Iterator[slice]:
+def chunks(total: int, numbers_each: int) -> Iterator[slice]:
+    """Yield slices of `total` items, of `numbers_each` numbers, that take :data:`CHUNK` at most."""
     size = max(1, CHUNK // numbers_each)
     for start in range(0, total, size):
         yield slice(start, min(start + size, total))

@@ -4,6 +4,9 @@ PSIS-LOO (Vehtari, Gelman & Gabry, Statistics and Computing 27, 2017) estimates 
 the whole posterior what a fit without a dyad would have predicted there. The largest Pareto k says
 of each dyad whether that works: a dyad that its two nodes' positions owe much to is too far from
 its own prediction. Dyads come in blocks, so that memory is bounded.
+
+What is left out is a dyad, and all others are known, its reverse too. In ``dyadic`` both its
+prediction and its weights 1 / p are therefore those given the reverse, where that was observed.
 """
 
 from __future__ import annotations
@@ -16,12 +19,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lsm_stan import idata as container
-from lsm_stan.dyads import network_log_likelihood
+from lsm_stan.diagnostics import MAX_PARETO_K
+from lsm_stan.dyads import conditional_log_likelihood
 from lsm_stan.errors import InputError
 from lsm_stan.fit import Fit
-from lsm_stan.scores import flat_draws, log_mean_exp
+from lsm_stan.pairs import pair_number
+from lsm_stan.scores import flat_draws, log_mean_exp, standard_error
 
 FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
 
 #: The fewest draws that a tail can be smoothed with.
 MIN_DRAWS = 100
@@ -35,12 +41,15 @@ class LOO:
     ----------
     table
         Rows ``loo`` and ``waic``; columns ``elpd`` (expected log predictive density, summed over
-        dyads, nats), ``se`` (its standard error), ``p`` (effective number of parameters),
-        ``mean`` (``elpd`` a dyad) and ``warning`` (a sentence, or empty).
+        dyads, nats), ``se`` (its standard error, pairs of nodes taken as independent), ``p``
+        (effective number of parameters), ``mean`` (``elpd`` a dyad) and ``warning`` (a sentence,
+        or empty).
     pareto_k
         ``(D,)`` of every observed dyad, in the order of edges.
     elpd
         ``(D,)`` of PSIS-LOO.
+    pair
+        ``(D,)`` numbers of the pairs that the dyads belong to.
     good_k
         Up to where a Pareto k is fine, by the number of draws.
     """
@@ -48,20 +57,18 @@ class LOO:
     table: pd.DataFrame
     pareto_k: FloatArray
     elpd: FloatArray
+    pair: IntArray
     good_k: float
 
 
-def loo(fit: Fit, max_draws: int = 1000) -> LOO:
+def loo(fit: Fit) -> LOO:
     """Estimate how well a fit predicts each observed dyad from all others.
-
-    In ``dyadic`` a pair's second direction is predicted given its first.
 
     Parameters
     ----------
     fit
-        With draws of the posterior (NUTS). Those of an approximation are taken as if they were.
-    max_draws
-        More are thinned.
+        With draws of the posterior (NUTS), thinned as in :func:`lsm_stan.scores.flat_draws`. Those
+        of an approximation are taken as if they were.
 
     Returns
     -------
@@ -72,7 +79,7 @@ def loo(fit: Fit, max_draws: int = 1000) -> LOO:
     InputError
         If there are fewer than 100 draws, as of a mode.
     """
-    draws = flat_draws(fit.parameters, max_draws)
+    draws = flat_draws(fit.parameters)
     n_draws = len(draws["z"])
     if n_draws < MIN_DRAWS:
         raise InputError(
@@ -80,40 +87,51 @@ def loo(fit: Fit, max_draws: int = 1000) -> LOO:
             f" nuts, or hold dyads out (lsm-stan select)"
         )
     parts = [
-        (*container.psis(log_lik), log_mean_exp(log_lik), log_lik.var(axis=0, ddof=1))
-        for _, _, log_lik in network_log_likelihood(fit.spec, draws, fit.network)
+        (
+            pair_number(sender, receiver),
+            *container.psis(log_lik),
+            log_mean_exp(log_lik),
+            log_lik.var(axis=0, ddof=1),
+        )
+        for sender, receiver, log_lik in conditional_log_likelihood(fit.spec, draws, fit.network)
     ]
-    elpd, pareto_k, within, variance = map(np.concatenate, zip(*parts, strict=True))
+    pair, elpd, pareto_k, within, variance = map(np.concatenate, zip(*parts, strict=True))
     good_k = float(min(1 - 1 / np.log10(n_draws), 0.7))
 
     def told(bad: NDArray[np.bool_], what: str) -> str:
         return f"{bad.sum():,} of {len(bad):,} dyads have {what}" if bad.any() else ""
 
+    def row(elpd: FloatArray, warning: str) -> dict[str, float | str]:
+        return {
+            "elpd": float(elpd.sum()),
+            "se": len(elpd) * standard_error(elpd, pair),
+            "p": float((within - elpd).sum()),
+            "mean": float(elpd.mean()),
+            "warning": warning,
+        }
+
     rows = {
-        "loo": _row(elpd, within, told(pareto_k > good_k, f"a Pareto k above {good_k:.2f}")),
-        "waic": _row(
-            within - variance, within, told(variance > 0.4, "a posterior variance above 0.4")
-        ),
+        "loo": row(elpd, told(pareto_k > good_k, f"a Pareto k above {good_k:.2f}")),
+        "waic": row(within - variance, told(variance > 0.4, "a posterior variance above 0.4")),
     }
-    return LOO(pd.DataFrame.from_dict(rows, orient="index"), pareto_k, elpd, good_k)
+    return LOO(pd.DataFrame.from_dict(rows, orient="index"), pareto_k, elpd, pair, good_k)
 
 
-def loo_table(fits: Mapping[str, Fit], max_draws: int = 1000) -> pd.DataFrame:
+def loo_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     """Set fits of one network, of any models, side by side by PSIS-LOO.
 
     Parameters
     ----------
     fits
         By name.
-    max_draws
-        As in :func:`loo`.
 
     Returns
     -------
     pandas.DataFrame
         A row a fit, best first: ``fit``, ``model``, ``dim``, ``elpd``, ``se``, ``p``;
-        ``difference`` from the best, dyad by dyad, and its standard error ``difference_se``;
-        ``waic``; and ``warning``, what keeps the numbers from being trusted.
+        ``difference`` from the best, dyad by dyad, and its standard error ``difference_se``, pairs
+        of nodes taken as independent; ``waic``; and ``warning``, what keeps the numbers from being
+        trusted.
 
     Raises
     ------
@@ -124,12 +142,12 @@ def loo_table(fits: Mapping[str, Fit], max_draws: int = 1000) -> pd.DataFrame:
     for name, fit in fits.items():
         if fit.network.digest != one.digest:
             raise InputError(f"{name} is a fit of another network; LOO compares fits of one")
-    found = {name: loo(fit, max_draws) for name, fit in fits.items()}
+    found = {name: loo(fit) for name, fit in fits.items()}
     names = sorted(found, key=lambda name: -found[name].elpd.sum())
     rows = []
     for name in names:
         numbers, difference = found[name].table, found[name].elpd - found[names[0]].elpd
-        of_loo = numbers.loc["loo"]
+        of_loo, of_method = numbers.loc["loo"], [*fits[name].warnings, _approximation(fits[name])]
         rows.append(
             {
                 "fit": name,
@@ -139,21 +157,18 @@ def loo_table(fits: Mapping[str, Fit], max_draws: int = 1000) -> pd.DataFrame:
                 "se": of_loo["se"],
                 "p": of_loo["p"],
                 "difference": float(difference.sum()),
-                "difference_se": float(np.sqrt(len(difference)) * np.std(difference)),
+                "difference_se": len(difference) * standard_error(difference, found[name].pair),
                 "waic": numbers.loc["waic", "elpd"],
-                "warning": "; ".join(
-                    filter(None, [*fits[name].warnings, *numbers["warning"].astype(str)])
-                ),
+                "warning": "; ".join(filter(None, [*of_method, *numbers["warning"].astype(str)])),
             }
         )
     return pd.DataFrame(rows)
 
 
-def _row(elpd: FloatArray, within: FloatArray, warning: str) -> dict[str, float | str]:
-    return {
-        "elpd": float(elpd.sum()),
-        "se": float(np.sqrt(len(elpd)) * np.std(elpd)),
-        "p": float((within - elpd).sum()),
-        "mean": float(elpd.mean()),
-        "warning": warning,
-    }
+def _approximation(fit: Fit) -> str:
+    """Say of an approximation's draws that they are not the posterior's, where they are not."""
+    khat = fit.record["details"].get("khat", 0.0)
+    if khat is not None and khat <= MAX_PARETO_K:
+        return ""
+    how = "could not be computed" if khat is None else f"is {khat:.1f} (above {MAX_PARETO_K})"
+    return f"the draws are those of an approximation, whose PSIS k-hat {how}"

@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import bernoulli, nbinom, poisson
 
-from lsm_stan.dyads import CHUNK, frailty, log_likelihood, log_mean, mean_weight
+from lsm_stan.dyads import CHUNK, chunks, frailty, log_likelihood, log_mean, mean_weight
 from lsm_stan.errors import InputError
 from lsm_stan.fit import Fit
 from lsm_stan.intervals import interval
@@ -75,10 +75,10 @@ def predict_dyads(fit: Fit, top: int = 50) -> pd.DataFrame:
             absent = log_likelihood(spec, draws, s, r, np.zeros_like(s), reverse[chosen])
             likeliest[kind].add(s, r, log_mean_exp(absent))
     between = np.flatnonzero(network.sender != network.receiver)
-    for start in range(0, len(between), size):
-        part = between[start : start + size]
-        s, r = network.sender[part], network.receiver[part]
-        likeliest["heavy"].add(s, r, _tails(spec, draws, network, s, r, network.weight[part]))
+    for part in chunks(len(between), len(draws["z"])):
+        edges = between[part]
+        s, r = network.sender[edges], network.receiver[edges]
+        likeliest["heavy"].add(s, r, _tails(spec, draws, network, s, r, network.weight[edges]))
     tables = [
         _describe(spec, draws, network, kind, *leaders.dyads) for kind, leaders in likeliest.items()
     ]
@@ -121,16 +121,14 @@ def _describe(
         "expected": _size_and_mean(spec, draws, network, sender, receiver)[1],
     }
     table = pd.DataFrame({"kind": kind, "source": names[sender], "target": names[receiver]})
-    table["weight"] = pd.array(np.where(weight < 0, 0, weight), dtype="Int64")
-    tail = _tails(spec, draws, network, sender, receiver, weight)
-    if kind == "hidden":
-        table["weight"] = pd.array([pd.NA] * len(table), dtype="Int64")
-        tail = np.full(len(table), np.nan)
+    table["weight"] = pd.Series(weight, dtype="Int64").where(weight >= 0)
     for name, values in quantities.items():
         table[name] = values.mean(axis=0)
     for name, values in quantities.items():
         table[f"{name}_low"], table[f"{name}_high"] = interval(values)
-    table["tail"] = tail
+    table["tail"] = (
+        np.nan if kind == "hidden" else _tails(spec, draws, network, sender, receiver, weight)
+    )
     return table
 
 

@@ -1,19 +1,22 @@
 """Reference predictors, without positions: what a model has to beat.
 
-``constant``: one mean weight for all dyads. ``degrees``: sender × receiver, m a_i b_j, the
-degree-corrected null. Each with Poisson weights, and with negative binomial ones (``-nb``), whose
-size is fitted to the observed dyads at those means.
+``constant`` expects the same of all dyads, ``degrees`` a product of a factor of the sender and one
+of the receiver. Weights are Poisson, with means m a_i b_j, or negative binomial (``-nb``), of a
+size fitted to the observed dyads at those means. In a network whose weights are all 0 or 1 they
+are Bernoulli, with odds m a_i b_j: the others would leave probability to weights that none has.
 """
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import minimize_scalar
-from scipy.stats import nbinom, poisson
+from scipy.optimize import minimize, minimize_scalar
+from scipy.special import expit
+from scipy.stats import bernoulli, nbinom, poisson
 
-from lsm_stan.dyads import CHUNK
+from lsm_stan.dyads import CHUNK, chunks
 from lsm_stan.errors import InputError
+from lsm_stan.models import ModelSpec
 from lsm_stan.network import Network
 from lsm_stan.pairs import dyad_blocks
 from lsm_stan.scores import Prediction
@@ -45,6 +48,11 @@ def degree_factors(network: Network) -> tuple[float, FloatArray, FloatArray]:
         m, the mean weight of an observed dyad.
     sender, receiver : numpy.ndarray
         ``(N,)`` factors a and b.
+
+    Raises
+    ------
+    InputError
+        If no dyad was observed.
     """
     n, loops = network.n_nodes, network.sender == network.receiver
     own = np.zeros(n)
@@ -72,6 +80,67 @@ def degree_factors(network: Network) -> tuple[float, FloatArray, FloatArray]:
     return mean, a, b
 
 
+def degree_odds(network: Network) -> tuple[float, FloatArray, FloatArray]:
+    """Fit log odds m + s_i + r_j of an edge to the observed dyads.
+
+    The mode under the priors that the family's intercept and effects have at theirs: it is what a
+    logistic model with effects says without positions (Holland & Leinhardt's p1 without
+    reciprocity, JASA 76, 1981). In an undirected network s and r are the same.
+
+    Parameters
+    ----------
+    network
+        N nodes; an edge is a weight above 0.
+
+    Returns
+    -------
+    intercept : float
+        m.
+    sender, receiver : numpy.ndarray
+        ``(N,)`` effects s and r.
+    """
+    n, between = network.n_nodes, network.sender != network.receiver
+    share = 1.0 if network.directed else 0.5  # of an ordered dyad: pairs are walked both ways
+    precision = np.full(1 + n * (2 if network.directed else 1), ModelSpec.sigma_fixed**-2.0)
+    precision[0] = ModelSpec.intercept_scale**-2.0
+    of_sender, of_receiver = slice(1, 1 + n), slice(-n, None)  # one and the same if undirected
+
+    def totals(i: IntArray, j: IntArray, value: FloatArray) -> FloatArray:
+        """Return the sums of dyads' values by the parameters that they depend on."""
+        total = np.zeros(len(precision))
+        total[0] = value.sum()
+        total[of_sender] += np.bincount(i, value, minlength=n)
+        total[of_receiver] += np.bincount(j, value, minlength=n)
+        return total
+
+    edges = network.sender[between], network.receiver[between]
+    hidden = network.hidden_sender, network.hidden_receiver
+    found = totals(*edges, np.ones(len(edges[0])))
+    scale = (precision + found) ** -0.5  # about what the data say of each, for few steps
+
+    def loss(scaled: FloatArray) -> tuple[float, FloatArray]:
+        theta = scale * scaled
+        m, s, r = theta[0], theta[of_sender], theta[of_receiver]
+        value = 0.5 * theta @ (precision * theta) - found @ theta
+        gradient = precision * theta - found
+        for rows in chunks(n, n):
+            log_odds = m + s[rows, None] + r
+            log_odds[np.arange(len(log_odds)), np.arange(n)[rows]] = -np.inf
+            value += share * np.logaddexp(0.0, log_odds).sum()
+            p = share * expit(log_odds)
+            gradient[0] += p.sum()
+            gradient[of_sender][rows] += p.sum(axis=1)
+            gradient[of_receiver] += p.sum(axis=0)
+        log_odds = m + s[hidden[0]] + r[hidden[1]]
+        value -= np.logaddexp(0.0, log_odds).sum()
+        gradient -= totals(*hidden, expit(log_odds))
+        return float(value), scale * gradient
+
+    start = np.zeros(len(precision))
+    theta = scale * minimize(loss, start, jac=True, method="L-BFGS-B").x
+    return float(theta[0]), theta[of_sender], theta[of_receiver]
+
+
 def predict_references(
     network: Network, sender: IntArray, receiver: IntArray, weight: IntArray
 ) -> dict[str, Prediction]:
@@ -87,14 +156,29 @@ def predict_references(
     Returns
     -------
     dict
-        ``constant``, ``constant-nb``, ``degrees`` and ``degrees-nb``.
+        ``constant`` and ``degrees``; unless no weight, observed or found, is above 1, also
+        ``constant-nb`` and ``degrees-nb``.
+
+    Raises
+    ------
+    InputError
+        If no dyad was observed.
     """
     mean, a, b = degree_factors(network)
+    between = network.sender != network.receiver
+    if max(network.weight[between].max(initial=0), weight.max(initial=0)) <= 1:
+        intercept, s, r = degree_odds(network)
+        log_odds = intercept + s[sender] + r[receiver]
+        shares = {"constant": np.full(len(weight), mean), "degrees": expit(log_odds)}
+        return {
+            name: Prediction(*np.asarray(bernoulli.logpmf([weight, np.zeros_like(weight)], share)))
+            for name, share in shares.items()
+        }
     ones = np.ones(network.n_nodes)
     found = {}
     for name, (first, second) in {"constant": (ones, ones), "degrees": (a, b)}.items():
         mu = mean * first[sender] * second[receiver]
-        found[name] = Prediction(np.asarray(poisson.logpmf(weight, mu)), -np.expm1(-mu))
+        found[name] = Prediction(np.asarray(poisson.logpmf(weight, mu)), -mu)
         size = _fitted_size(network, mean * first, second)
         found[f"{name}-nb"] = negative_binomial(mu, size, weight)
     return found
@@ -103,9 +187,7 @@ def predict_references(
 def negative_binomial(mu: FloatArray, size: float, weight: IntArray) -> Prediction:
     """Return the prediction of negative binomial weights of given means and size."""
     share = size / (size + mu)
-    return Prediction(
-        np.asarray(nbinom.logpmf(weight, size, share)), -np.expm1(size * np.log(share))
-    )
+    return Prediction(np.asarray(nbinom.logpmf(weight, size, share)), size * np.log(share))
 
 
 def _fitted_size(network: Network, first: FloatArray, second: FloatArray) -> float:

@@ -1,8 +1,10 @@
 """Scores of predictions of dyads: arrays in, numbers out.
 
 A prediction of D dyads is two arrays: the log predictive probability of the weights that were
-found there, and the predictive probability of an edge. Both are means over draws of probabilities,
-not probabilities at a mean (Gelman, Hwang & Vehtari, Statistics and Computing 24, 2014).
+found there, and that of no edge. Both are means over draws of probabilities, not probabilities at
+a mean (Gelman, Hwang & Vehtari, Statistics and Computing 24, 2014). What was held out as one is
+scored as one: of both directions of a pair, the log probability is that of the two together, and
+half of it each dyad's.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from scipy.stats import rankdata
 
-from lsm_stan.dyads import CHUNK, log_likelihood
+from lsm_stan.dyads import chunks, log_likelihood
 from lsm_stan.models import ModelSpec
 from lsm_stan.network import Network
 from lsm_stan.parameters import Parameters
@@ -29,24 +31,27 @@ MAX_DRAWS = 1000
 
 
 class Prediction(NamedTuple):
-    """Of D dyads: log predictive probability of their weights, and probability of an edge."""
+    """Of D dyads: log predictive probabilities of their weights, and of no edge."""
 
     log_density: FloatArray
-    probability: FloatArray
+    log_empty: FloatArray
+
+    @property
+    def probability(self) -> FloatArray:
+        """Predictive probabilities of an edge."""
+        return np.asarray(-np.expm1(self.log_empty))
 
 
-def flat_draws(parameters: Parameters, max_draws: int = MAX_DRAWS) -> dict[str, FloatArray]:
-    """Return at most `max_draws` evenly spaced draws, chains one after the other.
+def flat_draws(parameters: Parameters) -> dict[str, FloatArray]:
+    """Return at most :data:`MAX_DRAWS` evenly spaced draws, chains one after the other.
 
     Parameters
     ----------
     parameters
         With leading axes ``(chain, draw)``.
-    max_draws
-        At least 1.
     """
     flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in parameters.items()}
-    step = -(-len(flat["z"]) // max_draws)
+    step = -(-len(flat["z"]) // MAX_DRAWS)
     return {name: values[::step] for name, values in flat.items()}
 
 
@@ -57,6 +62,7 @@ def predict(
     sender: ArrayLike,
     receiver: ArrayLike,
     weight: ArrayLike,
+    unit: ArrayLike | None = None,
 ) -> Prediction:
     """Predict dyads.
 
@@ -71,6 +77,10 @@ def predict(
         prediction is conditional on the reverse dyad's weight, if that is known.
     sender, receiver, weight
         ``(D,)`` node indices, from 0, and the weights that were found there.
+    unit
+        ``(D,)`` numbers of what is scored as one: a dyad, or both directions of a pair, neither of
+        which was observed. Each gets an equal part of the unit's log probability; the probability
+        of an edge is the dyad's own. By default every dyad is scored by itself.
 
     Returns
     -------
@@ -78,16 +88,25 @@ def predict(
         Memory beyond it is bounded.
     """
     sender, receiver, weight = (np.asarray(x, dtype=np.int64) for x in (sender, receiver, weight))
-    log_density, probability = np.empty(len(weight)), np.empty(len(weight))
-    size = max(1, CHUNK // len(draws["z"]))
-    for start in range(0, len(weight), size):
-        part = slice(start, start + size)
-        s, r, w = sender[part], receiver[part], weight[part]
-        reverse = network.weight_of(r, s)
-        log_density[part] = log_mean_exp(log_likelihood(spec, draws, s, r, w, reverse))
-        empty = log_likelihood(spec, draws, s, r, np.zeros_like(w), reverse)
-        probability[part] = -np.expm1(log_mean_exp(empty))
-    return Prediction(log_density, probability)
+    reverse = network.weight_of(receiver, sender)
+    number = np.arange(len(weight)) if unit is None else np.asarray(unit)
+    _, first, place = np.unique(number, return_index=True, return_inverse=True)
+    last = len(number) - 1 - np.unique(number[::-1], return_index=True)[1]
+    of_unit, log_empty = np.empty(len(first)), np.empty(len(weight))
+    for part in chunks(len(first), len(draws["z"])):
+        one, other = first[part], last[part]
+        value = log_likelihood(spec, draws, sender[one], receiver[one], weight[one], reverse[one])
+        pair = one != other
+        one, other = one[pair], other[pair]
+        value[:, pair] += log_likelihood(
+            spec, draws, sender[other], receiver[other], weight[other], weight[one]
+        )
+        of_unit[part] = log_mean_exp(value) / (1 + pair)
+    for part in chunks(len(weight), len(draws["z"])):
+        s, r = sender[part], receiver[part]
+        empty = log_likelihood(spec, draws, s, r, np.zeros_like(s), reverse[part])
+        log_empty[part] = log_mean_exp(empty)
+    return Prediction(of_unit[place], log_empty)
 
 
 def log_mean_exp(values: FloatArray) -> FloatArray:
@@ -95,7 +114,9 @@ def log_mean_exp(values: FloatArray) -> FloatArray:
     return np.asarray(logsumexp(values, axis=0) - np.log(len(values)))
 
 
-def scores(prediction: Prediction, weight: IntArray) -> dict[str, float]:
+def scores(
+    prediction: Prediction, weight: IntArray, unit: IntArray | None = None
+) -> dict[str, float]:
     """Return the scores of a prediction.
 
     Parameters
@@ -104,19 +125,21 @@ def scores(prediction: Prediction, weight: IntArray) -> dict[str, float]:
         Of D dyads.
     weight
         ``(D,)`` weights that were found there.
+    unit
+        ``(D,)`` numbers of what was scored as one, as in :func:`predict`.
 
     Returns
     -------
     dict
         ``log_density``, mean log predictive probability a dyad, in nats; ``log_density_error``, its
-        standard error, dyads taken as independent; of an edge's probability ``auc``, ``auc_pr``
-        and ``brier``; ``edge_log_density``, the part of ``log_density`` that tells whether there
-        is an edge (the rest is that of the weights of edges); and ``zero_inflation_gain``.
+        standard error, units taken as independent; and of an edge's probability, every dyad by
+        itself, ``auc``, ``auc_pr``, ``brier``, ``edge_log_density`` (mean log probability of what
+        was found, an edge or none) and ``zero_inflation_gain``.
     """
     edge, probability = weight > 0, prediction.probability
     return {
         "log_density": float(prediction.log_density.mean()),
-        "log_density_error": standard_error(prediction.log_density),
+        "log_density_error": standard_error(prediction.log_density, unit),
         "auc": auc_roc(probability, edge),
         "auc_pr": auc_pr(probability, edge),
         "brier": float(np.mean((probability - edge) ** 2)),
@@ -126,7 +149,7 @@ def scores(prediction: Prediction, weight: IntArray) -> dict[str, float]:
 
 
 def zero_inflation_gain(prediction: Prediction, weight: IntArray) -> float:
-    """Return what zero inflation could add to the mean log density a dyad.
+    """Return what zero inflation could add to the mean log density a dyad, each by itself.
 
     With a share s of dyads empty for reasons of their own, a dyad is empty with probability
     ``s + (1 - s) q`` where q was predicted, and the weights of edges are as predicted. The gain
@@ -139,7 +162,7 @@ def zero_inflation_gain(prediction: Prediction, weight: IntArray) -> float:
     weight
         ``(D,)`` weights that were found there.
     """
-    log_q = prediction.log_density[weight == 0]
+    log_q = prediction.log_empty[weight == 0]
     n_edges = len(weight) - len(log_q)
 
     def loss(share: float) -> float:
@@ -153,12 +176,23 @@ def zero_inflation_gain(prediction: Prediction, weight: IntArray) -> float:
 def _edge_log_density(prediction: Prediction, edge: NDArray[np.bool_]) -> FloatArray:
     """Return the log probability of what was found of each dyad, an edge or none."""
     probability = np.maximum(prediction.probability, np.finfo(float).tiny)
-    return np.where(edge, np.log(probability), prediction.log_density)
+    return np.where(edge, np.log(probability), prediction.log_empty)
 
 
-def standard_error(values: FloatArray) -> float:
-    """Return the standard error of a mean, NaN of fewer than two values."""
-    return float(np.std(values, ddof=1) / np.sqrt(len(values))) if len(values) > 1 else np.nan
+def standard_error(values: FloatArray, unit: IntArray | None = None) -> float:
+    """Return the standard error of a mean, NaN of fewer than two units.
+
+    Parameters
+    ----------
+    values
+        ``(D,)``.
+    unit
+        ``(D,)`` numbers: values of one unit depend on each other, units do not. By default every
+        value is one.
+    """
+    number = np.arange(len(values)) if unit is None else np.unique(unit, return_inverse=True)[1]
+    off = np.bincount(number, values - values.mean())
+    return float(np.std(off, ddof=1) * np.sqrt(len(off)) / len(values)) if len(off) > 1 else np.nan
 
 
 def auc_roc(score: FloatArray, positive: NDArray[np.bool_]) -> float:

@@ -30,6 +30,7 @@ from lsm_stan.inference import LatentSpaceModel, requested_arguments
 from lsm_stan.methods import METHODS
 from lsm_stan.models import ModelSpec, find_model
 from lsm_stan.network import Network
+from lsm_stan.pairs import pair_number
 from lsm_stan.parameters import declared, flat
 from lsm_stan.references import predict_references
 from lsm_stan.score_plots import plot_calibration, plot_differences, plot_scores
@@ -129,7 +130,7 @@ def run_selection(
     dims, models
         The grid; names of models, see :func:`lsm_stan.models.find_model`.
     n_splits, scheme, share, together
-        As in :func:`lsm_stan.holdout.splits`.
+        As in :func:`lsm_stan.holdout.splits`. Pairs that are held out together are scored together.
     seed
         Of the splits, and of every fit.
     method, arguments
@@ -156,7 +157,7 @@ def run_selection(
             raise InputError(f"{what} are {list(values)}; at least one is needed, each once")
     _ensure_ours(folder)
     held_out = [
-        _HeldOut.of(network, dyads)
+        _HeldOut.of(network, dyads, together)
         for dyads in splits(
             network, n_splits, seed=seed, scheme=scheme, share=share, together=together
         )
@@ -324,15 +325,22 @@ def n_parameters(spec: ModelSpec, n_nodes: int, dim: int, *, directed: bool) -> 
 
 
 class _HeldOut(NamedTuple):
-    """A split: what is left, what was taken out, and the weights that were found there."""
+    """A split: what is left, what was taken out, the weights there, and what was taken as one."""
 
     train: Network
     dyads: Dyads
     weight: IntArray
+    unit: IntArray
 
     @classmethod
-    def of(cls, network: Network, dyads: Dyads) -> _HeldOut:
-        return cls(network.hide(*dyads), dyads, network.weight_of(*dyads))
+    def of(cls, network: Network, dyads: Dyads, together: bool) -> _HeldOut:
+        unit = pair_number(*dyads) if together else np.arange(len(dyads[0]))
+        return cls(network.hide(*dyads), dyads, network.weight_of(*dyads), unit)
+
+    @property
+    def in_pairs(self) -> bool:
+        """Whether both directions of some pair are scored as one."""
+        return len(np.unique(self.unit)) < len(self.unit)
 
 
 class _Cell:
@@ -374,15 +382,17 @@ class _Cell:
             self.method,
             self.arguments,
             self.seed,
+            # cells of single dyads are those of before pairs were scored as one
+            *(["in pairs"] if self.held_out.in_pairs else []),
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
     def run(self) -> dict[str, Any]:
         """Fit, and score."""
         fit = self.model.fit(self.method, seed=self.seed, show_progress=False, **self.arguments)
-        train, dyads, weight = self.held_out
-        prediction = predict(fit.spec, flat_draws(fit.parameters), train, *dyads, weight)
-        numbers = {**scores(prediction, weight), "converged": fit.converged}
+        train, dyads, weight, unit = self.held_out
+        prediction = predict(fit.spec, flat_draws(fit.parameters), train, *dyads, weight, unit)
+        numbers = {**scores(prediction, weight, unit), "converged": fit.converged}
         table = calibration_table(prediction.probability, weight > 0)
         return {
             "scores": {**numbers, "seconds": fit.record["seconds"]},
@@ -432,10 +442,10 @@ def _run(
 
 def _reference_scores(held_out: Sequence[_HeldOut]) -> pd.DataFrame:
     rows = []
-    for split, (train, dyads, weight) in enumerate(held_out, start=1):
+    for split, (train, dyads, weight, unit) in enumerate(held_out, start=1):
         for name, prediction in predict_references(train, *dyads, weight).items():
             facts = {"model": name, "split": split, "dyads": len(weight)}
-            rows.append({**facts, **scores(prediction, weight)})
+            rows.append({**facts, **scores(prediction, weight, unit)})
     return pd.DataFrame(rows)
 
 

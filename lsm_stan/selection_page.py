@@ -15,11 +15,12 @@ if TYPE_CHECKING:
 
 #: How the choice is made; :func:`lsm_stan.selection.choose` does it.
 RULE = (
-    "A candidate's score is the mean log predictive density of the dyads held out from its fits;"
-    " candidates are compared on the same splits, by the mean and the standard error of the"
-    " differences from the best. The choice is the candidate of fewest parameters whose difference"
-    " is within one standard error, and none where that does not decide, or where the best is not"
-    " better than the best reference by one standard error."
+    "A candidate's score is the mean log predictive density of the dyads held out from its fits,"
+    " where pairs are held out together that of both directions jointly; candidates are compared on"
+    " the same splits, by the mean and the standard error of the differences from the best. The"
+    " choice is the candidate of fewest parameters whose difference is within one standard error,"
+    " and none where that does not decide, or where the best is not better than the best reference"
+    " by one standard error."
 )
 
 
@@ -62,9 +63,9 @@ def selection_page(
         "",
         *as_markdown(_candidates(selection)),
         "",
-        "Log density: nats a held-out dyad, ± a standard error over splits, which share dyads, so"
-        " that it is somewhat too small. AUC (of ROC and of precision and recall) and Brier score:"
-        " of whether there is an edge. Seconds: mean of a fit. Every split:"
+        "Log density: nats a held-out dyad, ± a standard error over splits, whose fits share dyads,"
+        " so that it is somewhat too small. AUC (of ROC and of precision and recall) and Brier"
+        " score: of whether there is an edge. Seconds: mean of a fit. Every split:"
         " [scores.csv](scores.csv).",
         "",
         "![differences](differences.png)",
@@ -77,8 +78,8 @@ def selection_page(
         *as_markdown(_references(selection.references)),
         "",
         "Without positions: one mean weight (`constant`) or a product of sender and receiver"
-        " factors (`degrees`), with Poisson or negative binomial (`-nb`) weights. Every split:"
-        " [references.csv](references.csv).",
+        " factors (`degrees`), with Poisson or negative binomial (`-nb`) weights; with Bernoulli"
+        " ones where every weight is 0 or 1. Every split: [references.csv](references.csv).",
         "",
         "![scores](scores.png)",
         "",

@@ -285,7 +285,7 @@ def test_cells_of_other_covariates_are_other_cells(network: Network) -> None:
     dyads = np.array([0, 1]), np.array([2, 3])
 
     def cell(data: Network) -> str:
-        held_out = _HeldOut.of(data, dyads)
+        held_out = _HeldOut.of(data, dyads, together=True)
         return _Cell(1, held_out, NAME, 2, "map", {"starts": 1}, 1).key
 
     other = network.node_table.copy()

@@ -9,7 +9,12 @@ from scipy import integrate, special, stats
 
 from lsm_stan import InputError, LatentSpaceModel, Network
 from lsm_stan.covariates import Term
-from lsm_stan.dyads import log_likelihood, log_mean, network_log_likelihood
+from lsm_stan.dyads import (
+    conditional_log_likelihood,
+    log_likelihood,
+    log_mean,
+    pair_log_likelihood,
+)
 from lsm_stan.models import MODELS, ModelSpec, find_model
 from lsm_stan.parameters import declared, flat
 
@@ -255,11 +260,36 @@ def test_pointwise_likelihood_is_scipys(name: str, directed: bool) -> None:
     data = network(3, directed=directed, binary=name.startswith("bernoulli"))
     spec = find_model(name).bound(data)
     p = draw(spec, 4, directed=directed)
-    total = sum(values.sum() for *_, values in network_log_likelihood(spec, p, data))
+    total = pair_log_likelihood(spec, p, data, np.column_stack(np.triu_indices(N, 1))).sum()
     expected = scipy_log_likelihood(spec, p, data)
     if spec.diagonal:
         expected -= stats.poisson.logpmf(np.diag(data.to_dense()), 1000**-0.5).sum()
     assert total == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.parametrize(
+    ("name", "directed"),
+    [
+        ("poisson-inverse", True),
+        ("nb-squared-effects", False),
+        ("dyadic-exponential-effects", True),
+        ("dyadic-inner+edgecov(contact)", True),
+    ],
+)
+def test_every_observed_dyad_is_given_all_others(name: str, directed: bool) -> None:
+    """The log probability is what the likelihood loses with the dyad."""
+    data = network(3, directed=directed, binary=name.startswith("bernoulli"))
+    spec = find_model(name).bound(data)
+    p = draw(spec, 4, directed=directed)
+    whole = scipy_log_likelihood(spec, p, data)
+    seen = set()
+    for i, j, values in conditional_log_likelihood(spec, p, data):
+        without = [
+            scipy_log_likelihood(spec, p, data.hide(*ends)) for ends in zip(i, j, strict=True)
+        ]
+        np.testing.assert_allclose(values, whole - np.array(without), atol=1e-9)
+        seen |= set(zip(i.tolist(), j.tolist(), strict=True))
+    assert len(seen) == N * (N - 1) // (1 if directed else 2) - data.n_hidden
 
 
 @pytest.mark.cmdstan

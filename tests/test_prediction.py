@@ -14,6 +14,7 @@ from lsm_stan.loo import loo, loo_table
 from lsm_stan.models import MODELS
 from lsm_stan.parameters import rate_parameters
 from lsm_stan.prediction import predict_dyads
+from lsm_stan.scores import standard_error
 
 PRIOR_SHAPE, PRIOR_RATE = 2.0, 4.0
 
@@ -31,7 +32,7 @@ def a_fit(network, model="poisson-squared", n_draws=4000, **parameters):
     assert set(draws) == set(rate_parameters(MODELS[model]))
     estimate = {name: values[0].mean(axis=0) for name, values in draws.items()}
     built = idata.build(network, draws=draws, log_joint=np.zeros((1, n_draws)), estimate=estimate)
-    record = {"method": "nuts", "model": {"model": model}, "dim": 2, "warnings": []}
+    record = {"method": "nuts", "model": {"model": model}, "dim": 2, "warnings": [], "details": {}}
     return Fit(network, built, record, None), shape, rate
 
 
@@ -126,7 +127,33 @@ def test_loo_is_leaving_out(network):
     # one parameter, of which overdispersed weights tell more than Poisson ones
     assert 0.5 < found.table.loc["loo", "p"] < 6
     assert found.table.loc["waic", "elpd"] == pytest.approx(found.table.loc["loo", "elpd"], abs=0.5)
-    assert found.table.loc["loo", "se"] == pytest.approx(np.sqrt(len(weight)) * found.elpd.std())
+    # the two directions of a pair are not independent
+    off = pd.Series(found.elpd - found.elpd.mean()).groupby([frozenset(e) for e in ends.T]).sum()
+    assert found.table.loc["loo", "se"] == pytest.approx(np.sqrt(len(off)) * off.std())
+
+
+@pytest.mark.parametrize("phi", [0.2, 2.0])
+def test_loo_of_a_dyad_is_given_its_reverse(phi):
+    """One pair, one mean λ of both directions, on a grid."""
+    y, grid = [3, 5], np.linspace(1e-3, 60, 60_000)
+    prior = stats.gamma.pdf(grid, PRIOR_SHAPE, scale=1 / PRIOR_RATE)
+    # the sum is negative binomial, and given the sum each direction has an even chance
+    joint = stats.nbinom.pmf(sum(y), phi, phi / (phi + 2 * grid))
+    joint *= stats.binom.pmf(y[0], sum(y), 0.5)
+    posterior = np.cumsum(prior * joint)
+    drawn = np.interp((np.arange(1000) + 0.5) / 1000, posterior / posterior[-1], grid)
+    fit, *_ = a_fit(
+        Network.from_matrix([[0, y[0]], [y[1], 0]]),
+        "dyadic-squared",
+        1000,
+        intercept=np.log(drawn)[None],
+        phi=np.full((1, 1000), phi),
+    )
+    found = loo(fit)
+    reverse = [stats.nbinom.pmf(w, phi, phi / (phi + grid)) for w in y[::-1]]
+    exact = [np.log(posterior[-1] / np.sum(prior * each)) for each in reverse]
+    assert (found.pareto_k < found.good_k).all()
+    np.testing.assert_allclose(found.elpd, exact, atol=0.01)
 
 
 def test_loo_says_where_it_cannot_be_trusted(network):
@@ -158,9 +185,26 @@ def test_fits_beside_each_other_by_loo(network):
     apart = alone["wandering"].elpd - alone["one"].elpd
     row = table.loc["wandering"]
     assert row["difference"] == pytest.approx(apart.sum())
-    assert row["difference_se"] == pytest.approx(np.sqrt(len(apart)) * apart.std())
+    assert row["difference_se"] == pytest.approx(
+        len(apart) * standard_error(apart, alone["one"].pair)
+    )
     assert "Pareto k above" in row["warning"]
     assert row["waic"] == alone["wandering"].table.loc["waic", "elpd"]
     other = a_fit(network.hide([4], [5]), n_draws=400)[0]
     with pytest.raises(InputError, match="other is a fit of another network"):
         loo_table({**fits, "other": other})
+
+
+@pytest.mark.parametrize(
+    ("khat", "warning"),
+    [
+        (0.69, ""),
+        (3.21, "the draws are those of an approximation, whose PSIS k-hat is 3.2 (above 0.7)"),
+        (None, "the draws are those of an approximation, whose PSIS k-hat could not be computed"),
+    ],
+)
+def test_draws_of_an_approximation_are_told_from_those_of_the_posterior(network, khat, warning):
+    fit, *_ = a_fit(network, n_draws=400)
+    others = loo_table({"nuts": fit})["warning"][0]
+    fit.record["details"]["khat"] = khat
+    assert loo_table({"advi": fit})["warning"][0] == "; ".join(filter(None, [warning, others]))

@@ -1,13 +1,16 @@
 """Scores against scikit-learn, SciPy and closed forms."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from scipy import stats
+from scipy import integrate, special, stats
 from sklearn import metrics
 
-from lsm_stan import Network, simulate
+from lsm_stan import InputError, Network, simulate
 from lsm_stan.models import MODELS
-from lsm_stan.references import degree_factors, predict_references
+from lsm_stan.pairs import pair_number
+from lsm_stan.references import degree_factors, degree_odds, predict_references
 from lsm_stan.scores import (
     Prediction,
     auc_pr,
@@ -16,6 +19,7 @@ from lsm_stan.scores import (
     flat_draws,
     predict,
     scores,
+    standard_error,
     zero_inflation_gain,
 )
 
@@ -44,7 +48,7 @@ def test_there_is_no_curve_of_one_kind_only(edge):
 def test_scores_of_a_prediction():
     rng = np.random.default_rng(1)
     weight, mu = rng.poisson(0.5, 300), rng.gamma(1.0, 0.5, 300)
-    prediction = Prediction(stats.poisson.logpmf(weight, mu), 1 - np.exp(-mu))
+    prediction = Prediction(stats.poisson.logpmf(weight, mu), -mu)
     found = scores(prediction, weight)
     assert found["log_density"] == pytest.approx(np.mean(stats.poisson.logpmf(weight, mu)))
     assert found["log_density_error"] == pytest.approx(stats.sem(prediction.log_density))
@@ -58,9 +62,7 @@ def test_zero_inflation_gains_where_there_is_some(share):
     rng = np.random.default_rng(4)
     mu = rng.gamma(1.0, 0.5, 4000)
     weight = rng.poisson(mu) * (rng.random(4000) >= share)
-    found = zero_inflation_gain(
-        Prediction(stats.poisson.logpmf(weight, mu), -np.expm1(-mu)), weight
-    )
+    found = zero_inflation_gain(Prediction(stats.poisson.logpmf(weight, mu), -mu), weight)
     grid = np.linspace(0, 0.99, 991)[:, None]
     plain = stats.poisson.pmf(weight, mu)
     inflated = grid * (weight == 0) + (1 - grid) * plain
@@ -72,7 +74,7 @@ def test_zero_inflation_gains_where_there_is_some(share):
 
 def test_extreme_predictions_have_finite_scores():
     weight, mu = np.array([0, 3, 0]), np.array([60.0, 1e-300, 0.1])
-    prediction = Prediction(stats.poisson.logpmf(weight, mu), -np.expm1(-mu))
+    prediction = Prediction(stats.poisson.logpmf(weight, mu), -mu)
     assert np.isfinite(list(scores(prediction, weight).values())).all()
 
 
@@ -90,7 +92,7 @@ def test_the_predictive_density_is_the_mean_of_probabilities(monkeypatch):
     sender, receiver = np.array([0, 3, 8]), np.array([4, 1, 2])
     weight = np.array([0, 2, 5])
     # 2 dyads a block: blocks must not show
-    monkeypatch.setattr("lsm_stan.scores.CHUNK", 2 * n_draws)
+    monkeypatch.setattr("lsm_stan.dyads.CHUNK", 2 * n_draws)
     prediction = predict(spec, draws, network, sender, receiver, weight)
     for d, (i, j, y) in enumerate(zip(sender, receiver, weight, strict=True)):
         pmf, empty = [], []
@@ -106,11 +108,89 @@ def test_the_predictive_density_is_the_mean_of_probabilities(monkeypatch):
         assert prediction.probability[d] == pytest.approx(1 - np.mean(empty), rel=1e-10)
 
 
-def test_draws_are_thinned_evenly():
+def joint_density(weights, means, phi):
+    """Return the probability of a pair's weights: Poisson, with one gamma(phi, phi) frailty."""
+
+    def integrand(g):
+        return stats.gamma.pdf(g, phi, scale=1 / phi) * np.prod(
+            stats.poisson.pmf(weights, g * np.array(means))
+        )
+
+    return integrate.quad(integrand, 0, np.inf, epsabs=0, epsrel=1e-10)[0]
+
+
+def test_a_pair_held_out_as_one_is_scored_as_one(monkeypatch):
+    """Besides a pair: a dyad whose reverse is hidden for good, and one whose reverse was seen."""
+    rng = np.random.default_rng(5)
+    spec, n_draws = MODELS["dyadic-squared"], 6
+    draws = {
+        "z": rng.normal(size=(n_draws, 5, 2)),
+        "intercept": rng.normal(size=n_draws),
+        "phi": rng.gamma(2.0, size=n_draws),
+    }
+    sender, receiver, weight = (
+        np.array([0, 1, 2, 4]),
+        np.array([1, 0, 3, 2]),
+        np.array([4, 2, 1, 0]),
+    )
+    network = Network.from_matrix(np.zeros((5, 5))).hide([*sender, 3], [*receiver, 2])
+    monkeypatch.setattr("lsm_stan.dyads.CHUNK", n_draws)  # a unit a block
+    found = predict(spec, draws, network, sender, receiver, weight, np.array([7, 7, 9, 8]))
+    alone = predict(spec, draws, network, sender, receiver, weight)
+    gap = np.sum((draws["z"][:, 0] - draws["z"][:, 1]) ** 2, axis=1)
+    mu, phi = np.exp(draws["intercept"] - gap), draws["phi"]
+    joint = [joint_density([4, 2], [m, m], p) for m, p in zip(mu, phi, strict=True)]
+    np.testing.assert_allclose(found.log_density[:2], np.log(np.mean(joint)) / 2, rtol=1e-8)
+    marginal = stats.nbinom.pmf(weight[:2, None], phi, phi / (phi + mu)).mean(axis=1)
+    np.testing.assert_allclose(alone.log_density[:2], np.log(marginal), rtol=1e-8)
+    np.testing.assert_allclose(found.log_density[2:], alone.log_density[2:], rtol=1e-12)
+    np.testing.assert_array_equal(found.probability, alone.probability)
+
+
+def test_only_the_joint_score_of_a_pair_sees_a_shared_frailty():
+    n, rng = 40, np.random.default_rng(3)
+    p = {"z": rng.normal(size=(n, 2)), "intercept": np.array(1.0), "phi": np.array(0.5)}
+    network, _ = simulate(n, 2, seed=8, model="dyadic-squared", parameters=p)
+    draws = {name: value[None] for name, value in p.items()}
+    dyads = np.nonzero(~np.eye(n, dtype=bool))
+    weight, pair = network.weight_of(*dyads), pair_number(*dyads)
+    train = network.hide(*dyads)
+
+    def of(name, unit):
+        return predict(MODELS[name], draws, train, *dyads, weight, unit).log_density
+
+    np.testing.assert_allclose(of("dyadic-squared", None), of("nb-squared", None))
+    np.testing.assert_allclose(of("nb-squared", pair).mean(), of("nb-squared", None).mean())
+    gain = of("dyadic-squared", pair) - of("nb-squared", pair)
+    assert gain.mean() > 3 * standard_error(gain, pair)
+
+
+def test_values_of_one_unit_are_one():
+    rng = np.random.default_rng(9)
+    one = rng.normal(size=50)
+    twice = np.repeat(one, 2)
+    assert standard_error(one) == pytest.approx(stats.sem(one))
+    assert standard_error(twice, np.repeat(np.arange(50), 2)) == pytest.approx(stats.sem(one))
+    assert standard_error(twice, rng.permutation(100)) == pytest.approx(stats.sem(twice))
+    assert np.isnan(standard_error(one, np.zeros(50)))
+    # units of 1 and 2, as of samples of units drawn anew
+    unit = np.concatenate([np.arange(400), np.arange(200)])
+    values = rng.normal(size=400)[unit] + 0.3 * rng.normal(size=600)
+    sums, sizes = np.bincount(unit, values), np.bincount(unit)
+    again = rng.integers(400, size=(4000, 400))
+    means = sums[again].sum(axis=1) / sizes[again].sum(axis=1)
+    assert standard_error(values, unit) == pytest.approx(means.std(), rel=0.05)
+    assert scores(Prediction(values, -np.ones(600)), unit % 2, unit)[
+        "log_density_error"
+    ] == pytest.approx(standard_error(values, unit))
+
+
+@pytest.mark.parametrize(("most", "kept"), [(24, range(24)), (7, range(0, 24, 4))])
+def test_draws_are_thinned_evenly(monkeypatch, most, kept):
     chains = {"z": np.arange(24.0).reshape(2, 12, 1, 1), "phi": np.arange(24.0).reshape(2, 12)}
-    np.testing.assert_array_equal(flat_draws(chains, 24)["phi"], np.arange(24))
-    np.testing.assert_array_equal(flat_draws(chains, 7)["phi"], [0, 4, 8, 12, 16, 20])
-    assert flat_draws(chains, 7)["z"].shape == (6, 1, 1)
+    monkeypatch.setattr("lsm_stan.scores.MAX_DRAWS", most)
+    np.testing.assert_array_equal(flat_draws(chains)["phi"], kept)
+    assert flat_draws(chains)["z"].shape == (len(kept), 1, 1)
 
 
 def test_calibration_of_true_probabilities_and_of_wrong_ones():
@@ -177,3 +257,59 @@ def test_the_constant_rate_is_the_mean_of_what_is_observed():
     found = predict_references(network, np.array([2]), np.array([1]), np.array([2]))
     assert found["constant"].log_density[0] == pytest.approx(stats.poisson.logpmf(2, 4 / 5))
     assert found["constant"].probability[0] == pytest.approx(1 - np.exp(-4 / 5))
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_degree_odds_are_where_their_equations_hold(directed):
+    rng = np.random.default_rng(2)
+    n = 15
+    matrix = (rng.random((n, n)) < rng.beta(1, 2, size=n)).astype(int)
+    if not directed:
+        matrix = np.triu(matrix) + np.triu(matrix, 1).T
+    matrix[3] = matrix[:, 3] = 0
+    network = Network.from_matrix(matrix, directed=directed).hide([0, 2, 5], [1, 9, 6])
+    intercept, s, r = degree_odds(network)
+    seen = ~np.eye(n, dtype=bool)
+    seen[network.hidden_sender, network.hidden_receiver] = False
+    if not directed:
+        seen &= seen.T
+    # what was found of every node, less what is expected, is its prior's pull
+    left = seen * (matrix - special.expit(intercept + s[:, None] + r))
+    np.testing.assert_allclose(left.sum(1), s, atol=1e-3)
+    assert left.sum() / (1 if directed else 2) == pytest.approx(intercept / 25, abs=1e-3)
+    if directed:
+        np.testing.assert_allclose(left.sum(0), r, atol=1e-3)
+    else:
+        np.testing.assert_array_equal(s, r)
+
+
+def test_references_of_a_binary_network_are_bernoulli():
+    rng = np.random.default_rng(6)
+    n = 60
+    share = special.expit(-1.5 + np.add.outer(*rng.normal(size=(2, n))))
+    matrix = (rng.random((n, n)) < share) & ~np.eye(n, dtype=bool)
+    network = Network.from_matrix(matrix.astype(int))
+    sender, receiver = np.divmod(rng.choice(n * n, 900, replace=False), n)
+    kept = sender != receiver
+    sender, receiver = sender[kept], receiver[kept]
+    weight = network.weight_of(sender, receiver)
+    train = network.hide(sender, receiver)
+    found = predict_references(train, sender, receiver, weight)
+    assert list(found) == ["constant", "degrees"]
+    truth = stats.bernoulli.logpmf(weight, share[sender, receiver]).mean()
+    means = {name: prediction.log_density.mean() for name, prediction in found.items()}
+    assert means["constant"] < means["degrees"] == pytest.approx(truth, abs=0.02)
+    density = train.n_edges / (n * (n - 1) - train.n_hidden)
+    np.testing.assert_allclose(found["constant"].probability, density)
+    expected = stats.bernoulli.logpmf(weight, density)
+    np.testing.assert_allclose(found["constant"].log_density, expected)
+    # a single weight of 2, held out or not, and it is a network of weights
+    assert "degrees-nb" in predict_references(train, sender, receiver, 2 * weight)
+    doubled = replace(train, weight=2 * train.weight)
+    assert "degrees-nb" in predict_references(doubled, sender, receiver, 0 * weight)
+
+
+def test_nothing_is_predicted_from_nothing():
+    network = Network.from_matrix([[0, 1], [1, 0]]).hide([0, 1], [1, 0])
+    with pytest.raises(InputError, match="every dyad is hidden"):
+        predict_references(network, np.array([0]), np.array([1]), np.array([1]))

@@ -8,8 +8,11 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
 
-from lsm_stan import InputError, selection, simulate
+from lsm_stan import InputError, LatentSpaceModel, Network, selection, simulate
+from lsm_stan.dyads import pair_log_likelihood
+from lsm_stan.holdout import hold_out
 from lsm_stan.models import MODELS
 from lsm_stan.selection import choose, n_parameters, run_selection
 
@@ -119,6 +122,35 @@ def test_two_dimensions_are_found_where_there_are_two(selected):
     _, result, _ = selected
     assert (result.choice.model, result.choice.dim) == ("poisson-inverse", 2)
     assert (result.scores["auc"] > 0.5).all()
+
+
+def test_pairs_held_out_together_are_scored_together(toolchain, tmp_path):
+    parameters = {
+        "z": np.random.default_rng(3).normal(size=(30, 2)),
+        "intercept": np.array(1.0),
+        "phi": np.array(0.5),
+    }
+    network, _ = simulate(30, 2, seed=8, model="dyadic-squared", parameters=parameters)
+    asked = {"dims": [2], "n_splits": 1, "models": ["dyadic-squared"], "say": lambda _: None}
+    result = run_selection(network, tmp_path, **{**GRID, **asked})
+    sender, receiver = hold_out(network, 0.1, seed=1)
+    model = LatentSpaceModel(network.hide(sender, receiver), 2, model="dyadic-squared")
+    fit = model.optimize(seed=1, starts=2, show_progress=False)
+    pairs = np.column_stack([sender, receiver])[sender < receiver]
+    joint = pair_log_likelihood(fit.spec, fit.estimate, network, pairs)
+    assert result.scores["log_density"][0] == pytest.approx(joint.sum() / len(sender))
+    assert result.scores["log_density_error"][0] == pytest.approx(stats.sem(joint / 2))
+
+
+@pytest.mark.parametrize("seed", [1, 3])
+def test_positions_get_no_credit_for_the_density(toolchain, tmp_path, seed):
+    """Edges of one probability, which Bernoulli weights without positions know as well."""
+    matrix = np.random.default_rng(seed).random((40, 40)) < 0.4
+    network = Network.from_matrix(matrix & ~np.eye(40, dtype=bool))
+    asked = {**GRID, "models": ["bernoulli-squared"], "arguments": {"starts": 1}}
+    result = run_selection(network, tmp_path, dims=[1], **asked, say=lambda _: None)
+    assert result.choice.model is None
+    assert "better than the reference 'constant'" in result.choice.reason
 
 
 def test_the_folder_holds_what_others_rely_on(selected):
