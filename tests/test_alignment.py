@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from scipy.linalg import orthogonal_procrustes
+from scipy.spatial.distance import pdist
 from scipy.stats import ortho_group
 
 from lsm_stan.alignment import (
@@ -13,6 +14,7 @@ from lsm_stan.alignment import (
     gram_positions,
     mean_gram,
     mean_positions,
+    minimum_kl,
     principal_axes,
     procrustes_rmse,
     reference_sensitivity,
@@ -130,6 +132,14 @@ def test_the_mean_hardly_depends_on_the_reference():
     assert procrustes_rmse(one, positions) < 3 * noise * np.sqrt(3 / 100)
 
 
+def test_translation_is_removed_only_when_asked():
+    rng = np.random.default_rng(7)
+    positions = rng.normal(size=(12, 3))
+    moved = positions @ orthogonal(3, rng, reflection=True) + np.array([3.0, -1.0, 2.0])
+    np.testing.assert_allclose(align(moved, positions, translate=True), positions, atol=1e-12)
+    assert np.abs(align(moved, positions) - positions).max() > 0.1
+
+
 @pytest.mark.parametrize("dim", DIMS)
 def test_gram_matrices_bring_back_the_positions_up_to_rotation(dim):
     rng = np.random.default_rng(8)
@@ -139,6 +149,16 @@ def test_gram_matrices_bring_back_the_positions_up_to_rotation(dim):
     np.testing.assert_allclose(centred_gram(draws)[3], positions @ positions.T, atol=1e-12)
     found = gram_positions(mean_gram(draws.reshape(2, 3, 15, dim)), dim)
     assert procrustes_rmse(found, positions) < 1e-7
+
+
+def test_minimum_kl_finds_positions_of_the_expected_rates():
+    """With one posterior draw the divergence is least where every rate is that draw's."""
+    rng = np.random.default_rng(9)
+    positions = rng.normal(size=(12, 2))
+    near = positions + 0.05 * rng.normal(size=positions.shape)
+    found = minimum_kl(positions[None], near)
+    np.testing.assert_allclose(pdist(found), pdist(positions), rtol=1e-6)
+    assert procrustes_rmse(near, positions) > 0.03
 
 
 def test_spread_is_the_root_mean_square_about_the_mean():
