@@ -95,6 +95,11 @@ def describe(network: Network) -> NetworkSummary:
     Returns
     -------
     NetworkSummary
+
+    Raises
+    ------
+    InputError
+        If every dyad is hidden.
     """
     n = network.n_nodes
     between = network.sender != network.receiver

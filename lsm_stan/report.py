@@ -262,7 +262,7 @@ def _comparison_section(report: Report) -> Section:
             " node to its place in the reference after alignment. distance_rmse: error of mean"
             " distances. sd_ratio: a node's posterior spread over the reference's (1 is right,"
             " less is overconfident). coverage90: probability, under the reference, of the fit's"
-            " 90 % intervals of distances.",
+            f" 90 % intervals of distances. {comparison.note}".rstrip(),
             comparison.table,
             shown_comparison(comparison),
         )

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lsm_stan import idata as container
+from lsm_stan.comparison import comparable_log_joints
 from lsm_stan.fit import Fit
 from lsm_stan.invariants import sample_pairs
 from lsm_stan.network import Network
@@ -39,8 +40,10 @@ def summary_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns ``method, fit, seed, seconds, log_joint, loss, converged``, some details of the
-        methods, and ``warnings``.
+        methods, and ``warnings``. The log joint and the loss are NaN where they are of another
+        density than the reference fit's (:func:`lsm_stan.comparison.comparable_log_joints`).
     """
+    comparable = comparable_log_joints(fits)
     rows = []
     for name, fit in fits.items():
         record = fit.record
@@ -50,8 +53,8 @@ def summary_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
                 "fit": name,
                 "seed": record["seed"],
                 "seconds": record["seconds"],
-                "log_joint": fit.log_joint,
-                "loss": fit.loss,
+                "log_joint": fit.log_joint if name in comparable else np.nan,
+                "loss": fit.loss if name in comparable else np.nan,
                 "converged": fit.converged,
                 **{key: record["details"].get(key) for key in DETAILS},
                 "warnings": "; ".join(fit.warnings),
@@ -127,12 +130,17 @@ def coefficients_beside(coefficients: pd.DataFrame) -> pd.DataFrame:
 
 
 def invariants_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
-    """Return ArviZ's summary of the reported pairs of several fits, one below the other."""
+    """Return ArviZ's summary of the reported pairs of several fits, one below the other.
+
+    Without the log joints that :func:`lsm_stan.comparison.comparable_log_joints` leaves out.
+    """
+    comparable = comparable_log_joints(fits)
     tables = {
         name: container.summarise(fit.invariants(reported_pairs(fit.network), nodes=False))
         for name, fit in fits.items()
     }
-    return pd.concat(tables, names=["fit", "quantity"]).reset_index()
+    table = pd.concat(tables, names=["fit", "quantity"]).reset_index()
+    return table[(table["quantity"] != "log_joint") | table["fit"].isin(comparable)]
 
 
 def side_by_side(invariants: pd.DataFrame) -> pd.DataFrame:
