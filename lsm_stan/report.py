@@ -455,7 +455,7 @@ def _trust_section(report: Report, name: str) -> Section:
             PageFigure(
                 f"{name}-convergence",
                 "Every invariant item: low and to the right is good; the dashed lines are the"
-                " limits that 95 % of the distances must keep.",
+                " limits that scalars must keep, and 95 % of the distances.",
                 plot_convergence(verdict.items),
             ),
         ]

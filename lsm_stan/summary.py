@@ -168,7 +168,7 @@ def side_by_side(invariants: pd.DataFrame) -> pd.DataFrame:
 
 
 def _beside(rows: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Return texts in a row for each of what they are of, and a column a fit."""
+    """Return texts in a row for each of what they are of, and a column a fit; "" for none."""
     order, names = rows[what].unique(), rows["fit"].unique()
     beside = rows.pivot(index=what, columns="fit", values="text")  # noqa: PD010 - of text
-    return beside.loc[order, names]
+    return beside.loc[order, names].fillna("")

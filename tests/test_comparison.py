@@ -12,7 +12,7 @@ from lsm_stan.comparison import compare, reference_fit
 from lsm_stan.network import Network
 from lsm_stan.ppc import predictive_checks
 from lsm_stan.report import make_report
-from lsm_stan.summary import invariants_table, summary_table
+from lsm_stan.summary import invariants_table, side_by_side, summary_table
 from lsm_stan.verdict import judge
 
 COLUMNS = [
@@ -109,6 +109,9 @@ def test_log_joints_of_another_density_are_not_set_side_by_side(simulated, learn
     invariants = invariants_table(fits)
     shown = invariants.loc[invariants["quantity"] == "log_joint", "fit"].tolist()
     assert shown == (["sample"] if learned else ["mode", "sample"])
+    beside = side_by_side(invariants)
+    assert beside.loc["log_joint", "mode"] == "" or not learned
+    assert "sigma_z" not in beside.index or beside.loc["sigma_z", "mode"] == ""
     # modes among themselves are of one density
     assert compare({"a": fits["mode"], "b": fits["mode"]}).table["log_joint"].notna().all()
 
