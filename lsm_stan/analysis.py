@@ -152,6 +152,7 @@ def _readme(analysis: Analysis, page: Page) -> str:
         " draws), with every constant; the loss is its negative. A mean need not be a likely point"
         " itself. More: [summary.csv](summary.csv).",
         "",
+        *([report.comparison.note, ""] if report.comparison.note else []),
         *_coefficients(report),
         f"## Methods compared with {name}",
         "",

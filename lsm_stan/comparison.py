@@ -33,7 +33,8 @@ class Comparison:
         the monitored pairs, ``sd_ratio``, the median ratio of the nodes' posterior spreads, and
         ``coverage90``, the reference's mean probability of the fit's 90 % intervals of distances.
         Then ``log_joint_draws`` and ``log_joint_draws_sd``, over draws, and ``fit``, its name.
-        NaN where a method has none: a mode has no spread.
+        NaN where a method has none, as a mode has no spread, and where the log joint is of another
+        density than the reference's (:func:`comparable_log_joints`).
     mean_distances
         A row a monitored pair, a column a fit.
     spreads
@@ -46,6 +47,17 @@ class Comparison:
     mean_distances: pd.DataFrame
     spreads: pd.DataFrame
     reference: str
+
+    @property
+    def note(self) -> str:
+        """Why log joints are missing; nothing where none is."""
+        missing = self.table.loc[self.table["log_joint"].isna(), "fit"]
+        if missing.empty:
+            return ""
+        return (
+            f"The log joint of {', '.join(missing)} is left out: at a mode scales are fixed that"
+            f" {self.reference} learns, so that it is of another density, of fewer parameters."
+        )
 
 
 def reference_fit(fits: Mapping[str, Fit]) -> str:
@@ -61,6 +73,16 @@ def reference_fit(fits: Mapping[str, Fit]) -> str:
         return order.index(fit.method), fit.converged, fit.draws.shape[0] * fit.draws.shape[1]
 
     return max(fits, key=rank)
+
+
+def comparable_log_joints(fits: Mapping[str, Fit]) -> set[str]:
+    """Return the names of the fits whose log joint is of the same density as the reference's.
+
+    A mode is sought with scales held fixed, which samplers learn where a model has any: theirs is
+    a density of more parameters, with the priors of scales.
+    """
+    learned = fits[reference_fit(fits)].learned
+    return {name for name, fit in fits.items() if fit.learned == learned}
 
 
 def compare(fits: Mapping[str, Fit]) -> Comparison:
@@ -91,9 +113,11 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
         if len(distances[name]) > 1
     }
     truth = distances[reference]
+    comparable = comparable_log_joints(fits)
     rows = []
     for name, fit in fits.items():
         details, log_joint = fit.record["details"], container.log_joint_of(fit.idata)
+        log_joint = log_joint if name in comparable else np.full_like(log_joint, np.nan)
         draws, many = distances[name], len(distances[name]) > 1
         error = draws.mean(axis=0) - truth.mean(axis=0)
         both = name in spreads and reference in spreads
@@ -101,7 +125,7 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
             {
                 "method": fit.method,
                 "seconds": fit.record["seconds"],
-                "log_joint": fit.log_joint,
+                "log_joint": fit.log_joint if name in comparable else np.nan,
                 "elbo": details.get("elbo"),
                 "khat": details.get("khat"),
                 # the reference's own is 0 but for rounding

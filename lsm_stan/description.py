@@ -95,6 +95,11 @@ def describe(network: Network) -> NetworkSummary:
     Returns
     -------
     NetworkSummary
+
+    Raises
+    ------
+    InputError
+        If every dyad is hidden.
     """
     between = network.sender != network.receiver
     sender, receiver = network.sender[between], network.receiver[between]

@@ -11,11 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lsm_stan import idata as container
-from lsm_stan.invariants import MONITORED_PAIRS, pair_distances, sample_pairs, settled
+from lsm_stan.invariants import settled
 
 FloatArray = NDArray[np.float64]
 
-#: Limits of Vehtari et al. (Bayesian Analysis 16, 2021), for this share of the monitored pairs.
+#: Limits of Vehtari et al. (Bayesian Analysis 16, 2021): of scalars each, of pairs and nodes this
+#: share has to keep them.
 MAX_RHAT, MIN_ESS, SHARE = 1.01, 400.0, 0.95
 #: Largest share of draws at the depth limit.
 MAX_SATURATED = 0.02
@@ -23,6 +24,18 @@ MAX_SATURATED = 0.02
 MIN_BFMI = 0.3
 #: Largest PSIS k-hat of an approximation whose draws can stand for the posterior's.
 MAX_PARETO_K = 0.7
+#: What quantities are called in sentences, where not by their names.
+WORDS = {
+    "log_joint": "log joint density",
+    "log_mean": "log mean weights",
+    "sender_effect": "sender effects",
+    "receiver_effect": "receiver effects",
+    "role": "sizes of roles",
+    "radius": "distances from the centre",
+    "strength": "expected strengths",
+    "out_strength": "expected out-strengths",
+    "in_strength": "expected in-strengths",
+}
 #: Fewest draws whose largest tenth has a tail that a Pareto distribution can be fitted to.
 MIN_PARETO_DRAWS = 100
 
@@ -77,14 +90,14 @@ def quantity_table(items: pd.DataFrame) -> pd.DataFrame:
 
 
 def sampler_checks(
-    draws: FloatArray, stats: Mapping[str, NDArray[Any]], max_treedepth: int
+    quantities: Mapping[str, FloatArray], stats: Mapping[str, NDArray[Any]], max_treedepth: int
 ) -> tuple[list[Check], dict[str, Any]]:
     """Judge a sample by invariant quantities.
 
     Parameters
     ----------
-    draws
-        ``(chain, draw, N, K)`` positions.
+    quantities
+        What :func:`lsm_stan.invariants.monitored` returns: ``distance`` first.
     stats
         ``(chain, draw)`` columns ``diverging``, ``tree_depth``, ``n_steps`` and ``energy``.
     max_treedepth
@@ -99,23 +112,24 @@ def sampler_checks(
     divergent = int(stats["diverging"].sum())
     saturated = float((stats["tree_depth"] >= max_treedepth).mean())
     bfmi = float(container.bfmi(stats["energy"]).min())
-    distances = pair_distances(draws, sample_pairs(draws.shape[2], MONITORED_PAIRS))
-    items = container.diagnostics(container.as_dataset(distance=settled(distances)))
-    table = quantity_table(items).iloc[0]
+    values = {name: settled(draws) for name, draws in quantities.items()}
+    items = container.diagnostics(container.as_dataset(**values))
+    of_distances = items["ess_bulk"][items["quantity"] == "distance"]
+    table = quantity_table(items)
     rhat_p95, ess_p05, tail_p05 = (
-        None if np.isnan(table[name]) else float(table[name])
+        None if np.isnan(table[name][0]) else float(table[name][0])
         for name in ("rhat_p95", "ess_bulk_p05", "ess_tail_p05")
     )
     details: dict[str, Any] = {
-        "chains": int(draws.shape[0]),
-        "draws": int(draws.shape[1]),
+        "chains": int(quantities["distance"].shape[0]),
+        "draws": int(quantities["distance"].shape[1]),
         "divergences": divergent,
         "saturated": saturated,
         "gradients_per_draw": float(stats["n_steps"].mean()),
         "bfmi": bfmi if np.isfinite(bfmi) else None,
         "rhat_p95": rhat_p95,
         "ess_p05": ess_p05,
-        "ess_median": None if ess_p05 is None else float(items["ess_bulk"].median()),
+        "ess_median": None if ess_p05 is None else float(of_distances.median()),
         "ess_tail_p05": tail_p05,
     }
     mixed = "chains do not agree: run longer, or see whether they sit in different modes"
@@ -155,8 +169,37 @@ def sampler_checks(
         ),
         _ess_check("ess", "bulk", ess_p05),
         _ess_check("ess_tail", "tail", tail_p05),
+        exploration_check(table[1:]),
     ]
     return checks, details
+
+
+def exploration_check(quantities: pd.DataFrame) -> Check:
+    """Check R-hat, bulk and tail ESS of quantities by the limits that distances are held to.
+
+    Parameters
+    ----------
+    quantities
+        Rows of :func:`quantity_table`.
+    """
+    rhat, ess = quantities["rhat_p95"], quantities[["ess_bulk_p05", "ess_tail_p05"]]
+    explored = (rhat <= MAX_RHAT) & (ess >= MIN_ESS).all(axis=1)
+    if explored.all():
+        names = ", ".join(WORDS.get(name, name) for name in quantities["quantity"])
+        least = ess.to_numpy().min()
+        message = f"R-hat of {names} is {rhat.max():.3f} at most, ESS {least:.0f} at least"
+        return Check("exploration", True, message)
+    figures = "; ".join(
+        f"{WORDS.get(row['quantity'], row['quantity'])}: R-hat {_figure(row['rhat_p95'], 3)},"
+        f" bulk ESS {_figure(row['ess_bulk_p05'], 0)}, tail ESS {_figure(row['ess_tail_p05'], 0)}"
+        for row in quantities[~explored].to_dict("records")
+    )
+    return Check(
+        "exploration",
+        False,
+        f"{figures} (R-hat at most {MAX_RHAT} and ESS at least {MIN_ESS:.0f} are needed, for"
+        f" {SHARE:.0%} of pairs or nodes): run longer",
+    )
 
 
 def approximation_khat(log_ratio: FloatArray) -> float | None:
@@ -184,6 +227,10 @@ def _ess_check(name: str, kind: str, p05: float | None) -> Check:
     sentence = f"{kind} ESS of distances is {p05:.0f} at its {1 - SHARE:.0%} quantile"
     good = p05 >= MIN_ESS
     return Check(name, good, sentence + ("" if good else f" (below {MIN_ESS:.0f}): run longer"))
+
+
+def _figure(value: float, digits: int) -> str:
+    return "unknown" if np.isnan(value) else f"{value:.{digits}f}"
 
 
 def _quantile(values: pd.Series[float], share: float) -> float:

@@ -104,12 +104,14 @@ class Execution:
         InputError
             If CmdStanPy refuses an argument.
         InferenceError
-            If the executable fails.
+            If the executable fails, or takes longer than was asked for.
         """
         try:
             return self._verb(seed=self.seed, **arguments)
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.method.name}: {error}") from error
+        except TimeoutError as error:
+            raise InferenceError(f"{self.method.name}: {error}") from error
         except RuntimeError as error:
             console = _last_lines(Path(arguments["output_dir"])) or str(error)
             raise InferenceError(f"{self.method.name}: CmdStan failed:\n{console}") from error

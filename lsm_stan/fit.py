@@ -36,6 +36,7 @@ from lsm_stan.errors import InputError
 from lsm_stan.invariants import MONITORED_PAIRS, pair_distances, radii, sample_pairs
 from lsm_stan.models import ModelSpec, read_spec
 from lsm_stan.network import Network
+from lsm_stan.parameters import SCALES
 from lsm_stan.readers import open_network
 
 FloatArray = NDArray[np.float64]
@@ -109,6 +110,11 @@ class Fit:
     def loss(self) -> float:
         """Minus :attr:`log_joint`: what the tutorial prints as its loss."""
         return float(self.record["loss"])
+
+    @property
+    def learned(self) -> bool:
+        """Whether scales are parameters, of :attr:`log_joint` too; at a mode they are fixed."""
+        return not set(SCALES).isdisjoint(self.parameters)
 
     @property
     def positions(self) -> FloatArray:

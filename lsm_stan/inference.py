@@ -27,6 +27,7 @@ from lsm_stan.diagnostics import Check, approximation_khat, sampler_checks
 from lsm_stan.errors import InputError
 from lsm_stan.execution import Execution, has_bars
 from lsm_stan.fit import Fit
+from lsm_stan.invariants import monitored
 from lsm_stan.methods import METHODS, Method, find_method
 from lsm_stan.model import DIAGONAL_JITTER, stan_data
 from lsm_stan.models import MODELS, ModelSpec, find_model
@@ -68,6 +69,24 @@ MAX_NEWTON_GAIN = 1e-3
 
 #: Largest number of parameters whose Hessian is computed at a mode.
 MAX_CURVATURE_SIZE = 3000
+
+#: Of more, only the gradient is looked at, in the prior's standard deviations. Were the prior all
+#: that curves the log joint, a Newton step would gain MAX_NEWTON_GAIN at this length.
+MAX_SCALED_GRADIENT = (2 * MAX_NEWTON_GAIN) ** 0.5
+
+#: CmdStanPy's arguments that are not passed on: those that are ours to give, those that change
+#: nothing here (there are no bounds, no profiles; ADVI's eta counts only without adaptation), and
+#: those that spoil a run for CmdStanPy or for us: it cannot read the CSV file of ADVI without
+#: adaptation, and gives warmup draws to some of its results and not to others.
+WITHHELD = {
+    "all": ("data", "inits", "output_dir", "require_converged", "save_profile"),
+    "optimize": ("algorithm", "jacobian"),
+    "variational": ("adapt_engaged", "eta"),
+    "sample": ("threads_per_chain", "save_warmup", "fixed_param"),
+}
+
+#: What CmdStanPy checks after the pilot run, or not at all: no draw is no fit.
+AT_LEAST_ONE: dict[str, Any] = dict.fromkeys(("iter_sampling", "thin"), Count | None)
 
 #: Warmup and sampling iterations of the short run whose draws shape the preconditioner.
 PILOT = 150
@@ -531,9 +550,10 @@ class LatentSpaceModel:
             for old, new in container.SAMPLE_STATS.items()
         }
         stats["diverging"] = stats["diverging"].astype(bool)
-        z = draws["z"]
-        checks, details = sampler_checks(z, stats, cmdstan.get("max_treedepth", 10))
-        log_joint = columns["lp__"]
+        z, log_joint = draws["z"], columns["lp__"]
+        checks, details = sampler_checks(
+            monitored(self.spec, draws, log_joint), stats, cmdstan.get("max_treedepth") or 10
+        )
         best = z.reshape(-1, *z.shape[2:])[log_joint.argmax()]
         estimate = {name: values.mean(axis=(0, 1)) for name, values in draws.items()}
         estimate["z"] = mean_positions(z, best)
@@ -631,11 +651,17 @@ class LatentSpaceModel:
         values = self._declared(point, learned=False)
         mode = flat(values)
         if mode.size > MAX_CURVATURE_SIZE:
-            # the prior alone gives every direction this much curvature, that of effects is 1
-            only_positions = mode.size == point["z"].size
-            scale = self.prior_scale if only_positions else max(self.prior_scale, 1.0)
-            gain = float(np.sum(gradient**2)) * scale**2 / 2
-            return [_newton_check(gain)], {"newton_gain": gain}
+            sd = self.spec.prior_sd(self.prior_scale)
+            units = {name: np.full_like(v, sd.get(name, np.nan)) for name, v in values.items()}
+            length = float(np.linalg.norm(gradient * flat(units)))
+            message = (
+                f"the Hessian of {mode.size:,} parameters was not computed (they are more than"
+                f" {MAX_CURVATURE_SIZE:,}), so that this may be a saddle; the gradient is"
+                f" {length:.2g} nats a standard deviation of the prior (at most"
+                f" {MAX_SCALED_GRADIENT:.2g}, though rounding alone may leave more at a steep mode)"
+            )
+            checks = [Check("gradient", length <= MAX_SCALED_GRADIENT, message)]
+            return checks, {"scaled_gradient": length}
         # what turns with the positions is turned by one rotation: as if it were further nodes
         parts = [values[name] for name in TURNED]
         nodes = np.concatenate(parts)
@@ -662,7 +688,7 @@ def accepted_arguments(method: Method) -> list[str]:
     """Return the arguments of a method: our own first, then those passed to CmdStanPy."""
     own = inspect.signature(getattr(LatentSpaceModel, method.verb)).parameters
     passed = inspect.signature(getattr(cmdstanpy.CmdStanModel, method.verb)).parameters
-    ours = {"self", "data", "inits", "seed", "output_dir", "require_converged", "cmdstan"}
+    ours = {"self", "seed", "cmdstan", *WITHHELD["all"], *WITHHELD[method.verb]}
     return [name for name in dict.fromkeys([*own, *passed]) if name not in ours]
 
 
@@ -677,7 +703,7 @@ def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, 
     found = find_method(method)
     accepted = accepted_arguments(found)
     own = getattr(LatentSpaceModel, found.verb)
-    hints = get_type_hints(own, include_extras=True)
+    hints = AT_LEAST_ONE | get_type_hints(own, include_extras=True)
     for name, value in arguments.items():
         if name not in accepted:
             raise InputError(

@@ -9,12 +9,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from lsm_stan.dyads import log_mean
+from lsm_stan.models import ModelSpec
 from lsm_stan.pairs import nth_pair
+from lsm_stan.parameters import NODE_PARAMETERS, Parameters, rate_parameters
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-#: The distances a fit is judged by: a fixed random set of this many pairs.
+#: The pairs a fit is judged by: a fixed random set of this many.
 MONITORED_PAIRS = 500
 
 
@@ -68,10 +71,54 @@ def settled(values: FloatArray) -> FloatArray:
     draws ranks first: R-hat ranks draws by their distance from the median, where the two middle
     ones tie.
     """
-    step = np.spacing(np.abs(values).max(initial=1.0)) * 2.0**20
+    step = np.spacing(np.abs(values).max(initial=0.0)) * 2.0**20
     return np.asarray(np.round(values / step) * step)
 
 
 def radii(positions: FloatArray) -> FloatArray:
     """Return every node's distance from the origin: ``(..., N)`` of ``(..., N, K)``."""
     return np.asarray(np.linalg.norm(positions, axis=-1))
+
+
+def monitored(
+    spec: ModelSpec, parameters: Parameters, log_joint: FloatArray
+) -> dict[str, FloatArray]:
+    """Return the invariants whose exploration decides whether a sample can be trusted.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    parameters
+        Draws, leading axes ``(chain, draw)``.
+    log_joint
+        ``(chain, draw)`` log joint densities.
+
+    Returns
+    -------
+    dict
+        Of all models ``distance`` of the monitored pairs, ``(chain, draw, pair)``, and
+        ``log_joint``. Where weights depend on more, ``log_mean`` from the first node of each pair
+        to the second; every scalar parameter and every coefficient; and of the nodes of these
+        pairs the effects and the sizes of the roles. Shares and standard deviations of clusters
+        by size, in every draw: that needs no labels. Centres, which need labels and an
+        alignment, are left to the distances of the nodes about them.
+    """
+    pairs = sample_pairs(parameters["z"].shape[-2], MONITORED_PAIRS)
+    nodes = np.unique(pairs)
+    found = {"distance": pair_distances(parameters["z"], pairs), "log_joint": log_joint}
+    if spec.form == "inner" or rate_parameters(spec) != ["z"]:
+        found["log_mean"] = log_mean(spec, parameters, *pairs.T)
+    for name, values in parameters.items():
+        if values.ndim == 2:
+            found[name] = values
+        elif name in NODE_PARAMETERS:
+            found[name] = values[..., nodes]
+        elif name == "role":
+            found[name] = radii(values[..., nodes, :])
+        elif name == "beta":
+            found |= {f"beta[{term}]": values[..., k] for k, term in enumerate(spec.terms)}
+        elif name in ("theta", "sigma_cluster"):
+            ordered = np.sort(values, axis=-1)
+            found |= {f"{name}[{k + 1}, by size]": ordered[..., k] for k in range(spec.clusters)}
+    return found

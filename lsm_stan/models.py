@@ -28,6 +28,7 @@ A name can be followed by terms, ``nb-squared-effects + nodematch(class) + clust
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -35,6 +36,7 @@ from itertools import product
 from typing import Any, Literal
 
 import numpy as np
+from scipy.special import polygamma
 
 from lsm_stan.covariates import NODE_TERMS, Covariates, Term, covariates, read_term
 from lsm_stan.errors import InputError
@@ -179,6 +181,32 @@ class ModelSpec:
     def softening(self) -> float:
         """ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``, a part of the model."""
         return ROUNDING if self.form == "exponential" else 0.0
+
+    def prior_sd(self, prior_scale: float) -> dict[str, float]:
+        """Return the prior standard deviation of what Stan moves in when scales are fixed.
+
+        Parameters
+        ----------
+        prior_scale
+            Standard deviation of the positions' coordinates, of clusters' centres.
+
+        Returns
+        -------
+        dict
+            By the names of the Stan program's declarations, at a mode.
+        """
+        within = self.cluster_fixed if self.clusters else 0.0
+        return {
+            "z_raw": prior_scale * float(np.hypot(1, within)),
+            "role_raw": 1.0,
+            "intercept": self.intercept_scale,
+            "log_phi": np.pi / math.sqrt(2),  # -2 log |x| of a normal x
+            "effect_raw": 1.0,
+            "beta": self.beta_scale,
+            "centre": prior_scale,
+            # of the log ratio of two gamma variables
+            "theta_raw": math.sqrt(2 * float(polygamma(1, self.concentration))),
+        }
 
     @property
     def name(self) -> str | None:

@@ -355,7 +355,8 @@ class Network:
     def digest(self) -> str:
         """SHA-256 (hex) of names, directedness, edges and hidden dyads: equal data, equal digest.
 
-        Title, notes and node table do not enter: no inference depends on them.
+        Title, notes and tables do not enter: models with covariates add those
+        (`lsm_stan.models.ModelSpec.digest`).
         """
         sha = hashlib.sha256(json.dumps([list(self.names), bool(self.directed)]).encode())
         for values in (self.sender, self.receiver, self.weight):

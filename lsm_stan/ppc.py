@@ -111,7 +111,7 @@ def predictive_checks(
     """Compare a network with networks of the model fitted to it.
 
     Every replication takes a draw of the posterior, spread evenly over chains and draws; they
-    need no alignment, since rates depend on distances only. With fewer draws than replications
+    need no alignment, since rotations leave rates unchanged. With fewer draws than replications
     draws are used again: all networks of a MAP fit are drawn at its mode, which is a plug-in
     check that leaves out how uncertain the positions are.
 

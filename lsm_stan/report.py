@@ -262,7 +262,7 @@ def _comparison_section(report: Report) -> Section:
             " node to its place in the reference after alignment. distance_rmse: error of mean"
             " distances. sd_ratio: a node's posterior spread over the reference's (1 is right,"
             " less is overconfident). coverage90: probability, under the reference, of the fit's"
-            " 90 % intervals of distances.",
+            f" 90 % intervals of distances. {comparison.note}".rstrip(),
             comparison.table,
             shown_comparison(comparison),
         )
@@ -455,7 +455,7 @@ def _trust_section(report: Report, name: str) -> Section:
             PageFigure(
                 f"{name}-convergence",
                 "Every invariant item: low and to the right is good; the dashed lines are the"
-                " limits that 95 % of the distances must keep.",
+                " limits that scalars must keep, and 95 % of the distances.",
                 plot_convergence(verdict.items),
             ),
         ]

@@ -135,8 +135,8 @@ def show_analysis(analysis: Analysis) -> None:
         table.add_row(
             row["fit"],
             f"{row['seconds']:.1f}",
-            f"{row['log_joint']:,.1f}",
-            f"{row['loss']:,.1f}",
+            _number(row["log_joint"]),
+            _number(row["loss"]),
             _number(row["rhat_p95"]),
             _number(row["ess_p05"]),
             "[green]yes[/]" if row["converged"] else "[red]no[/]",
@@ -156,6 +156,8 @@ def show_comparison(comparison: Comparison) -> None:
     for quantity in shown.columns:
         table.add_row(quantity, *shown[quantity])
     _out.print(table)
+    if comparison.note:
+        _out.print(f"  {comparison.note}", markup=False, soft_wrap=True)
 
 
 def show_findings(findings: Sequence[Finding]) -> None:

@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lsm_stan import idata as container
+from lsm_stan.comparison import comparable_log_joints
 from lsm_stan.fit import Fit
 from lsm_stan.intervals import interval
 from lsm_stan.invariants import sample_pairs
@@ -37,8 +38,10 @@ def summary_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns ``method, fit, seed, seconds, log_joint, loss, converged``, some details of the
-        methods, and ``warnings``.
+        methods, and ``warnings``. The log joint and the loss are NaN where they are of another
+        density than the reference fit's (:func:`lsm_stan.comparison.comparable_log_joints`).
     """
+    comparable = comparable_log_joints(fits)
     rows = []
     for name, fit in fits.items():
         record = fit.record
@@ -48,8 +51,8 @@ def summary_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
                 "fit": name,
                 "seed": record["seed"],
                 "seconds": record["seconds"],
-                "log_joint": fit.log_joint,
-                "loss": fit.loss,
+                "log_joint": fit.log_joint if name in comparable else np.nan,
+                "loss": fit.loss if name in comparable else np.nan,
                 "converged": fit.converged,
                 **{key: record["details"].get(key) for key in DETAILS},
                 "warnings": "; ".join(fit.warnings),
@@ -125,12 +128,17 @@ def coefficients_beside(coefficients: pd.DataFrame) -> pd.DataFrame:
 
 
 def invariants_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
-    """Return ArviZ's summary of the reported pairs of several fits, one below the other."""
+    """Return ArviZ's summary of the reported pairs of several fits, one below the other.
+
+    Without the log joints that :func:`lsm_stan.comparison.comparable_log_joints` leaves out.
+    """
+    comparable = comparable_log_joints(fits)
     tables = {
         name: container.summarise(fit.invariants(reported_pairs(fit.network), nodes=False))
         for name, fit in fits.items()
     }
-    return pd.concat(tables, names=["fit", "quantity"]).reset_index()
+    table = pd.concat(tables, names=["fit", "quantity"]).reset_index()
+    return table[(table["quantity"] != "log_joint") | table["fit"].isin(comparable)]
 
 
 def side_by_side(invariants: pd.DataFrame) -> pd.DataFrame:
@@ -158,7 +166,7 @@ def side_by_side(invariants: pd.DataFrame) -> pd.DataFrame:
 
 
 def _beside(rows: pd.DataFrame, what: str) -> pd.DataFrame:
-    """Return texts in a row for each of what they are of, and a column a fit."""
+    """Return texts in a row for each of what they are of, and a column a fit; "" for none."""
     order, names = rows[what].unique(), rows["fit"].unique()
     beside = rows.pivot(index=what, columns="fit", values="text")  # noqa: PD010 - of text
-    return beside.loc[order, names]
+    return beside.loc[order, names].fillna("")

@@ -9,16 +9,18 @@ import pandas as pd
 from lsm_stan import idata as container
 from lsm_stan.diagnostics import (
     MAX_PARETO_K,
-    MAX_RHAT,
-    MIN_ESS,
-    SHARE,
     Finding,
+    exploration_check,
     quantity_table,
 )
 from lsm_stan.fit import Fit
 from lsm_stan.methods import METHODS
 from lsm_stan.modes import ModeReport, mode_report
 from lsm_stan.ppc import PredictiveCheck
+
+#: Invariants that the checks of a run leave out: sums over many pairs, and what needs the labels
+#: of clusters to be matched.
+OTHERS = ("radius", "strength", "out_strength", "in_strength", "theta", "sigma_cluster")
 
 #: Share of statistics that may leave their 90 % intervals although the model holds.
 CHANCE_FAILURES = 0.2
@@ -68,7 +70,7 @@ def judge(fit: Fit) -> Verdict:
     modes = mode_report(fit)
     findings = [*_of_the_run(fit), *_of_the_approximation(fit)]
     if modes is not None:
-        findings += [*_of_the_modes(modes), *_of_other_quantities(quantities)]
+        findings += [*_of_the_modes(modes), _of_other_quantities(quantities)]
     findings += _of_the_scope(fit)
     return Verdict(findings, invariants, items, quantities, modes)
 
@@ -173,29 +175,10 @@ def _of_the_modes(modes: ModeReport) -> list[Finding]:
     ]
 
 
-def _of_other_quantities(quantities: pd.DataFrame) -> list[Finding]:
-    """Say which invariants besides the distances have not been explored enough."""
-    others = quantities[~quantities["quantity"].isin(["distance", "rate"])]
-    weak = others[
-        ~(
-            (others["rhat_p95"] <= MAX_RHAT)
-            & (others["ess_bulk_p05"] >= MIN_ESS)
-            & (others["ess_tail_p05"] >= MIN_ESS)
-        )
-    ]
-    if weak.empty:
-        names = ", ".join(_words(name) for name in others["quantity"])
-        return [Finding("good", f"So are the other invariants explored well enough: {names}.")]
-    return [
-        Finding(
-            "bad",
-            f"{_words(row['quantity']).capitalize()}: R-hat {row['rhat_p95']:.3f}, bulk ESS"
-            f" {row['ess_bulk_p05']:.0f}, tail ESS {row['ess_tail_p05']:.0f} (the worst but"
-            f" {1 - SHARE:.0%}); R-hat at most {MAX_RHAT} and ESS at least {MIN_ESS:.0f} are"
-            " needed. Run longer.",
-        )
-        for row in weak.to_dict("records")
-    ]
+def _of_other_quantities(quantities: pd.DataFrame) -> Finding:
+    """Say whether the invariants besides those of the run's checks have been explored enough."""
+    check = exploration_check(quantities[quantities["quantity"].isin(OTHERS)])
+    return Finding("good" if check.passed else "bad", _sentence(check.message))
 
 
 def _of_the_scope(fit: Fit) -> list[Finding]:
@@ -216,17 +199,6 @@ def _of_the_scope(fit: Fit) -> list[Finding]:
             " other modes are not weighed against this one.",
         )
     ]
-
-
-def _words(quantity: str) -> str:
-    return {
-        "log_joint": "log joint density",
-        "beta": "coefficients of covariates",
-        "radius": "distances from the centre",
-        "strength": "expected strengths",
-        "out_strength": "expected out-strengths",
-        "in_strength": "expected in-strengths",
-    }.get(quantity, quantity)
 
 
 def _sentence(text: str) -> str:

@@ -9,6 +9,7 @@ from lsm_stan import Fit, idata
 from lsm_stan.alignment import mean_positions
 from lsm_stan.diagnostics import Check, sampler_checks
 from lsm_stan.fit import Scratch
+from lsm_stan.invariants import monitored
 from lsm_stan.models import find_model
 from lsm_stan.network import Network
 from lsm_stan.versions import versions
@@ -42,7 +43,8 @@ def made_fit(
         energy = np.random.default_rng(0).normal(size=shape)
         flawless = {"diverging": np.zeros(shape, bool), "tree_depth": np.full(shape, 7)}
         stats = {**flawless, "n_steps": np.full(shape, 127), "energy": energy, **stats}
-        checks, found = sampler_checks(draws, stats, 10)
+        quantities = monitored(find_model(model), {"z": draws, **(others or {})}, log_joint)
+        checks, found = sampler_checks(quantities, stats, 10)
         details |= found
     container = idata.build(
         network,

@@ -12,6 +12,7 @@ from lsm_stan.comparison import compare, reference_fit
 from lsm_stan.network import Network
 from lsm_stan.ppc import predictive_checks
 from lsm_stan.report import make_report
+from lsm_stan.summary import invariants_table, side_by_side, summary_table
 from lsm_stan.verdict import judge
 
 COLUMNS = [
@@ -80,6 +81,39 @@ def test_fits_that_cannot_be_compared_are_refused(simulated):
         compare({"a": one, "b": nb})
     with pytest.raises(InputError, match="no fits"):
         compare({})
+
+
+@pytest.mark.parametrize("learned", [True, False])
+def test_log_joints_of_another_density_are_not_set_side_by_side(simulated, learned):
+    network, positions = simulated
+    rng = np.random.default_rng(3)
+    model = "poisson-squared" if learned else "poisson-inverse"
+    draws = scattered(positions, rng, 0.02, size=20)
+    samples = {"intercept": rng.normal(size=(4, 20))}
+    if learned:
+        samples["sigma_z"] = 1 + rng.random(size=(4, 20))
+    mode = {"intercept": np.zeros((1, 1))}
+    fits = {
+        "mode": made_fit(network, positions[None, None], "map", model=model, others=mode),
+        "sample": made_fit(network, draws, model=model, others=samples),
+    }
+    comparison = compare(fits)
+    table = comparison.table.set_index("fit")
+    missing = table[["log_joint", "log_joint_draws"]].isna()
+    assert missing.loc["mode"].tolist() == [learned] * 2
+    assert not missing.loc["sample"].any()
+    assert ("log joint of mode is left out" in comparison.note) == learned
+    summary = summary_table(fits).set_index("fit")[["log_joint", "loss"]].isna()
+    assert summary.loc["mode"].tolist() == [learned] * 2
+    assert not summary.loc["sample"].any()
+    invariants = invariants_table(fits)
+    shown = invariants.loc[invariants["quantity"] == "log_joint", "fit"].tolist()
+    assert shown == (["sample"] if learned else ["mode", "sample"])
+    beside = side_by_side(invariants)
+    assert beside.loc["log_joint", "mode"] == "" or not learned
+    assert "sigma_z" not in beside.index or beside.loc["sigma_z", "mode"] == ""
+    # modes among themselves are of one density
+    assert compare({"a": fits["mode"], "b": fits["mode"]}).table["log_joint"].notna().all()
 
 
 def numbers(fits: dict[str, Fit]) -> list[pd.DataFrame]:

@@ -322,7 +322,8 @@ def test_everything_after_a_fit_knows_of_covariates(
         pd.read_csv(tmp_path / "page" / "coefficients.csv"), report.coefficients
     )
     assert (tmp_path / "page" / "figures" / "coefficients.png").stat().st_size > 0
-    assert "coefficients of covariates" in page.lower()
+    # of 400 draws there is no ESS of 400, and the coefficients are told
+    assert any(f"beta[{term}]: R-hat" in page for term in mode.spec.terms)
     items = report.verdicts["nuts"].items
     labels = list(map(str, mode.spec.terms))
     assert items.loc[items["quantity"] == "beta", "item"].tolist() == labels

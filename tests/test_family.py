@@ -1,5 +1,7 @@
 """The family's models by every method: what they recover, and what they keep of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -35,6 +37,25 @@ def simulated(name: str, seed: int = 1) -> tuple[LatentSpaceModel, Parameters]:
 def all_log_means(spec: ModelSpec, parameters: Parameters) -> np.ndarray:
     i, j = np.nonzero(~np.eye(N, dtype=bool))
     return log_mean(spec, parameters, i, j)
+
+
+def test_prior_standard_deviations_are_those_of_draws() -> None:
+    """Of what the Stan program declares: log phi, log ratios of shares, positions of clusters."""
+    rng = np.random.default_rng(1)
+    spec = ModelSpec("squared", "nb", phi_scale=3.0, clusters=3, concentration=2.0)
+    frailty = 3.0 * np.abs(rng.normal(size=400_000))
+    shares = rng.dirichlet(np.full(3, 2.0), size=400_000)
+    centre = 1.5 * rng.normal(size=400_000)
+    expected = {
+        "log_phi": np.log(frailty**-2).std(),
+        "theta_raw": np.log(shares[:, 0] / shares[:, 2]).std(),
+        "z_raw": (centre + 1.5 * spec.cluster_fixed * rng.normal(size=400_000)).std(),
+        "centre": centre.std(),
+    }
+    found = spec.prior_sd(1.5)
+    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=0.01)
+    assert replace(spec, clusters=0).prior_sd(1.5)["z_raw"] == 1.5
+    assert (found["intercept"], found["beta"]) == (spec.intercept_scale, spec.beta_scale)
 
 
 @pytest.mark.cmdstan

@@ -182,11 +182,51 @@ def test_a_crash_shows_the_executables_last_lines(simulated) -> None:
         ),
         ("advi", {"iter": -1}, "advi: .*iter"),
         ("vi", {}, "no method 'vi'; there are map, advi, nuts"),
+        # CmdStanPy takes these: they would spoil the run, or change nothing
+        ("nuts", {"save_warmup": True}, "no argument 'save_warmup'"),
+        ("nuts", {"fixed_param": True}, "no argument 'fixed_param'"),
+        ("nuts", {"threads_per_chain": 2}, "no argument 'threads_per_chain'"),
+        ("nuts", {"iter_sampling": 0}, "iter_sampling is 0; needed: greater than or equal to 1"),
+        ("nuts", {"thin": 0}, "thin is 0; needed: greater than or equal to 1"),
+        ("nuts", {"save_profile": True}, "no argument 'save_profile'"),
+        ("advi", {"adapt_engaged": False}, "no argument 'adapt_engaged'"),
+        ("advi", {"eta": 0.1}, "no argument 'eta'"),
+        ("map", {"algorithm": "newton"}, "no argument 'algorithm'"),
+        ("map", {"jacobian": True}, "no argument 'jacobian'"),
     ],
 )
 def test_bad_arguments_are_refused(simulated, method, arguments, message) -> None:
     with pytest.raises(InputError, match=message):
         simulated[0].fit(method, seed=1, show_progress=False, **arguments)
+
+
+def test_defaults_may_be_asked_for_by_none(simulated, mode) -> None:
+    asked = {"max_treedepth": None, "thin": None, "iter_warmup": 20, "iter_sampling": 20}
+    fit = simulated[0].sample(seed=1, chains=2, init=mode, show_progress=False, **asked)
+    assert "max_treedepth = 10" in fit.record["checks"][1]["message"]
+
+
+def test_a_run_that_takes_too_long_is_ended(simulated) -> None:
+    with pytest.raises(InferenceError, match=r"map: .*timed out"):
+        simulated[0].optimize(seed=1, starts=1, show_progress=False, timeout=0.001)
+
+
+def test_a_large_mode_is_not_said_to_have_a_hessian(simulated, mode, monkeypatch) -> None:
+    model, _ = simulated
+    monkeypatch.setattr("lsm_stan.inference.MAX_CURVATURE_SIZE", 119)
+    fit = model.optimize(seed=1, starts=1, show_progress=False)
+    gradient = tutorial.gradient(fit.positions, model.network.to_dense())
+    length = fit.record["details"]["scaled_gradient"]  # the prior's standard deviation is 1
+    # where it is nearly 0, all but its first digits are rounding
+    assert length == pytest.approx(np.linalg.norm(gradient), rel=0.1, abs=1e-6)
+    (check,) = fit.record["checks"]
+    assert "Hessian of 120 parameters was not computed" in check["message"]
+    assert "Newton" not in check["message"]
+    assert "curvature" not in fit.record["details"]
+    cut = model.optimize(seed=1, starts=1, show_progress=False, iter=2)
+    gradient = tutorial.gradient(cut.positions, model.network.to_dense())
+    assert cut.record["details"]["scaled_gradient"] == pytest.approx(np.linalg.norm(gradient))
+    assert not cut.converged
 
 
 def test_requested_arguments_have_defaults_and_no_progress() -> None:

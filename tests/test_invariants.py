@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
-from lsm_stan.invariants import pair_distances, radii, sample_pairs
+from lsm_stan.invariants import pair_distances, radii, sample_pairs, settled
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(2, 20), st.booleans())
@@ -22,6 +22,14 @@ def test_rotations_and_reflections_leave_invariants_alone(seed, dim, n_nodes, re
     before, after = pair_distances(positions, pairs), pair_distances(positions @ turn, pairs)
     np.testing.assert_allclose(after, before, rtol=1e-8)
     np.testing.assert_allclose(radii(positions @ turn), radii(positions), rtol=1e-8)
+
+
+def test_settling_keeps_ten_digits_whatever_the_unit():
+    values = np.random.default_rng(1).random(1000)
+    for unit in (1e-12, 1.0, 1e12):
+        np.testing.assert_allclose(settled(unit * values), unit * values, atol=1e-9 * unit)
+        np.testing.assert_array_equal(settled(unit * values), settled(unit * values + 1e-15 * unit))
+    np.testing.assert_array_equal(settled(np.zeros(3)), np.zeros(3))
 
 
 def test_distances_are_those_of_scipy_in_batches_too():

@@ -1,14 +1,19 @@
 """Verdicts: a good fit is called good, and each planted failure is named in words."""
 
+import re
 from dataclasses import replace
 
+import arviz as az
 import numpy as np
+import pandas as pd
 import pytest
 from made import made_fit, scattered, turned
 from scipy import stats
 
 from lsm_stan import idata, simulate
-from lsm_stan.diagnostics import Check, Finding, approximation_khat
+from lsm_stan.diagnostics import Check, Finding, approximation_khat, sampler_checks
+from lsm_stan.invariants import monitored
+from lsm_stan.models import find_model
 from lsm_stan.modes import mode_report
 from lsm_stan.network import Network
 from lsm_stan.ppc import predictive_checks
@@ -68,6 +73,91 @@ def test_too_few_draws_are_named(simulated, rng):
     bad = texts(judge(fit).findings, "bad")
     assert "ESS" in bad
     assert "un longer" in bad
+
+
+def apart(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Return four chains of 250 draws, of which the last is one standard deviation off."""
+    draws = rng.normal(size=(4, 250, *shape))
+    draws[3] += 1
+    return draws
+
+
+@pytest.mark.parametrize(
+    ("model", "name", "words"),
+    [("tutorial", "log_joint", "log joint density"), ("poisson-inverse", "intercept", "intercept")],
+)
+def test_a_scalar_that_has_not_converged_is_named_with_its_figures(
+    simulated, rng, model, name, words
+):
+    network, positions = simulated
+    draws, bad = scattered(positions, rng, 0.02), apart(rng)
+    others = {} if name == "log_joint" else {name: bad}
+    log_joint = bad if name == "log_joint" else rng.normal(size=bad.shape)
+    fit = made_fit(network, draws, model=model, others=others, log_joint=log_joint)
+    checks = {check["name"]: check["passed"] for check in fit.record["checks"]}
+    assert [check for check, passed in checks.items() if not passed] == ["exploration"]
+    assert not fit.converged
+    rhat, bulk, tail = az.rhat(bad), az.ess(bad), az.ess(bad, method="tail")
+    figures = f"{words}: R-hat {rhat:.3f}, bulk ESS {bulk:.0f}, tail ESS {tail:.0f}"
+    assert figures in fit.warnings[0]
+    assert figures[1:] in texts(judge(fit).findings, "bad")
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("phi", "phi"),
+        ("sigma_z", "sigma_z"),
+        ("beta", r"beta\[absdiff\(x\)\]"),
+        ("sender_effect", "sender effects"),
+        ("role", "sizes of roles"),
+        ("theta", r"theta\[1, by size\]"),
+    ],
+)
+def test_every_kind_of_parameter_is_held_to_the_limits(simulated, rng, name, words):
+    network, positions = simulated
+    network = replace(
+        network, node_table=pd.DataFrame({"x": rng.normal(size=12)}, index=network.names)
+    )
+    spec = find_model("nb-squared-roles+absdiff(x)+nodecov(x)+clusters(2)").bound(network)
+    shapes = {"beta": (2,), "sender_effect": (12,), "receiver_effect": (12,), "role": (12, 2)}
+    shapes |= dict.fromkeys(("intercept", "phi", "sigma_z"), ())
+
+    def quantities(bad: str | None) -> dict[str, np.ndarray]:
+        z = scattered(positions, rng, 0.02)
+        found = {key: rng.normal(size=(4, 250, *shape)) for key, shape in shapes.items()}
+        share = stats.norm.cdf(3 + (apart(rng) if bad == "theta" else rng.normal(size=(4, 250))))
+        # the labels of every draw are in another order
+        theta = rng.permuted(np.stack([share, 1 - share], axis=-1), axis=-1)
+        found |= {"z": z, "theta": theta, "sigma_cluster": np.ones_like(theta)}
+        found["sigma_cluster"] += 0.1 * rng.random(size=theta.shape)
+        if bad == "beta":
+            found["beta"][..., 1] = apart(rng)
+        elif bad == "role":
+            found["role"][3] *= 2
+        elif bad != "theta" and bad is not None:
+            found[bad] = apart(rng, *shapes[bad])
+        return monitored(spec, found, rng.normal(size=(4, 250)))
+
+    flawless = {
+        "diverging": np.zeros((4, 250), bool),
+        "tree_depth": np.full((4, 250), 7),
+        "n_steps": np.full((4, 250), 127),
+        "energy": rng.normal(size=(4, 250)),
+    }
+    good, bad = (sampler_checks(quantities(one), flawless, 10)[0] for one in (None, name))
+    assert all(check.passed for check in good)
+    failed = [check for check in bad if not check.passed]
+    assert [check.name for check in failed] == ["exploration"]
+    assert re.search(f"(^|; ){words}: R-hat ", failed[0].message)
+
+
+def test_the_tutorials_model_is_judged_by_distances_and_the_log_joint(simulated):
+    """Its rates are functions of distances alone."""
+    draws = simulated[1][None, None]
+    assert list(monitored(find_model("tutorial"), {"z": draws}, np.zeros((1, 1)))) == [
+        "distance", "log_joint",
+    ]  # fmt: skip
 
 
 def test_saturated_trees_divergences_and_energy_are_named(simulated, rng):
