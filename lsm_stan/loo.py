@@ -72,13 +72,8 @@ def loo(fit: Fit, max_draws: int = 1000) -> LOO:
     InputError
         If there are fewer than 100 draws, as of a mode.
     """
-    draws = flat_draws(fit.parameters, max_draws)
+    draws = _thinned("the fit", fit, max_draws)
     n_draws = len(draws["z"])
-    if n_draws < MIN_DRAWS:
-        raise InputError(
-            f"the fit has {n_draws} draws; LOO and WAIC need at least {MIN_DRAWS}: take method"
-            f" nuts, or hold dyads out (lsm-stan select)"
-        )
     parts = [
         (*container.psis(log_lik), log_mean_exp(log_lik), log_lik.var(axis=0, ddof=1))
         for _, _, log_lik in network_log_likelihood(fit.spec, draws, fit.network)
@@ -124,6 +119,7 @@ def loo_table(fits: Mapping[str, Fit], max_draws: int = 1000) -> pd.DataFrame:
     for name, fit in fits.items():
         if fit.network.digest != one.digest:
             raise InputError(f"{name} is a fit of another network; LOO compares fits of one")
+        _thinned(name, fit, max_draws)  # refuses before anything is computed
     found = {name: loo(fit, max_draws) for name, fit in fits.items()}
     names = sorted(found, key=lambda name: -found[name].elpd.sum())
     rows = []
@@ -147,6 +143,18 @@ def loo_table(fits: Mapping[str, Fit], max_draws: int = 1000) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _thinned(name: str, fit: Fit, max_draws: int) -> dict[str, FloatArray]:
+    """Return the draws of a fit, at most `max_draws`; raise InputError if there are too few."""
+    draws = flat_draws(fit.parameters, max_draws)
+    n_draws = len(draws["z"])
+    if n_draws < MIN_DRAWS:
+        raise InputError(
+            f"{name} has {n_draws} draws; LOO and WAIC need at least {MIN_DRAWS}: take method"
+            f" nuts, or hold dyads out (lsm-stan select)"
+        )
+    return draws
 
 
 def _row(elpd: FloatArray, within: FloatArray, warning: str) -> dict[str, float | str]:
