@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import signal
 import sys
 import threading
@@ -426,13 +427,11 @@ def _setting(text: str) -> tuple[str, Any]:
 
 def _dims(text: str) -> list[int]:
     """Read dimensions: numbers and ranges, commas between."""
-    try:
-        ranges = [part.partition("-") for part in text.split(",")]
-        return [dim for low, _, high in ranges for dim in range(int(low), int(high or low) + 1)]
-    except ValueError as error:
-        raise InputError(
-            f"--dims {text}: numbers and ranges are needed, such as 2,3 or 1-6"
-        ) from error
+    parts = [re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part) for part in text.split(",")]
+    ranges = [range(int(part[1]), int(part[2] or part[1]) + 1) for part in parts if part]
+    if None in parts or not all(ranges):
+        raise InputError(f"--dims {text}: numbers and rising ranges are needed, such as 2,3 or 1-6")
+    return [dim for dims in ranges for dim in dims]
 
 
 def _ladder(text: str) -> list[float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import cycle, islice, product
 
 import arviz as az
 import numpy as np
@@ -26,6 +27,9 @@ from lsm_stan.summary import reported_pairs
 
 #: Distances traced one by one: heaviest pairs, then random ones.
 TRACED = (0, 1, 2, 3, -2, -1)
+
+#: Tell quantities of one colour apart.
+MARKERS = "o^s"
 
 
 def plot_trace(fit: Fit) -> Figure:
@@ -109,7 +113,7 @@ def plot_forest(fits: Mapping[str, Fit]) -> Figure:
             model_names=list(fits),
             var_names=["distance"],
             combined=True,
-            colors=list(PALETTE[: len(fits)]),
+            colors=list(islice(cycle(PALETTE), len(fits))),
             ax=axis,
         )
     _small(axis)
@@ -164,18 +168,28 @@ def plot_convergence(items: pd.DataFrame) -> Figure:
     """
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
+    # first, and on top, the distances: the limits are theirs
+    items = items.sort_values("quantity", key=lambda names: names != "distance", kind="stable")
+    styles = list(product(MARKERS, PALETTE))
     for panel, kind in zip(panels, ("bulk", "tail"), strict=True):
-        for colour, (quantity, group) in zip(
-            PALETTE, items.groupby("quantity", sort=False), strict=False
-        ):
-            ess = group[f"ess_{kind}"]
-            panel.scatter(ess, group["rhat"], s=9, color=colour, alpha=0.6, label=str(quantity))
+        groups = items.groupby("quantity", sort=False)
+        for (marker, colour), (quantity, group) in zip(cycle(styles), groups, strict=False):
+            panel.scatter(
+                group[f"ess_{kind}"],
+                group["rhat"],
+                s=9,
+                marker=marker,
+                color=colour,
+                alpha=0.6,
+                label=str(quantity),
+                zorder=2 if quantity == "distance" else 1,
+            )
         panel.axhline(MAX_RHAT, color=UNKNOWN_COLOUR, lw=1, ls="--")
         panel.axvline(MIN_ESS, color=UNKNOWN_COLOUR, lw=1, ls="--")
         panel.set(xscale="log", xlabel=f"{kind} ESS")
         _plain_ticks(panel.xaxis)
     panels[0].set_ylabel("R-hat")
-    panels[1].legend(fontsize=8)
+    figure.legend(*panels[1].get_legend_handles_labels(), loc="outside right upper", fontsize=8)
     return figure
 
 
@@ -200,7 +214,7 @@ def plot_predictive(checks: Mapping[str, PredictiveCheck]) -> Figure:
     for panel, row in zip(panels, first.to_dict("records"), strict=False):
         values = {name: check.replicated[row["statistic"]] for name, check in checks.items()}
         bins = np.histogram_bin_edges(pd.concat(list(values.values())).dropna(), bins=30)
-        for colour, (name, column) in zip(PALETTE, values.items(), strict=False):
+        for colour, (name, column) in zip(cycle(PALETTE), values.items(), strict=False):
             panel.hist(column.dropna(), bins=bins, color=colour, alpha=0.55, label=name)
         panel.axvline(row["observed"], color="black", lw=1.6, label="observed")
         panel.set_title(str(row["statistic"]).replace("_", " "), fontsize=9)
@@ -249,7 +263,7 @@ def plot_distances(comparison: Comparison) -> Figure:
         if reference not in frame or not others:
             panel.set_visible(False)
             continue
-        for colour, name in zip(PALETTE, others, strict=False):
+        for colour, name in zip(cycle(PALETTE), others, strict=False):
             panel.scatter(frame[reference], frame[name], s=8, alpha=0.5, color=colour, label=name)
         low, high = frame.to_numpy().min(), frame.to_numpy().max()
         panel.plot([low, high], [low, high], color="black", lw=0.8)

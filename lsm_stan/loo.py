@@ -79,13 +79,8 @@ def loo(fit: Fit) -> LOO:
     InputError
         If there are fewer than 100 draws, as of a mode.
     """
-    draws = flat_draws(fit.parameters)
+    draws = _thinned("the fit", fit)
     n_draws = len(draws["z"])
-    if n_draws < MIN_DRAWS:
-        raise InputError(
-            f"the fit has {n_draws} draws; LOO and WAIC need at least {MIN_DRAWS}: take method"
-            f" nuts, or hold dyads out (lsm-stan select)"
-        )
     parts = [
         (
             pair_number(sender, receiver),
@@ -142,6 +137,7 @@ def loo_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     for name, fit in fits.items():
         if fit.network.digest != one.digest:
             raise InputError(f"{name} is a fit of another network; LOO compares fits of one")
+        _thinned(name, fit)  # refuses before anything is computed
     found = {name: loo(fit) for name, fit in fits.items()}
     names = sorted(found, key=lambda name: -found[name].elpd.sum())
     rows = []
@@ -172,3 +168,15 @@ def _approximation(fit: Fit) -> str:
         return ""
     how = "could not be computed" if khat is None else f"is {khat:.1f} (above {MAX_PARETO_K})"
     return f"the draws are those of an approximation, whose PSIS k-hat {how}"
+
+
+def _thinned(name: str, fit: Fit) -> dict[str, FloatArray]:
+    """Return the draws of a fit, thinned; raise InputError if there are too few."""
+    draws = flat_draws(fit.parameters)
+    n_draws = len(draws["z"])
+    if n_draws < MIN_DRAWS:
+        raise InputError(
+            f"{name} has {n_draws} draws; LOO and WAIC need at least {MIN_DRAWS}: take method"
+            f" nuts, or hold dyads out (lsm-stan select)"
+        )
+    return draws

@@ -300,9 +300,10 @@ def find_model(model: str | ModelSpec) -> ModelSpec:
             f" {', '.join(LIKELIHOODS)} and FORM one of {', '.join(FORMS)}; terms such as"
             f" +nodematch(COLUMN) or +clusters(3) may follow"
         )
-    clusters = [re.fullmatch(r"clusters\((\d+)\)", suffix) for suffix in suffixes]
-    counts = [int(found[1]) for found in clusters if found]
-    if len(counts) > 1 or 0 in counts:
-        raise InputError(f"model {model!r}; say once how many clusters, 2 or more")
-    terms = [read_term(s) for s, found in zip(suffixes, clusters, strict=True) if not found]
-    return replace(MODELS[name], terms=tuple(terms), clusters=sum(counts))
+    clusters = [suffix for suffix in suffixes if suffix.startswith("cluster")]
+    counts = [re.fullmatch(r"clusters\s*\(\s*(\d+)\s*\)", suffix) for suffix in clusters]
+    n_clusters = sum(int(count[1]) for count in counts if count)
+    if len(clusters) > 1 or (clusters and not n_clusters):
+        raise InputError(f"model {model!r}; say once clusters(G), with G, how many, 2 or more")
+    terms = [read_term(suffix) for suffix in suffixes if suffix not in clusters]
+    return replace(MODELS[name], terms=tuple(terms), clusters=n_clusters)

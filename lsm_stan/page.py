@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from base64 import b64encode
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -127,6 +127,18 @@ def write_page(page: Page, folder: Path) -> Path:
     for name, content in files.items():
         write_whole(folder / name, content)
     return folder / "index.html"
+
+
+def file_stems(names: Iterable[str]) -> dict[str, str]:
+    """Return a file stem for every name, say of a folder, each a different one."""
+    stems: dict[str, str] = {}
+    for name in names:
+        # the end of a long path: file systems have a limit
+        stem = "-".join(re.findall(r"[\w.-]+", name))[-100:].lstrip("-.") or "unnamed"
+        while stem in stems.values():
+            stem += "_"
+        stems[name] = stem
+    return stems
 
 
 def page_files(page: Page) -> dict[str, bytes]:

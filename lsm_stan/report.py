@@ -34,7 +34,7 @@ from lsm_stan.diagnostics import Finding
 from lsm_stan.fit import Fit
 from lsm_stan.interactive import embedding_figure
 from lsm_stan.methods import METHODS
-from lsm_stan.page import Page, PageFigure, PageTable, Section, write_page
+from lsm_stan.page import Page, PageFigure, PageTable, Section, file_stems, write_page
 from lsm_stan.plots import (
     ELLIPSE,
     MATRIX_NODES,
@@ -204,7 +204,7 @@ def report_page(report: Report) -> Page:
             _embedding_section(report),
             *([] if report.clusters.empty else [_clusters_section(report)]),
             _model_section(report),
-            *(_trust_section(report, name) for name in report.fits),
+            *(_trust_section(report, *of_fit) for of_fit in file_stems(report.fits).items()),
             _quantities_section(report),
             _provenance_section(report),
         ],
@@ -426,13 +426,13 @@ def _model_section(report: Report) -> Section:
     )
 
 
-def _trust_section(report: Report, name: str) -> Section:
+def _trust_section(report: Report, name: str, stem: str) -> Section:
     fit, verdict = report.fits[name], report.verdicts[name]
     items: list[PageTable | PageFigure | list[Finding]] = [verdict.findings]
     if not verdict.quantities.empty:
         items.append(
             PageTable(
-                f"{name}-diagnostics",
+                f"{stem}-diagnostics",
                 "Diagnostics of invariant quantities: rank-normalised R-hat, bulk and tail ESS"
                 " (the worst, and the worst but 5 %), and the largest Monte-Carlo error of a mean"
                 " in standard deviations. Raw coordinates are not listed: rotations change them"
@@ -444,7 +444,7 @@ def _trust_section(report: Report, name: str) -> Section:
     if verdict.modes is not None:
         items += [
             PageTable(
-                f"{name}-chains",
+                f"{stem}-chains",
                 "Where the chains are. halves: distance between the mean positions of a chain's"
                 " two halves; nearest, farthest: to other chains' mean positions. Chains whose"
                 " distances to others exceed their halves' sit in different modes; only then they"
@@ -453,7 +453,7 @@ def _trust_section(report: Report, name: str) -> Section:
                 as_text(verdict.modes.chains.dropna(axis=1, how="all")),
             ),
             PageFigure(
-                f"{name}-convergence",
+                f"{stem}-convergence",
                 "Every invariant item: low and to the right is good; the dashed lines are the"
                 " limits that scalars must keep, and 95 % of the distances.",
                 plot_convergence(verdict.items),
@@ -462,7 +462,7 @@ def _trust_section(report: Report, name: str) -> Section:
     if fit.draws.shape[1] > 1:
         items.append(
             PageFigure(
-                f"{name}-trace",
+                f"{stem}-trace",
                 "Left: each chain's distribution, which should coincide. Right: with several"
                 " chains the ranks of their draws, bars of one height where the chains agree; with"
                 " one chain its trace.",
@@ -472,13 +472,13 @@ def _trust_section(report: Report, name: str) -> Section:
     if verdict.modes is not None:
         items += [
             PageFigure(
-                f"{name}-ess",
+                f"{stem}-ess",
                 "Effective sample size of the log joint and of single distances as draws come in:"
                 " it should grow steadily; a bend means that a slow change of place set in.",
                 plot_ess(fit),
             ),
             PageFigure(
-                f"{name}-energy",
+                f"{stem}-energy",
                 "Energies of the draws, and their changes from draw to draw: the second should be"
                 " as wide as the first (BFMI above 0.3).",
                 plot_energy(fit),

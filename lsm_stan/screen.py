@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+from rich.text import Text
 
 from lsm_stan.analysis import Analysis
 from lsm_stan.comparison import Comparison
@@ -23,8 +23,9 @@ from lsm_stan.selection import Selection
 from lsm_stan.summary import coefficients_table, interval_text
 from lsm_stan.toolchain import Toolchain
 
-_out = Console(highlight=False)
-_err = Console(stderr=True, highlight=False)
+# brackets and colons in names are not markup
+_out = Console(highlight=False, markup=False, emoji=False)
+_err = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 #: What the kinds of predicted dyads are called, and how many of each are printed.
 KINDS = {
@@ -40,13 +41,12 @@ LISTED_WEIGHTS = 5
 
 def say(sentence: str) -> None:
     """Print a line of progress."""
-    _err.print(sentence, markup=False, soft_wrap=True)
+    _err.print(sentence, soft_wrap=True)
 
 
 def complain(sentence: str) -> None:
     """Print an error."""
-    _err.print("[bold red]error:[/]", end=" ")
-    _err.print(sentence, markup=False, soft_wrap=True)
+    _err.print(Text.assemble(("error:", "bold red"), f" {sentence}"), soft_wrap=True)
 
 
 def show_toolchain(toolchain: Toolchain) -> None:
@@ -83,14 +83,14 @@ def show_network(facts: NetworkSummary) -> None:
             f"weight of {cell}": f"mean {facts.mean_cell:.4f}, "
             f"variance / mean {_number(facts.dispersion)}, {facts.share_zero:.1%} zero",
             **{
-                f"{escape(column)}, of a {what}": ", ".join(kinds) or "no covariate"
+                f"{column}, of a {what}": ", ".join(kinds) or "no covariate"
                 for what, columns in facts.terms.items()
                 for column, kinds in columns.items()
             },
         },
     )
     for note in facts.notes:
-        _out.print(f"  note: {note}", markup=False, soft_wrap=True)
+        _out.print(f"  note: {note}", soft_wrap=True)
 
 
 def show_fit(fit: Fit, folder: Path) -> None:
@@ -116,7 +116,7 @@ def show_fit(fit: Fit, folder: Path) -> None:
         rows["losses of the starts"] = ", ".join(f"{s['loss']:,.2f}" for s in details["starts"])
     _show("Fit", rows)
     _verdict(fit)
-    _out.print(f"  written to {folder}", markup=False, soft_wrap=True)
+    _out.print(f"  written to {folder}", soft_wrap=True)
 
 
 def show_analysis(analysis: Analysis) -> None:
@@ -139,12 +139,12 @@ def show_analysis(analysis: Analysis) -> None:
             _number(row["loss"]),
             _number(row["rhat_p95"]),
             _number(row["ess_p05"]),
-            "[green]yes[/]" if row["converged"] else "[red]no[/]",
+            Text("yes", "green") if row["converged"] else Text("no", "red"),
         )
-    _out.print(table)
+    _print(table)
     show_comparison(report.comparison)
     show_findings(headline(report))
-    _out.print(f"report: {analysis.page.resolve()}", markup=False, soft_wrap=True)
+    _out.print(f"report: {analysis.page.resolve()}", soft_wrap=True)
 
 
 def show_comparison(comparison: Comparison) -> None:
@@ -152,20 +152,19 @@ def show_comparison(comparison: Comparison) -> None:
     shown = shown_comparison(comparison).set_index("fit")
     table = Table(f"against {comparison.reference}", title="methods compared")
     for name in shown.index:
-        table.add_column(escape(str(name)), justify="right")
+        table.add_column(str(name), justify="right")
     for quantity in shown.columns:
         table.add_row(quantity, *shown[quantity])
-    _out.print(table)
+    _print(table)
     if comparison.note:
-        _out.print(f"  {comparison.note}", markup=False, soft_wrap=True)
+        _out.print(f"  {comparison.note}", soft_wrap=True)
 
 
 def show_findings(findings: Sequence[Finding]) -> None:
     """Print the sentences of a verdict."""
-    marks = {"good": "[green]✓[/]", "caution": "[yellow]![/]", "bad": "[red]✗[/]"}
+    marks = {"good": ("✓", "green"), "caution": ("!", "yellow"), "bad": ("✗", "red")}
     for finding in findings:
-        _out.print(f"  {marks[finding.kind]}", end=" ")
-        _out.print(finding.text, markup=False, soft_wrap=True)
+        _out.print(Text.assemble("  ", marks[finding.kind], f" {finding.text}"), soft_wrap=True)
 
 
 def show_selection(selection: Selection) -> None:
@@ -179,7 +178,7 @@ def show_selection(selection: Selection) -> None:
         table.add_row(
             row["model"],
             str(row["dim"]),
-            f"{row['parameters']:,}",
+            f"{row['parameters']:,.0f}",
             f"{row['log_density']:.4f} ± {row['error']:.4f}",
             f"{row['difference']:.4f} ± {row['difference_error']:.4f}",
             f"{row['auc']:.3f}",
@@ -188,10 +187,10 @@ def show_selection(selection: Selection) -> None:
     for name, rows in references:
         mean = rows[["log_density", "auc"]].mean()
         table.add_row(f"({name})", "", "", f"{mean['log_density']:.4f}", "", f"{mean['auc']:.3f}")
-    _out.print(table)
-    _out.print("[bold]choice[/]:" if choice.model else "[red]no choice[/]:", end=" ")
-    _out.print(choice.reason, markup=False, soft_wrap=True)
-    _out.print(f"page, tables and figures: {selection.folder}", markup=False, soft_wrap=True)
+    _print(table)
+    verdict = ("choice:", "bold") if choice.model else ("no choice:", "red")
+    _out.print(Text.assemble(verdict, f" {choice.reason}"), soft_wrap=True)
+    _out.print(f"page, tables and figures: {selection.folder}", soft_wrap=True)
 
 
 def show_loo(table: pd.DataFrame) -> None:
@@ -202,14 +201,15 @@ def show_loo(table: pd.DataFrame) -> None:
         shown.add_column(column, justify="right")
     for row in table.to_dict("records"):
         shown.add_row(
-            escape(row["fit"]),
-            escape(row["model"]),
+            row["fit"],
+            row["model"],
             str(row["dim"]),
             *(f"{row[name]:,.0f}" for name in numbers),
         )
-    _out.print(shown)
+    _print(shown)
     for row in table[table["warning"] != ""].to_dict("records"):
-        _out.print(f"[yellow]![/] {escape(row['fit'])}: {escape(row['warning'])}")
+        warning = f" {row['fit']}: {row['warning']}"
+        _out.print(Text.assemble(("!", "yellow"), warning), soft_wrap=True)
 
 
 def show_predictions(dyads: pd.DataFrame) -> None:
@@ -221,16 +221,15 @@ def show_predictions(dyads: pd.DataFrame) -> None:
             table.add_column(column, justify="right")
         for row in rows.head(LISTED_DYADS).astype(object).to_dict("records"):
             numbers = ("-" if pd.isna(row[c]) else _number(row[c]) for c in columns)
-            table.add_row(escape(row["source"]), escape(row["target"]), *numbers)
-        _out.print(table)
+            table.add_row(row["source"], row["target"], *numbers)
+        _print(table)
 
 
 def _verdict(fit: Fit) -> None:
     if fit.converged:
-        _out.print("  [green]converged[/]: every check passed")
+        _out.print(Text.assemble("  ", ("converged", "green"), ": every check passed"))
     for warning in fit.warnings:
-        _out.print("  [red]not converged[/]:", end=" ")
-        _out.print(warning, markup=False, soft_wrap=True)
+        _out.print(Text.assemble("  ", ("not converged", "red"), f": {warning}"), soft_wrap=True)
 
 
 def _show(title: str, rows: dict[str, str]) -> None:
@@ -239,6 +238,13 @@ def _show(title: str, rows: dict[str, str]) -> None:
     table.add_column()
     for name, value in rows.items():
         table.add_row(name, value)
+    _print(table)
+
+
+def _print(table: Table) -> None:
+    """Print a table; on a narrow screen, as in every pipe, cells are folded, and never cut."""
+    for column in table.columns:
+        column.overflow = "fold"
     _out.print(table)
 
 

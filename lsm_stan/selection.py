@@ -166,9 +166,10 @@ def run_selection(
         _Cell(split, held_out[split - 1], model, dim, method, requested, seed)
         for split, model, dim in product(range(1, n_splits + 1), models, dims)
     ]
-    grid[0].model.compile()
-    for cell in grid:  # where there is no C++ kernel, that is found out once
-        cell.model.kernel = grid[0].model.kernel
+    first = grid[0].model
+    first.compile()
+    for cell in grid:  # all are of one program, which is compiled and looked for once
+        cell.model.kernel, cell.model.executable = first.kernel, first.executable
     (folder / CELLS).mkdir(parents=True, exist_ok=True)
     found = _run(grid, folder / CELLS, jobs or _default_jobs(requested), say)
     table = pd.DataFrame([{**cell.facts, **row["scores"]} for cell, row in found])
@@ -270,14 +271,14 @@ def choose(scores: pd.DataFrame, references: pd.DataFrame) -> Choice:
         return Choice(None, None, reason, table)
 
     if scores["split"].nunique() < 2:
-        return undecided("one split has no standard error: no choice; take more splits")
+        return undecided("one split has no standard error; take more splits")
     is_best = (scores[CANDIDATE] == table.loc[0, CANDIDATE]).all(axis=1)
     baseline = _best_reference(references)
     gain = (scores[is_best].set_index("split")["log_density"] - baseline).to_numpy()
     if not gain.mean() > standard_error(gain):
         return undecided(
             f"no candidate predicts better than the reference {baseline.name!r} by one standard"
-            f" error ({gain.mean():+.4f} ± {standard_error(gain):.4f} a dyad): no choice"
+            f" error ({gain.mean():+.4f} ± {standard_error(gain):.4f} a dyad)"
         )
     near = table[-table["difference"] <= table["difference_error"]]
     simplest = near[near["parameters"] == near["parameters"].min()]
@@ -433,9 +434,11 @@ def _run(
                     f" {facts['split']}: {score['log_density']:.4f} a dyad, AUC {score['auc']:.3f},"
                     f" {score['seconds']:.0f} s"
                 )
-        except BaseException:
+        except BaseException as stop:
             # an interrupt or a failed fit: what is done stays, nothing more begins
             pool.shutdown(cancel_futures=True)
+            if isinstance(stop, KeyboardInterrupt):
+                say(f"{len(found)} of {len(grid)} fits are done, and kept: run it again to go on")
             raise
     return [(cell, found[number]) for number, cell in enumerate(grid)]
 

@@ -18,8 +18,8 @@ from lsm_stan.parameters import Parameters, rate_parameters
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-#: Larger means cannot be drawn from; their weights would not fit Stan's int either.
-MAX_MEAN = 1e15
+#: Larger means are refused: their weights, or twice those, do not fit Stan's int.
+MAX_MEAN = 1e9
 
 
 def draw_parameters(
@@ -266,6 +266,7 @@ def _check_means(
     if np.array_equal(z[i], z[j]):
         raise InputError(f"nodes {i + 1} and {j + 1} have the same position")
     raise InputError(
-        f"nodes {i + 1} and {j + 1} have log mean weight {log_mu[pair, way]:.0f}; at most"
-        f" {np.log(MAX_MEAN):.0f} can be drawn from"
+        f"nodes {i + 1} and {j + 1} have log mean weight {log_mu[pair, way]:.1f}; at most"
+        f" {np.log(MAX_MEAN):.1f} can be drawn from: take another seed, or in Python give"
+        f" lsm_stan.simulate the parameters"
     )

@@ -302,6 +302,17 @@ def test_bad_numbers_of_clusters_are_refused():
         plot_clusters(fit)
 
 
+def test_clusters_of_a_name_are_read_or_refused():
+    assert find_model("nb-squared + clusters ( 3 )") == find_model(MODEL)
+    wrong = ["clusters(x)", "clusters", "clusters()", "clusters(0)", "clusters(2.5)", "cluster(3)",
+             "clusters(-2)", "clusters(2)+clusters(2)", "clusters(2)+clusters(x)"]  # fmt: skip
+    for term in wrong:
+        with pytest.raises(
+            InputError, match=r"say once clusters\(G\), with G, how many, 2 or more"
+        ):
+            find_model(f"nb-squared+{term}")
+
+
 def test_first_centres_of_nodes_in_one_place():
     """Two nodes have no third place for a centre: it starts where another does."""
     spec = find_model("tutorial+clusters(3)")

@@ -179,6 +179,29 @@ def test_a_name_that_is_no_file_name_is_refused(name: str) -> None:
         page.page_files(a_page(page.PageFigure(name, "", still())))
 
 
+def test_any_name_has_a_file_stem_of_its_own() -> None:
+    names = [
+        "nuts",
+        "f/nuts",
+        "f nuts",
+        "f-nuts",
+        "../f/nuts",
+        "/f/nuts",
+        ".",
+        "",
+        "ä(1)",
+        "a",
+        "x/" * 200,
+    ]
+    stems = page.file_stems(names)
+    assert list(stems) == names
+    assert stems["nuts"] == "nuts"
+    assert stems["f/nuts"] == "f-nuts"
+    assert len(set(stems.values())) == len(names)
+    assert max(map(len, stems.values())) <= 100
+    page.page_files(a_page(*(page.PageFigure(stem, "", None) for stem in stems.values())))
+
+
 def test_bad_names_and_places_are_refused(tmp_path: Path) -> None:
     table = page.PageTable("t", "", frame())
     with pytest.raises(InputError, match="two tables are named 't'"):

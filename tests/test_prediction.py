@@ -193,6 +193,9 @@ def test_fits_beside_each_other_by_loo(network):
     other = a_fit(network.hide([4], [5]), n_draws=400)[0]
     with pytest.raises(InputError, match="other is a fit of another network"):
         loo_table({**fits, "other": other})
+    mode = a_fit(network, n_draws=1)[0]
+    with pytest.raises(InputError, match=r"^map has 1 draws; .* at least 100"):
+        loo_table({**fits, "map": mode})
 
 
 @pytest.mark.parametrize(

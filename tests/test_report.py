@@ -1,5 +1,6 @@
 """`lsm-stan compare` and `report`: files, refusals, and the page of a network of real size."""
 
+import shutil
 import sys
 from pathlib import Path
 
@@ -68,6 +69,20 @@ def test_report(folders, tmp_path, monkeypatch, capsys):
     ppc = pd.read_csv(out / "ppc.csv")
     assert ppc["fit"].unique().tolist() == ["map", "nuts"]
     assert not list(out.rglob("*.partial"))
+
+
+def test_fits_of_any_folders_have_figures_of_their_own(folders, tmp_path, monkeypatch, capsys):
+    copies = ("again/nuts", "my fit")
+    for copy in copies:
+        shutil.copytree(folders / "nuts", tmp_path / copy)
+    fits = [folders / "nuts", *(tmp_path / copy for copy in copies)]
+    code, *_ = call(monkeypatch, capsys, "report", *fits, "--out", tmp_path / "page")
+    assert code == 0
+    figures = [path.name for path in (tmp_path / "page" / "figures").glob("*-trace.png")]
+    assert len(figures) == 3
+    assert "my-fit-trace.png" in figures
+    page = (tmp_path / "page" / "index.html").read_text()
+    assert all(f"Can it be trusted? {name}" in page for name in (*fits[:2], "my fit"))
 
 
 def test_a_report_of_a_mode_alone(folders, tmp_path, monkeypatch, capsys):

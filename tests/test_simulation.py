@@ -93,5 +93,7 @@ def test_positions_that_coincide():
 
 def test_positions_so_close_that_the_weight_overflows():
     positions = np.array([[0.0], [1e-11]])
-    with pytest.raises(InputError, match="weights go from"):
+    with pytest.raises(
+        InputError, match=r"nodes 1 and 2 have log mean weight 25\.3; at most 20\.7"
+    ):
         simulate(2, 1, seed=1, positions=positions)

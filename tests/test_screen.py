@@ -1,0 +1,85 @@
+"""What the command line prints: names as they are, and whole."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from made import made_fit
+
+from lsm_stan import screen
+from lsm_stan.description import describe
+from lsm_stan.network import Network
+from lsm_stan.selection import Selection, choose
+
+#: Names that are markup or emoji to Rich.
+UNITS = ["rate [/min]", "speed [m/s]", "[bold]", "a :bug: b"]
+
+
+@pytest.fixture
+def network() -> Network:
+    """Return a path of four nodes with facts in all kinds of units."""
+    names = ["a", "b", "c", "d"]
+    table = pd.DataFrame({unit: [1.0, 2.0, 4.0, 8.0] for unit in UNITS}, names)
+    edges = (names[:-1], names[1:], [1, 2, 3])
+    return Network.from_edges(*edges, node_table=table, title="[/] :bug: [x]")
+
+
+def selection(tmp_path, *models):
+    scores = pd.DataFrame(
+        {
+            "model": np.repeat(models, 2),
+            "dim": 2,
+            "split": [1, 2] * len(models),
+            "log_density": -1.0 - np.arange(2 * len(models)),
+            "auc": 0.9,
+            "parameters": 1033,
+        }
+    )
+    references = pd.DataFrame(
+        {"model": "constant", "split": [1, 2], "log_density": -9.0, "auc": 0.5}
+    )
+    nothing = pd.DataFrame()
+    return Selection(scores, references, nothing, nothing, choose(scores, references), tmp_path)
+
+
+def test_columns_with_units_are_printed_as_they_are(network, tmp_path, capsys):
+    model = "tutorial" + "".join(f"+nodecov({unit})" for unit in UNITS)
+    positions = np.random.default_rng(1).normal(size=(1, 1, 4, 2))
+    beta = np.full((1, 1, len(UNITS)), 0.25)
+    fit = made_fit(network, positions, "map", model=model, others={"beta": beta})
+    screen.show_network(describe(network))
+    info = capsys.readouterr().out
+    screen.show_fit(fit, tmp_path / "[/fit]")
+    out = capsys.readouterr().out
+    for unit in UNITS:
+        assert f"{unit}, of a node" in info
+        assert f"nodecov({unit})" in out
+    assert info.count(network.title) == out.count(network.title) == 1
+    assert "/[/fit]" in out
+
+
+def column(table, number):
+    """Return what a column of a printed table says, line after line, without blanks."""
+    lines = [line for line in table.splitlines() if "│" in line]
+    assert max(map(len, lines)) <= 80
+    return "".join(line.split("│")[number] for line in lines).replace(" ", "")
+
+
+@pytest.mark.parametrize("unit", UNITS)
+def test_models_are_printed_as_they_are_and_whole(unit, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv("COLUMNS", "80")
+    models = [f"nb-squared-effects+nodecov({unit})", f"nb-squared-effects+absdiff({unit})"]
+    names = "".join(models).replace(" ", "")
+    screen.show_selection(selection(tmp_path, *models))
+    table, choice = capsys.readouterr().out.split("choice: ")
+    assert choice.startswith(f"{models[0]} with K = 2: the best")
+    assert column(table, 1) == f"{names}(constant)"
+    assert column(table, 3) == "1,0331,033", "counts are whole numbers"
+    numbers = ["elpd", "se", "p", "difference", "difference_se", "waic"]
+    rows = [
+        {"fit": unit, "model": model, "dim": 3, "warning": model} | dict.fromkeys(numbers, -12345.6)
+        for model in models
+    ]
+    screen.show_loo(pd.DataFrame(rows))
+    said = capsys.readouterr().out
+    assert column(said, 2) == names
+    assert all(f"! {unit}: {model}\n" in said for model in models)
