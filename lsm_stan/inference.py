@@ -1,7 +1,7 @@
 """A thin wrapper over CmdStanPy: one model, three methods, one kind of result.
 
 Methods are named after CmdStanPy's own. An argument that a method does not know itself is
-passed to CmdStanPy's method as it is.
+passed to CmdStanPy's method as it is, unless :data:`WITHHELD`.
 """
 
 from __future__ import annotations
