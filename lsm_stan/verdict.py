@@ -185,7 +185,7 @@ def _of_other_quantities(quantities: pd.DataFrame) -> list[Finding]:
     ]
     if weak.empty:
         names = ", ".join(_words(name) for name in others["quantity"])
-        return [Finding("good", f"So are the other invariants explored well enough: {names}.")]
+        return [Finding("good", f"The other invariants are explored well enough too: {names}.")]
     return [
         Finding(
             "bad",
@@ -212,7 +212,8 @@ def _of_the_scope(fit: Fit) -> list[Finding]:
     return [
         Finding(
             "caution",
-            "It explores the surroundings of the mode it starts in, not the whole posterior:"
+            f"{METHODS[fit.method].title} explores the surroundings of the mode it starts in, not"
+            " the whole posterior:"
             " other modes are not weighed against this one.",
         )
     ]
