@@ -105,7 +105,7 @@ def plot_differences(table: pd.DataFrame, scores: pd.DataFrame, by: Sequence[str
         axes.set_xscale("symlog", linthresh=near)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
-        scale = f"; logarithmic beyond {near:.2g}"
+        scale = f"\n(logarithmic beyond {near:.2g})"
     axes.grid(axis="x", lw=0.3)
     axes.set_yticks(rows, [", K = ".join(map(str, name)) for name in names], fontsize=8)
     axes.invert_yaxis()
