@@ -1,9 +1,8 @@
 """Does ``select`` find K? ``python -m benchmarks.choosing FOLDER``.
 
-Networks are drawn from models of the family at a known K, and ``select`` chooses among several, as
-it does by default. The folder gets ``choices.csv`` (a row a network), ``candidates.csv`` (a row a
-network and K), a figure and a README; under ``fits/`` what is done is kept, so that an interrupted
-run goes on.
+Networks are drawn from models of the family at a known K, and ``select`` chooses among several. The
+folder gets ``choices.csv`` (a row a network), ``candidates.csv`` (a row a network and K), a figure
+and a README; under ``fits/`` what is done is kept, so that an interrupted run goes on.
 """
 
 from __future__ import annotations
@@ -86,7 +85,7 @@ def draw_network(design: Design, dim: int, seed: int) -> Network:
 
 
 def select_dim(network: Network, design: Design, seed: int, folder: Path) -> Selection:
-    """Run ``select`` as it does by default, but for the starts, the model and :data:`DIMS`."""
+    """Run ``select`` with its defaults, but for the starts, the model and :data:`DIMS`."""
     return run_selection(
         network,
         folder,
@@ -253,6 +252,8 @@ def page(choices: pd.DataFrame) -> str:
             f"`lsm-stan select` chooses among {DIMS[0]} to {DIMS[-1]}.",
             "",
             *markdown(["design", "K found", "95 % interval", "wanted", ""], verdict),
+            "",
+            "*wanted*: set before the work began.",
             "",
             *markdown(outcomes, outcome),
             "",

@@ -75,6 +75,15 @@ RUNS = {
 }
 
 
+def in_words(asked: Run) -> str:
+    """Say what a run is of."""
+    dims = ", ".join(map(str, asked.dims))
+    held_out = "pairs" if asked.together else "single dyads"
+    weights = ", every weight 1" if asked.binary else ""
+    models = " and ".join(asked.models) if len(asked.models) < 4 else f"{len(asked.models)} models"
+    return f"{models}, K = {dims}, {METHODS[asked.method].title}, {held_out}{weights}"
+
+
 def run(name: str, folder: Path, network: Network) -> None:
     """Run a selection, or what is missing of it."""
     asked = RUNS[name]
@@ -137,6 +146,11 @@ def main(folder: Path, names: Sequence[str]) -> None:
     network = load_celegans(parallel_edges="sum")
     for name in names or RUNS:
         run(name, folder, network)
+    write(folder, network)
+
+
+def write(folder: Path, network: Network) -> None:
+    """Write the page of the runs that are whole."""
     parts = [*collect(folder, SCORES), *references(folder, network)]
     table = held_out_page.labelled(pd.concat(parts, ignore_index=True))
     warnings = held_out_page.labelled(pd.concat(collect(folder, WARNINGS), ignore_index=True))
@@ -146,7 +160,13 @@ def main(folder: Path, names: Sequence[str]) -> None:
         METHODS[method].title: ", ".join(f"{name} = {value}" for name, value in asked.items())
         for method, asked in ARGUMENTS.items()
     }
-    files = held_out_page.files(table, warnings, calibration, describe(network), settings)
+    missing = {
+        name: in_words(asked)
+        for name, asked in RUNS.items()
+        if not (folder / "runs" / name / SCORES).exists()
+    }
+    facts = describe(network)
+    files = held_out_page.files(table, warnings, calibration, facts, settings, missing)
     for name, content in files.items():
         write_whole(folder / name, content)
 

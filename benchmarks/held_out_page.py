@@ -19,7 +19,7 @@ from lsm_stan.selection_page import failed_checks, spread
 #: What was held out: the first decides which candidate is the best.
 HELD_OUT = ("single dyads", "pairs")
 
-#: What was wanted of the best, on single dyads.
+#: What was wanted of the best, on single dyads: set before the work began.
 WANTED = {"log_density": -0.135, "auc": 0.93}
 
 #: What a step adds to the model, from which candidate to which, and why it might help.
@@ -50,9 +50,21 @@ STEPS = (
     ),
     (
         "exp(-d²) instead of exp(-d)",
+        "nb-exponential-effects, K = 2, MAP",
+        "nb-squared-effects, K = 2, MAP",
+        "neighbourhoods with an edge: near pairs alike, far pairs without connection",
+    ),
+    (
+        "exp(-d²) instead of exp(-d)",
+        "nb-exponential-effects, K = 3, MAP",
+        "nb-squared-effects, K = 3, MAP",
+        "the same",
+    ),
+    (
+        "exp(-d²) instead of exp(-d)",
         "nb-exponential-effects, K = 5, MAP",
         "nb-squared-effects, K = 5, MAP",
-        "neighbourhoods with an edge: near pairs alike, far pairs without connection",
+        "the same",
     ),
     (
         "draws instead of a mode",
@@ -96,6 +108,7 @@ def files(
     calibration: pd.DataFrame,
     network: NetworkSummary,
     settings: Mapping[str, str],
+    missing: Mapping[str, str],
 ) -> dict[str, bytes]:
     """Render the page: the content of its files by name, ``README.md`` last.
 
@@ -112,6 +125,8 @@ def files(
         Facts about it.
     settings
         The arguments of each method.
+    missing
+        Runs that are not in, by name: what they are.
     """
     tables = {what: _compared(scores, what) for what in HELD_OUT}
     tables = {what: table for what, table in tables.items() if len(table)}
@@ -119,7 +134,7 @@ def files(
     compared = pd.concat(
         [table.assign(held_out=what) for what, table in tables.items()], ignore_index=True
     )
-    text = _text(scores, warnings, tables, network, settings)
+    text = _text(scores, warnings, tables, network, settings, missing)
     return {
         "scores.csv": as_csv(scores),
         "candidates.csv": as_csv(compared),
@@ -152,6 +167,7 @@ def _text(
     tables: Mapping[str, pd.DataFrame],
     network: NetworkSummary,
     settings: Mapping[str, str],
+    missing: Mapping[str, str],
 ) -> str:
     first = tables[HELD_OUT[0]]
     top = first.iloc[0]
@@ -163,9 +179,10 @@ def _text(
         "",
         f"{facts}; parallel edges summed. Made by `make models`; do not edit.",
         "",
+        *_missing(missing),
         "A tenth of the dyads is hidden, the model is fitted to the rest and asked for the hidden"
         " weights: five seeded splits, the same for all. The score is the mean log predictive"
-        " density of a hidden dyad in nats: the higher the better, 0 for a certain prophet. AUC is"
+        " density of a hidden dyad in nats: the higher the better, 0 would be certainty. AUC is"
         " how often a hidden edge is thought likelier than a hidden empty dyad. *Single dyads*:"
         " ordered dyads are hidden one by one, so that a dyad's reverse is mostly known. *Pairs*:"
         " both directions are hidden and scored together, which is harder. In each split"
@@ -179,9 +196,11 @@ def _text(
         "",
         "## Result",
         "",
-        _first_place(first),
+        f"{_first_place(first)}{_by_one_method(scores, top['candidate'])}",
         "",
-        *as_markdown(_wanted(tables)),
+        *as_markdown(_wanted(scores, tables)),
+        "",
+        "*wanted*: set before the work began; ± is a standard error over splits.",
         "",
         *_convergence(scores, top["candidate"]),
         "",
@@ -208,11 +227,14 @@ def _text(
         f"{top['candidate']}, single dyads: observed share of edges against predicted probability,"
         " deciles of every split; bars are two standard errors, were the prediction true.",
         "",
-        "## What each ingredient buys",
+        "## What each ingredient changes",
         "",
         *as_markdown(_steps(scores)),
         "",
-        "Gains in log density a dyad on the same single dyads, ± paired standard error.",
+        *_losses(scores),
+        "Change of the log density a dyad, and of AUC, on the same single dyads, ± paired standard"
+        " error: positive is better. ✗: candidates of whose fits some did not converge; a step"
+        " from or to them compares more than the ingredient.",
         "",
         *_hurdle(scores),
         *_failed(warnings),
@@ -232,7 +254,7 @@ def _text(
 
 def _first_place(table: pd.DataFrame) -> str:
     """Say which candidate is the best, and by how much."""
-    text = f"**{table.loc[0, 'candidate']}** predicts best"
+    text = f"Of the candidates fitted **{table.loc[0, 'candidate']}** predicts best"
     if len(table) < 2:
         return f"{text}."
     second = table.iloc[1]
@@ -240,17 +262,49 @@ def _first_place(table: pd.DataFrame) -> str:
     return f"{text}: {gap} a dyad better than the next, {second['candidate']}."
 
 
-def _wanted(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    top = tables[HELD_OUT[0]].iloc[0]
+def _by_one_method(scores: pd.DataFrame, name: str) -> str:
+    """Say what the best candidate does not show where no other was fitted by its method."""
+    first = _of(scores, HELD_OUT[0])
+    top = first[first["candidate"] == name].iloc[0]
+    alike = first[first["method"] == top["method"]]
+    twins = first[(first["model"] == top["model"]) & (first["dim"] == top["dim"])]
+    others = [one for one in twins["candidate"].unique() if one != name]
+    if len(alike["candidate"].unique()) > 1 or not others:
+        return ""
+    gain = _gain(first, first, others[0], name, "log_density")
+    return (
+        f" {top['method']} was run for this model and this K only: it is the method that gains"
+        f" {spread(gain.mean(), gain.sem())} over {others[0]}, and no other model or K was tried"
+        " with it."
+    )
+
+
+def _missing(missing: Mapping[str, str]) -> list[str]:
+    runs = "; ".join(f"`{name}` ({what})" for name, what in missing.items())
+    return [f"Runs of `make models` that are not in: {runs}.", ""] if missing else []
+
+
+def _wanted(scores: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    top = tables[HELD_OUT[0]].loc[0, "candidate"]
     rows = []
-    for name, shown, digits in (("log_density", "log density", 4), ("auc", "AUC", 4)):
+    for name, shown in (("log_density", "log density"), ("auc", "AUC")):
         row = {"of the best": shown, "wanted, single dyads": f"≥ {WANTED[name]:g}"}
-        for what, table in tables.items():
-            same = table[table["candidate"] == top["candidate"]]
-            row[what] = f"{same[name].iloc[0]:.{digits}f}" if len(same) else ""
-        row["single dyads"] += " (held)" if top[name] >= WANTED[name] else " (**missed**)"
+        for what in tables:
+            of = _of(scores, what)
+            values = of.loc[of["candidate"] == top, name]
+            row[what] = spread(values.mean(), values.sem()) if len(values) else ""
+            if what == HELD_OUT[0]:
+                row[what] += f" ({_held(values, WANTED[name])})"
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _held(values: pd.Series[float], wanted: float) -> str:
+    """Say whether the mean over splits is what was wanted, and how surely."""
+    short = values.mean() - wanted
+    near = ", by less than one standard error" if abs(short) < values.sem() else ""
+    below = f"{(values < wanted).sum()} of {len(values)} splits are below"
+    return f"{'held' if short >= 0 else '**missed**'} on the mean{near}; {below}"
 
 
 def _failed(warnings: pd.DataFrame) -> list[str]:
@@ -285,16 +339,28 @@ def _candidates(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         fitted = not np.isnan(one["converged"])
         converged = round(one["converged"] * one["splits"]) if fitted else 0
         mark = " ✗" if converged < one["splits"] else ""
-        row["converged"] = f"{converged} of {one['splits']}{mark}" if fitted else ""
+        row["converged, single dyads"] = f"{converged} of {one['splits']}{mark}" if fitted else ""
         row["parameters"] = f"{one['parameters']:,.0f}" if fitted else ""
-        row["seconds"] = f"{one['seconds']:,.0f}" if fitted else ""
+        row["seconds, single dyads"] = f"{one['seconds']:,.0f}" if fitted else ""
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _losses(scores: pd.DataFrame) -> list[str]:
+    """Name the steps that cost log density, by more than one standard error."""
+    first = _of(scores, HELD_OUT[0])
+    lost = []
+    for what, before, after, _ in STEPS:
+        gain = _gain(first, first, before, after, "log_density")
+        if gain.mean() < -gain.sem():
+            lost.append(f"{what} (to {after})")
+    return [f"A loss of log density: {'; '.join(lost)}.", ""] if lost else []
 
 
 def _steps(scores: pd.DataFrame) -> pd.DataFrame:
     rows = []
     first = _of(scores, HELD_OUT[0])
+    failed = set(first.loc[first["converged"].eq(False), "candidate"])
     for what, before, after, why in STEPS:
         gain = _gain(first, first, before, after, "log_density")
         auc = _gain(first, first, before, after, "auc")
@@ -302,8 +368,8 @@ def _steps(scores: pd.DataFrame) -> pd.DataFrame:
             rows.append(
                 {
                     "ingredient": f"{what}: {why}",
-                    "from": before,
-                    "to": after,
+                    "from": before + (" ✗" if before in failed else ""),
+                    "to": after + (" ✗" if after in failed else ""),
                     "log density": spread(gain.mean(), gain.sem()),
                     "AUC": spread(auc.mean(), auc.sem(), 3),
                 }
@@ -326,16 +392,19 @@ def _hurdle(scores: pd.DataFrame) -> list[str]:
     if edges.empty:
         return []
     rows = []
-    hurdles: list[str] = []
-    inflations: list[str] = []
+    hurdles: dict[str, str] = {}
+    inflations: dict[str, float] = {}
+    wins = False
     of_model = first["model"] == NEGATIVE_BINOMIAL
     for same, own in first[of_model].groupby("candidate", sort=False):
         name = str(same).replace(NEGATIVE_BINOMIAL, BERNOULLI)
         gain = _gain(first, edges, str(same), name, "edge_log_density")
         part, inflation = own["edge_log_density"], own["zero_inflation_gain"]
         nats = (inflation * own["dyads"]).mean()
-        hurdles += [str(same)] if gain.mean() > gain.sem() else []
-        inflations += [str(same)] if nats > 1 else []
+        if len(gain):
+            hurdles[str(same)] = spread(gain.mean(), gain.sem(), 5)
+            wins |= bool(gain.mean() > gain.sem())
+        inflations[str(same)] = nats
         rows.append(
             {
                 "": same,
@@ -348,6 +417,8 @@ def _hurdle(scores: pd.DataFrame) -> list[str]:
     return [
         "## Would a hurdle or zero inflation win?",
         "",
+        _answer(scores, hurdles, inflations, wins=wins),
+        "",
         "A hurdle's log density is that of whether there is an edge, from a model of its own, plus"
         " that of the weight of an edge. The first part of a hurdle is"
         f" `{BERNOULLI}`, fitted to the network with every weight 1; with the weights of edges as"
@@ -358,15 +429,34 @@ def _hurdle(scores: pd.DataFrame) -> list[str]:
         "",
         *as_markdown(pd.DataFrame(rows)),
         "",
-        "Nats a dyad, single dyads, ± (paired) standard error over splits. A hurdle gains by more"
-        f" than one standard error {_in(hurdles)}; zero inflation by more than 1 nat a split, the"
-        f" price of a parameter (AIC), {_in(inflations)}.",
+        "Nats a dyad, single dyads, ± (paired) standard error over splits; empty: not fitted.",
         "",
     ]
 
 
-def _in(names: list[str]) -> str:
-    return f"in {' and '.join(names)}" if names else "in none"
+def _answer(
+    scores: pd.DataFrame, hurdles: Mapping[str, str], inflations: Mapping[str, float], *, wins: bool
+) -> str:
+    """Say whether a hurdle, or zero inflation of the best candidate, gains anything."""
+    top = str(best(scores)["candidate"])
+    tried = "; ".join(f"{gain} a dyad over {name}" for name, gain in hurdles.items())
+    said = [
+        f"A hurdle gains {tried}, {'more' if wins else 'not more'} than its standard error."
+        if hurdles
+        else "No hurdle was fitted."
+    ]
+    if top in inflations:
+        nats = inflations[top]
+        said.append(
+            f"Zero inflation gains {nats:.1f} nats a split at most over {top}, the best,"
+            f" {'more' if nats > 1 else 'less'} than the nat that a parameter costs (AIC)."
+        )
+    if hurdles and top not in hurdles:
+        said.insert(1, f"None was fitted against {top}.")
+    if more := [name for name, nats in inflations.items() if nats > 1 and name != top]:
+        said.append(f"It gains more than that over {', and '.join(more)}, which predict worse.")
+    lost = bool(hurdles) and not wins and inflations.get(top, np.inf) <= 1
+    return f"**{'No' if lost else 'Not excluded'}.** {' '.join(said)}"
 
 
 def _plot(tables: Mapping[str, pd.DataFrame]) -> Figure:

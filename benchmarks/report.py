@@ -46,7 +46,12 @@ def write(output: Path) -> None:
         Holds ``<part>.csv`` and ``<part>.json`` of the parts that were run; the others are
         left out.
     """
-    lines = ["# Benchmarks", "", "Made by `make bench`; do not edit.", ""]
+    lines = [
+        "# Benchmarks",
+        "",
+        "Made by `make bench`; do not edit. *wanted*: set before the work began.",
+        "",
+    ]
     parts: dict[str, Callable[[Path, pd.DataFrame, dict[str, Any]], list[str]]] = {
         "gradient": _gradient,
         "map": _map,

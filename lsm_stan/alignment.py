@@ -8,6 +8,9 @@ The prior is centred at the origin, so nothing is translated unless asked, and n
 What can serve as a reference: a mode; the positions of least Kullback–Leibler divergence from
 the posterior's mean rates (:func:`minimum_kl`, as in latentnet); or any positions of the
 user's. :func:`reference_sensitivity` says where the choice matters. :func:`mean_gram` needs none.
+
+A mean of aligned draws is a place of its own: one that strays along the rim of the cloud has its
+mean amid it (:func:`strays`), so that distances between means are shorter than mean distances.
 """
 
 from __future__ import annotations
@@ -20,7 +23,10 @@ from numpy.typing import NDArray
 from scipy import optimize
 from scipy.spatial.distance import pdist, squareform
 
+from lsm_stan.invariants import radii
+
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 #: L-BFGS iterations of :func:`minimum_kl`.
@@ -28,6 +34,9 @@ MAX_KL_ITERATIONS = 1000
 
 #: A node is flagged where its mean place moves by more than this many of its spreads.
 MAX_SHIFT = 0.5
+
+#: A node strays whose mean place is nearer the centre than this share of its mean radius.
+MIN_RADIUS = 0.7
 
 
 def rotation_onto(positions: FloatArray, reference: FloatArray) -> FloatArray:
@@ -135,6 +144,26 @@ def spread(draws: FloatArray, mean: FloatArray) -> FloatArray:
     """
     flat = draws.reshape(-1, *draws.shape[-2:])
     return np.asarray(np.sqrt(((align(flat, mean) - mean) ** 2).sum(axis=-1).mean(axis=0)))
+
+
+def strays(draws: FloatArray, mean: FloatArray) -> BoolArray:
+    """Say which nodes the mean positions put far nearer the centre than the draws do.
+
+    Parameters
+    ----------
+    draws
+        ``(..., N, K)`` positions.
+    mean
+        ``(N, K)`` mean positions.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(N,)`` whether a node's distance from the centre, at its mean place, is below
+        :data:`MIN_RADIUS` times its mean distance over draws. Of a single draw none does.
+    """
+    flat = draws.reshape(-1, *draws.shape[-2:])
+    return np.asarray(radii(mean) < MIN_RADIUS * radii(flat).mean(axis=0))
 
 
 def centred_gram(positions: FloatArray) -> FloatArray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from lsm_stan.files import as_markdown, write_whole
 from lsm_stan.fit import Fit, ensure_replaceable, read_record
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
 from lsm_stan.models import read_spec
-from lsm_stan.page import Page, PageFigure, write_page
+from lsm_stan.page import Page, PageFigure, PageTable, write_page
 from lsm_stan.readers import open_network
 from lsm_stan.report import (
     COEFFICIENTS,
@@ -22,6 +22,7 @@ from lsm_stan.report import (
     as_text,
     make_report,
     report_page,
+    shown_checks,
     shown_comparison,
 )
 from lsm_stan.summary import coefficients_beside, side_by_side
@@ -91,7 +92,8 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
         else:
             say(f"[{number}/{len(wanted)}] {name}: {fit.method}, seed {fit.seed}")
             model.fit(fit.method, seed=fit.seed, **fit.arguments).save(target)
-        fits[name] = Fit.load(target)
+        # a fit's folder has the network as it was read, without the notes on its source
+        fits[name] = replace(Fit.load(target), network=network)
     say("report: judging and comparing the fits")
     report = make_report(fits, say)
     page = report_page(report)
@@ -122,18 +124,17 @@ def _readme(analysis: Analysis, page: Page) -> str:
     config, report = analysis.config, analysis.report
     symbols = {"good": "✓", "caution": "!", "bad": "✗"}
     columns = ["fit", "seconds", "log_joint", "loss", "converged"]
-    fits = report.summary[columns]
+    fits = _fits(report)[columns]
     if config.reference is not None:
         loss = config.reference.loss
         published = {"fit": f"*{config.reference.label}*", "log_joint": -loss, "loss": loss}
         fits = pd.DataFrame([published, *fits.to_dict("records")], columns=columns)
-    name = report.comparison.reference
-    checks = report.checks[name].table
+    name, notes = report.comparison.reference, report.reference.network.notes
     captions = {
         item.name: item.caption
         for section in page.sections
         for item in section.items
-        if isinstance(item, PageFigure)
+        if isinstance(item, PageFigure | PageTable)
     }
     lines = [
         f"# {page.title}",
@@ -142,15 +143,17 @@ def _readme(analysis: Analysis, page: Page) -> str:
         "Written by `lsm-stan run`, which also writes `index.html` here: the whole report, with an"
         " interactive embedding. Do not edit.",
         "",
+        *([" ".join(notes), ""] if notes else []),
+        *([config.note.strip(), ""] if config.note else []),
         *(f"- {symbols[finding.kind]} {finding.text}" for finding in page.findings),
         "",
         "## Fits",
         "",
         *as_markdown(as_text(fits)),
         "",
-        "The log joint is that of the fit's one position set (the mode, or the mean of aligned"
-        " draws), with every constant; the loss is its negative. A mean need not be a likely point"
-        " itself. More: [summary.csv](summary.csv).",
+        "log_joint: of a mode, or the mean and standard deviation over draws, with every constant;"
+        " the loss is its negative at a mode. converged: whether the method's own checks passed;"
+        " ADVI's is Stan's stopping rule only (see khat below). More: [summary.csv](summary.csv).",
         "",
         *([report.comparison.note, ""] if report.comparison.note else []),
         *_coefficients(report),
@@ -158,11 +161,15 @@ def _readme(analysis: Analysis, page: Page) -> str:
         "",
         *as_markdown(shown_comparison(report.comparison)),
         "",
+        captions["comparison"],
+        "",
         "All columns: [comparison.csv](comparison.csv).",
         "",
         f"## Predictive checks of {name}",
         "",
-        *as_markdown(as_text(checks)),
+        *as_markdown(shown_checks(report.checks[name])),
+        "",
+        captions["ppc"],
         "",
         "All fits: [ppc.csv](ppc.csv).",
         "",
@@ -181,6 +188,16 @@ def _readme(analysis: Analysis, page: Page) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _fits(report: Report) -> pd.DataFrame:
+    """Return the summary with the log joint of draws in place of that of their mean.
+
+    A mean of positions need not be a likely point itself, and has no loss.
+    """
+    means = report.summary["fit"].isin(report.sampled)
+    drawn = shown_comparison(report.comparison)["log_joint_draws"]
+    return report.summary.assign(log_joint=drawn, loss=report.summary["loss"].mask(means))
 
 
 def _coefficients(report: Report) -> list[str]:

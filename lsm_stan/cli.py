@@ -100,13 +100,17 @@ SettingsOption = Annotated[
         help="Any further argument of the method or of CmdStanPy's; may be repeated.",
     ),
 ]
+MODEL = (
+    "tutorial, or LIKELIHOOD-FORM, LIKELIHOOD-FORM-effects (of sender and receiver) or"
+    " LIKELIHOOD-FORM-roles (two positions a node): poisson, nb, dyadic or bernoulli; inverse,"
+    " exponential, squared or inner. clusters(G) may follow, G clusters of positions, such as"
+    " nb-squared-effects+clusters(3)"
+)
 ModelOption = Annotated[
     str,
     typer.Option(
-        help="tutorial, or LIKELIHOOD-FORM, LIKELIHOOD-FORM-effects (of sender and receiver) or"
-        " LIKELIHOOD-FORM-roles (two positions a node): poisson, nb, dyadic or bernoulli;"
-        " inverse, exponential, squared or inner. Covariates may follow, such as"
-        " nb-squared-effects+nodematch(class)+edgecov(contact): nodeocov, nodeicov, nodecov,"
+        help=f"{MODEL}, and covariates, such as"
+        " nb-squared-effects+nodematch(group)+edgecov(contact): nodeocov, nodeicov, nodecov,"
         " nodematch or absdiff of a column of --nodes, edgecov of one of --dyads."
     ),
 ]
@@ -275,7 +279,9 @@ def simulate(
     seed: SeedOption,
     nodes: Annotated[int, typer.Option(help="N, the number of nodes.")] = 60,
     dim: DimOption = 2,
-    model: ModelOption = "tutorial",
+    model: Annotated[
+        str, typer.Option(help=f"{MODEL}; no covariates, which Python's simulate takes.")
+    ] = "tutorial",
     directed: Annotated[bool, typer.Option("--directed/--undirected")] = True,
 ) -> None:
     """Draw a network from the model, and save its true positions with it."""
@@ -304,9 +310,16 @@ def run(
         typer.Option(help="Folder for the results. \\[default: CONFIG without its suffix]"),
     ] = None,
 ) -> None:
-    """Run several fits of one network, then the summary.
+    r"""Run several fits of one network, then the report.
 
     A fit that is already there is kept: an interrupted run goes on where it stopped.
+
+    CONFIG.toml has network = "celegans" or a file, and a \[\[fit]] for each fit, with method and
+    seed, and if wanted name and arguments = {...}, of the method. The other keys are optional:
+    nodes, hidden, dyads, title, directed, parallel_edges, model (a name, or a table that can set
+    scales of priors: {likelihood = "nb", form = "squared", effects = true, sigma_scale = 2.0}),
+    dim, prior_scale, jitter, kernel, threads, note, and \[reference] with label and loss. Paths
+    are relative to the file.
     """
     loaded = load_config(config)
     if out is None and not config.suffix:

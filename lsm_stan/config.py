@@ -83,6 +83,8 @@ class AnalysisConfig(_Strict):
         As in :class:`lsm_stan.inference.LatentSpaceModel`.
     reference
         A published loss for context.
+    note
+        Markdown for the head of the results' README, such as where else to look.
     fit
         The fits, in the order they are run.
     """
@@ -101,6 +103,7 @@ class AnalysisConfig(_Strict):
     kernel: Kernel = "cpp"
     threads: Annotated[int, Field(ge=1)] = 1
     reference: Reference | None = None
+    note: str | None = None
     fit: Annotated[tuple[FitConfig, ...], Field(min_length=1, strict=False)]
 
     @model_validator(mode="after")

@@ -16,6 +16,9 @@ from lsm_stan.network import Network, ParallelEdges
 SURE_AGREEMENT = 0.5
 """Least agreement of the graph matching at which a neuron is called by its matched name."""
 
+MUSCLES = "LegacyBodyWallMuscles"
+"""The one node that is no neuron."""
+
 
 def load_celegans(parallel_edges: ParallelEdges = "first") -> Network:
     """Load the neural network of *C. elegans*: 297 nodes, 2,345 directed edges.
@@ -74,11 +77,18 @@ def load_celegans(parallel_edges: ParallelEdges = "first") -> Network:
         title="C. elegans neural network",
         source="celegans",
     )
-    note = (
+    unsure = (
         f"{int((~sure).sum())} of {len(nodes)} nodes have no sure neuron name: "
-        "they are called by their number, and their class is unknown."
+        "they are called by their number, and their class is unknown. The other names, and the "
+        "classes, were inferred by a graph matching of this network: "
+        "lsm_stan/data/celegans/README.md."
     )
-    return replace(network, notes=(*network.notes, note))
+    received = int(network.in_strength()[network.names.index(MUSCLES)])
+    muscles = (
+        f"{MUSCLES} is no neuron: it stands for the muscles of the body wall, which receive "
+        f"{received:,} of the total weight of {network.total_weight:,} and send nothing."
+    )
+    return replace(network, notes=(*network.notes, unsure, muscles))
 
 
 def _read(name: str) -> pd.DataFrame:

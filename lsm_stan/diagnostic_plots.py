@@ -14,6 +14,7 @@ from matplotlib import MatplotlibDeprecationWarning
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
@@ -30,6 +31,9 @@ TRACED = (0, 1, 2, 3, -2, -1)
 
 #: Tell quantities of one colour apart.
 MARKERS = "o^s"
+
+#: Widths of a histogram beyond which an observed value is not in view.
+FAR = 1.5
 
 
 def plot_trace(fit: Fit) -> Figure:
@@ -73,11 +77,13 @@ def plot_ess(fit: Fit) -> Figure:
             ax=axes.flat[:n_panels],
             min_ess=int(MIN_ESS),
         )
+    handles, labels = axes.flat[0].get_legend_handles_labels()
     for number, axis in enumerate(axes.flat):
         _small(axis)
         axis.set_visible(number < n_panels)
-        if number and axis.get_legend() is not None:
+        if axis.get_legend() is not None:
             axis.get_legend().remove()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8)
     return figure
 
 
@@ -204,7 +210,8 @@ def plot_predictive(checks: Mapping[str, PredictiveCheck]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A panel a statistic; the observed value is a black line.
+        A panel a statistic; the observed value is a black line, or an arrow at the edge where it
+        is more than :data:`FAR` widths of the histogram off.
     """
     first = next(iter(checks.values())).table
     columns = 4
@@ -216,13 +223,24 @@ def plot_predictive(checks: Mapping[str, PredictiveCheck]) -> Figure:
         bins = np.histogram_bin_edges(pd.concat(list(values.values())).dropna(), bins=30)
         for colour, (name, column) in zip(cycle(PALETTE), values.items(), strict=False):
             panel.hist(column.dropna(), bins=bins, color=colour, alpha=0.55, label=name)
-        panel.axvline(row["observed"], color="black", lw=1.6, label="observed")
+        reach = FAR * np.ptp(bins)
+        seen = np.clip(row["observed"], bins[0] - reach, bins[-1] + reach)
+        if row["observed"] > seen or row["observed"] < seen:
+            right, value = row["observed"] > seen, f"{row['observed']:,.4g}"
+            panel.annotate(
+                f"{value} →" if right else f"← {value}", (seen, 0.9), fontsize=9,
+                xycoords=("data", "axes fraction"), ha="right" if right else "left",
+            )  # fmt: skip
+            panel.update_datalim([(seen, 0)], updatey=False)
+        else:
+            panel.axvline(seen, color="black", lw=1.6)
         panel.set_title(str(row["statistic"]).replace("_", " "), fontsize=9)
         panel.set_yticks([])
         panel.margins(x=0.08)
         panel.tick_params(labelsize=7)
-    handles, labels = figure.axes[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8)
+    handles, _ = figure.axes[0].get_legend_handles_labels()
+    handles.append(Line2D([], [], color="black", lw=1.6, label="observed"))
+    figure.legend(handles=handles, loc="outside lower center", ncols=len(handles), fontsize=8)
     for panel in list(figure.axes)[len(first) :]:
         panel.set_visible(False)
     return figure

@@ -6,6 +6,9 @@ from typing import NamedTuple
 
 from lsm_stan.models import MODELS, ModelSpec
 
+#: Where scales of priors are set.
+WHERE = "(in Python, or in the file of lsm-stan run)"
+
 
 class Statistic(NamedTuple):
     """What a statistic is called, and what it says of the tutorial's model.
@@ -60,9 +63,9 @@ STATISTICS = {
     "mean_weight": Statistic(
         "the mean weight",
         "the prior holds the cloud tighter than the weights ask for, and no intercept lowers the "
-        "rates; an intercept or a larger prior_scale would be looked at next",
+        f"rates; an intercept or a larger prior_scale {WHERE} would be looked at next",
         "the prior spreads the cloud wider than the weights ask for, and no intercept raises the "
-        "rates; an intercept or a smaller prior_scale would be looked at next",
+        f"rates; an intercept or a smaller prior_scale {WHERE} would be looked at next",
     ),
     "dispersion": Statistic(
         "the variance of the weights over their mean",
@@ -154,7 +157,7 @@ def _strengths(spec: ModelSpec) -> tuple[str, str]:
         return "a node's strength follows from its position alone", "sender and receiver effects"
     if spec.likelihood == "poisson":
         return "a Poisson count varies about its rate as little as it can", "a negative binomial"
-    return "the effects' prior draws nodes together", "a larger sigma_scale"
+    return "the effects' prior draws nodes together", f"a larger sigma_scale {WHERE}"
 
 
 def _reciprocity(spec: ModelSpec, more: bool) -> tuple[str, str]:

@@ -677,8 +677,11 @@ class LatentSpaceModel:
             Check(
                 "curvature",
                 found.is_mode,
-                f"{found.negative} directions go up and {found.flat} are flat, besides the"
-                f" {found.rotations} rotations",
+                f"the log joint falls in every direction but the {found.rotations} rotations"
+                if found.is_mode
+                else f"the log joint still rises along {found.negative} directions, and along"
+                f" {found.flat} it does not change (the {found.rotations} rotations apart): no"
+                " mode. Try more starts or another form; this model may have no mode here",
             ),
         ]
         return checks, {"newton_gain": found.newton_gain, "curvature": found.as_record()}

@@ -12,19 +12,24 @@ from numpy.typing import NDArray
 
 from lsm_stan.alignment import principal_axes
 from lsm_stan.network import Network
-from lsm_stan.plots import DRAWN_EDGES, node_colours
+from lsm_stan.plots import DRAWN_EDGES, node_areas, node_colours
 
 FloatArray = NDArray[np.float64]
+BoolArray = NDArray[np.bool_]
 
-#: Diameter in pixels of the node of least, and of most, total strength; area grows with strength.
-SMALLEST, LARGEST = 6, 20
+#: Diameter in pixels of the weakest and of the strongest nodes; area grows with total strength.
+SMALLEST, LARGEST = 5, 16
 
 #: The number of nodes above which all are drawn smaller.
 CROWD = 500
 
 
 def embedding_figure(
-    positions: FloatArray, network: Network, *, spread: FloatArray | None = None
+    positions: FloatArray,
+    network: Network,
+    *,
+    spread: FloatArray | None = None,
+    hollow: BoolArray | None = None,
 ) -> str:
     """Draw positions on their first principal axes, to be turned and searched.
 
@@ -37,6 +42,9 @@ def embedding_figure(
     spread
         ``(N,)`` posterior spread of every node, in units of distance, told where the mouse is
         over it.
+    hollow
+        ``(N,)`` whether a node strays (:func:`lsm_stan.alignment.strays`): drawn hollow, and told
+        where the mouse is over it.
 
     Returns
     -------
@@ -46,14 +54,13 @@ def embedding_figure(
     dims = 3 if positions.shape[1] > 2 else 2
     z = principal_axes(positions)[:, :dims]
     z = np.pad(z, ((0, 0), (0, dims - z.shape[1]))).round(4)
-    strength = network.out_strength() + network.in_strength()
-    share = strength / max(1, strength.max())
-    size = np.sqrt(SMALLEST**2 + (LARGEST**2 - SMALLEST**2) * share)
+    size = np.sqrt(node_areas(network, SMALLEST**2, LARGEST**2))
     size = (size * min(1, (CROWD / network.n_nodes) ** (1 / 3))).round(1)
     table = network.node_table
     classes = table["class"] if table is not None and "class" in table else None
     colours, legend = node_colours(classes, network.n_nodes)
-    hover = _hover(network, classes, spread)
+    hollow = np.zeros(network.n_nodes, dtype=bool) if hollow is None else hollow
+    hover = _hover(network, classes, spread, hollow)
     if classes is None:
         groups = ["nodes"] * network.n_nodes
     else:
@@ -71,7 +78,8 @@ def embedding_figure(
         )
     ]
     for name in dict.fromkeys([*map(str, legend), *groups]):
-        nodes = [node for node, group in enumerate(groups) if group == name]
+        # the first stands in the legend
+        nodes = [n for n in np.argsort(hollow, kind="stable").tolist() if groups[n] == name]
         if nodes:
             traces.append(
                 scatter(
@@ -81,7 +89,12 @@ def embedding_figure(
                     ids=[network.names[node] for node in nodes],
                     hovertext=[hover[node] for node in nodes],
                     hoverinfo="text",
-                    marker={"color": colours[nodes[0]], "size": size[nodes].tolist(), "opacity": 1},
+                    marker={
+                        "color": colours[nodes[0]],
+                        "size": size[nodes].tolist(),
+                        "opacity": 1,
+                        "symbol": np.where(hollow[nodes], "circle-open", "circle").tolist(),
+                    },
                 )
             )
     layout: dict[str, Any] = {
@@ -119,7 +132,10 @@ def fragment(figure: go.Figure) -> str:
 
 
 def _hover(
-    network: Network, classes: pd.Series[str] | None, spread: FloatArray | None
+    network: Network,
+    classes: pd.Series[str] | None,
+    spread: FloatArray | None,
+    hollow: BoolArray,
 ) -> list[str]:
     """Return what is told of every node, in the markup that plotly reads."""
     sent, received = network.out_strength(), network.in_strength()
@@ -134,6 +150,8 @@ def _hover(
             lines.append(f"strength {sent[node]:,}")
         if spread is not None:
             lines.append(f"posterior spread {spread[node]:.3g}")
+        if hollow[node]:
+            lines.append("drawn too near the centre")
         texts.append("<br>".join(lines))
     return texts
 

@@ -25,9 +25,10 @@ from lsm_stan.files import as_csv, as_png, write_whole
 
 _FILE_STEM = re.compile(r"\w[\w.-]*")
 
-#: Text that is set as a number: digits with separators, perhaps a spread or a unit after them.
+#: Text that is set as a number: digits with separators, perhaps a spread or a unit after them, or
+#: a bound.
 _NUMBER = re.compile(
-    r"[-+\N{MINUS SIGN}]?[\d.,]*\d(e[-+]?\d+)?( ?[±%×].*)?|[-+\N{MINUS SIGN}]?inf|"
+    r"([<>] )?[-+\N{MINUS SIGN}]?[\d.,]*\d(e[-+]?\d+)?( ?[±%×].*)?|[-+\N{MINUS SIGN}]?inf|"
 )
 
 

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 
-from lsm_stan.alignment import align, principal_axes, rotation_onto
+from lsm_stan.alignment import align, principal_axes, rotation_onto, strays
 from lsm_stan.clusters import co_membership
 from lsm_stan.dyads import log_mean, mean_weight
 from lsm_stan.errors import InputError
@@ -29,6 +29,9 @@ IntArray = NDArray[np.int64]
 #: Colours that people with colour-blindness tell apart (Okabe & Ito), grey for the rest.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 UNKNOWN, UNKNOWN_COLOUR = ("", "unknown", "other"), "#9a9a9a"
+
+#: Area grows with total strength up to this quantile: one hub would leave no room for the others.
+STRONG = 0.95
 
 #: Nodes whose name is printed: those with the most total weight.
 LABELLED_NODES = 24
@@ -57,6 +60,13 @@ def node_colours(classes: pd.Series[str] | None, n_nodes: int) -> tuple[list[str
     return [legend.get(name, UNKNOWN_COLOUR) for name in classes], legend
 
 
+def node_areas(network: Network, smallest: float, largest: float) -> FloatArray:
+    """Return an area for every node, that grows with its total strength up to :data:`STRONG`."""
+    strength = _strength(network)
+    share = np.minimum(1, strength / max(1, np.quantile(strength, STRONG)))
+    return np.asarray(smallest + (largest - smallest) * share)
+
+
 def plot_embedding(fit: Fit) -> Figure:
     """Draw the positions on their first two principal axes, and in three dimensions.
 
@@ -64,7 +74,8 @@ def plot_embedding(fit: Fit) -> Figure:
     ----------
     fit
         Nodes are coloured by the node table's column ``class`` and labelled, the strongest
-        first, unless their class is ``unknown``: then the name is a guess too.
+        first, unless their class is ``unknown``: then the name is a guess too. Nodes that stray
+        (:func:`lsm_stan.alignment.strays`) are hollow.
 
     Returns
     -------
@@ -75,8 +86,6 @@ def plot_embedding(fit: Fit) -> Figure:
     z = principal_axes(fit.positions)
     z = np.pad(z, ((0, 0), (0, max(0, 2 - z.shape[1]))))
     colours, legend = node_colours(_classes(fit), network.n_nodes)
-    strength = _strength(network)
-    size = _sizes(strength)
     order = np.argsort(network.weight)[-DRAWN_EDGES:]
     segments = np.stack([z[network.sender[order]], z[network.receiver[order]]], axis=1)
 
@@ -84,8 +93,10 @@ def plot_embedding(fit: Fit) -> Figure:
     figure = Figure(figsize=(13 if solid else 7.5, 6.2), layout="constrained")
     flat = figure.add_subplot(1, 2 if solid else 1, 1)
     flat.plot(*_lines(segments[:, :, :2]), color="#777777", alpha=0.18, lw=0.6, zorder=1)
-    flat.scatter(z[:, 0], z[:, 1], s=size, c=colours, lw=0.4, ec="white", zorder=2)
-    labelled = _labelled_nodes(fit, z, strength)
+    hollow = strays(fit.draws, fit.positions)
+    style = {"s": node_areas(network, 8, 70), **_faces(colours, hollow)}
+    flat.scatter(z[:, 0], z[:, 1], zorder=2, **style)
+    labelled = _labelled_nodes(fit, z)
     for node in labelled:
         flat.annotate(
             network.names[node],
@@ -99,18 +110,16 @@ def plot_embedding(fit: Fit) -> Figure:
         axes = figure.add_subplot(1, 2, 2, projection="3d")
         assert isinstance(axes, Axes3D)
         axes.plot(*_lines(segments[:, :, :3]), color="#777777", alpha=0.12, lw=0.5)
-        axes.scatter(z[:, 0], z[:, 1], z[:, 2], s=size, c=colours, lw=0.3, ec="white")
+        axes.scatter(z[:, 0], z[:, 1], z[:, 2], **style)
         for node in labelled:
             axes.text(*z[node, :3], network.names[node], fontsize=6)
         axes.set(xlabel="axis 1", ylabel="axis 2", zlabel="axis 3")
         axes.set_box_aspect(np.ptp(z[:, :3], axis=0), zoom=0.9)
-    if legend:
-        handles = [
-            Line2D([], [], ls="", marker="o", color=colour, label=name)
-            for name, colour in legend.items()
-        ]
+    handles = _legend(legend, hollow)
+    if handles:
         flat.legend(handles=handles, loc="best", fontsize=8, framealpha=0.9)
-    figure.suptitle(f"{network.title}: {fit.method.upper()}, loss {fit.loss:,.1f}", fontsize=11)
+    of = "mean of draws" if fit.draws.shape[1] > 1 else f"loss {fit.loss:,.1f}"
+    figure.suptitle(f"{network.title}: {fit.method.upper()}, {of}", fontsize=11)
     return figure
 
 
@@ -137,7 +146,7 @@ def plot_uncertainty(fit: Fit) -> Figure:
     # the quantile of a chi-square distribution with two degrees of freedom
     diameter = 2 * np.sqrt(np.maximum(variance, 0) * -2 * np.log(1 - ELLIPSE))
     angle = np.degrees(np.arctan2(direction[:, 1, 1], direction[:, 0, 1]))
-    named = _labelled_nodes(fit, axes, _strength(fit.network))[: len(PALETTE) * 2]
+    named = _labelled_nodes(fit, axes)[: len(PALETTE) * 2]
     figure = Figure(figsize=(8, 7), layout="constrained")
     axis = figure.add_subplot()
     for node in [*np.setdiff1d(np.arange(len(axes)), named), *named]:
@@ -170,23 +179,27 @@ def plot_embeddings(fits: Mapping[str, Fit], reference: str) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        A panel a fit, on the reference's first two principal axes.
+        A panel a fit, on the reference's first two principal axes; nodes that stray are hollow.
     """
-    target = principal_axes(fits[reference].positions)
-    colours, _ = node_colours(_classes(fits[reference]), len(target))
-    size = _sizes(_strength(fits[reference].network)) * 2 / 3
+    network, target = fits[reference].network, principal_axes(fits[reference].positions)
+    colours, legend = node_colours(_classes(fits[reference]), len(target))
+    hollow = {name: strays(fit.draws, fit.positions) for name, fit in fits.items()}
     columns = min(3, len(fits))
     rows = -(-len(fits) // columns)
-    figure = Figure(figsize=(4.4 * columns, 4.4 * rows), layout="constrained")
+    figure = Figure(figsize=(4.4 * columns, 4.4 * rows + 0.6), layout="constrained")
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
     for panel, (name, fit) in zip(panels, fits.items(), strict=False):
-        panel.scatter(
-            *_in_plane(align(fit.positions, target)).T, s=size, c=colours, lw=0.3, ec="white"
-        )
+        z = _in_plane(align(fit.positions, target))
+        panel.scatter(*z.T, s=node_areas(network, 6, 45), **_faces(colours, hollow[name]))
         panel.set_title(name, fontsize=10)
         panel.set(aspect="equal")
-    for panel in list(panels)[len(fits) :]:
+    for panel in figure.axes[len(fits) :]:
         panel.set_visible(False)
+    figure.supxlabel(f"first principal axis of {reference}", fontsize=9)
+    figure.supylabel(f"second principal axis of {reference}", fontsize=9)
+    handles = _legend(legend, np.any(list(hollow.values()), axis=0))
+    if handles:
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles), fontsize=8)
     return figure
 
 
@@ -267,11 +280,10 @@ def plot_clusters(fit: Fit) -> Figure:
     z, centre = _in_plane(axes), _in_plane(centre)
     colours = [PALETTE[label % len(PALETTE)] for label in range(len(centre))]
     strength = _strength(network)
+    face = _faces([colours[g] for g in found.partition], strays(fit.draws, fit.positions))
     figure = Figure(figsize=(12.5, 5.6), layout="constrained")
     places, matrix = figure.subplots(1, 2)
-    places.scatter(
-        *z.T, s=_sizes(strength), c=[colours[g] for g in found.partition], lw=0.4, ec="white"
-    )
+    places.scatter(*z.T, s=node_areas(network, 8, 70), **face)
     for g, sd in enumerate(found.sigma.mean(axis=(0, 1))):
         places.add_patch(Circle(centre[g], sd, fc="none", ec=colours[g], lw=1.2, ls="--"))
         places.plot(*centre[g], marker="P", ms=11, color=colours[g], mec="black")
@@ -304,15 +316,29 @@ def _strength(network: Network) -> IntArray:
     return network.out_strength() + network.in_strength()
 
 
-def _sizes(strength: IntArray) -> FloatArray:
-    """Return areas of nodes by their strength, in square points."""
-    return np.asarray(12 + 60 * strength / max(1, strength.max()))
-
-
 def _in_plane(positions: FloatArray) -> FloatArray:
     """Return the first two of ``(..., K)`` coordinates; the second of one is 0."""
     missing = max(0, 2 - positions.shape[-1])
     return np.pad(positions, [*[(0, 0)] * (positions.ndim - 1), (0, missing)])[..., :2]
+
+
+def _faces(colours: list[str], hollow: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return how nodes are drawn, full with a white edge or hollow."""
+    return {
+        "c": ["none" if empty else colour for colour, empty in zip(colours, hollow, strict=True)],
+        "ec": [colour if empty else "white" for colour, empty in zip(colours, hollow, strict=True)],
+        "lw": np.where(hollow, 0.9, 0.4),
+    }
+
+
+def _legend(legend: Mapping[str, str], hollow: NDArray[np.bool_]) -> list[Line2D]:
+    """Return what stands for the classes in a legend, and for hollow nodes where there are any."""
+    style: dict[str, Any] = {"ls": "", "marker": "o"}
+    handles = [Line2D([], [], color=colour, label=name, **style) for name, colour in legend.items()]
+    if hollow.any():
+        label = "drawn too near the centre"
+        handles.append(Line2D([], [], color=UNKNOWN_COLOUR, mfc="none", label=label, **style))
+    return handles
 
 
 def _lines(segments: FloatArray) -> list[FloatArray]:
@@ -321,8 +347,9 @@ def _lines(segments: FloatArray) -> list[FloatArray]:
     return list(np.concatenate([segments, gaps], axis=1).reshape(-1, segments.shape[2]).T)
 
 
-def _labelled_nodes(fit: Fit, z: FloatArray, strength: IntArray) -> list[int]:
+def _labelled_nodes(fit: Fit, z: FloatArray) -> list[int]:
     """Choose nodes to label: the strongest first, none whose label would cover another's."""
+    strength = _strength(fit.network)
     classes = _classes(fit)
     sure = np.ones(fit.network.n_nodes, dtype=bool)
     if classes is not None:

@@ -11,10 +11,13 @@ import numpy as np
 import pandas as pd
 
 from lsm_stan.alignment import (
+    MIN_RADIUS,
     gram_positions,
     mean_gram,
+    principal_axes,
     reference_sensitivity,
     spread,
+    strays,
 )
 from lsm_stan.clusters import cluster_table
 from lsm_stan.comparison import Comparison, compare
@@ -33,6 +36,7 @@ from lsm_stan.diagnostic_plots import (
 from lsm_stan.diagnostics import Finding
 from lsm_stan.fit import Fit
 from lsm_stan.interactive import embedding_figure
+from lsm_stan.invariants import radii
 from lsm_stan.methods import METHODS
 from lsm_stan.page import Page, PageFigure, PageTable, Section, file_stems, write_page
 from lsm_stan.plots import (
@@ -94,8 +98,9 @@ class Report:
     summary, invariants, coefficients
         Tables of all fits (:mod:`lsm_stan.summary`).
     nodes
-        A row a node of the reference fit: its name, strengths, posterior spread, and whether its
-        mean place depends on what draws were aligned to; empty columns for a mode.
+        A row a node of the reference fit: its name, strengths, place on the map (``axis1``, ...);
+        and, but for a mode, its posterior mean radius, whether it strays, its spread, and whether
+        its mean place depends on what draws were aligned to.
     clusters
         A row a cluster of the reference fit (:func:`lsm_stan.clusters.cluster_table`); empty where
         the model has none.
@@ -214,12 +219,16 @@ def report_page(report: Report) -> Page:
 
 
 def headline(report: Report) -> list[Finding]:
-    """Return the findings to read first: the worst of every fit, then the model's."""
+    """Return the findings to read first, of every fit and then of the model.
+
+    Of a fit that has problems the first of them; of another the first finding, and every caution.
+    """
     first = []
     for name, verdict in report.verdicts.items():
-        kinds = [finding.kind for finding in verdict.findings]
-        worst = verdict.findings[kinds.index("bad") if "bad" in kinds else 0]
-        first.append(Finding(worst.kind, f"{name}: {worst.text}"))
+        bad = [finding for finding in verdict.findings if finding.kind == "bad"]
+        cautions = [finding for finding in verdict.findings if finding.kind == "caution"]
+        shown = bad[:1] or [verdict.findings[0], *cautions]
+        first += [Finding(finding.kind, f"{name}: {finding.text}") for finding in shown]
     return [*first, judge_model(report.checks[report.comparison.reference])]
 
 
@@ -256,13 +265,15 @@ def _comparison_section(report: Report) -> Section:
     items: list[PageTable | PageFigure] = [
         PageTable(
             "comparison",
-            f"Methods compared with {name}. seconds: wall-clock time, start included. log_joint:"
-            " at the fit's one position set, in nats. elbo: the bound ADVI reached. khat: PSIS"
-            " k-hat of the approximation, trustworthy below 0.7. procrustes_rmse: distance of a"
+            f"Methods compared with {name}. seconds: wall-clock time, start included. elbo: the"
+            " bound ADVI reached, in nats. khat: PSIS k-hat of the approximation, trustworthy"
+            " below 0.7. procrustes_rmse: distance of a"
             " node to its place in the reference after alignment. distance_rmse: error of mean"
             " distances. sd_ratio: a node's posterior spread over the reference's (1 is right,"
             " less is overconfident). coverage90: probability, under the reference, of the fit's"
-            f" 90 % intervals of distances. {comparison.note}".rstrip(),
+            " 90 % intervals of distances. log_joint_draws: mean and standard deviation over draws"
+            " of the log joint, in nats; of a mode its own. The CSV has that of the one position"
+            f" set, log_joint, too. {comparison.note}".rstrip(),
             comparison.table,
             shown_comparison(comparison),
         )
@@ -289,7 +300,7 @@ def _comparison_section(report: Report) -> Section:
 def shown_comparison(comparison: Comparison) -> pd.DataFrame:
     """Return the table of a comparison as text, the fits' names first."""
     table = comparison.table
-    shown = as_text(table.drop(columns=["fit", "method", "log_joint_draws_sd"]))
+    shown = as_text(table.drop(columns=["fit", "method", "log_joint", "log_joint_draws_sd"]))
     shown.insert(0, "fit", table["fit"])
     sd = as_text(table[["log_joint_draws_sd"]])["log_joint_draws_sd"]
     shown["log_joint_draws"] += [f" ± {one}" if one else "" for one in sd]
@@ -299,17 +310,26 @@ def shown_comparison(comparison: Comparison) -> pd.DataFrame:
 def _embedding_section(report: Report) -> Section:
     fit, name = report.reference, report.comparison.reference
     many = fit.draws.shape[1] > 1
+    hollow = strays(fit.draws, fit.positions)
+    means = (
+        "Means over draws, turned onto each other: distances on this map are too short for nodes"
+        " that stray. A weak node whose place is unknown is drawn near the centre although its"
+        f" draws have it at the rim. Hollow: the {hollow.sum()} of {len(hollow)} nodes drawn at"
+        f" less than {MIN_RADIUS:.0%} of their posterior mean distance from the centre. Quote"
+        " posterior distances, not this map."
+    )
     items: list[PageTable | PageFigure] = [
         PageFigure(
             "embedding",
-            f"Positions by {name}, on their principal axes; point at a node for its name. Area:"
-            " total strength; grey lines: the heaviest edges. Only distances mean something: the"
-            " axes are a way of looking, not a result.",
+            f"Positions by {name}, on their principal axes. The larger a node, the stronger; grey"
+            " lines: the heaviest edges. The axes are a way of looking, not a result."
+            + (f" {means}" if many else " Only distances mean something."),
             plot_embedding(fit),
             embedding_figure(
                 fit.positions,
                 fit.network,
                 spread=spread(fit.draws, fit.positions) if many else None,
+                hollow=hollow,
             ),
         )
     ]
@@ -319,7 +339,7 @@ def _embedding_section(report: Report) -> Section:
                 "uncertainty",
                 f"Where every node may be: ellipses hold {ELLIPSE:.0%} of its draws, aligned to"
                 " the mean. The strongest nodes are named. Large ellipses belong to nodes the"
-                " network says little about: they wander along the rim.",
+                " network says little about: they wander along the rim, not about the centre.",
                 plot_uncertainty(fit),
             )
         )
@@ -338,7 +358,9 @@ def _embedding_section(report: Report) -> Section:
             "The nodes by strength. spread: how far a node strays from its mean place. shift: how"
             " far its mean place moves when draws are aligned to another reference (the best"
             " draw, or classical scaling of the mean Gram matrix, which needs none); flagged where"
-            " that is more than half its spread."
+            " that is more than half its spread. The CSV has the places on the map (axis1, ...;"
+            " not for distances), and of draws each node's mean distance from the centre (radius)"
+            " and whether it strays."
             + (
                 ""
                 if report.clusters.empty
@@ -349,17 +371,17 @@ def _embedding_section(report: Report) -> Section:
         ),
     ]
     flagged = int(report.nodes["flagged"].sum()) if "flagged" in report.nodes else None
-    intro = (
-        ""
-        if flagged is None
-        else (
-            "No node's mean place depends on what the draws were aligned to."
+    intro = ["Point at a node of the first figure for its name.", " ".join(fit.network.notes)]
+    if flagged is not None:
+        intro.append(
+            "No node's mean place moves by more than half its spread when the draws are aligned to"
+            " something else; of nodes that stray, whose spread is that of the cloud, this says"
+            " little."
             if flagged == 0
             else f"The mean places of {flagged} nodes depend on what the draws were aligned to:"
             " read their distances, not their places."
         )
-    )
-    return Section("Where the nodes are", intro, items)
+    return Section("Where the nodes are", "\n\n".join(intro), items)
 
 
 def _clusters_section(report: Report) -> Section:
@@ -405,7 +427,8 @@ def _model_section(report: Report) -> Section:
             PageFigure(
                 "predictive",
                 "Statistics of the observed network (black) and of networks drawn from the fits."
-                " A model that fits has the line inside the histogram.",
+                " A model that fits has the line inside the histogram; an arrow points to an"
+                " observed value that is too far off to show.",
                 plot_predictive(report.checks),
             ),
             PageFigure(
@@ -417,13 +440,25 @@ def _model_section(report: Report) -> Section:
             findings,
             PageTable(
                 "ppc",
-                "Observed statistics, their 90 % predictive intervals, and the probability that a"
-                " predicted network has more.",
+                "Observed statistics, their 90 % predictive intervals (predicted_low to"
+                " predicted_high), and the probability that a predicted network has more"
+                " (p_value).",
                 table,
-                as_text(table[table["fit"] == name].drop(columns="fit")),
+                shown_checks(check),
             ),
         ],
     )
+
+
+def shown_checks(check: PredictiveCheck) -> pd.DataFrame:
+    """Return the table of predictive checks as text; R networks tell no probability below 1/R."""
+    table = check.table
+    shown = as_text(table)
+    for row, (name, p) in enumerate(zip(table["statistic"], table["p_value"], strict=True)):
+        least = 1 / max(1, check.replicated[name].count())
+        if p in (0, 1):
+            shown.loc[row, "p_value"] = f"> {1 - least:.3g}" if p else f"< {least:.3g}"
+    return shown
 
 
 def _trust_section(report: Report, name: str, stem: str) -> Section:
@@ -536,11 +571,17 @@ def _provenance_section(report: Report) -> Section:
 
 def _node_table(fit: Fit) -> pd.DataFrame:
     """Return the table of nodes, the strongest first."""
-    network = fit.network
+    network, axes = fit.network, principal_axes(fit.positions)
     table = network.node_frame().assign(
-        out_strength=network.out_strength(), in_strength=network.in_strength()
+        out_strength=network.out_strength(),
+        in_strength=network.in_strength(),
+        **{f"axis{k}": column for k, column in enumerate(axes.T, start=1)},
     )
-    if fit.draws.shape[1] > 1 and network.n_nodes <= MAX_GRAM_NODES:
+    many = fit.draws.shape[1] > 1
+    if many:
+        radius = radii(fit.draws).mean(axis=(0, 1))
+        table = table.assign(radius=radius, strays=strays(fit.draws, fit.positions))
+    if many and network.n_nodes <= MAX_GRAM_NODES:
         flat = fit.draws.reshape(-1, *fit.positions.shape)
         draws = flat[:: max(1, len(flat) // REFERENCE_DRAWS)]
         best = flat[fit.idata.sample_stats["lp"].to_numpy().argmax()]

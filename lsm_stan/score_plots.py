@@ -98,16 +98,18 @@ def plot_differences(table: pd.DataFrame, scores: pd.DataFrame, by: Sequence[str
         ms=5,
         capsize=3,
     )
+    scale = ""
     near = 3 * float(table["difference_error"].max())
     if np.abs(difference).max() > 5 * near > 0:
         locator = SymmetricalLogLocator(base=10, linthresh=near, subs=[1, 2, 5])
         axes.set_xscale("symlog", linthresh=near)
         axes.xaxis.set_major_locator(locator)
         axes.xaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        scale = f"\n(logarithmic beyond {near:.2g})"
     axes.grid(axis="x", lw=0.3)
     axes.set_yticks(rows, [", K = ".join(map(str, name)) for name in names], fontsize=8)
     axes.invert_yaxis()
-    axes.set_xlabel("log predictive density a held-out dyad, minus that of the best")
+    axes.set_xlabel(f"log predictive density a held-out dyad, minus that of the best{scale}")
     return figure
 
 

@@ -195,7 +195,8 @@ def _of_the_scope(fit: Fit) -> list[Finding]:
     return [
         Finding(
             "caution",
-            "It explores the surroundings of the mode it starts in, not the whole posterior:"
+            f"{METHODS[fit.method].title} explores the surroundings of the mode it starts in, not"
+            " the whole posterior:"
             " other modes are not weighed against this one.",
         )
     ]

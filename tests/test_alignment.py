@@ -20,6 +20,7 @@ from lsm_stan.alignment import (
     reference_sensitivity,
     rotation_onto,
     spread,
+    strays,
 )
 
 DIMS = (1, 2, 3, 5)
@@ -186,3 +187,15 @@ def test_nodes_are_flagged_where_the_reference_decides_their_place():
     differ = reference_sensitivity(draws, {"one": first, "other": last})
     assert differ["flagged"].any()
     assert (differ["flagged"] == (differ["shift"] > 0.5 * differ["spread"])).all()
+
+
+def test_a_node_that_wanders_strays():
+    """Of a place uniform on an arc of half-angle a the mean has radius R sin(a)/a."""
+    half = np.array([0.0, 1.2, 1.6, np.pi])
+    shrunk = np.array([1.0, *(np.sin(half[1:]) / half[1:])])
+    angle = np.linspace(-1, 1, 2001)[:, np.newaxis] * half
+    draws = 8 * np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    mean = draws.mean(axis=0)
+    np.testing.assert_allclose(np.linalg.norm(mean, axis=-1), 8 * shrunk, atol=0.01)
+    assert strays(draws, mean).tolist() == [False, False, True, True]
+    assert not strays(draws[:1], draws[0]).any()

@@ -17,6 +17,7 @@ pytestmark = pytest.mark.cmdstan
 CONFIG = """
 network = "edges.csv"
 dim = 2
+note = "More is [elsewhere](other.md)."
 [reference]
 label = "a published result"
 loss = 12345.6
@@ -81,7 +82,12 @@ def test_results(config: Path) -> None:
     assert checks["fit"].unique().tolist() == ["map", "advi", "nuts-short"]
     assert (folder / "index.html").exists()
     readme = (folder / "README.md").read_text()
+    assert "More is [elsewhere](other.md)." in readme
     assert "| *a published result* |  | -12,345.6 | 12,345.6 |  |" in readme
+    rows = [[cell.strip() for cell in line.split("|")] for line in readme.splitlines()]
+    losses = {row[1]: row[4] for row in rows if len(row) == 7}  # of five columns: the fits
+    assert losses["map"] == f"{summary['loss'][0]:,.1f}"
+    assert losses["nuts-short"] == "", "a mean of draws has no loss"
     shown = re.findall(r"figures/([\w-]+)\.png", readme)
     assert shown == ["embedding", "predictive", "distances", "rates"]
     assert all((folder / "figures" / f"{name}.png").exists() for name in shown)

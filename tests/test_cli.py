@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lsm_stan import cli, read_network
+from lsm_stan.config import AnalysisConfig, FitConfig, Reference
 from lsm_stan.selection import Selection, choose
 
 FIT = ("fit", "celegans", "--method", "map", "--seed", "1")
@@ -94,6 +95,20 @@ def test_the_help_of_a_command_names_its_arguments(name, arguments):
     assert result.exit_code == 0
     for argument in arguments:
         assert argument in result.output
+
+
+def test_the_help_of_run_names_every_key_of_a_configuration():
+    result = CliRunner().invoke(cli.app, ["run", "--help"], env={"COLUMNS": "200"})
+    assert "[[fit]]" in result.output
+    words = set(re.findall(r"\w+", result.output.split("Arguments")[0]))
+    keys = [*AnalysisConfig.model_fields, *FitConfig.model_fields, *Reference.model_fields]
+    assert [key for key in keys if key not in words] == []
+
+
+def test_simulate_offers_no_covariates():
+    output = CliRunner().invoke(cli.app, ["simulate", "--help"], env={"COLUMNS": "200"}).output
+    assert "clusters(G)" in output
+    assert "--dyads" not in output
 
 
 @pytest.mark.parametrize(

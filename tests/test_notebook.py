@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
+from lsm_stan.compilation import STAN_DIR
 from lsm_stan.toolchain import Toolchain
 
 REPORTS = Path(__file__).parents[1] / "reports"
@@ -52,6 +53,17 @@ def test_the_notebook_is_committed_whole() -> None:
     assert ("image/png", "text/plain") in found
     assert not {("error",), ("stderr",)} & set(found)
     assert NOTEBOOK.stat().st_size < MAX_BYTES
+
+
+def test_the_program_it_shows_is_the_one_that_is_compiled() -> None:
+    program = (STAN_DIR / "latent_space.stan").read_text(encoding="utf-8")
+    shown = [
+        output.data["text/markdown"]
+        for cell in code_cells(NOTEBOOK)
+        for output in cell.outputs
+        if "```stan" in output.get("data", {}).get("text/markdown", "")
+    ]
+    assert shown == [f"```stan\n{program[program.index('model {') :]}```"], "make notebook"
 
 
 def test_the_notebook_names_no_machine() -> None:

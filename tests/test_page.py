@@ -136,6 +136,14 @@ def test_nothing_is_loaded_from_elsewhere() -> None:
     assert "http" not in policy
 
 
+def test_hollow_nodes_are_drawn_and_told_as_such() -> None:
+    hollow = np.arange(12) == 3
+    html = embedding_figure(positions(12, 3), network(), hollow=hollow)
+    assert html.count("circle-open") == 1
+    assert html.count("drawn too near the centre") == 1
+    assert "circle-open" not in embedding_figure(positions(12, 3), network())
+
+
 def test_plotly_is_there_once_and_only_if_used() -> None:
     def size(*items: page.PageFigure) -> int:
         return len(page.page_files(a_page(*items))["index.html"])

@@ -2,6 +2,7 @@
 
 import shutil
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,8 @@ from scipy.spatial.distance import pdist
 
 from lsm_stan import cli, load_celegans, make_report, simulate, write_report
 from lsm_stan.page import PageFigure
-from lsm_stan.plots import plot_rate_matrix
-from lsm_stan.report import report_page
+from lsm_stan.plots import plot_embedding, plot_rate_matrix
+from lsm_stan.report import headline, report_page, shown_checks
 
 MEGABYTE = 1e6
 
@@ -134,6 +135,50 @@ def test_every_figure_has_a_caption_and_a_still(folders):
     figures = [i for s in page.sections for i in s.items if isinstance(i, PageFigure)]
     assert len(figures) > 8
     assert all(len(figure.caption) > 40 and figure.figure is not None for figure in figures)
+
+
+def test_a_node_that_wanders_is_shown_as_such():
+    """The mean of a node somewhere on a sphere is amid it: figure and table say so."""
+    network, positions = simulate(12, 3, seed=4)
+    rng = np.random.default_rng(6)
+    draws = scattered(positions, rng, 0.02)
+    anywhere = rng.normal(size=(*draws.shape[:2], 3))
+    draws[:, :, 7] = 2 * anywhere / np.linalg.norm(anywhere, axis=-1, keepdims=True)
+    fit = made_fit(network, draws)
+    report = make_report({"nuts": fit}, lambda _: None)
+    row = report.nodes.set_index("name").loc[network.names[7]]
+    assert row["strays"]
+    assert row["radius"] == pytest.approx(2)
+    assert np.linalg.norm(row[["axis1", "axis2", "axis3"]].astype(float)) < 0.7 * 2
+    assert report.nodes["strays"].sum() == 1
+    captions = {
+        item.name: item.caption
+        for section in report_page(report).sections
+        for item in section.items
+        if isinstance(item, PageFigure)
+    }
+    assert "1 of 12 nodes" in captions["embedding"]
+    title = plot_embedding(fit).get_suptitle()
+    assert "loss" not in title
+
+
+def test_the_summary_keeps_the_cautions_of_a_good_fit(folders):
+    report = make_report(cli.load_fits([folders / "map", folders / "nuts"]), lambda _: None)
+    of_nuts = [one for one in headline(report) if one.text.startswith("nuts:")]
+    bad = [one for one in report.verdicts["nuts"].findings if one.kind == "bad"]
+    cautions = [one for one in report.verdicts["nuts"].findings if one.kind == "caution"]
+    assert cautions
+    assert len(of_nuts) == (1 if bad else 1 + len(cautions))
+    of_map = [one.kind for one in headline(report) if one.text.startswith("map:")]
+    assert of_map == ["good", "caution"]
+
+
+def test_no_probability_is_below_what_the_networks_tell(folders):
+    check = make_report(cli.load_fits([folders / "map"]), lambda _: None).checks["map"]
+    table = check.table.assign(p_value=0.25)
+    table.loc[0, "p_value"], table.loc[1, "p_value"] = 0.0, 1.0
+    shown = shown_checks(replace(check, table=table))["p_value"]
+    assert shown.tolist()[:3] == ["< 0.005", "> 0.995", "0.25"]
 
 
 @pytest.mark.slow

@@ -101,42 +101,76 @@ def test_the_figure_of_differences_shows_every_split():
     assert [label.get_text() for label in axes.get_yticklabels()] == ["a, K = 3", "a, K = 2"]
 
 
-def test_the_page_of_models(network):
+def tables_of_models(gain, *others):
+    """Scores of a model by MAP and by NUTS, of a hurdle that gains so much, and of `others`."""
     single = {"run": "one", "held_out": "single dyads", "edges_only": False}
-    pairs = {**single, "held_out": "pairs"}
-    edges = {**single, "edges_only": True, "method": "MAP"}
     nothing = dict.fromkeys(("method", "converged"), np.nan)
     model = "nb-squared-effects"
-    gain = np.array([0.01, 0.05, -0.03])
-    scores = pd.concat(
-        [
-            rows(model, 5, BEST, **single, method="MAP"),
-            rows(model, 5, BEST + RISE, **single, method="NUTS"),
-            rows(model, 5, BEST - 1, **pairs, method="NUTS"),
-            rows("degrees-nb", np.nan, BEST - 2, **{**single, **nothing}),
-            rows("bernoulli-squared-effects", 5, -0.1 + gain, **edges).assign(
-                edge_log_density=-0.1 + gain
-            ),
-        ],
-        ignore_index=True,
-    )
-    table = held_out_page.labelled(scores)
-    assert held_out_page.best(table)["candidate"] == f"{model}, K = 5, NUTS"
+    scores = [
+        rows(model, 5, BEST, **single, method="MAP"),
+        rows(model, 5, BEST + RISE, **single, method="NUTS"),
+        rows(model, 5, BEST - 1, **{**single, "held_out": "pairs"}, method="NUTS"),
+        rows("degrees-nb", np.nan, BEST - 2, **{**single, **nothing}),
+        rows("bernoulli-squared-effects", 5, -0.1 + gain, **single, method="MAP").assign(
+            edges_only=True, edge_log_density=-0.1 + gain
+        ),
+        *(rows(*one, **single, **facts) for *one, facts in others),
+    ]
+    return held_out_page.labelled(pd.concat(scores, ignore_index=True))
+
+
+def page_of_models(table, network):
     failed = table.iloc[:1].assign(warning="R-hat is 1.02")
-    settings = {"MAP": "starts = 1"}
-    made = held_out_page.files(table, failed, calibration(), network, settings)
+    missing = {"later": "a model, K = 2"}
+    return held_out_page.files(
+        table, failed, calibration(), network, {"MAP": "starts = 1"}, missing
+    )
+
+
+def test_the_page_of_models(network):
+    model, gain = "nb-squared-effects", np.array([0.01, 0.05, -0.03])
+    table = tables_of_models(gain)
+    assert held_out_page.best(table)["candidate"] == f"{model}, K = 5, NUTS"
+    made = page_of_models(table, network)
     assert list(made)[-1] == "README.md"
     text = made["README.md"].decode()
     for name, content in made.items():
         assert not name.endswith(".png") or content.startswith(PNG)
         assert name in text or name in ("README.md", "calibration.csv")
-    lead = f"0.2000 ± {stats.sem(RISE):.4f} a dyad better than the next, {model}, K = 5, MAP."
+    assert "that are not in: `later` (a model, K = 2)." in text
+    rise = f"0.2000 ± {stats.sem(RISE):.4f}"
+    lead = f"{rise} a dyad better than the next, {model}, K = 5, MAP."
     assert f"**{model}, K = 5, NUTS** predicts best: {lead}" in text
-    assert "-1.8000 (**missed**) | -3.0000 |" in text
-    step = f"| {model}, K = 5, MAP | {model}, K = 5, NUTS | 0.2000 ± {stats.sem(RISE):.4f}"
-    assert step in text
+    assert f"it is the method that gains {rise} over {model}, K = 5, MAP" in text
+    error = f"{stats.sem(BEST + RISE):.4f}"
+    missed = f"-1.8000 ± {error} (**missed** on the mean; 3 of 3 splits are below)"
+    assert f"{missed} | -3.0000 ± 0.5774 |" in text
+    assert f"| {model}, K = 5, MAP | {model}, K = 5, NUTS | {rise}" in text
+    assert "A loss of log density" not in text
     assert f"| -0.1000 ± 0.0000 | 0.01000 ± {stats.sem(gain):.5f} | 0.00000 " in text
-    assert "standard error in none; zero inflation by more than 1 nat a split" in text
+    assert f"**No.** A hurdle gains 0.01000 ± {stats.sem(gain):.5f} a dyad" in text
+    assert "Zero inflation gains 0.0 nats a split at most" in text
     assert "degrees-nb |" in text
     assert f"- {model}, K = 5, MAP, single dyads, split 1: R-hat is 1.02" in text
     assert "nan" not in text
+
+
+def test_another_outcome_is_another_page(network):
+    """A hurdle that gains, another model by the same method, a step that loses, AUC near 0.93."""
+    before, after = "poisson-exponential-effects", "nb-exponential-effects"
+    table = tables_of_models(
+        np.array([0.2, 0.21, 0.22]),
+        (before, 3, BEST - 3, {"method": "MAP"}),
+        (after, 3, BEST - 4, {"method": "MAP", "converged": (True, False, True)}),
+        (after, 3, BEST - 5, {"method": "NUTS"}),
+    )
+    best = (table["method"] == "NUTS") & (table["model"] == "nb-squared-effects")
+    table.loc[best, "auc"] = np.tile([0.92, 0.935, 0.94], 2)
+    text = page_of_models(table, network)["README.md"].decode()
+    assert "**Not excluded.** A hurdle gains 0.21000" in text
+    assert "this K only" not in text
+    lost = f"A loss of log density: negative binomial weights (to {after}, K = 3, MAP)."
+    assert lost in text
+    assert f"| {before}, K = 3, MAP | {after}, K = 3, MAP ✗ | -1.0000 ± 0.0000 |" in text
+    near = "(held on the mean, by less than one standard error; 1 of 3 splits are below)"
+    assert f"0.9317 ± {stats.sem([0.92, 0.935, 0.94]):.4f} {near}" in text
