@@ -36,7 +36,14 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lsm_stan.covariates import NODE_TERMS, Covariates, Term, covariates, read_term
+from lsm_stan.covariates import (
+    NODE_TERMS,
+    Covariates,
+    Term,
+    covariates,
+    read_term,
+    split_outside_brackets,
+)
 from lsm_stan.errors import InputError
 from lsm_stan.network import Network
 
@@ -264,7 +271,7 @@ def find_model(model: str | ModelSpec) -> ModelSpec:
     """
     if isinstance(model, ModelSpec):
         return model
-    name, *suffixes = (part.strip() for part in model.split("+"))
+    name, *suffixes = split_outside_brackets(model, "+")
     if name not in MODELS:
         raise InputError(
             f"no model {name!r}; there are tutorial, and LIKELIHOOD-FORM,"
