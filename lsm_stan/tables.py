@@ -13,7 +13,7 @@ A table, in a file or a data frame, is taken for
 
 Anything else is refused. All cells of a file are text until they are weights: a node may be
 called ``NA`` or ``01``. White space around a cell is not part of it, and an empty weight of an edge
-is a missing one.
+is a missing one, as NaN is in a data frame.
 """
 
 from __future__ import annotations
@@ -74,7 +74,9 @@ def read_frame(frame: pd.DataFrame) -> Matrix | Edges:
     columns = _edge_columns(header)
     if columns is None:
         raise InputError(f"data frame: {_neither(header, *frame.shape)}")
-    return _edge_list([frame.iloc[:, k].tolist() for k in range(len(header))], columns, header)
+    # what pandas has for a missing value becomes None
+    cells = frame.astype(object).where(frame.notna().to_numpy(), None)
+    return _edge_list([cells.iloc[:, k].tolist() for k in range(len(header))], columns, header)
 
 
 def _neither(header: Sequence[str], n_rows: int, n_columns: int) -> str:

@@ -281,6 +281,33 @@ def test_only_what_tells_dyads_apart_can_be_a_term() -> None:
         find_model("tutorial+nodematch(gap)").bound(directed)
 
 
+@pytest.mark.parametrize("missing", ["NA", "NaN", "", None, np.nan, pd.NA])
+def test_nodes_without_a_value_do_not_match(missing: object, tmp_path: Path) -> None:
+    """In a data frame and in a file, of R or of pandas; sodium is a value."""
+    nodes = pd.DataFrame({"kind": ["Na", missing, "x", missing, "Na"]}, list("abcde"))
+    nodes["size"] = pd.Series(["1", missing, "2", missing, "4"], list("abcde"), dtype=object)
+    edges = list(zip("abcd", "bcde", strict=True))
+    ends = pd.MultiIndex.from_tuples(edges)
+    dyads = pd.DataFrame({"tie": pd.Series([1, missing, 0, 2], ends, dtype=object)})
+    nodes.to_csv(tmp_path / "n.csv", na_rep="NA", index_label="name")
+    dyads.to_csv(tmp_path / "d.csv", na_rep="NA", index_label=["source", "target"])
+    whole = pd.DataFrame(edges, columns=["source", "target"])
+    nodes.index.name = "name"
+    for table, facts in ((nodes, dyads), (tmp_path / "n.csv", tmp_path / "d.csv")):
+        network = open_network(whole, nodes=table, dyads=facts)
+        assert network.node_table["kind"].tolist() == ["Na", "", "x", "", "Na"]
+        terms = possible_terms(network)
+        assert terms == {"node": {"kind": [], "size": []}, "dyad": {"tie": []}}
+        for term, place in (
+            ("nodematch(kind)", "node 'b' has no value"),
+            ("nodematch(size)", "node 'b' has no value"),
+            ("nodecov(size)", "node 'b' has no value; a finite number is needed$"),
+            ("edgecov(tie)", "dyad 'b' to 'c' has no value; a finite number is needed$"),
+        ):
+            with pytest.raises(InputError, match=place):
+                find_model(f"tutorial+{term}").bound(network)
+
+
 @pytest.mark.parametrize(
     "column", ["age (years)", "a+b", "size, x", "(x)", "a (b) + c (d, e)", "rate [/min]", "x  y"]
 )

@@ -304,10 +304,27 @@ def test_an_edge_list_as_long_as_wide_is_no_matrix():
     assert read_network(frame).n_edges == 3
 
 
-def test_a_nan_in_a_data_frame_is_refused():
-    frame = pd.DataFrame({"source": ["a", "b"], "target": ["b", "a"], "weight": [1.0, np.nan]})
-    with pytest.raises(InputError, match=r"data frame: edge 2 .* weight nan, which is not finite"):
-        read_network(frame)
+@pytest.mark.parametrize("dtype", [float, "Int64", object, "string"])
+def test_a_missing_weight_in_a_data_frame_is_a_missing_one(dtype):
+    weight = pd.Series([3, None, 2], dtype=dtype)
+    frame = pd.DataFrame({"source": list("abc"), "target": list("bca"), "weight": weight})
+    network = read_network(frame)
+    assert network.weight.tolist() == [3, 1, 2]
+    assert "1 edge without a weight: weight 1 each." in network.notes
+    with pytest.raises(InputError, match="the receiver of edge 2 has no name"):
+        read_network(frame.assign(target=["b", np.nan, "a"]))
+
+
+@pytest.mark.parametrize("dtype", [float, "Int64", object, "string"])
+def test_a_missing_cell_of_a_labelled_data_frame_is_hidden(dtype):
+    cells = [[0, None, 2], [3, 0, 1], [0, 4, None]]
+    frame = pd.DataFrame(cells, list("abc"), list("abc")).astype(dtype)
+    network = read_network(frame)
+    assert network.weight_of([0, 0, 1, 1, 2], [1, 2, 0, 2, 1]).tolist() == [-1, 2, 3, 1, 4]
+    assert network.notes[:2] == (
+        "1 cell NaN: dyads that were not observed.",
+        "1 diagonal cell NaN: read as 0.",
+    )
 
 
 # --- graphs -------------------------------------------------------------------------------------
