@@ -141,10 +141,7 @@ def cells_of_matrix(
     source: str,
 ) -> Cells:
     """Return the cells of a matrix of weights; see `Network.from_matrix`."""
-    if isinstance(matrix, np.ma.MaskedArray):
-        # in integers there is no NaN, and text has room for it
-        matrix = matrix.astype(np.result_type(matrix, np.float64)).filled(np.nan)
-    cells = matrix if sparse.issparse(matrix) else np.asarray(matrix)
+    cells = matrix if sparse.issparse(matrix) else _unmasked(matrix)
     shape: tuple[int, ...] = cells.shape
     if len(shape) != 2 or shape[0] != shape[1]:
         raise InputError(
@@ -235,6 +232,15 @@ def _finished(
     elif isolated:
         notes.append(f"{_count(isolated, 'isolated node')} (no edge to another node): kept.")
     return Cells(names, sender, receiver, weight, tuple(notes), *hidden)
+
+
+def _unmasked(matrix: ArrayLike | SparseMatrix) -> NDArray[Any]:
+    """Return an array, NaN in the cells that are masked."""
+    if isinstance(matrix, np.ma.MaskedArray):
+        # of integers there is no NaN, and text needs room for it
+        wide = matrix.astype(np.result_type(matrix, np.float64))
+        return np.asarray(np.ma.filled(wide, np.nan))
+    return np.asarray(matrix)
 
 
 def _nonzero_cells(

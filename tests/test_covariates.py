@@ -281,6 +281,16 @@ def test_only_what_tells_dyads_apart_can_be_a_term() -> None:
         find_model("tutorial+nodematch(gap)").bound(directed)
 
 
+@pytest.mark.parametrize("directed", [True, False])
+def test_a_table_without_rows_says_nothing(directed: bool, tmp_path: Path) -> None:
+    (tmp_path / "dyads.csv").write_text("source,target,tie\n")
+    edges = pd.DataFrame({"source": list("ab"), "target": list("bc")})
+    network = open_network(edges, dyads=tmp_path / "dyads.csv", directed=directed)
+    assert possible_terms(network) == {"dyad": {"tie": []}}
+    with pytest.raises(InputError, match=r"edgecov\(tie\) has one value for all dyads"):
+        find_model("tutorial+edgecov(tie)").bound(network)
+
+
 @pytest.mark.parametrize("missing", ["NA", "NaN", "", None, np.nan, pd.NA])
 def test_nodes_without_a_value_do_not_match(missing: object, tmp_path: Path) -> None:
     """In a data frame and in a file, of R or of pandas; sodium is a value."""
