@@ -59,11 +59,12 @@ Say = Callable[[str], None]
 #: Draws that the reference-free and minimum-divergence positions are computed from, at most.
 REFERENCE_DRAWS = 1000
 
-#: Of the table of nodes: the columns a page shows, and how many of the strongest nodes.
-SHOWN_COLUMNS = (
-    "name", "class", "out_strength", "in_strength", "spread", "shift", "flagged", "cluster",
-    "cluster_probability",
+#: Of the table of nodes: the columns that are computed, those a page shows, and how many of the
+#: strongest nodes.
+COMPUTED_COLUMNS = (
+    "out_strength", "in_strength", "spread", "shift", "flagged", "cluster", "cluster_probability",
 )  # fmt: skip
+SHOWN_COLUMNS = ("name", "class", *COMPUTED_COLUMNS)
 SHOWN_NODES = 15
 
 #: Numbers below this are shown as 0: what rounding leaves of one.
@@ -95,7 +96,8 @@ class Report:
         Tables of all fits (:mod:`lsm_stan.summary`).
     nodes
         A row a node of the reference fit: its name, strengths, posterior spread, and whether its
-        mean place depends on what draws were aligned to; empty columns for a mode.
+        mean place depends on what draws were aligned to, which a mode does not tell. A column of
+        the network's own table that is called as one of these has ``(node table)`` added.
     clusters
         A row a cluster of the reference fit (:func:`lsm_stan.clusters.cluster_table`); empty where
         the model has none.
@@ -537,9 +539,10 @@ def _provenance_section(report: Report) -> Section:
 def _node_table(fit: Fit) -> pd.DataFrame:
     """Return the table of nodes, the strongest first."""
     network = fit.network
-    table = network.node_frame().assign(
-        out_strength=network.out_strength(), in_strength=network.in_strength()
-    )
+    # a column of the user's must not be taken for one of ours, even where we have none
+    names = {name: f"{name} (node table)" for name in COMPUTED_COLUMNS}
+    given = network.node_frame().rename(columns=names)
+    table = given.assign(out_strength=network.out_strength(), in_strength=network.in_strength())
     if fit.draws.shape[1] > 1 and network.n_nodes <= MAX_GRAM_NODES:
         flat = fit.draws.reshape(-1, *fit.positions.shape)
         draws = flat[:: max(1, len(flat) // REFERENCE_DRAWS)]
