@@ -13,9 +13,10 @@ Undirected networks
 Isolated nodes
     Nodes without an edge to another node are kept: that they have none is an observation.
 Missing weights
-    An edge without a weight has weight 1. In a matrix NaN (in text also NA) says that the dyad was
-    not observed: it is hidden. On the diagonal, which cannot be hidden, it is 0. In a list of
-    edges NaN is refused.
+    An edge without a weight has weight 1. In a matrix NaN (in text also NA, in a masked array a
+    masked cell) says that the dyad was not observed: it is hidden. On the diagonal, which cannot
+    be hidden, it is 0. In a list of edges NaN is refused, but of a data frame's it is a missing
+    weight.
 Node names
     Text. White space around a name is not part of it, and inside a name it is one space, so that
     a name survives every file format and fits on a line.
@@ -30,6 +31,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TypeAlias, cast, get_args
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
@@ -139,7 +141,7 @@ def cells_of_matrix(
     source: str,
 ) -> Cells:
     """Return the cells of a matrix of weights; see `Network.from_matrix`."""
-    cells = matrix if sparse.issparse(matrix) else np.asarray(matrix)
+    cells = matrix if sparse.issparse(matrix) else _unmasked(matrix)
     shape: tuple[int, ...] = cells.shape
     if len(shape) != 2 or shape[0] != shape[1]:
         raise InputError(
@@ -232,6 +234,15 @@ def _finished(
     return Cells(names, sender, receiver, weight, tuple(notes), *hidden)
 
 
+def _unmasked(matrix: ArrayLike | SparseMatrix) -> NDArray[Any]:
+    """Return an array, NaN in the cells that are masked."""
+    if isinstance(matrix, np.ma.MaskedArray):
+        # of integers there is no NaN, and text needs room for it
+        wide = matrix.astype(np.result_type(matrix, np.float64))
+        return np.asarray(np.ma.filled(wide, np.nan))
+    return np.asarray(matrix)
+
+
 def _nonzero_cells(
     cells: NDArray[Any] | SparseMatrix,
 ) -> tuple[IntArray, IntArray, NDArray[Any]]:
@@ -248,10 +259,11 @@ def _nonzero_cells(
 
 
 def _is_nan(values: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which values of a matrix are NaN, or say so in text."""
+    """Return which values of a matrix are NaN or the like, or say so in text."""
     if values.dtype.kind in "biufc":
         return np.asarray(np.isnan(values))
-    return np.array([str(value).lower() in ("nan", "na") for value in values.tolist()], dtype=bool)
+    words = [str(value).lower() in ("nan", "na") for value in values.tolist()]
+    return np.array(words, dtype=bool) | pd.isna(values)
 
 
 def _count(number: int, noun: str) -> str:

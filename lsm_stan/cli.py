@@ -23,6 +23,7 @@ from lsm_stan.analysis import run_analysis
 from lsm_stan.comparison import compare as compare_fits
 from lsm_stan.compilation import Kernel
 from lsm_stan.config import load_config
+from lsm_stan.covariates import split_outside_brackets
 from lsm_stan.description import describe
 from lsm_stan.errors import InputError, LsmStanError
 from lsm_stan.fit import Fit, ensure_replaceable, load_fits
@@ -241,7 +242,7 @@ def select(
         _open(network, directed, parallel_edges, nodes, hidden, dyads),
         out,
         dims=_dims(dims),
-        models=models.split(","),
+        models=split_outside_brackets(models, ","),
         n_splits=splits,
         seed=seed,
         scheme=scheme,

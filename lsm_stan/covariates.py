@@ -33,6 +33,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lsm_stan.checks import clean_name
 from lsm_stan.errors import InputError
 from lsm_stan.network import Network
 from lsm_stan.pairs import dyad_blocks
@@ -46,6 +47,9 @@ DYAD_TERMS = ("nodematch", "absdiff", "edgecov")
 
 #: Dyads that are looked at at once.
 BLOCK = 1_000_000
+
+#: A term; its column may have a unit in brackets, but no brackets in brackets.
+_TERM = re.compile(r"\s*(\w+)\s*\(((?:[^()]|\([^()]*\))+)\)\s*")
 
 
 class Term(NamedTuple):
@@ -66,13 +70,26 @@ def read_term(text: str) -> Term:
     InputError
         If there is no such term.
     """
-    found = re.fullmatch(r"\s*(\w+)\s*\(([^()+,]+)\)\s*", text)
+    found = _TERM.fullmatch(text)
     kinds = [*NODE_TERMS, *DYAD_TERMS]
-    if found is None or found[1] not in kinds:
+    column = clean_name(found[2]) if found else ""
+    if found is None or found[1] not in kinds or not column:
         raise InputError(
             f"no term {text.strip()!r}; there are {', '.join(f'{kind}(COLUMN)' for kind in kinds)}"
         )
-    return Term(found[1], found[2].strip())
+    return Term(found[1], column)
+
+
+def split_outside_brackets(text: str, mark: str) -> list[str]:
+    """Split a text at a mark, such as ``+``, that is not in brackets; white space is left out."""
+    parts, depth = [""], 0
+    for character in text:
+        depth += (character == "(") - (character == ")")
+        if character == mark and depth == 0:
+            parts.append("")
+        else:
+            parts[-1] += character
+    return [part.strip() for part in parts]
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,14 +197,15 @@ def possible_terms(network: Network) -> dict[str, dict[str, list[str]]]:
     -------
     dict
         For ``node`` and ``dyad``, where there is such a table: column to kinds of terms. None of
-        a column that has one value, lacks some, or is of other names for all nodes.
+        a column that has one value, lacks some, is of other names for all nodes, or has a name
+        that :func:`read_term` cannot read.
     """
     kinds = {"node": [*NODE_TERMS, "absdiff", "nodematch"], "dyad": ["edgecov"]}
     tables = {"node": network.node_table, "dyad": network.dyad_table}
     return {
         what: {
             column: [kind for kind in kinds[what] if _possible(Term(kind, column), network)]
-            for column in map(str, table.columns)
+            for column in table.columns
         }
         for what, table in tables.items()
         if table is not None
@@ -196,6 +214,7 @@ def possible_terms(network: Network) -> dict[str, dict[str, list[str]]]:
 
 def _possible(term: Term, network: Network) -> bool:
     try:
+        read_term(str(term))
         _check_directed(term, network)
         values = _numbers(term, network) if term.kind in NODE_TERMS else _codes(term, network)
     except InputError:
@@ -223,8 +242,9 @@ def _of_dyads(
         return np.asarray(np.abs(codes[sender] - codes[receiver]))
     cells, values = codes
     wanted = sender * n_nodes + receiver
-    place = np.minimum(np.searchsorted(cells, wanted), len(cells) - 1)
-    return np.where(cells[place] == wanted, values[place], 0.0)
+    place = np.searchsorted(cells, wanted)
+    found = np.append(cells, -1)[place] == wanted
+    return np.where(found, np.append(values, 0.0)[place], 0.0)
 
 
 def _codes(term: Term, network: Network) -> FloatArray:
@@ -252,14 +272,13 @@ def _codes(term: Term, network: Network) -> FloatArray:
 def _column(
     term: Term, table: pd.DataFrame | None, what: str, network: Network
 ) -> pd.Series[float]:
-    columns = [] if table is None else list(map(str, table.columns))
-    if table is None or term.column not in columns:
-        has = f"has {', '.join(columns)}" if columns else "is not there"
+    if table is None or term.column not in table.columns:
+        has = "is not there" if table is None else f"has {', '.join(table.columns) or 'none'}"
         raise InputError(
             f"{term}: {network.title or 'the network'} has no column {term.column!r} in its"
             f" {what}, which {has}"
         )
-    return table.iloc[:, columns.index(term.column)]
+    return table[term.column]
 
 
 def _numbers(term: Term, network: Network) -> FloatArray:
@@ -274,13 +293,13 @@ def _numbers(term: Term, network: Network) -> FloatArray:
 def _as_numbers(
     term: Term, values: pd.Series[float], names: Sequence[str], what: str
 ) -> FloatArray:
-    # what is a number in a file too: no dates
-    numbers = pd.to_numeric(values.astype(object), errors="coerce").to_numpy(dtype=float)
+    numbers = pd.to_numeric(values, errors="coerce").to_numpy(dtype=float)
     bad = np.flatnonzero(~np.isfinite(numbers))
     if bad.size:
         value = values.iloc[bad[0]]
-        has = "no value" if pd.isna(value) or value == "" else repr(str(value))
-        hint = "; of categories take nodematch" if what == "node" else ""
+        missing = pd.isna(value) or value == ""
+        has = "no value" if missing else repr(str(value))
+        hint = "; of categories take nodematch" if what == "node" and not missing else ""
         raise InputError(
             f"{term}: {what} {names[bad[0]]} has {has}; a finite number is needed{hint}"
         )

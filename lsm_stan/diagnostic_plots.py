@@ -13,7 +13,6 @@ import pandas as pd
 from matplotlib import MatplotlibDeprecationWarning
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
@@ -22,7 +21,7 @@ from lsm_stan import idata as container
 from lsm_stan.comparison import Comparison
 from lsm_stan.diagnostics import MAX_RHAT, MIN_ESS
 from lsm_stan.fit import Fit
-from lsm_stan.plots import PALETTE, UNKNOWN_COLOUR
+from lsm_stan.plots import PALETTE, UNKNOWN_COLOUR, Figure
 from lsm_stan.ppc import PredictiveCheck
 from lsm_stan.summary import reported_pairs
 

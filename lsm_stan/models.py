@@ -38,7 +38,14 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import polygamma
 
-from lsm_stan.covariates import NODE_TERMS, Covariates, Term, covariates, read_term
+from lsm_stan.covariates import (
+    NODE_TERMS,
+    Covariates,
+    Term,
+    covariates,
+    read_term,
+    split_outside_brackets,
+)
 from lsm_stan.errors import InputError
 from lsm_stan.network import Network
 
@@ -130,28 +137,26 @@ class ModelSpec:
                 raise InputError(
                     f"{name} is {getattr(self, name)!r}; there are {', '.join(choices)}"
                 )
-        for name in (
-            "intercept_scale",
-            "sigma_scale",
-            "sigma_fixed",
-            "role_fixed",
-            "sigma_z_scale",
-            "phi_scale",
-            "beta_scale",
-            "cluster_fixed",
-            "cluster_scale",
-            "concentration",
-        ):
-            value = getattr(self, name)
-            if not (np.isfinite(value) and value > 0):
-                raise InputError(f"{name} is {value!r}; a positive, finite number is needed")
+        for f in fields(self):
+            value: Any = getattr(self, f.name)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            if f.type == "bool" and not isinstance(value, bool):
+                raise InputError(f"{f.name} is {value!r}; true or false is needed")
+            if f.type == "float" and not (number and 0 < value < np.inf):
+                raise InputError(f"{f.name} is {value!r}; a positive, finite number is needed")
+        for term in self.terms:
+            if not isinstance(term, Term) or read_term(str(term)) != term:
+                raise InputError(f"terms has {term!r}; a Term that can be read is needed")
         # in the order of their coefficients: those of nodes first
         ordered = sorted(self.terms, key=lambda term: term.kind not in NODE_TERMS)
         object.__setattr__(self, "terms", tuple(ordered))
         if len(set(self.terms)) < len(self.terms):
             raise InputError(f"terms are {', '.join(map(str, self.terms))}; each once is needed")
-        if self.clusters == 1 or self.clusters < 0:
-            raise InputError(f"clusters is {self.clusters}; at least 2 are needed, or none")
+        clusters: Any = self.clusters
+        if type(clusters) is not int or clusters == 1 or clusters < 0:
+            raise InputError(
+                f"clusters is {clusters!r}; at least 2 are needed, a whole number, or none"
+            )
         if self.roles and self.likelihood == "dyadic":
             raise InputError("likelihood 'dyadic' has no roles; take 'nb'")
         if self.diagonal and self.likelihood != "poisson":
@@ -275,11 +280,23 @@ MODELS: dict[str, ModelSpec] = {
 
 
 def read_spec(record: str | Mapping[str, Any]) -> ModelSpec:
-    """Return the model that :meth:`ModelSpec.as_record` recorded."""
+    """Return the model that :meth:`ModelSpec.as_record` recorded.
+
+    Raises
+    ------
+    InputError
+        If there is no such model, or a number or a name of one is not of a :class:`ModelSpec`.
+    """
     if isinstance(record, str):
         return find_model(record)
-    terms = tuple(read_term(term) for term in record.get("terms", ()))
-    return ModelSpec(**{**record, "terms": terms})
+    known = [f.name for f in fields(ModelSpec) if f.name != "covariates"]
+    unknown = next((name for name in record if name not in known), None)
+    if unknown is not None:
+        raise InputError(f"a model has no {unknown!r}; it has {', '.join(known)}")
+    terms = record.get("terms", [])
+    if not isinstance(terms, list) or not all(isinstance(term, str) for term in terms):
+        raise InputError(f"terms is {terms!r}; a list such as ['nodematch(class)'] is needed")
+    return ModelSpec(**{**record, "terms": tuple(map(read_term, terms))})
 
 
 def find_model(model: str | ModelSpec) -> ModelSpec:
@@ -292,7 +309,7 @@ def find_model(model: str | ModelSpec) -> ModelSpec:
     """
     if isinstance(model, ModelSpec):
         return model
-    name, *suffixes = (part.strip() for part in model.split("+"))
+    name, *suffixes = split_outside_brackets(model, "+")
     if name not in MODELS:
         raise InputError(
             f"no model {name!r}; there are tutorial, and LIKELIHOOD-FORM,"

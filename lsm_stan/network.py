@@ -21,6 +21,7 @@ from lsm_stan.checks import check_names, clean_name
 from lsm_stan.edges import IntArray, check_edges, check_hidden, frozen_integers
 from lsm_stan.edges import ParallelEdges as ParallelEdges
 from lsm_stan.errors import InputError
+from lsm_stan.facts import as_facts
 
 #: The columns of a file that the names of a dyad's ends are in.
 DYAD_ENDS = ("source", "target")
@@ -52,12 +53,13 @@ class Network:
     directed : bool
         Whether (a, b) and (b, a) are different cells.
     node_table : DataFrame or None
-        Facts about the nodes, one row per node in node order, indexed by node name. No column
-        is called ``name``, which is where files have the node names.
+        Facts about the nodes, one row per node in node order, indexed by node name; kept as
+        `lsm_stan.facts` has them. No column is called ``name``, which is where files have the
+        node names.
     dyad_table : DataFrame or None
         Facts about dyads, a row each, indexed by the names of sender and receiver; those of
-        most dyads may be missing. In an undirected network a pair has one row at most. No column
-        is called ``source`` or ``target``.
+        most dyads may be missing; kept likewise. In an undirected network a pair has one row at
+        most. There is a column, and none is called ``source`` or ``target``.
     title : str
         What to call the network in print.
     notes : tuple of str
@@ -96,7 +98,7 @@ class Network:
             what,
         )
         if self.node_table is not None:
-            table = self.node_table.copy()
+            table = as_facts(self.node_table, f"{what}, node table")
             table.index = pd.Index([clean_name(name) for name in table.index], name="node")
             if tuple(table.index) != self.names:
                 raise InputError(
@@ -108,7 +110,7 @@ class Network:
                     f"{what}: the node table has a column 'name' besides the node names, its "
                     f"index; give the column another name"
                 )
-            object.__setattr__(self, "node_table", _in_full(table))
+            object.__setattr__(self, "node_table", table)
         if self.dyad_table is not None:
             object.__setattr__(self, "dyad_table", self._checked_dyads(self.dyad_table, what))
 
@@ -116,6 +118,9 @@ class Network:
         """Return a dyad table with clean names; raise InputError if its rows are not dyads."""
         if dyads.index.nlevels != 2:
             raise InputError(f"{what}: the dyad table is not indexed by sender and receiver")
+        if not len(dyads.columns):
+            raise InputError(f"{what}: the dyad table has no column besides sender and receiver")
+        dyads = as_facts(dyads, f"{what}, dyad table")
         ends = next((name for name in DYAD_ENDS if name in dyads.columns), None)
         if ends is not None:
             raise InputError(
@@ -138,7 +143,7 @@ class Network:
                 raise InputError(f"{what}: the dyad table has {row[0]!r} to {row[1]!r} twice")
             seen.add(pair)
         index = pd.MultiIndex.from_frame(pd.DataFrame(rows, columns=list(DYAD_ENDS)))
-        return _in_full(dyads.set_axis(index, axis=0))
+        return dyads.set_axis(index, axis=0)
 
     @classmethod
     def from_edges(
@@ -424,8 +429,3 @@ class Network:
         if not self.directed:
             matrix[self.receiver, self.sender] = self.weight
         return matrix
-
-
-def _in_full(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with floats of 64 bits, which a text file keeps to the last digit."""
-    return table.astype(dict.fromkeys(table.select_dtypes(np.floating).columns, np.float64))

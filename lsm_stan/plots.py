@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import matplotlib.figure
 import numpy as np
 import pandas as pd
+from matplotlib.backend_bases import RendererBase
 from matplotlib.colors import ListedColormap, LogNorm
-from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Ellipse
+from matplotlib.text import Text
 from mpl_toolkits.mplot3d import Axes3D
 from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
@@ -47,6 +49,17 @@ ELLIPSE = 0.5
 
 #: Nodes of the rate matrix, and draws its mean is taken over.
 MATRIX_NODES, MATRIX_DRAWS = 2000, 200
+
+
+class Figure(matplotlib.figure.Figure):
+    """A figure where dollars are dollars: two of them in a name are no formula, as elsewhere."""
+
+    def draw(self, renderer: RendererBase) -> None:
+        """Draw the figure; powers of ten at a logarithmic axis stay formulas."""
+        for text in self.findobj(Text):
+            if isinstance(text, Text) and "$" in text.get_text():
+                text.set_parse_math(r"\mathdefault{" in text.get_text())
+        super().draw(renderer)
 
 
 def node_colours(classes: pd.Series[str] | None, n_nodes: int) -> tuple[list[str], dict[str, str]]:

@@ -34,6 +34,7 @@ from lsm_stan.checks import clean_name
 from lsm_stan.contents import Edges, Matrix
 from lsm_stan.datasets import load_celegans
 from lsm_stan.errors import InputError
+from lsm_stan.facts import check_columns
 from lsm_stan.graphs import read_gml, read_graph, read_graphml
 from lsm_stan.network import Network, ParallelEdges
 from lsm_stan.tables import (
@@ -43,7 +44,6 @@ from lsm_stan.tables import (
     read_columns,
     read_frame,
     read_table,
-    typed,
 )
 
 Source: TypeAlias = str | Path | pd.DataFrame | NDArray[Any] | SparseMatrix | nx.Graph
@@ -252,15 +252,18 @@ def _read_facts(
 ) -> tuple[pd.DataFrame, str]:
     """Read a table of facts about nodes or dyads, indexed by them, and what to call it."""
     if isinstance(source, pd.DataFrame):
-        return index(source, what), what
-    path = Path(source)
-    if path.suffix.lower() not in DELIMITERS:
-        raise InputError(
-            f"{path}: the suffix {path.suffix!r} is not that of a {what}; "
-            f"{', '.join(DELIMITERS)} can be read"
-        )
-    with _readable(path):
-        return index(read_columns(path), str(path)).apply(typed), str(path)
+        table, where = source, what
+    else:
+        path = Path(source)
+        if path.suffix.lower() not in DELIMITERS:
+            raise InputError(
+                f"{path}: the suffix {path.suffix!r} is not that of a {what}; "
+                f"{', '.join(DELIMITERS)} can be read"
+            )
+        with _readable(path):
+            table, where = read_columns(path), str(path)
+    check_columns([clean_name(name) for name in table.columns], where)
+    return index(table, where), where
 
 
 def _read_file(path: Path) -> Matrix | Edges:

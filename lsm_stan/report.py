@@ -63,11 +63,13 @@ Say = Callable[[str], None]
 #: Draws that nodes are flagged by, at most.
 REFERENCE_DRAWS = 1000
 
-#: Of the table of nodes: the columns a page shows, and how many of the strongest nodes.
-SHOWN_COLUMNS = (
-    "name", "class", "out_strength", "in_strength", "spread", "shift", "flagged", "cluster",
-    "cluster_probability",
+#: Of the table of nodes: the columns that are computed, those of them that a page does not show,
+#: those that it does, and how many of the strongest nodes.
+COMPUTED_COLUMNS = (
+    "out_strength", "in_strength", "spread", "shift", "flagged", "cluster", "cluster_probability",
 )  # fmt: skip
+UNSHOWN_COLUMNS = ("radius", "strays")
+SHOWN_COLUMNS = ("name", "class", *COMPUTED_COLUMNS)
 SHOWN_NODES = 15
 
 #: Numbers below this are shown as 0: what rounding leaves of one.
@@ -100,7 +102,8 @@ class Report:
     nodes
         A row a node of the reference fit: its name, strengths, place on the map (``axis1``, ...);
         and, but for a mode, its posterior mean radius, whether it strays, its spread, and whether
-        its mean place depends on what draws were aligned to.
+        its mean place depends on what draws were aligned to. A column of the network's own table
+        that is called as one of these has ``(node table)`` added.
     clusters
         A row a cluster of the reference fit (:func:`lsm_stan.clusters.cluster_table`); empty where
         the model has none.
@@ -572,10 +575,15 @@ def _provenance_section(report: Report) -> Section:
 def _node_table(fit: Fit) -> pd.DataFrame:
     """Return the table of nodes, the strongest first."""
     network, axes = fit.network, principal_axes(fit.positions)
-    table = network.node_frame().assign(
-        out_strength=network.out_strength(),
-        in_strength=network.in_strength(),
-        **{f"axis{k}": column for k, column in enumerate(axes.T, start=1)},
+    places = {f"axis{k}": column for k, column in enumerate(axes.T, start=1)}
+    # a column of the user's must not be taken for one of ours, even where we have none
+    names = {
+        name: f"{name} (node table)" for name in (*COMPUTED_COLUMNS, *UNSHOWN_COLUMNS, *places)
+    }
+    table = (
+        network.node_frame()
+        .rename(columns=names)
+        .assign(out_strength=network.out_strength(), in_strength=network.in_strength(), **places)
     )
     many = fit.draws.shape[1] > 1
     if many:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from matplotlib.figure import Figure
 from matplotlib.ticker import SymmetricalLogLocator
 
-from lsm_stan.plots import PALETTE, UNKNOWN_COLOUR
+from lsm_stan.plots import PALETTE, UNKNOWN_COLOUR, Figure
 
 LINES = ("-", "--", "-.")
 

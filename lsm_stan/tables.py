@@ -13,7 +13,7 @@ A table, in a file or a data frame, is taken for
 
 Anything else is refused. All cells of a file are text until they are weights: a node may be
 called ``NA`` or ``01``. White space around a cell is not part of it, and an empty weight of an edge
-is a missing one.
+is a missing one, as NaN is in a data frame.
 """
 
 from __future__ import annotations
@@ -43,7 +43,6 @@ _ENDPOINTS = (
     ("i", "j"),
 )
 _WEIGHTS = ("weight", "value", "count")
-_NUMBER = re.compile(r"[+-]?(?!0[0-9])[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?")
 
 
 def read_table(path: Path) -> Matrix | Edges:
@@ -75,7 +74,9 @@ def read_frame(frame: pd.DataFrame) -> Matrix | Edges:
     columns = _edge_columns(header)
     if columns is None:
         raise InputError(f"data frame: {_neither(header, *frame.shape)}")
-    return _edge_list([frame.iloc[:, k].tolist() for k in range(len(header))], columns, header)
+    # what pandas has for a missing value becomes None
+    cells = frame.astype(object).where(frame.notna().to_numpy(), None)
+    return _edge_list([cells.iloc[:, k].tolist() for k in range(len(header))], columns, header)
 
 
 def _neither(header: Sequence[str], n_rows: int, n_columns: int) -> str:
@@ -155,13 +156,7 @@ def _read_rows(path: Path) -> list[list[str]]:
 def read_columns(path: Path) -> pd.DataFrame:
     """Read a table from a ``.csv`` or ``.tsv`` file with a header; every cell is text."""
     header, *rows = _read_rows(path)
-    twice = next((name for name in header if header.count(name) > 1), None)
-    if twice is not None:
-        raise InputError(
-            f"{path}: there are two columns {twice!r}; every column needs its own name"
-        )
-    columns = zip(*rows, strict=True) if rows else ([] for _ in header)
-    return pd.DataFrame(dict(zip(header, map(list, columns), strict=True)), dtype=object)
+    return pd.DataFrame(rows, columns=header, dtype=object)
 
 
 def index_by_name(table: pd.DataFrame, source: str) -> pd.DataFrame:
@@ -185,16 +180,3 @@ def index_by_ends(table: pd.DataFrame, source: str) -> pd.DataFrame:
             f"{source}: a table of dyads is needed, with columns source and target and one more"
         )
     return table.set_index([table.columns[place] for place in columns[:2]])
-
-
-def typed(column: pd.Series[Any]) -> pd.Series[Any]:
-    """Turn a column of text into numbers if all cells but empty ones are; never labels, or 01.
-
-    Text that is ``true`` or ``false`` in every cell, in upper or lower case, becomes booleans.
-    """
-    words = column.str.lower()
-    if len(column) and words.isin(["true", "false"]).all():
-        return words == "true"
-    if column.name == "label" or not all(cell == "" or _NUMBER.fullmatch(cell) for cell in column):
-        return column
-    return pd.to_numeric(column.mask(column == ""))

@@ -12,7 +12,7 @@ from scipy import stats
 from lsm_stan import Fit, InputError, LatentSpaceModel, Network, compare, simulate
 from lsm_stan.analysis import run_analysis
 from lsm_stan.config import load_config
-from lsm_stan.covariates import possible_terms
+from lsm_stan.covariates import possible_terms, split_outside_brackets
 from lsm_stan.dyads import expected_strengths
 from lsm_stan.loo import loo
 from lsm_stan.models import find_model
@@ -279,6 +279,75 @@ def test_only_what_tells_dyads_apart_can_be_a_term() -> None:
             find_model(f"tutorial+{kind}({column})").bound(directed)
     with pytest.raises(InputError, match=r"nodematch\(gap\): node 'b' has no value"):
         find_model("tutorial+nodematch(gap)").bound(directed)
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_a_table_without_rows_says_nothing(directed: bool, tmp_path: Path) -> None:
+    (tmp_path / "dyads.csv").write_text("source,target,tie\n")
+    edges = pd.DataFrame({"source": list("ab"), "target": list("bc")})
+    network = open_network(edges, dyads=tmp_path / "dyads.csv", directed=directed)
+    assert possible_terms(network) == {"dyad": {"tie": []}}
+    with pytest.raises(InputError, match=r"edgecov\(tie\) has one value for all dyads"):
+        find_model("tutorial+edgecov(tie)").bound(network)
+
+
+@pytest.mark.parametrize("missing", ["NA", "NaN", "", None, np.nan, pd.NA])
+def test_nodes_without_a_value_do_not_match(missing: object, tmp_path: Path) -> None:
+    """In a data frame and in a file, of R or of pandas; sodium is a value."""
+    nodes = pd.DataFrame({"kind": ["Na", missing, "x", missing, "Na"]}, list("abcde"))
+    nodes["size"] = pd.Series(["1", missing, "2", missing, "4"], list("abcde"), dtype=object)
+    edges = list(zip("abcd", "bcde", strict=True))
+    ends = pd.MultiIndex.from_tuples(edges)
+    dyads = pd.DataFrame({"tie": pd.Series([1, missing, 0, 2], ends, dtype=object)})
+    nodes.to_csv(tmp_path / "n.csv", na_rep="NA", index_label="name")
+    dyads.to_csv(tmp_path / "d.csv", na_rep="NA", index_label=["source", "target"])
+    whole = pd.DataFrame(edges, columns=["source", "target"])
+    nodes.index.name = "name"
+    for table, facts in ((nodes, dyads), (tmp_path / "n.csv", tmp_path / "d.csv")):
+        network = open_network(whole, nodes=table, dyads=facts)
+        assert network.node_table["kind"].tolist() == ["Na", "", "x", "", "Na"]
+        terms = possible_terms(network)
+        assert terms == {"node": {"kind": [], "size": []}, "dyad": {"tie": []}}
+        for term, place in (
+            ("nodematch(kind)", "node 'b' has no value"),
+            ("nodematch(size)", "node 'b' has no value"),
+            ("nodecov(size)", "node 'b' has no value; a finite number is needed$"),
+            ("edgecov(tie)", "dyad 'b' to 'c' has no value; a finite number is needed$"),
+        ):
+            with pytest.raises(InputError, match=place):
+                find_model(f"tutorial+{term}").bound(network)
+
+
+@pytest.mark.parametrize(
+    "column", ["age (years)", "a+b", "size, x", "(x)", "a (b) + c (d, e)", "rate [/min]", "x  y"]
+)
+def test_names_of_columns_with_brackets_and_signs(column: str, tmp_path: Path) -> None:
+    x = np.arange(4.0)
+    nodes = pd.DataFrame({column: x, "class": list("aabb")}, list("abcd"))
+    network = Network.from_edges("abc", "bcd", node_table=nodes)
+    column = " ".join(column.split())
+    kinds = possible_terms(network)["node"][column]
+    assert "nodecov" in kinds
+    name = f"nb-squared+nodecov({column})+nodematch(class)+clusters(2)"
+    spec = find_model(name.replace("+", " + ") if "+" not in column else name)
+    assert spec.name == name
+    assert [term.column for term in spec.terms] == [column, "class"]
+    sender = spec.bound(network).covariates.sender[:, 0]
+    np.testing.assert_allclose(sender, x - x.mean())
+    assert split_outside_brackets(f"tutorial, {name},poisson-inner", ",") == [
+        "tutorial",
+        name,
+        "poisson-inner",
+    ]
+
+
+@pytest.mark.parametrize("column", ["a)", "(", "f(g(x))", ")(", ""])
+def test_names_of_columns_that_no_term_can_have(column: str) -> None:
+    nodes = pd.DataFrame({column: [1.0, 2.0, 2.0]}, list("abc"))
+    network = Network.from_edges("ab", "bc", node_table=nodes)
+    assert possible_terms(network) == {"node": {column: []}}
+    with pytest.raises(InputError, match="no term"):
+        find_model(f"tutorial+nodecov({column})")
 
 
 def test_cells_of_other_covariates_are_other_cells(network: Network) -> None:

@@ -1,5 +1,6 @@
 """Every model of the family: Stan's density and gradient against SciPy, dyad by dyad."""
 
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from lsm_stan.dyads import (
     log_mean,
     pair_log_likelihood,
 )
-from lsm_stan.models import MODELS, ModelSpec, find_model
+from lsm_stan.models import MODELS, ModelSpec, find_model, read_spec
 from lsm_stan.parameters import declared, flat
 
 N, K = 9, 3
@@ -411,6 +412,9 @@ def test_a_self_loop_is_refused() -> None:
         ("tutorial+nodeocov(size)", network(1, directed=False), r"take nodecov\(size\)"),
         ("tutorial+edgecov(contact)+edgecov(contact)", network(1), "each once is needed"),
         ("tutorial+clusters(1)", network(1), "clusters is 1; at least 2 are needed"),
+        ("tutorial+clusters(x)", network(1), "say once how many clusters, 2 or more"),
+        ("tutorial+clusters()", network(1), "say once how many clusters, 2 or more"),
+        ("tutorial+clusters( 2 )+clusters(3)", network(1), "say once how many clusters"),
     ],
 )
 def test_models_that_do_not_fit_are_refused(name: str, data: Network, message: str) -> None:
@@ -426,11 +430,48 @@ def test_models_that_do_not_fit_are_refused(name: str, data: Network, message: s
         ({"phi_scale": 0.0}, r"phi_scale is 0.0; a positive"),
         ({"likelihood": "nb", "diagonal": True}, "the diagonal is Poisson"),
         ({"likelihood": "dyadic", "roles": True}, "'dyadic' has no roles"),
+        ({"intercept": "no"}, "intercept is 'no'; true or false is needed"),
+        ({"effects": 1}, "effects is 1; true or false is needed"),
+        ({"intercept_scale": "a"}, "intercept_scale is 'a'; a positive, finite number is needed"),
+        ({"beta_scale": True}, "beta_scale is True; a positive, finite number is needed"),
+        ({"sigma_scale": [1.0]}, "sigma_scale is .1.0.; a positive, finite number is needed"),
+        ({"phi_scale": float("nan")}, "phi_scale is nan; a positive, finite number is needed"),
+        ({"clusters": 2.5}, "clusters is 2.5; at least 2 are needed, a whole number, or none"),
+        ({"clusters": -2}, "clusters is -2; at least 2"),
+        ({"clusters": "3"}, "clusters is '3'; at least 2"),
     ],
 )
 def test_bad_specs_are_refused(numbers: dict, message: str) -> None:
+    for make in (ModelSpec, lambda **record: read_spec(record)):
+        with pytest.raises(InputError, match=message):
+            make(**numbers)
+
+
+@pytest.mark.parametrize(
+    ("record", "message"),
+    [
+        ({"foo": 1}, "a model has no 'foo'; it has form, likelihood, intercept, "),
+        ({"covariates": None}, "a model has no 'covariates'"),
+        ({"terms": "nodematch(class)"}, r"terms is 'nodematch\(class\)'; a list such as"),
+        ({"terms": ["nodematch(class)", 3]}, r"terms is \['nodematch\(class\)', 3\]; a list"),
+        ({"terms": ["class"]}, "no term 'class'"),
+        ({"terms": ["nodecov(x)+nodecov(y)"]}, "no term 'nodecov"),
+    ],
+)
+def test_bad_records_are_refused(record: dict, message: str) -> None:
     with pytest.raises(InputError, match=message):
-        ModelSpec(**numbers)
+        read_spec(record)
+
+
+@pytest.mark.parametrize("term", ["nodecov(x)", Term("nodecov", "x)"), Term("absdiff", "x  y")])
+def test_terms_that_a_record_could_not_keep_are_refused(term: object) -> None:
+    with pytest.raises(InputError, match=r"terms has .*; a Term that can be read|no term"):
+        ModelSpec(terms=(term,))
+
+
+def test_a_record_is_read_as_it_was() -> None:
+    spec = ModelSpec("squared", "nb", phi_scale=2, terms=(Term("nodecov", "age (years)"),))
+    assert read_spec(json.loads(json.dumps(spec.as_record()))) == spec
 
 
 def test_names_are_systematic() -> None:

@@ -206,17 +206,19 @@ BAD_WEIGHTS = [
     (2**31, "weight 2147483648(.0)?, which overflows Stan's int"),
 ]
 #: In a list of edges; in a matrix it is a dyad that was not observed.
-NAN_WEIGHT = (float("nan"), "weight nan, which is not finite")
+MISSING_WEIGHTS = [
+    (float("nan"), "weight nan, which is not finite"),
+    (pd.NA, "weight <NA>, which is not a number"),
+]
 BAD_TEXT = [
     ("many", "weight 'many', which is not a number"),
     ("1_000", "weight '1_000', which is not a number"),
     (10**400, "a weight that overflows Stan's int"),
     (1j, "weight 1j, which is not a number"),
-    (pd.NA, "weight <NA>, which is not a number"),
 ]
 
 
-@pytest.mark.parametrize(("weight", "message"), [*BAD_WEIGHTS, NAN_WEIGHT, *BAD_TEXT])
+@pytest.mark.parametrize(("weight", "message"), [*BAD_WEIGHTS, *MISSING_WEIGHTS, *BAD_TEXT])
 def test_bad_weight_of_an_edge(weight, message):
     with pytest.raises(InputError, match=rf"^my\.csv: edge 2 \('b' -> 'c'\) has (the )?{message}"):
         Network.from_edges("abc", "bca", [1, weight, -1], source="my.csv")
@@ -475,7 +477,7 @@ def test_a_hidden_dyad_of_an_undirected_network_has_no_direction():
 
 def test_hidden_dyads_are_no_cells_of_the_description():
     matrix = random_matrix(3)
-    i, j = np.array([1, 2, 3]), np.array([4, 4, 9])
+    i, j = np.array([1, 2, 3, 5]), np.array([4, 4, 9, 1])
     facts = describe(Network.from_matrix(matrix).hide(i, j))
     kept = ~np.eye(len(matrix), dtype=bool)
     kept[i, j] = False
@@ -483,6 +485,10 @@ def test_hidden_dyads_are_no_cells_of_the_description():
     assert facts.density == pytest.approx(np.mean(cells > 0))
     assert facts.mean_cell == pytest.approx(cells.mean())
     assert facts.dispersion == pytest.approx(cells.var() / cells.mean())
+    # the reverse of an edge may be hidden: then it is not known whether it has one
+    known = (matrix > 0) & kept & kept.T
+    assert known.sum() < ((matrix > 0) & kept).sum()
+    assert facts.reciprocity == pytest.approx(np.mean(matrix.T[known] > 0))
 
 
 def test_dyads_that_cannot_be_hidden() -> None:
@@ -511,6 +517,22 @@ def test_nan_in_a_matrix_is_a_dyad_that_was_not_observed(convert):
     assert network.n_hidden == 2
     assert network.weight_of([0, 1, 2, 2], [2, 0, 0, 1]).tolist() == [2, 3, 0, 1]
     assert "2 cells NaN: dyads that were not observed." in network.notes
+
+
+@pytest.mark.parametrize("kind", [int, np.uint8, float, "U1", object])
+def test_a_masked_cell_of_a_matrix_is_a_dyad_that_was_not_observed(kind):
+    matrix = np.array([[0, 9, 2], [3, 0, 9], [0, 1, 9]]).astype(kind)
+    masked = np.ma.masked_array(matrix, mask=matrix == np.array(9).astype(kind))
+    network = Network.from_matrix(masked, list("abc"))
+    assert network.weight_of([0, 1], [1, 2]).tolist() == [-1, -1]
+    assert network.weight_of([0, 1, 2, 2], [2, 0, 0, 1]).tolist() == [2, 3, 0, 1]
+    assert (network.n_hidden, network.total_weight) == (2, 6)
+    assert network.notes[:2] == (
+        "2 cells NaN: dyads that were not observed.",
+        "1 diagonal cell NaN: read as 0.",
+    )
+    whole = Network.from_matrix(np.ma.masked_array(matrix))
+    assert whole.digest == Network.from_matrix(matrix).digest
 
 
 def test_nan_on_the_diagonal_hides_nothing():

@@ -1,6 +1,7 @@
 """Readers: every format comes back as written, tables are told apart, bad files are refused."""
 
 import csv
+import dataclasses
 import pickle
 import tempfile
 from pathlib import Path
@@ -14,9 +15,10 @@ from hypothesis import strategies as st
 from scipy import sparse
 
 from lsm_stan.checks import clean_name
+from lsm_stan.covariates import possible_terms
 from lsm_stan.errors import InputError
 from lsm_stan.network import Network
-from lsm_stan.readers import open_network, read_network
+from lsm_stan.readers import open_network, read_network, with_dyads
 
 # A parallel edge (a, b), a self-loop at c, and the isolated node d.
 EDGES = [("a", "b", 2), ("b", "a", 1), ("c", "c", 4), ("a", "b", 3), ("b", "c", 7)]
@@ -225,6 +227,66 @@ def test_celegans_written_as_tables_comes_back(tmp_path):
     pd.testing.assert_frame_equal(again.node_table, network.node_table, check_dtype=False)
 
 
+numbers = st.one_of(st.integers(), st.floats(), st.floats(width=32).map(np.float32))
+cells = st.one_of(
+    st.text(st.characters(exclude_categories=("Cs",)), max_size=3),
+    st.sampled_from(
+        ["a", "a ", " a", "x\ny", "1", "1.0", "01", "NA", "Na", "nan", "True", "false"]
+    ),
+    st.sampled_from([None, pd.NA, pd.NaT, pd.Timestamp("2020-01-01"), ("a", 1)]),
+    st.booleans(),
+    numbers,
+)
+kinds = (cells, numbers, st.floats(), st.integers(-9, 9), st.sampled_from([True, False, None]))
+facts = st.one_of([st.lists(kind, min_size=4, max_size=4) for kind in kinds])
+
+
+@given(st.lists(facts, min_size=1, max_size=3), st.booleans())
+def test_facts_written_as_tables_come_back(columns, inferred):
+    """Whatever is in a column: the table is the same, and so is which nodes have one value."""
+    table = pd.DataFrame({f"x{k}": pd.Series(c, dtype=object) for k, c in enumerate(columns)})
+    table = (table.infer_objects() if inferred else table).set_axis(NAMES)
+    ends = [("a", "b"), ("c", "a"), ("b", "a"), ("d", "c")]
+    dyads = table.set_axis(pd.MultiIndex.from_tuples(ends))
+    network = Network.from_edges("ab", "bc", node_table=table)
+    network = with_dyads(network, dyads)
+    with tempfile.TemporaryDirectory() as folder:
+        files = [Path(folder) / name for name in ("edges.csv", "nodes.csv", "dyads.csv")]
+        frames = network.edge_frame(), network.node_frame(), network.dyad_frame()
+        for frame, path in zip(frames, files, strict=True):
+            frame.to_csv(path, index=False)
+        again = open_network(files[0], nodes=files[1], dyads=files[2])
+    for name in ("node_table", "dyad_table"):
+        left, right = getattr(network, name), getattr(again, name)
+        pd.testing.assert_frame_equal(left, right, check_dtype=False, check_exact=True)
+    assert possible_terms(again) == possible_terms(network)
+
+
+@pytest.mark.parametrize(
+    "columns", [["x", "x"], ["x", " x"], ["1", 1], ["name", "name"], ["source", "source"]]
+)
+def test_two_columns_of_one_name_are_refused(columns):
+    table = pd.DataFrame([[1, 2], [3, 4]], index=["a", "b"], columns=columns)
+    dyads = table.set_axis(pd.MultiIndex.from_tuples([("a", "b"), ("b", "a")]))
+    network = Network.from_edges("ab", "ba")
+    name = str(columns[0])
+    for make in (
+        lambda: dataclasses.replace(network, node_table=table),
+        lambda: dataclasses.replace(network, dyad_table=dyads),
+        lambda: read_network(network.edge_frame(), nodes=table),
+        lambda: with_dyads(network, dyads),
+        lambda: with_dyads(network, table),
+    ):
+        with pytest.raises(InputError, match=f"there are two columns '{name}'"):
+            make()
+
+
+def test_a_table_of_dyads_needs_a_column():
+    network = Network.from_edges("ab", "ba")
+    with pytest.raises(InputError, match="no column besides sender and receiver"):
+        with_dyads(network, pd.DataFrame(index=pd.MultiIndex.from_tuples([("a", "b")])))
+
+
 def test_quoted_cells_after_a_space(file):
     network = read_network(file("e.csv", 'source, target, weight\na, "b, c", 3\n'))
     assert network.names == ("a", "b, c")
@@ -242,10 +304,27 @@ def test_an_edge_list_as_long_as_wide_is_no_matrix():
     assert read_network(frame).n_edges == 3
 
 
-def test_a_nan_in_a_data_frame_is_refused():
-    frame = pd.DataFrame({"source": ["a", "b"], "target": ["b", "a"], "weight": [1.0, np.nan]})
-    with pytest.raises(InputError, match=r"data frame: edge 2 .* weight nan, which is not finite"):
-        read_network(frame)
+@pytest.mark.parametrize("dtype", [float, "Int64", object, "string"])
+def test_a_missing_weight_in_a_data_frame_is_a_missing_one(dtype):
+    weight = pd.Series([3, None, 2], dtype=dtype)
+    frame = pd.DataFrame({"source": list("abc"), "target": list("bca"), "weight": weight})
+    network = read_network(frame)
+    assert network.weight.tolist() == [3, 1, 2]
+    assert "1 edge without a weight: weight 1 each." in network.notes
+    with pytest.raises(InputError, match="the receiver of edge 2 has no name"):
+        read_network(frame.assign(target=["b", np.nan, "a"]))
+
+
+@pytest.mark.parametrize("dtype", [float, "Int64", object, "string"])
+def test_a_missing_cell_of_a_labelled_data_frame_is_hidden(dtype):
+    cells = [[0, None, 2], [3, 0, 1], [0, 4, None]]
+    frame = pd.DataFrame(cells, list("abc"), list("abc")).astype(dtype)
+    network = read_network(frame)
+    assert network.weight_of([0, 0, 1, 1, 2], [1, 2, 0, 2, 1]).tolist() == [-1, 2, 3, 1, 4]
+    assert network.notes[:2] == (
+        "1 cell NaN: dyads that were not observed.",
+        "1 diagonal cell NaN: read as 0.",
+    )
 
 
 # --- graphs -------------------------------------------------------------------------------------
@@ -395,7 +474,7 @@ def test_a_node_table_in_a_file(tmp_path, suffix):
     network = read_network(edges, nodes=path)
     assert network.names == ("NA", "01", "1")
     read = network.node_table
-    assert read["class"].tolist() == ["motor", "NA", ""]
+    assert read["class"].tolist() == ["motor", "", ""]
     assert read["label"].tolist() == ["01", "2", "3"]
     np.testing.assert_array_equal(read["x"], [1.5, np.nan, -2000])
     assert read["n"].tolist() == [4, 5, 0]

@@ -3,20 +3,24 @@
 import shutil
 import sys
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 
+import matplotlib.figure
+import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
 from browser import hover_text, opened_offline, point_at
-from made import made_fit, scattered
+from made import made_fit, scattered, with_clusters
 from playwright.sync_api import Browser
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 
 from lsm_stan import cli, load_celegans, make_report, simulate, write_report
+from lsm_stan.files import as_png
 from lsm_stan.page import PageFigure
-from lsm_stan.plots import plot_embedding, plot_rate_matrix
+from lsm_stan.plots import Figure, plot_embedding, plot_rate_matrix
 from lsm_stan.report import headline, report_page, shown_checks
 
 MEGABYTE = 1e6
@@ -90,6 +94,63 @@ def test_a_report_of_a_mode_alone(folders, tmp_path, monkeypatch, capsys):
     code, printed, _ = call(monkeypatch, capsys, "report", folders / "other", "--out", tmp_path)
     assert code == 0
     assert "nothing of uncertainty" in printed + (tmp_path / "index.html").read_text()
+
+
+@pytest.mark.parametrize("sampled", [True, False])
+def test_columns_of_the_node_table_are_not_taken_for_ours(sampled):
+    """Nor is one lost: both are in ``nodes.csv``."""
+    ours = ["out_strength", "in_strength", "spread", "shift", "flagged"]
+    ours += ["cluster", "cluster_probability"]
+    drawn, positions = simulate(12, 2, seed=4)
+    nodes = pd.DataFrame({name: [f"{name} {i}" for i in range(12)] for name in ours}, drawn.names)
+    network = replace(drawn, node_table=nodes)
+    rng = np.random.default_rng(5)
+    draws = scattered(positions, rng, 0.02, size=50) if sampled else positions[None, None]
+    others = with_clusters(draws, rng)
+    method, model = ("nuts" if sampled else "map"), "tutorial+clusters(2)"
+    fit = made_fit(network, draws, method, model=model, others=others)
+    plain = made_fit(drawn, draws, method, model=model, others=others)
+    report, expected = (make_report({"one": f}, lambda _: None) for f in (fit, plain))
+    table, expected = report.nodes, expected.nodes
+    pd.testing.assert_frame_equal(table[expected.columns], expected)
+    assert ("spread" in table) == ("flagged" in table) == sampled
+    given = table.set_index("name")[[f"{name} (node table)" for name in ours]]
+    np.testing.assert_array_equal(given.loc[list(drawn.names)], nodes)
+    intros = " ".join(section.intro for section in report_page(report).sections)
+    assert ("mean place" in intros.lower()) == sampled
+
+
+def test_names_with_dollars_make_a_page():
+    drawn, positions = simulate(12, 2, seed=4)
+    names = ["a$x_$b", "$x^2$", r"a\$b$", *drawn.names[3:]]
+    nodes = pd.DataFrame({"class": ["$_$", "b"] * 6}, names)
+    network = replace(drawn, names=tuple(names), node_table=nodes, title="$_$")
+    fit = made_fit(network, scattered(positions, np.random.default_rng(5), 0.02, size=50))
+    report = make_report({"$_$": fit, "$x$": fit}, lambda _: None)
+    for section in report_page(report).sections:
+        for item in section.items:
+            if isinstance(item, PageFigure):
+                as_png(item.figure)
+
+
+def pixels(figure) -> np.ndarray:
+    return plt.imread(BytesIO(as_png(figure)))
+
+
+def test_dollars_are_drawn_and_powers_of_ten_are_formulas():
+    """As Matplotlib draws them if they are escaped, every time."""
+    for name in ("a$x_$b", "$x^2$"):
+        figures = []
+        for words, kind in ((name, Figure), (name.replace("$", r"\$"), matplotlib.figure.Figure)):
+            figure = kind(figsize=(3, 3), layout="constrained")
+            axes = figure.add_subplot()
+            axes.plot([1, 100], [1, 2], label=words)
+            axes.set(title=words, xscale="log")
+            axes.set_yticks([1, 2], [words, words])
+            axes.legend()
+            figures.append(figure)
+        for _ in range(2):
+            np.testing.assert_array_equal(*map(pixels, figures))
 
 
 @pytest.mark.parametrize("directed", [True, False])
