@@ -317,8 +317,8 @@ def _introduction(sbc: Results, covered: Results) -> list[str]:
         " whatever the size of the network.",
         "",
         "- The simulator is NumPy, the posterior Stan and C++: they share no formula.",
-        '- One chain of NUTS, `init="random"`, `precondition=False`, else CmdStan\'s defaults:'
-        f" {_settings(sbc)} for simulation-based calibration, {_settings(covered)} for coverage."
+        '- One chain of NUTS, `init="random"`, `precondition=False`, else CmdStan\'s defaults.'
+        f" For simulation-based calibration {_settings(sbc)}; for coverage {_settings(covered)}."
         " The truth is ranked among the draws that thinning leaves, so that autocorrelation matters"
         " little.",
         "- Networks are directed and all dyads observed, but where it says otherwise. Covariates"
@@ -339,9 +339,9 @@ def _found(uniformity: pd.DataFrame, coverages: pd.DataFrame, fits: pd.DataFrame
         outside = group[group["outside"]]
         names = ", ".join(f"`{name}`" for name in outside["quantity"])
         lines.append(
-            f"- `{model}`, K = {dim}: of {len(group)} quantities"
-            + (f" {names} leave their 95 % bands;" if names else " none leaves its 95 % band;")
-            + f" the largest deviation is {group['deviation'].max():.2f} of a band's width."
+            f"- `{model}`, K = {dim}: outside their 95 % bands are, of {len(group)} quantities,"
+            f" {names or 'none'}; the largest deviation is {group['deviation'].max():.2f}, where 1"
+            " is the band's edge."
         )
     together = coverages[coverages["model"] == ALL].set_index("quantity")
     shares = [
@@ -362,8 +362,8 @@ def _found(uniformity: pd.DataFrame, coverages: pd.DataFrame, fits: pd.DataFrame
 def _settings(results: Results) -> str:
     study = next(iter(results))
     return (
-        f"{study.warmup} iterations of warmup, and {study.draws} draws {study.thin} iterations"
-        f" apart, N = {study.nodes}"
+        f"N = {study.nodes}, {study.warmup} iterations of warmup and {study.draws} draws"
+        f" {study.thin} iterations apart"
     )
 
 
