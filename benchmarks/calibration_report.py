@@ -287,11 +287,12 @@ def plot_coverage(table: pd.DataFrame) -> Figure:
                     found, place, xerr=bar, fmt="D" if beyond else "o", ms=5 if beyond else 3,
                     lw=1, color=OUTSIDE if beyond else COLOURS[end],
                 )  # fmt: skip
-        axes.set(title=kind, xlim=(-0.02, 1.02), xlabel="share of intervals that hold the truth")
+        axes.set(title=kind, xlim=(-0.02, 1.02))
         axes.set_yticks(range(len(models)), models, fontsize=8)
         axes.set_ylim(len(models) - 0.4, -0.6)
         axes.grid(axis="y", alpha=0.2)
         axes.spines[["top", "right"]].set_visible(False)
+    figure.supxlabel("share of intervals that hold the truth", fontsize=10)
     marks = [
         Line2D([], [], marker=marker, ms=5, color=colour, label=label)
         for marker, colour, label in (
