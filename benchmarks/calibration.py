@@ -24,7 +24,6 @@ import arviz as az
 import numpy as np
 import pandas as pd
 from cmdstanpy import CmdStanModel
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from benchmarks import calibration_report
@@ -33,9 +32,9 @@ from lsm_stan import LatentSpaceModel, simulate
 from lsm_stan.compilation import sources_digest
 from lsm_stan.dyads import log_mean, mean_weight, pair_log_likelihood
 from lsm_stan.errors import LsmStanError
+from lsm_stan.holdout import hold_out
 from lsm_stan.invariants import pair_distances, radii
 from lsm_stan.models import MODELS, ModelSpec, find_model
-from lsm_stan.network import Network
 from lsm_stan.parameters import NODE_PARAMETERS, Parameters
 from lsm_stan.simulation import draw_parameters
 
@@ -184,7 +183,7 @@ def simulation(study: Study, number: int, executable: CmdStanModel) -> Record:
     try:
         network, _ = simulate(*size, seed=of_network, model=spec, parameters=truth, **options)
         if study.hidden:
-            network = network.hide(*random_dyads(network, study.hidden, of_hidden))
+            network = network.hide(*hold_out(network, study.hidden, seed=of_hidden, together=False))
         model = LatentSpaceModel(network, study.dim, model=spec)
         model.executable = executable  # or each would find it by itself
         fit = model.sample(
@@ -215,15 +214,6 @@ def simulation(study: Study, number: int, executable: CmdStanModel) -> Record:
         "weight": network.total_weight,
         "seconds": fit.record["seconds"],
     }
-
-
-def random_dyads(network: Network, share: float, seed: int) -> NDArray[np.int64]:
-    """Return ``(2, D)`` dyads of a network drawn at random; of an undirected one, pairs."""
-    dyads = np.stack(np.nonzero(np.triu(np.ones((network.n_nodes,) * 2), 1)))
-    if network.directed:
-        dyads = np.concatenate([dyads, dyads[::-1]], axis=1)
-    kept = np.random.default_rng(seed).random(dyads.shape[1]) < share
-    return np.asarray(dyads[:, kept])
 
 
 def quantities(model: LatentSpaceModel, parameters: Parameters) -> dict[str, FloatArray]:

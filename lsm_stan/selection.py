@@ -45,7 +45,7 @@ CALIBRATION, WARNINGS = "calibration.csv", "warnings.csv"
 CELLS = "cells"
 
 #: Raised when cells hold something else than they did.
-CELL_FORMAT = 2
+CELL_FORMAT = 3
 
 #: What identifies a candidate in the tables, and the first columns of ``scores.csv``.
 CANDIDATE = ["model", "dim"]
@@ -383,8 +383,7 @@ class _Cell:
             self.method,
             self.arguments,
             self.seed,
-            # cells of single dyads are those of before pairs were scored as one
-            *(["in pairs"] if self.held_out.in_pairs else []),
+            self.held_out.in_pairs,
         ]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:24]
 
