@@ -38,7 +38,7 @@ from lsm_stan.readers import open_network
 from lsm_stan.report import headline, make_report, write_report
 from lsm_stan.selection import run_selection
 from lsm_stan.simulation import simulate as simulate_network
-from lsm_stan.toolchain import Source, ensure_toolchain, find_toolchain
+from lsm_stan.toolchain import Source, ensure_toolchain, find_toolchain, print_progress
 
 app = typer.Typer(
     help="Latent space models of weighted networks, fitted with Stan.",
@@ -251,7 +251,7 @@ def select(
         method=method.value,
         arguments=dict(_setting(text) for text in settings or ()),
         jobs=jobs,
-        say=screen.say,
+        say=print_progress,
     )
     screen.show_selection(selection)
 
@@ -271,7 +271,7 @@ def predict(
     table = predict_dyads(Fit.load(fit), top)
     _write(lambda: table.to_csv(out, index=False), out)
     screen.show_predictions(table)
-    screen.say(f"{len(table)} dyads: {out}")
+    print_progress(f"{len(table)} dyads: {out}")
 
 
 @app.command()
@@ -300,7 +300,7 @@ def simulate(
     _write(lambda: table.to_csv(node_file, index=False), node_file)
     _write(lambda: network.edge_frame().to_csv(out, index=False), out)
     screen.show_network(describe(network))
-    screen.say(f"edges: {out}; nodes and true positions: {node_file}")
+    print_progress(f"edges: {out}; nodes and true positions: {node_file}")
 
 
 @app.command()
@@ -325,7 +325,7 @@ def run(
     loaded = load_config(config)
     if out is None and not config.suffix:
         raise InputError(f"{config} has no suffix to leave out; name a folder with --out")
-    analysis = run_analysis(loaded, config.with_suffix("") if out is None else out, screen.say)
+    analysis = run_analysis(loaded, config.with_suffix("") if out is None else out, print_progress)
     screen.show_analysis(analysis)
 
 
@@ -339,7 +339,7 @@ def compare(
     screen.show_comparison(comparison)
     file = out / "comparison.csv"
     _write(lambda: comparison.table.to_csv(file, index=False), file)
-    screen.say(f"written to {file}")
+    print_progress(f"written to {file}")
 
 
 @app.command()
@@ -356,7 +356,7 @@ def loo(
     table = loo_table(load_fits(fits))
     screen.show_loo(table)
     _write(lambda: table.to_csv(out, index=False), out)
-    screen.say(f"written to {out}")
+    print_progress(f"written to {out}")
 
 
 @app.command()
@@ -365,13 +365,13 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder for index.html, its figures and tables.")],
 ) -> None:
     """Write one page about fits of one network: what they say, and whether to trust it."""
-    made = make_report(load_fits(fits), screen.say)
+    made = make_report(load_fits(fits), print_progress)
     screen.show_findings(headline(made))
-    screen.say(f"report: {write_report(made, out).resolve()}")
+    print_progress(f"report: {write_report(made, out).resolve()}")
 
 
 def main() -> None:
-    """Run the command line; exit code 0 is good, 2 bad usage or input, 1 failure."""
+    """Run the command line: exit code 0 is good, 2 bad usage or input, 1 failure, 130 a stop."""
     for interrupt in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interrupt, _interrupted)
     try:
@@ -379,6 +379,11 @@ def main() -> None:
     except LsmStanError as error:
         screen.complain(str(error))
         sys.exit(error.exit_code)
+    except KeyboardInterrupt:  # one more, while typer says that it was stopped
+        sys.exit(130)
+    finally:
+        # whoever presses Ctrl-C twice must not stop the removal of temporary folders
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _interrupted(_signal: int, _frame: FrameType | None) -> None:

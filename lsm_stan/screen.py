@@ -1,4 +1,4 @@
-"""What the command line prints: results to the standard output, progress and errors beside."""
+"""What the command line prints: results to the standard output, errors beside."""
 
 from __future__ import annotations
 
@@ -37,11 +37,6 @@ LISTED_DYADS = 5
 
 #: Weights listed one by one in a network's table; heavier ones are counted together.
 LISTED_WEIGHTS = 5
-
-
-def say(sentence: str) -> None:
-    """Print a line of progress."""
-    _err.print(sentence, soft_wrap=True)
 
 
 def complain(sentence: str) -> None:

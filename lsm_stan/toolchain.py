@@ -138,7 +138,7 @@ class Toolchain:
 
 def print_progress(message: str) -> None:
     """Show a progress line on the error stream, whether or not it is a terminal."""
-    print(message, file=sys.stderr, flush=True)
+    print(message, file=sys.stderr, flush=True)  # rich would repeat it after an interrupt
 
 
 def find_toolchain() -> Toolchain | None:
