@@ -31,7 +31,7 @@ N_SPLITS, SEED = 5, 0
 #: How each method fits.
 ARGUMENTS = {
     "map": {"starts": 1},
-    "nuts": {"chains": 2, "iter_warmup": 300, "iter_sampling": 1000},
+    "nuts": {"chains": 2, "iter_warmup": 500, "iter_sampling": 4000, "thin": 4},
 }
 
 #: Singular vectors of the spectral embedding.

@@ -88,7 +88,9 @@ class ModelSpec:
         where it sends) at a mode; learned else, with the prior of the effects' scales.
     sigma_z_scale
         Of the half-normal prior of the positions' scale, which is learned where it has a meaning:
-        with an inverse form and an intercept only the product of distance and rate has.
+        with an inverse form and an intercept only the product of distance and rate has. By default
+        5, which distances only make sparser; 1 for the inner product, whose log rates grow with
+        the scale's square without bound (at 5 most networks of 40 nodes have weights beyond 10⁹).
     phi_scale
         Of the half-normal prior of ``1 / sqrt(phi)``, the frailty's coefficient of variation:
         a prior on phi itself would have most of its mass where there is no frailty.
@@ -121,7 +123,7 @@ class ModelSpec:
     sigma_scale: float = 1.0
     sigma_fixed: float = 1.0
     role_fixed: float = 0.5
-    sigma_z_scale: float = 5.0
+    sigma_z_scale: float = None  # type: ignore[assignment]  # the form's own
     phi_scale: float = 1.0
     terms: tuple[Term, ...] = ()
     beta_scale: float = 1.0
@@ -137,8 +139,11 @@ class ModelSpec:
                 raise InputError(
                     f"{name} is {getattr(self, name)!r}; there are {', '.join(choices)}"
                 )
+        value: Any = self.sigma_z_scale
+        if value is None:
+            object.__setattr__(self, "sigma_z_scale", 1.0 if self.form == "inner" else 5.0)
         for f in fields(self):
-            value: Any = getattr(self, f.name)
+            value = getattr(self, f.name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if f.type == "bool" and not isinstance(value, bool):
                 raise InputError(f"{f.name} is {value!r}; true or false is needed")

@@ -1,12 +1,15 @@
 """Simulation: seeds, the Poisson rates of the model, and what is refused."""
 
+import contextlib
+
 import numpy as np
 import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from lsm_stan.errors import InputError
 from lsm_stan.model import DIAGONAL_JITTER
-from lsm_stan.simulation import simulate
+from lsm_stan.models import MODELS, ModelSpec
+from lsm_stan.simulation import draw_parameters, simulate
 
 REPEATS = 2000
 
@@ -97,3 +100,24 @@ def test_positions_so_close_that_the_weight_overflows():
         InputError, match=r"nodes 1 and 2 have log mean weight 25\.3; at most 20\.7"
     ):
         simulate(2, 1, seed=1, positions=positions)
+
+
+@pytest.mark.parametrize("name", [name for name in MODELS if name != "tutorial"])
+def test_most_networks_of_the_default_priors_can_be_drawn(name):
+    drawn = 0
+    for seed in range(20):
+        with contextlib.suppress(InputError):  # a mean beyond what Stan's int can hold
+            simulate(40, 3, seed=seed, model=name)
+            drawn += 1
+    assert drawn >= 14
+
+
+def test_inner_products_have_the_prior_of_other_log_rates():
+    # as sender effects have: ten times the mean at times, a thousand times hardly ever
+    largest = []
+    for seed in range(200):
+        z = draw_parameters(20, 2, seed=seed, model="poisson-inner")["z"]
+        largest.append(np.abs((z @ z.T)[np.triu_indices(20, 1)]).mean())
+    assert np.quantile(largest, 0.5) < np.log(10)
+    assert np.quantile(largest, 0.99) < np.log(10_000)
+    assert ModelSpec("inner").sigma_z_scale == ModelSpec().sigma_scale
