@@ -240,7 +240,7 @@ def compile_program(
 
 
 def log_prob_grad(
-    model: cmdstanpy.CmdStanModel, data: Mapping[str, Any], unconstrained: FloatArray
+    model: cmdstanpy.CmdStanModel, data: Mapping[str, Any] | Path, unconstrained: FloatArray
 ) -> tuple[FloatArray, FloatArray]:
     """Evaluate a model's log density and gradient, exactly as its sampler does.
 
@@ -249,7 +249,7 @@ def log_prob_grad(
     model
         A model of this module.
     data
-        Stan data.
+        Stan data, or a JSON file of them.
     unconstrained
         ``(M, P)``: M positions on the unconstrained scale, P numbers each.
 
@@ -269,10 +269,12 @@ def log_prob_grad(
     rows = np.ascontiguousarray(unconstrained, dtype=np.float64)
     n_rows, n_parameters = rows.shape
     with tempfile.TemporaryDirectory(prefix="lsm-stan-") as folder:
-        data_file, positions, output = (
-            Path(folder, name) for name in ("data.json", "positions", "output")
-        )
-        cmdstanpy.write_stan_json(str(data_file), data)
+        positions, output = Path(folder, "positions"), Path(folder, "output")
+        if isinstance(data, Path):
+            data_file = data
+        else:
+            data_file = Path(folder, "data.json")
+            cmdstanpy.write_stan_json(str(data_file), data)
         rows.tofile(positions)
         run = subprocess.run(
             [str(model.exe_file), "log_prob_grad", data_file, positions, output],

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
@@ -37,6 +38,7 @@ from lsm_stan.optimization import (
     continuation,
     curvature,
     distinct_modes,
+    newton_step,
     rotation_directions,
 )
 from lsm_stan.parameters import SCALES, TURNED, Parameters, declared, flat, from_stan
@@ -67,12 +69,8 @@ POLISH = {
 #: A mode is accepted when a Newton step from it would gain less than this many nats.
 MAX_NEWTON_GAIN = 1e-3
 
-#: Largest number of parameters whose Hessian is computed at a mode.
+#: Largest number of parameters whose Hessian is computed at a mode; of more it is only multiplied.
 MAX_CURVATURE_SIZE = 3000
-
-#: Of more, only the gradient is looked at, in the prior's standard deviations. Were the prior all
-#: that curves the log joint, a Newton step would gain MAX_NEWTON_GAIN at this length.
-MAX_SCALED_GRADIENT = (2 * MAX_NEWTON_GAIN) ** 0.5
 
 #: CmdStanPy's arguments that are not passed on: those that are ours to give, those that change
 #: nothing here (there are no bounds, no profiles; ADVI's eta counts only without adaptation), and
@@ -651,17 +649,7 @@ class LatentSpaceModel:
         values = self._declared(point, learned=False)
         mode = flat(values)
         if mode.size > MAX_CURVATURE_SIZE:
-            sd = self.spec.prior_sd(self.prior_scale)
-            units = {name: np.full_like(v, sd.get(name, np.nan)) for name, v in values.items()}
-            length = float(np.linalg.norm(gradient * flat(units)))
-            message = (
-                f"the Hessian of {mode.size:,} parameters was not computed (they are more than"
-                f" {MAX_CURVATURE_SIZE:,}), so that this may be a saddle; the gradient is"
-                f" {length:.2g} nats a standard deviation of the prior (at most"
-                f" {MAX_SCALED_GRADIENT:.2g}, though rounding alone may leave more at a steep mode)"
-            )
-            checks = [Check("gradient", length <= MAX_SCALED_GRADIENT, message)]
-            return checks, {"scaled_gradient": length}
+            return self._judge_large_mode(values, gradient)
         # what turns with the positions is turned by one rotation: as if it were further nodes
         parts = [values[name] for name in TURNED]
         nodes = np.concatenate(parts)
@@ -685,6 +673,42 @@ class LatentSpaceModel:
             ),
         ]
         return checks, {"newton_gain": found.newton_gain, "curvature": found.as_record()}
+
+    def _judge_large_mode(
+        self, values: dict[str, FloatArray], gradient: FloatArray
+    ) -> tuple[list[Check], dict[str, Any]]:
+        """Check that a point is a mode, as far as conjugate gradients go."""
+        sd = self.spec.prior_sd(self.prior_scale)
+        units = flat({name: np.full_like(v, sd.get(name, np.nan)) for name, v in values.items()})
+        change = self._preconditioner(values["z_raw"][None])
+
+        def root(vector: FloatArray) -> FloatArray:
+            if change is None:
+                return vector * units
+            return (vector.reshape(self.dim, -1) @ change.factor).reshape(-1)
+
+        with tempfile.TemporaryDirectory(prefix="lsm-stan-") as folder:
+            data = Path(folder, "data.json")
+            cmdstanpy.write_stan_json(str(data), self.stan_data())
+
+            def gradients(points: FloatArray) -> FloatArray:
+                return log_prob_grad(self.executable, data, points)[1]
+
+            found = newton_step(gradients, flat(values), gradient, root)
+        checks = [
+            _newton_check(found.newton_gain, "" if found.settled else "at least "),
+            Check(
+                "curvature",
+                found.is_mode,
+                f"the log joint falls in the {found.products} directions looked at (the Hessian of"
+                f" {gradient.size:,} parameters was not computed: they are more than"
+                f" {MAX_CURVATURE_SIZE:,})"
+                if found.is_mode
+                else "the log joint still rises along a direction: no mode. Try more starts or"
+                " another form; this model may have no mode here",
+            ),
+        ]
+        return checks, {"newton_gain": found.newton_gain, "newton_step": found.as_record()}
 
 
 def accepted_arguments(method: Method) -> list[str]:
@@ -725,11 +749,11 @@ def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, 
     return {name: _plain(value) for name, value in asked.items() if value is not None}
 
 
-def _newton_check(gain: float) -> Check:
+def _newton_check(gain: float, bound: str = "") -> Check:
     return Check(
         "gradient",
         gain <= MAX_NEWTON_GAIN,
-        f"a Newton step would gain {gain:.2g} nats (at most {MAX_NEWTON_GAIN:g} at a mode)",
+        f"a Newton step would gain {bound}{gain:.2g} nats (at most {MAX_NEWTON_GAIN:g} at a mode)",
     )
 
 

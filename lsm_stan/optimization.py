@@ -51,6 +51,15 @@ ZERO_EIGENVALUE = 1e-13
 #: Columns of the Hessian that are differentiated in one batch of gradients.
 PROBED_COLUMNS = 256
 
+#: Fourth-order central difference: where to evaluate, in steps, and weights for a step of 1.
+SHIFTS = np.array([2.0, 1.0, -1.0, -2.0])
+WEIGHTS = np.array([-1.0, 8.0, -8.0, 1.0]) / 12
+
+#: Conjugate gradients end when the preconditioned gradient is down to this share, or after so
+#: many products with the Hessian.
+CG_TOLERANCE = 0.01
+CG_PRODUCTS = 500
+
 
 class Descent(Protocol[Point]):
     """One L-BFGS run: from a point, at a softening, to a better one."""
@@ -228,15 +237,13 @@ def curvature(
     Curvature
     """
     size = mode.size
-    shifts = np.array([2.0, 1.0, -1.0, -2.0]) * step
-    weights = np.array([-1.0, 8.0, -8.0, 1.0]) / (12 * step)
     hessian = np.empty((size, size))
     for first in range(0, size, PROBED_COLUMNS):
         columns = np.arange(first, min(first + PROBED_COLUMNS, size))
         probes = np.tile(mode.reshape(size), (columns.size, 4, 1))
-        probes[np.arange(columns.size), :, columns] += shifts
+        probes[np.arange(columns.size), :, columns] += SHIFTS * step
         probed = gradients(probes.reshape(-1, *mode.shape)).reshape(probes.shape)
-        hessian[columns] = -np.einsum("s,csp->cp", weights, probed)
+        hessian[columns] = -np.einsum("s,csp->cp", WEIGHTS / step, probed)
     hessian = (hessian + hessian.T) / 2
     if rotations is None:
         rotations = rotation_directions(mode)
@@ -262,3 +269,86 @@ def curvature(
         largest=largest,
         newton_gain=float(np.sum(slope[curved] ** 2 / values[curved]) / 2),
     )
+
+
+@dataclass(frozen=True)
+class NewtonStep:
+    """What conjugate gradients found of a Newton step, without a Hessian.
+
+    Attributes
+    ----------
+    newton_gain
+        What the step would add to the log joint, in nats; a lower bound where `settled` is false.
+    settled
+        Whether conjugate gradients ended by themselves.
+    is_mode
+        Whether the log joint falls in every direction that they took.
+    products
+        With the Hessian.
+    """
+
+    newton_gain: float
+    settled: bool
+    is_mode: bool
+    products: int
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the numbers for ``fit.json``."""
+        return asdict(self)
+
+
+def newton_step(
+    gradients: Callable[[FloatArray], FloatArray],
+    mode: FloatArray,
+    gradient: FloatArray,
+    root: Callable[[FloatArray], FloatArray],
+    step: float = 1e-5,
+) -> NewtonStep:
+    """Measure a Newton step by conjugate gradients, where the Hessian is too large to have.
+
+    A product with the Hessian is a difference of gradients. A gradient has no part along the
+    rotations, and conjugate gradients never move along them.
+
+    Parameters
+    ----------
+    gradients
+        From ``(M, P)`` points to the gradients of the log joint there.
+    mode
+        ``(P,)``.
+    gradient
+        ``(P,)``, at the mode.
+    root
+        A symmetric, positive definite linear map of P numbers, whose square is near to the
+        inverse of minus the Hessian: the preconditioner.
+    step
+        Of the difference, in the coordinate that moves most.
+
+    Returns
+    -------
+    NewtonStep
+
+    Notes
+    -----
+    The preconditioned method of Nocedal & Wright, Numerical Optimization, 2006, algorithm 5.3; the
+    gains of its steps add up to half of what the gradient times the Newton step is.
+    """
+    residual = root(gradient)
+    direction = residual
+    first = squared = float(residual @ residual)
+    gain, products = 0.0, 0
+    while squared > CG_TOLERANCE**2 * first and products < CG_PRODUCTS:
+        move = root(direction)
+        length = step / np.abs(move).max()
+        probed = gradients(mode + length * SHIFTS[:, None] * move)
+        product = -root(WEIGHTS @ probed) / length
+        products += 1
+        curved = float(direction @ product)
+        if not curved > 0:
+            return NewtonStep(gain, settled=False, is_mode=False, products=products)
+        size = squared / curved
+        gain += size * squared / 2
+        residual = residual - size * product
+        before, squared = squared, float(residual @ residual)
+        direction = residual + squared / before * direction
+    settled = squared <= CG_TOLERANCE**2 * first
+    return NewtonStep(gain, settled=settled, is_mode=True, products=products)

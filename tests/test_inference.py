@@ -211,22 +211,39 @@ def test_a_run_that_takes_too_long_is_ended(simulated) -> None:
         simulated[0].optimize(seed=1, starts=1, show_progress=False, timeout=0.001)
 
 
-def test_a_large_mode_is_not_said_to_have_a_hessian(simulated, mode, monkeypatch) -> None:
-    model, _ = simulated
+@pytest.mark.parametrize(
+    ("seed", "iterations", "is_mode"), [(3, None, True), (3, 20, True), (11, 2, False)]
+)
+def test_a_large_mode_is_checked_without_its_hessian(
+    monkeypatch, seed, iterations, is_mode
+) -> None:
+    network, _ = simulate(60, 2, seed=seed)
+    model = LatentSpaceModel(network, 2)
     monkeypatch.setattr("lsm_stan.inference.MAX_CURVATURE_SIZE", 119)
-    fit = model.optimize(seed=1, starts=1, show_progress=False)
-    gradient = tutorial.gradient(fit.positions, model.network.to_dense())
-    length = fit.record["details"]["scaled_gradient"]  # the prior's standard deviation is 1
-    # where it is nearly 0, all but its first digits are rounding
-    assert length == pytest.approx(np.linalg.norm(gradient), rel=0.1, abs=1e-6)
-    (check,) = fit.record["checks"]
-    assert "Hessian of 120 parameters was not computed" in check["message"]
-    assert "Newton" not in check["message"]
+    fit = model.optimize(seed=1, starts=1, show_progress=False, iter=iterations)
+    assert fit.record["details"].keys() >= {"newton_gain", "newton_step"}
     assert "curvature" not in fit.record["details"]
-    cut = model.optimize(seed=1, starts=1, show_progress=False, iter=2)
-    gradient = tutorial.gradient(cut.positions, model.network.to_dense())
-    assert cut.record["details"]["scaled_gradient"] == pytest.approx(np.linalg.norm(gradient))
-    assert not cut.converged
+    dense, h = network.to_dense(), 1e-6
+    mode = fit.positions
+
+    def gradient(move: np.ndarray) -> np.ndarray:
+        return tutorial.gradient(mode + h * move.reshape(mode.shape), dense).reshape(-1)
+
+    unit = np.eye(mode.size)
+    hessian = -np.stack([gradient(u) - gradient(-u) for u in unit]) / (2 * h)
+    values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
+    rotation = np.abs(values).argmin()
+    slope = vectors.T @ tutorial.gradient(mode, dense).reshape(-1)
+    others = np.arange(mode.size) != rotation
+    assert (values[others].min() > 0) == is_mode
+    assert fit.record["details"]["newton_step"]["is_mode"] == is_mode
+    if is_mode:
+        gain = np.sum(slope[others] ** 2 / values[others]) / 2
+        assert fit.record["details"]["newton_gain"] == pytest.approx(gain, rel=0.01, abs=1e-12)
+        assert fit.converged == (gain <= 1e-3) == (iterations is None)
+    else:
+        assert not fit.converged
+        assert any("still rises along a direction" in warning for warning in fit.warnings)
 
 
 def test_requested_arguments_have_defaults_and_no_progress() -> None:

@@ -11,7 +11,14 @@ from numpy.testing import assert_allclose
 from scipy.stats import ortho_group
 
 from lsm_stan.datasets import load_celegans
-from lsm_stan.optimization import LADDER, SAME_MODE_RMSE, continuation, curvature, distinct_modes
+from lsm_stan.optimization import (
+    LADDER,
+    SAME_MODE_RMSE,
+    continuation,
+    curvature,
+    distinct_modes,
+    newton_step,
+)
 
 # --- continuation -------------------------------------------------------------------------------
 
@@ -256,3 +263,57 @@ def test_a_record_is_plain():
     record = curvature(gradients, np.zeros((8, 1)), np.zeros((8, 1))).as_record()
     assert record["is_mode"] is True
     assert all(type(value) in (bool, int, float) for value in record.values())
+
+
+# --- a Newton step without a Hessian ------------------------------------------------------------
+
+
+@pytest.mark.parametrize("preconditioned", [False, True])
+def test_conjugate_gradients_find_what_a_newton_step_gains(preconditioned):
+    rng = np.random.default_rng(2)
+    values = np.geomspace(1e-2, 1e3, 40)
+    matrix, gradients = quadratic(values, np.zeros(40), seed=3)
+    point = rng.normal(size=40)
+    scale = 1 / np.sqrt(np.diag(matrix)) if preconditioned else np.ones(40)
+    found = newton_step(gradients, point, gradients(point[None])[0], lambda v: scale * v)
+    assert found.settled
+    assert found.is_mode
+    assert found.newton_gain == pytest.approx(point @ matrix @ point / 2, rel=0.01)
+
+
+def test_conjugate_gradients_that_are_cut_short_bound_the_gain(monkeypatch):
+    monkeypatch.setattr("lsm_stan.optimization.CG_PRODUCTS", 5)
+    matrix, gradients = quadratic(np.geomspace(1e-2, 1e3, 40), np.zeros(40))
+    point = np.random.default_rng(2).normal(size=40)
+    found = newton_step(gradients, point, gradients(point[None])[0], lambda v: v)
+    assert not found.settled
+    assert found.products == 5
+    assert 0 < found.newton_gain < point @ matrix @ point / 2
+
+
+def test_conjugate_gradients_see_a_direction_that_goes_up():
+    _, gradients = quadratic(np.append(np.linspace(1, 5, 19), -0.1), np.zeros(20))
+    point = np.random.default_rng(2).normal(size=20)
+    found = newton_step(gradients, point, gradients(point[None])[0], lambda v: v)
+    assert not found.is_mode
+    assert not found.settled
+
+
+def test_conjugate_gradients_do_not_mind_rotations():
+    """Near a turned frame the springs' gain is the energy that is left in them."""
+    frame = np.random.default_rng(4).normal(size=(7, 3))
+    gradients = springs(frame)
+    point = frame + 1e-4 * np.random.default_rng(5).normal(size=frame.shape)
+    pairs = np.triu_indices(7, 1)
+    apart = [np.linalg.norm(z[pairs[0]] - z[pairs[1]], axis=1) for z in (frame, point)]
+    sizes = [np.linalg.norm(z, axis=1) for z in (frame, point)]
+    energy = np.sum((sizes[1] - sizes[0]) ** 2) + np.sum((apart[1] - apart[0]) ** 2) / 2
+
+    def flat_gradients(points):
+        return gradients(points.reshape(-1, 7, 3)).reshape(points.shape)
+
+    found = newton_step(
+        flat_gradients, point.reshape(-1), gradients(point[None]).reshape(-1), np.copy
+    )
+    assert found.settled
+    assert found.newton_gain == pytest.approx(energy, rel=1e-3)
