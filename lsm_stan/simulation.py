@@ -30,6 +30,7 @@ def draw_parameters(
     model: str | ModelSpec = "tutorial",
     directed: bool = True,
     prior_scale: float = 1.0,
+    given: Parameters | None = None,
 ) -> dict[str, FloatArray]:
     """Draw the parameters of a model from their priors.
 
@@ -37,6 +38,8 @@ def draw_parameters(
     ----------
     n_nodes, dim, seed, model, directed, prior_scale
         As in :func:`simulate`; a model with covariates is bound to a network of theirs.
+    given
+        Parameters that are known; what depends on them is drawn given them.
 
     Returns
     -------
@@ -45,37 +48,41 @@ def draw_parameters(
     """
     spec = find_model(model)
     rng = np.random.default_rng(seed)
-    drawn = {}
+    drawn: dict[str, FloatArray] = {}
+
+    def keep(name: str, value: object) -> FloatArray:
+        drawn[name] = np.asarray((given or {}).get(name, value), dtype=float)
+        return drawn[name]
+
+    scale = np.asarray(prior_scale)
     if spec.learns_positions_scale:
-        drawn["sigma_z"] = np.abs(np.asarray(rng.normal(scale=spec.sigma_z_scale)))
-    scale = drawn.get("sigma_z", np.asarray(prior_scale))
-    drawn["z"] = rng.normal(scale=scale, size=(n_nodes, dim))
+        scale = keep("sigma_z", np.abs(rng.normal(scale=spec.sigma_z_scale)))
+    z = rng.normal(scale=scale, size=(n_nodes, dim))
     if spec.clusters:
-        drawn["centre"] = rng.normal(scale=scale, size=(spec.clusters, dim))
-        drawn["theta"] = rng.dirichlet(np.full(spec.clusters, spec.concentration))
+        centre = keep("centre", rng.normal(scale=scale, size=(spec.clusters, dim)))
+        theta = keep("theta", rng.dirichlet(np.full(spec.clusters, spec.concentration)))
         omega = np.exp(rng.normal(np.log(spec.cluster_fixed), spec.cluster_scale, spec.clusters))
-        drawn["sigma_cluster"] = scale * omega
-        label = rng.choice(spec.clusters, size=n_nodes, p=drawn["theta"])
-        within = drawn["sigma_cluster"][label, None] / scale
-        drawn["z"] = drawn["centre"][label] + within * drawn["z"]
+        sigma_cluster = keep("sigma_cluster", scale * omega)
+        label = rng.choice(spec.clusters, size=n_nodes, p=theta)
+        z = centre[label] + sigma_cluster[label, None] / scale * z
+    keep("z", z)
     if spec.covariates is not None:
-        drawn["beta"] = rng.normal(scale=spec.beta_scale / spec.covariates.scale)
+        keep("beta", rng.normal(scale=spec.beta_scale / spec.covariates.scale))
     if spec.intercept:
-        drawn["intercept"] = np.asarray(rng.normal(scale=spec.intercept_scale))
+        keep("intercept", rng.normal(scale=spec.intercept_scale))
     if spec.dispersed:
-        drawn["phi"] = np.asarray(rng.normal(scale=spec.phi_scale) ** -2.0)
+        keep("phi", rng.normal(scale=spec.phi_scale) ** -2.0)
     if spec.effects:
         sigma = np.abs(rng.normal(scale=spec.sigma_scale, size=2 if directed else 1))
-        rho = 2 * rng.beta(2, 2) - 1 if directed else 1.0
+        sigma_sender = keep("sigma_sender", sigma[0])
+        sigma_receiver = keep("sigma_receiver", sigma[-1] if directed else sigma_sender)
+        rho = keep("rho", 2 * rng.beta(2, 2) - 1) if directed else np.asarray(1.0)
         first, second = rng.normal(size=(2, n_nodes))
-        drawn["sigma_sender"], drawn["sigma_receiver"] = sigma[:1].squeeze(), sigma[-1:].squeeze()
-        drawn["sender_effect"] = sigma[0] * first
-        drawn["receiver_effect"] = sigma[-1] * (rho * first + np.sqrt(1 - rho**2) * second)
-        if directed:
-            drawn["rho"] = np.asarray(rho)
+        first = keep("sender_effect", sigma_sender * first) / sigma_sender
+        keep("receiver_effect", sigma_receiver * (rho * first + np.sqrt(1 - rho**2) * second))
     if spec.roles:
-        drawn["sigma_role"] = np.abs(np.asarray(rng.normal(scale=spec.sigma_scale)))
-        drawn["role"] = rng.normal(scale=drawn["sigma_role"], size=(n_nodes, dim))
+        sigma_role = keep("sigma_role", np.abs(rng.normal(scale=spec.sigma_scale)))
+        keep("role", rng.normal(scale=sigma_role, size=(n_nodes, dim)))
     return drawn
 
 
@@ -159,10 +166,15 @@ def simulate(
         )
     rng = np.random.default_rng(seed)
     if not given.keys() >= set(rate_parameters(spec)):
-        drawn = draw_parameters(
-            n_nodes, dim, seed=rng, model=spec, directed=directed, prior_scale=prior_scale
+        given = draw_parameters(
+            n_nodes,
+            dim,
+            seed=rng,
+            model=spec,
+            directed=directed,
+            prior_scale=prior_scale,
+            given=given,
         )
-        given = {**drawn, **given}
     rows = [_row(spec, given, i, rng, directed, jitter) for i in range(n_nodes)]
     sender, receiver, weight = (np.concatenate(column) for column in zip(*rows, strict=True))
     order = np.lexsort((receiver, sender))

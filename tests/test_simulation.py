@@ -121,3 +121,31 @@ def test_inner_products_have_the_prior_of_other_log_rates():
     assert np.quantile(largest, 0.5) < np.log(10)
     assert np.quantile(largest, 0.99) < np.log(10_000)
     assert ModelSpec("inner").sigma_z_scale == ModelSpec().sigma_scale
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_what_depends_on_a_given_scale_is_drawn_at_that_scale(seed):
+    model = "nb-squared-roles+clusters(2)"
+    known = {
+        "sigma_z": 0.3,
+        "sigma_sender": 0.01,
+        "sigma_receiver": 2.0,
+        "rho": 0.9,
+        "sigma_role": 0.05,
+        "theta": [1.0, 0.0],
+        "centre": [[7.0, 7.0], [0.0, 0.0]],
+        "sigma_cluster": [0.02, 1.0],
+    }
+    given = {name: np.asarray(value) for name, value in known.items()}
+    p = draw_parameters(2000, 2, seed=seed, model=model, given=given)
+    assert all(np.array_equal(p[name], value) for name, value in given.items())
+    np.testing.assert_allclose(p["z"].mean(axis=0), 7, atol=0.01)
+    for name, wanted in [("z", 0.02), ("sender_effect", 0.01), ("receiver_effect", 2)]:
+        assert p[name].std(axis=0) == pytest.approx(np.full(p[name].shape[1:], wanted), rel=0.1)
+    assert np.corrcoef(p["sender_effect"], p["receiver_effect"])[0, 1] == pytest.approx(
+        0.9, abs=0.02
+    )
+    assert p["role"].std() == pytest.approx(0.05, rel=0.1)
+    scale = {"sigma_z": np.asarray(0.3), "intercept": np.asarray(0.0)}
+    _, positions = simulate(200, 3, seed=seed, model="poisson-squared", parameters=scale)
+    assert positions.std() == pytest.approx(0.3, rel=0.15)
