@@ -96,6 +96,7 @@ def run(name: str, folder: Path, network: Network) -> None:
         models=asked.models,
         n_splits=N_SPLITS,
         seed=SEED,
+        share=held_out_page.SHARE,
         together=asked.together,
         method=asked.method,
         arguments=ARGUMENTS[asked.method],
@@ -106,7 +107,8 @@ def run(name: str, folder: Path, network: Network) -> None:
 def spectral_scores(network: Network, *, together: bool) -> pd.DataFrame:
     """Score the spectral embedding on the splits: columns as of a selection's scores."""
     rows = []
-    held_out = splits(network, N_SPLITS, seed=SEED, together=together)
+    share = held_out_page.SHARE
+    held_out = splits(network, N_SPLITS, seed=SEED, share=share, together=together)
     for split, dyads in enumerate(held_out, start=1):
         weight, train = network.weight_of(*dyads), network.hide(*dyads)
         for dim in SPECTRAL_DIMS:

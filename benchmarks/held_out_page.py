@@ -13,11 +13,15 @@ from lsm_stan.description import NetworkSummary
 from lsm_stan.files import as_csv, as_markdown, as_png
 from lsm_stan.plots import PALETTE, UNKNOWN_COLOUR
 from lsm_stan.score_plots import plot_calibration, plot_differences
+from lsm_stan.scores import resampling_factor
 from lsm_stan.selection import candidates
 from lsm_stan.selection_page import failed_checks, spread
 
 #: What was held out: the first decides which candidate is the best.
 HELD_OUT = ("single dyads", "pairs")
+
+#: Of the dyads that a split holds out.
+SHARE = 0.1
 
 #: What was wanted of the best, on single dyads: set before the work began.
 WANTED = {"log_density": -0.135, "auc": 0.93}
@@ -155,7 +159,7 @@ def _of(scores: pd.DataFrame, held_out: str) -> pd.DataFrame:
 def _compared(scores: pd.DataFrame, held_out: str) -> pd.DataFrame:
     rows = _of(scores, held_out)
     return (
-        candidates(rows.astype({"converged": float}), ["candidate"])
+        candidates(rows.astype({"converged": float}), SHARE, ["candidate"])
         if len(rows)
         else pd.DataFrame()
     )
@@ -210,10 +214,10 @@ def _text(
         "",
         *as_markdown(_candidates(tables)),
         "",
-        "± is a standard error over splits; they share dyads, so that it is somewhat too small."
-        " Most of it is common to all candidates: whether a split has many heavy edges among its"
-        " hidden ones. Differences on the same splits are known far better (next figure)."
-        " *Parameters* counts learned scales too; *seconds* a fit are of a shared machine, for"
+        "± is a standard error over splits, as large as it is for fits that share dyads (Nadeau &"
+        " Bengio 2003). Most of it is common to all candidates: whether a split has many heavy"
+        " edges among its hidden ones. Differences on the same splits are known far better (next"
+        " figure). *Parameters* counts learned scales too; *seconds* a fit are of a shared machine, for"
         " orientation. Everything by split: [scores.csv](scores.csv), on average, AUC-PR and Brier"
         " score included: [candidates.csv](candidates.csv).",
         "",
@@ -274,7 +278,7 @@ def _by_one_method(scores: pd.DataFrame, name: str) -> str:
     gain = _gain(first, first, others[0], name, "log_density")
     return (
         f" {top['method']} was run for this model and this K only: it is the method that gains"
-        f" {spread(gain.mean(), gain.sem())} over {others[0]}, and no other model or K was tried"
+        f" {spread(gain.mean(), _error(gain))} over {others[0]}, and no other model or K was tried"
         " with it."
     )
 
@@ -292,7 +296,7 @@ def _wanted(scores: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Data
         for what in tables:
             of = _of(scores, what)
             values = of.loc[of["candidate"] == top, name]
-            row[what] = spread(values.mean(), values.sem()) if len(values) else ""
+            row[what] = spread(values.mean(), _error(values)) if len(values) else ""
             if what == HELD_OUT[0]:
                 row[what] += f" ({_held(values, WANTED[name])})"
         rows.append(row)
@@ -302,7 +306,7 @@ def _wanted(scores: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Data
 def _held(values: pd.Series[float], wanted: float) -> str:
     """Say whether the mean over splits is what was wanted, and how surely."""
     short = values.mean() - wanted
-    near = ", by less than one standard error" if abs(short) < values.sem() else ""
+    near = ", by less than one standard error" if abs(short) < _error(values) else ""
     below = f"{(values < wanted).sum()} of {len(values)} splits are below"
     return f"{'held' if short >= 0 else '**missed**'} on the mean{near}; {below}"
 
@@ -352,7 +356,7 @@ def _losses(scores: pd.DataFrame) -> list[str]:
     lost = []
     for what, before, after, _ in STEPS:
         gain = _gain(first, first, before, after, "log_density")
-        if gain.mean() < -gain.sem():
+        if gain.mean() < -_error(gain):
             lost.append(f"{what} (to {after})")
     return [f"A loss of log density: {'; '.join(lost)}.", ""] if lost else []
 
@@ -370,8 +374,8 @@ def _steps(scores: pd.DataFrame) -> pd.DataFrame:
                     "ingredient": f"{what}: {why}",
                     "from": before + (" ✗" if before in failed else ""),
                     "to": after + (" ✗" if after in failed else ""),
-                    "log density": spread(gain.mean(), gain.sem()),
-                    "AUC": spread(auc.mean(), auc.sem(), 3),
+                    "log density": spread(gain.mean(), _error(gain)),
+                    "AUC": spread(auc.mean(), _error(auc), 3),
                 }
             )
     return pd.DataFrame(rows)
@@ -384,6 +388,11 @@ def _gain(
     one = old[old["candidate"] == before].set_index("split")[score]
     other = new[new["candidate"] == after].set_index("split")[score]
     return (other - one).dropna()
+
+
+def _error(values: pd.Series[float]) -> float:
+    """Return the standard error of a mean over splits."""
+    return float(values.sem() * resampling_factor(len(values), SHARE))
 
 
 def _hurdle(scores: pd.DataFrame) -> list[str]:
@@ -402,15 +411,15 @@ def _hurdle(scores: pd.DataFrame) -> list[str]:
         part, inflation = own["edge_log_density"], own["zero_inflation_gain"]
         nats = (inflation * own["dyads"]).mean()
         if len(gain):
-            hurdles[str(same)] = spread(gain.mean(), gain.sem(), 5)
-            wins |= bool(gain.mean() > gain.sem())
+            hurdles[str(same)] = spread(gain.mean(), _error(gain), 5)
+            wins |= bool(gain.mean() > _error(gain))
         inflations[str(same)] = nats
         rows.append(
             {
                 "": same,
-                "edge or not": spread(part.mean(), part.sem()),
-                "a hurdle's gain": spread(gain.mean(), gain.sem(), 5) if len(gain) else "",
-                "zero inflation's gain, at most": spread(inflation.mean(), inflation.sem(), 5),
+                "edge or not": spread(part.mean(), _error(part)),
+                "a hurdle's gain": spread(gain.mean(), _error(gain), 5) if len(gain) else "",
+                "zero inflation's gain, at most": spread(inflation.mean(), _error(inflation), 5),
                 "in nats a split": f"{nats:.1f}",
             }
         )

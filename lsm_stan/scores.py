@@ -9,6 +9,7 @@ half of it each dyad's.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -193,6 +194,23 @@ def standard_error(values: FloatArray, unit: IntArray | None = None) -> float:
     number = np.arange(len(values)) if unit is None else np.unique(unit, return_inverse=True)[1]
     off = np.bincount(number, values - values.mean())
     return float(np.std(off, ddof=1) * np.sqrt(len(off)) / len(values)) if len(off) > 1 else np.nan
+
+
+def resampling_factor(n_splits: int, share: float) -> float:
+    """Return how much larger than over independent samples a standard error over splits is.
+
+    Their fits share dyads, and random splits held-out ones too: the variance of a mean over J
+    splits is not 1 / J of a split's, but about ``1 / J + share / (1 - share)`` of it (Nadeau &
+    Bengio, Machine Learning 52, 2003; of folds: Bouckaert & Frank, PAKDD 2004).
+
+    Parameters
+    ----------
+    n_splits
+        J.
+    share
+        Of the dyads that a split holds out.
+    """
+    return math.sqrt(1 + n_splits * share / (1 - share))
 
 
 def auc_roc(score: FloatArray, positive: NDArray[np.bool_]) -> float:

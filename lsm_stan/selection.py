@@ -34,7 +34,7 @@ from lsm_stan.pairs import pair_number
 from lsm_stan.parameters import declared, flat
 from lsm_stan.references import predict_references
 from lsm_stan.score_plots import plot_calibration, plot_differences, plot_scores
-from lsm_stan.scores import calibration_table, flat_draws, predict, scores, standard_error
+from lsm_stan.scores import calibration_table, flat_draws, predict, resampling_factor, scores
 from lsm_stan.selection_page import selection_page
 
 Say = Callable[[str], None]
@@ -87,6 +87,8 @@ class Selection:
         Of the best candidate: those of :func:`lsm_stan.scores.calibration_table`, by ``split``.
     warnings
         What kept fits from converging: ``model, dim, split, warning``.
+    share
+        Of the observed dyads that a split holds out.
     choice
         See :func:`choose`.
     folder
@@ -97,6 +99,7 @@ class Selection:
     references: pd.DataFrame
     calibration: pd.DataFrame
     warnings: pd.DataFrame
+    share: float
     choice: Choice
     folder: Path
 
@@ -175,7 +178,8 @@ def run_selection(
     table = pd.DataFrame([{**cell.facts, **row["scores"]} for cell, row in found])
     table = table[list(dict.fromkeys([*COLUMNS, *table.columns]))]
     references = _reference_scores(held_out)
-    choice = choose(table, references)
+    held = float(table["dyads"].mean() / network.n_observed)
+    choice = choose(table, references, held)
     best = choice.table.iloc[0]
     calibration = pd.concat(
         [
@@ -193,7 +197,7 @@ def run_selection(
         ],
         columns=[*CANDIDATE, "split", "warning"],
     )
-    result = Selection(table, references, calibration, warnings, choice, folder)
+    result = Selection(table, references, calibration, warnings, held, choice, folder)
     text = selection_page(
         result,
         describe(network),
@@ -212,13 +216,16 @@ def run_selection(
     return result
 
 
-def candidates(scores: pd.DataFrame, by: Sequence[str] = CANDIDATE) -> pd.DataFrame:
+def candidates(scores: pd.DataFrame, share: float, by: Sequence[str] = CANDIDATE) -> pd.DataFrame:
     """Average scores over splits, and compare with the best split by split.
 
     Parameters
     ----------
     scores
         A row a candidate and split: its names, ``split``, ``log_density`` and any other numbers.
+    share
+        Of the dyads that a split holds out: standard errors are those of
+        :func:`lsm_stan.scores.resampling_factor`.
     by
         The columns that name a candidate.
 
@@ -232,23 +239,24 @@ def candidates(scores: pd.DataFrame, by: Sequence[str] = CANDIDATE) -> pd.DataFr
     by_split = scores.pivot_table(index="split", columns=list(by), values="log_density")
     groups = scores.groupby(list(by))
     table = groups.mean(numeric_only=True).drop(columns="split")
-    table.insert(1, "error", groups["log_density"].sem())
+    factor = resampling_factor(scores["split"].nunique(), share)
+    table.insert(1, "error", groups["log_density"].sem() * factor)
     table.insert(2, "splits", groups.size())
     order = [name for name in ("log_density", "parameters") if name in table]
     table = table.sort_values(order, ascending=[False, True][: len(order)])
     difference = by_split.sub(by_split[table.index[0]], axis=0)
     table.insert(2, "difference", difference.mean())
-    table.insert(3, "difference_error", difference.sem())
+    table.insert(3, "difference_error", difference.sem() * factor)
     return table.reset_index()
 
 
-def choose(scores: pd.DataFrame, references: pd.DataFrame) -> Choice:
+def choose(scores: pd.DataFrame, references: pd.DataFrame, share: float) -> Choice:
     """Choose the simplest candidate within one standard error of the best.
 
     The error is that of the paired difference of mean log densities, over splits (the
     one-standard-error rule: Breiman et al., Classification and Regression Trees, 1984), and the
-    simplest is the one of fewest parameters. Random splits overlap, so that their standard errors
-    are somewhat too small (Nadeau & Bengio, Machine Learning 52, 2003).
+    simplest is the one of fewest parameters, of those that are better than the best reference by
+    one standard error.
 
     Nothing is chosen where there is one split only, where the best is not better than the best
     reference by one standard error, or where several candidates within one standard error are
@@ -260,27 +268,32 @@ def choose(scores: pd.DataFrame, references: pd.DataFrame) -> Choice:
         As in :class:`Selection`: columns ``model, dim, split, log_density, auc, parameters``.
     references
         Columns ``model, split, log_density``.
+    share
+        As in :func:`candidates`.
 
     Returns
     -------
     Choice
     """
-    table = candidates(scores)
+    table = candidates(scores, share)
 
     def undecided(reason: str) -> Choice:
         return Choice(None, None, reason, table)
 
-    if scores["split"].nunique() < 2:
+    n_splits = scores["split"].nunique()
+    if n_splits < 2:
         return undecided("one split has no standard error; take more splits")
-    is_best = (scores[CANDIDATE] == table.loc[0, CANDIDATE]).all(axis=1)
     baseline = _best_reference(references)
-    gain = (scores[is_best].set_index("split")["log_density"] - baseline).to_numpy()
-    if not gain.mean() > standard_error(gain):
+    by_split = scores.pivot_table(index="split", columns=CANDIDATE, values="log_density")
+    gains = by_split[pd.MultiIndex.from_frame(table[CANDIDATE])].sub(baseline, axis=0)
+    gain, error = gains.mean().to_numpy(), gains.sem().to_numpy()
+    error = error * resampling_factor(n_splits, share)
+    if not gain[0] > error[0]:
         return undecided(
             f"no candidate predicts better than the reference {baseline.name!r} by one standard"
-            f" error ({gain.mean():+.4f} ± {standard_error(gain):.4f} a dyad)"
+            f" error ({gain[0]:+.4f} ± {error[0]:.4f} a dyad)"
         )
-    near = table[-table["difference"] <= table["difference_error"]]
+    near = table[(-table["difference"] <= table["difference_error"]) & (gain > error)]
     simplest = near[near["parameters"] == near["parameters"].min()]
     names = [f"{row['model']} with K = {row['dim']}" for row in table[CANDIDATE].to_dict("records")]
     if len(simplest) > 1:

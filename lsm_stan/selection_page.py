@@ -9,6 +9,7 @@ import pandas as pd
 
 from lsm_stan.description import NetworkSummary
 from lsm_stan.files import as_markdown
+from lsm_stan.scores import resampling_factor
 
 if TYPE_CHECKING:
     from lsm_stan.selection import Selection
@@ -19,8 +20,8 @@ RULE = (
     " where pairs are held out together that of both directions jointly; candidates are compared on"
     " the same splits, by the mean and the standard error of the differences from the best. The"
     " choice is the candidate of fewest parameters whose difference is within one standard error,"
-    " and none where that does not decide, or where the best is not better than the best reference"
-    " by one standard error."
+    " of those that are better than the best reference by one; none where that does not decide, or"
+    " where the best is not better than the best reference by one standard error."
 )
 
 
@@ -63,9 +64,9 @@ def selection_page(
         "",
         *as_markdown(_candidates(selection)),
         "",
-        "Log density: nats a held-out dyad, ± a standard error over splits, whose fits share dyads,"
-        " so that it is somewhat too small. AUC (of ROC and of precision and recall) and Brier"
-        " score: of whether there is an edge. Seconds: mean of a fit. Every split:"
+        "Log density: nats a held-out dyad, ± a standard error over splits, as large as it is for"
+        " fits that share dyads (Nadeau & Bengio 2003). AUC (of ROC and of precision and recall)"
+        " and Brier score: of whether there is an edge. Seconds: mean of a fit. Every split:"
         " [scores.csv](scores.csv).",
         "",
         "![differences](differences.png)",
@@ -75,7 +76,7 @@ def selection_page(
         "",
         "## References",
         "",
-        *as_markdown(_references(selection.references)),
+        *as_markdown(_references(selection.references, selection.share)),
         "",
         "Without positions: one mean weight (`constant`) or a product of sender and receiver"
         " factors (`degrees`), with Poisson or negative binomial (`-nb`) weights; with Bernoulli"
@@ -143,9 +144,10 @@ def _candidates(selection: Selection) -> pd.DataFrame:
     return pd.DataFrame([row(place, one) for place, one in enumerate(records)])
 
 
-def _references(references: pd.DataFrame) -> pd.DataFrame:
+def _references(references: pd.DataFrame, share: float) -> pd.DataFrame:
     groups = references.groupby("model")
-    means = groups.mean(numeric_only=True).assign(error=groups["log_density"].sem())
+    error = groups["log_density"].sem() * resampling_factor(references["split"].nunique(), share)
+    means = groups.mean(numeric_only=True).assign(error=error)
     records = means.sort_values("log_density", ascending=False).reset_index().to_dict("records")
     return pd.DataFrame(
         [

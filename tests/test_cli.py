@@ -419,7 +419,9 @@ def test_select_names_a_choice_or_none(command, monkeypatch, margin):
     def run(network, folder, **arguments):
         asked.update(arguments)
         nothing = pd.DataFrame()
-        return Selection(scores, references, nothing, nothing, choose(scores, references), folder)
+        return Selection(
+            scores, references, nothing, nothing, 0.1, choose(scores, references, 0.1), folder
+        )
 
     monkeypatch.setattr(cli, "run_selection", run)
     outcome = command(*SELECT, "--dims", "1-2,4", "--single", "--set", "starts=3")

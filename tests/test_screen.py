@@ -38,7 +38,9 @@ def selection(tmp_path, *models):
         {"model": "constant", "split": [1, 2], "log_density": -9.0, "auc": 0.5}
     )
     nothing = pd.DataFrame()
-    return Selection(scores, references, nothing, nothing, choose(scores, references), tmp_path)
+    return Selection(
+        scores, references, nothing, nothing, 0.1, choose(scores, references, 0.1), tmp_path
+    )
 
 
 def test_columns_with_units_are_printed_as_they_are(network, tmp_path, capsys):

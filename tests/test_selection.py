@@ -15,7 +15,7 @@ from lsm_stan.compilation import compile_with_fallback
 from lsm_stan.dyads import pair_log_likelihood
 from lsm_stan.holdout import hold_out
 from lsm_stan.models import MODELS
-from lsm_stan.selection import choose, n_parameters, run_selection
+from lsm_stan.selection import candidates, choose, n_parameters, run_selection
 
 
 def table(scores, parameters):
@@ -43,31 +43,36 @@ def reference(*values):
 SIZES = {("a", 1): 10, ("a", 2): 20, ("a", 3): 30, ("b", 2): 20}
 POOR = reference(-9.0, -9.0, -9.0)
 
+#: Of the dyads held out in a split; a standard error over three splits is larger by
+SHARE, FACTOR = 0.1, np.sqrt(1 + 3 / 9)
+
 
 def test_the_best_is_chosen_where_it_is_clearly_best():
     scores = {("a", 1): [-3.0, -4.0, -5.0], ("a", 2): [-1.0, -2.0, -3.1]}
-    choice = choose(table(scores, SIZES), POOR)
+    choice = choose(table(scores, SIZES), POOR, SHARE)
     assert (choice.model, choice.dim) == ("a", 2)
     assert choice.reason == "a with K = 2: the best"
 
 
 def test_the_simplest_within_one_paired_standard_error_is_chosen():
     best, less = np.array([-1.0, -2.0, -3.0]), np.array([-1.1, -1.96, -3.0])
-    choice = choose(table({("a", 3): best, ("a", 2): less, ("a", 1): less - 5}, SIZES), POOR)
+    choice = choose(table({("a", 3): best, ("a", 2): less, ("a", 1): less - 5}, SIZES), POOR, SHARE)
     assert (choice.model, choice.dim) == ("a", 2)
     row = choice.table.set_index(["model", "dim"]).loc[("a", 2)]
     assert row["difference"] == pytest.approx(-0.02)
-    assert row["difference_error"] == pytest.approx(np.std(less - best, ddof=1) / np.sqrt(3))
-    assert row["error"] == pytest.approx(np.std(less, ddof=1) / np.sqrt(3))
+    assert row["difference_error"] == pytest.approx(
+        FACTOR * np.std(less - best, ddof=1) / np.sqrt(3)
+    )
+    assert row["error"] == pytest.approx(FACTOR * np.std(less, ddof=1) / np.sqrt(3))
     assert "within one standard error of the best, a with K = 3 (-0.0200" in choice.reason
     # differences of one size on all splits are no matter of chance
-    steady = choose(table({("a", 3): best, ("a", 2): best - 0.02}, SIZES), POOR)
+    steady = choose(table({("a", 3): best, ("a", 2): best - 0.02}, SIZES), POOR, SHARE)
     assert steady.dim == 3
 
 
 def test_candidates_that_the_data_do_not_tell_apart_are_not_told_apart():
     scores = {("a", 2): [-1.0, -2.0, -3.0], ("b", 2): [-1.1, -1.9, -3.01], ("a", 1): [-9.0] * 3}
-    choice = choose(table(scores, SIZES), POOR)
+    choice = choose(table(scores, SIZES), POOR, SHARE)
     assert choice.model is None
     assert choice.dim is None
     assert "a with K = 2 and b with K = 2 are equally simple" in choice.reason
@@ -75,16 +80,46 @@ def test_candidates_that_the_data_do_not_tell_apart_are_not_told_apart():
 
 def test_what_is_no_better_than_a_reference_is_not_chosen():
     scores = {("a", 1): [-1.0, -2.0, -3.0]}
-    choice = choose(table(scores, SIZES), reference(-1.2, -2.1, -2.8))
+    choice = choose(table(scores, SIZES), reference(-1.2, -2.1, -2.8), SHARE)
     assert choice.model is None
     assert "better than the reference 'constant'" in choice.reason
     assert "no choice" not in choice.reason, "who shows it says so"
-    better = choose(table(scores, SIZES), reference(-1.2, -2.1, -3.1))
+    better = choose(table(scores, SIZES), reference(-1.2, -2.1, -3.1), SHARE)
     assert better.model == "a"
 
 
+def test_what_is_chosen_beats_the_reference_itself():
+    # within one standard error of the best, simpler, and no better than no positions at all
+    best, poor = np.array([-1.0, -2.0, -3.0]), np.array([-1.6, -1.8, -3.2])
+    less = np.array([-1.1, -1.95, -3.0])
+    scores = {("a", 3): best, ("a", 2): less, ("a", 1): poor}
+    table_of = table(scores, SIZES)
+    assert choose(table_of, POOR, SHARE).dim == 1
+    assert choose(table_of, reference(-1.3, -2.2, -3.2), SHARE).dim == 2
+
+
+def test_standard_errors_know_that_splits_share_dyads():
+    """The score is the squared error of a mean, in random tenths that it was not taken of."""
+    rng = np.random.default_rng(3)
+    n, n_splits, repeats = 200, 10, 1000
+    rows = []
+    for _ in range(repeats):
+        sample = rng.normal(size=n)
+        for split in range(1, n_splits + 1):
+            out = rng.choice(n, n // 10, replace=False)
+            fitted = np.delete(sample, out).mean()
+            rows.append(("a", split, -np.mean((sample[out] - fitted) ** 2)))
+    scores = pd.DataFrame(rows, columns=["model", "split", "log_density"])
+    errors, means = [], []
+    for first in range(0, len(rows), n_splits):
+        found = candidates(scores.iloc[first : first + n_splits], SHARE, ["model"]).iloc[0]
+        means.append(found["log_density"])
+        errors.append(found["error"])
+    assert np.sqrt(np.mean(np.square(errors))) == pytest.approx(np.std(means), rel=0.1)
+
+
 def test_one_split_decides_nothing():
-    choice = choose(table({("a", 1): [-1.0], ("a", 2): [-5.0]}, SIZES), reference(-9.0))
+    choice = choose(table({("a", 1): [-1.0], ("a", 2): [-5.0]}, SIZES), reference(-9.0), SHARE)
     assert choice.model is None
     assert choice.reason == "one split has no standard error; take more splits"
 

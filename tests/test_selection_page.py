@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
 
 from benchmarks import held_out_page
 from lsm_stan import load_celegans
@@ -16,6 +15,12 @@ from lsm_stan.selection_page import selection_page
 BEST, LESS = np.array([-1.0, -2.0, -3.0]), np.array([-1.1, -1.96, -3.0])
 RISE = np.array([0.1, 0.2, 0.3])
 PNG = b"\x89PNG\r\n\x1a\n"
+SHARE = 0.1
+
+
+def error(values):
+    """Return Nadeau & Bengio's standard error over splits that hold out a tenth."""
+    return np.sqrt((1 / len(values) + 0.1 / 0.9) * np.var(values, ddof=1))
 
 
 def rows(model, dim, values, *, converged=(True, True, True), **others):
@@ -40,8 +45,8 @@ def calibration():
 def selection(scores, warnings, tmp_path):
     references = rows("constant-nb", 0, [-9.0] * 3)
     table = pd.DataFrame(warnings, columns=[*CANDIDATE, "split", "warning"])
-    choice = choose(scores, references)
-    return Selection(scores, references, calibration(), table, choice, tmp_path)
+    choice = choose(scores, references, SHARE)
+    return Selection(scores, references, calibration(), table, SHARE, choice, tmp_path)
 
 
 @pytest.fixture
@@ -51,11 +56,11 @@ def network():
 
 def test_candidates_are_compared_split_by_split():
     scores = pd.concat([rows("a", 2, LESS), rows("a", 3, BEST), rows("b", 1, LESS - 5)])
-    table = candidates(scores)
+    table = candidates(scores, SHARE)
     assert table[CANDIDATE].to_numpy().tolist() == [["a", 3], ["a", 2], ["b", 1]]
     assert table["difference"].tolist() == pytest.approx([0, -0.02, -5.02])
-    assert table["difference_error"][1] == pytest.approx(stats.sem(LESS - BEST))
-    assert table["error"][1] == pytest.approx(stats.sem(LESS))
+    assert table["difference_error"][1] == pytest.approx(error(LESS - BEST))
+    assert table["error"][1] == pytest.approx(error(LESS))
     assert (table["splits"] == 3).all()
     assert (table["converged"] == 1).all()
 
@@ -72,10 +77,12 @@ def test_the_page_says_what_was_chosen_and_why(tmp_path, network):
     assert "Held out: a tenth of the pairs; 40 dyads a split." in text
     assert "**1 of 6 fits did not converge**" in text
     best, chosen = (line for line in text.splitlines() if line.startswith(("| a |", "| **a**")))
-    assert best == ("| a | 3 | -2.0000 ± 0.5774 |  | 0.800 | 0.300 | 0.0200 | 300 | 2 of 3 ✗ | 7 |")
-    error = stats.sem(LESS - BEST)
+    assert best == (
+        f"| a | 3 | -2.0000 ± {error(BEST):.4f} |  | 0.800 | 0.300 | 0.0200 | 300 | 2 of 3 ✗ | 7 |"
+    )
+    apart = error(LESS - BEST)
     assert chosen.startswith("| **a** | 2 | -2.0200 ± ")
-    assert f"| -0.0200 ± {error:.4f} |" in chosen
+    assert f"| -0.0200 ± {apart:.4f} |" in chosen
     assert "| constant-nb | -9.0000 ± 0.0000 |" in text
     assert "- a, K = 3, split 2: R-hat of distances is 1.02\n" in text
     for figure in ("scores", "differences", "calibration"):
@@ -94,7 +101,7 @@ def test_the_page_of_one_split_has_no_errors_and_no_choice(tmp_path, network):
 
 def test_the_figure_of_differences_shows_every_split():
     scores = pd.concat([rows("a", 2, LESS), rows("a", 3, BEST)])
-    axes = plot_differences(candidates(scores), scores, CANDIDATE).axes[0]
+    axes = plot_differences(candidates(scores, SHARE), scores, CANDIDATE).axes[0]
     points = np.array([line.get_xdata() for line in axes.lines if len(line.get_xdata()) == 2][1:4])
     np.testing.assert_allclose(points[:, 0], 0)
     np.testing.assert_allclose(points[:, 1], LESS - BEST)
@@ -138,17 +145,16 @@ def test_the_page_of_models(network):
         assert not name.endswith(".png") or content.startswith(PNG)
         assert name in text or name in ("README.md", "calibration.csv")
     assert "that are not in: `later` (a model, K = 2)." in text
-    rise = f"0.2000 ± {stats.sem(RISE):.4f}"
+    rise = f"0.2000 ± {error(RISE):.4f}"
     lead = f"{rise} a dyad better than the next, {model}, K = 5, MAP."
     assert f"**{model}, K = 5, NUTS** predicts best: {lead}" in text
     assert f"it is the method that gains {rise} over {model}, K = 5, MAP" in text
-    error = f"{stats.sem(BEST + RISE):.4f}"
-    missed = f"-1.8000 ± {error} (**missed** on the mean; 3 of 3 splits are below)"
-    assert f"{missed} | -3.0000 ± 0.5774 |" in text
+    missed = f"-1.8000 ± {error(BEST + RISE):.4f} (**missed** on the mean; 3 of 3 splits are below)"
+    assert f"{missed} | -3.0000 ± {error(BEST):.4f} |" in text
     assert f"| {model}, K = 5, MAP | {model}, K = 5, NUTS | {rise}" in text
     assert "A loss of log density" not in text
-    assert f"| -0.1000 ± 0.0000 | 0.01000 ± {stats.sem(gain):.5f} | 0.00000 " in text
-    assert f"**No.** A hurdle gains 0.01000 ± {stats.sem(gain):.5f} a dyad" in text
+    assert f"| -0.1000 ± 0.0000 | 0.01000 ± {error(gain):.5f} | 0.00000 " in text
+    assert f"**No.** A hurdle gains 0.01000 ± {error(gain):.5f} a dyad" in text
     assert "Zero inflation gains 0.0 nats a split at most" in text
     assert "degrees-nb |" in text
     assert f"- {model}, K = 5, MAP, single dyads, split 1: R-hat is 1.02" in text
@@ -173,4 +179,4 @@ def test_another_outcome_is_another_page(network):
     assert lost in text
     assert f"| {before}, K = 3, MAP | {after}, K = 3, MAP ✗ | -1.0000 ± 0.0000 |" in text
     near = "(held on the mean, by less than one standard error; 1 of 3 splits are below)"
-    assert f"0.9317 ± {stats.sem([0.92, 0.935, 0.94]):.4f} {near}" in text
+    assert f"0.9317 ± {error([0.92, 0.935, 0.94]):.4f} {near}" in text
