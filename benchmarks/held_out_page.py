@@ -217,9 +217,9 @@ def _text(
         "± is a standard error over splits, as large as it is for fits that share dyads (Nadeau &"
         " Bengio 2003). Most of it is common to all candidates: whether a split has many heavy"
         " edges among its hidden ones. Differences on the same splits are known far better (next"
-        " figure). *Parameters* counts learned scales too; *seconds* a fit are of a shared machine, for"
-        " orientation. Everything by split: [scores.csv](scores.csv), on average, AUC-PR and Brier"
-        " score included: [candidates.csv](candidates.csv).",
+        " figure). *Parameters* counts learned scales too; *seconds* a fit are of a shared machine,"
+        " for orientation. Everything by split: [scores.csv](scores.csv), on average, AUC-PR and"
+        " Brier score included: [candidates.csv](candidates.csv).",
         "",
         "![differences](differences.png)",
         "",

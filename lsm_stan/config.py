@@ -98,7 +98,7 @@ class AnalysisConfig(_Strict):
     parallel_edges: Literal["sum", "first"] | None = None
     model: str | dict[str, Any] = "tutorial"
     dim: Annotated[int, Field(ge=1)] = 3
-    prior_scale: Annotated[float, Field(gt=0)] = 1.0
+    prior_scale: Annotated[float, Field(gt=0)] | None = None
     jitter: Annotated[float, Field(gt=0)] = DIAGONAL_JITTER
     kernel: Kernel = "cpp"
     threads: Annotated[int, Field(ge=1)] = 1

@@ -163,6 +163,7 @@ class Execution:
             "checks": [check.as_record() for check in checks],
             "details": details,
             "arguments": self.arguments,
+            "model_name": model.spec.label,
             "model": model.as_record(),
             "program": model.program,
             "network": {

@@ -30,7 +30,7 @@ from lsm_stan.execution import Execution, has_bars
 from lsm_stan.fit import Fit
 from lsm_stan.invariants import monitored
 from lsm_stan.methods import METHODS, Method, find_method
-from lsm_stan.model import DIAGONAL_JITTER, stan_data
+from lsm_stan.model import DIAGONAL_JITTER, check_numbers, stan_data
 from lsm_stan.models import MODELS, ModelSpec, find_model
 from lsm_stan.network import Network
 from lsm_stan.optimization import (
@@ -103,6 +103,7 @@ class LatentSpaceModel:
         A name of :data:`lsm_stan.models.MODELS`, or any other model of the family.
     prior_scale
         Standard deviation of each coordinate's normal prior; where it is learned, at modes only.
+        By default :meth:`lsm_stan.models.ModelSpec.default_scale`.
     jitter
         Added to the squared distance of a node to itself; the tutorial's 1e3.
     kernel
@@ -129,7 +130,7 @@ class LatentSpaceModel:
         dim: int = 3,
         *,
         model: str | ModelSpec = "tutorial",
-        prior_scale: float = 1.0,
+        prior_scale: float | None = None,
         jitter: float = DIAGONAL_JITTER,
         kernel: Kernel = "cpp",
         threads: int = 1,
@@ -138,6 +139,9 @@ class LatentSpaceModel:
         self.network = network
         self.dim = dim
         self.spec = find_model(model).bound(network)
+        if prior_scale is None:
+            check_numbers(dim, 1.0, jitter)
+            prior_scale = self.spec.default_scale(dim)
         self.prior_scale = prior_scale
         self.jitter = jitter
         self.kernel = kernel

@@ -59,6 +59,13 @@ LIKELIHOODS: tuple[Likelihood, ...] = ("poisson", "nb", "dyadic", "bernoulli")
 #: ε of the exponential form's √(d² + ε²).
 ROUNDING = 0.1
 
+#: Default scale of the positions' scale, by the power with which it enters the log rate.
+SIGMA_Z_SCALES: dict[Form, float] = {"exponential": 3.0, "squared": 1.0, "inner": 1.0}
+
+#: Standard deviation, in nats, that the positions' part of the log rates has at a mode of a model
+#: that learns the positions' scale otherwise; that of `C. elegans` is near it.
+SPREAD = 1.5
+
 
 @dataclass(frozen=True)
 class ModelSpec:
@@ -89,11 +96,14 @@ class ModelSpec:
     sigma_z_scale
         Of the half-normal prior of the positions' scale, which is learned where it has a meaning:
         with an inverse form and an intercept only the product of distance and rate has. By default
-        5, which distances only make sparser; 1 for the inner product, whose log rates grow with
-        the scale's square without bound (at 5 most networks of 40 nodes have weights beyond 10⁹).
+        :data:`SIGMA_Z_SCALES` of the form: the positions' part of the log rates then has a standard
+        deviation between dyads of about 1 to 2 nats in half of the prior's networks, and of 5 to
+        20 in a twentieth.
     phi_scale
         Of the half-normal prior of ``1 / sqrt(phi)``, the frailty's coefficient of variation:
-        a prior on phi itself would have most of its mass where there is no frailty.
+        a prior on phi itself would have most of its mass where there is no frailty. Where nearly
+        all dyads are empty and positions explain little, phi can be far smaller than it expects
+        (of *C. elegans* 0.12 at a mode of K = 2, 1 / sqrt(phi) being 2.9).
     terms
         Covariates.
     beta_scale
@@ -141,7 +151,7 @@ class ModelSpec:
                 )
         value: Any = self.sigma_z_scale
         if value is None:
-            object.__setattr__(self, "sigma_z_scale", 1.0 if self.form == "inner" else 5.0)
+            object.__setattr__(self, "sigma_z_scale", SIGMA_Z_SCALES.get(self.form, 1.0))
         for f in fields(self):
             value = getattr(self, f.name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
@@ -191,6 +201,20 @@ class ModelSpec:
     def softening(self) -> float:
         """ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``, a part of the model."""
         return ROUNDING if self.form == "exponential" else 0.0
+
+    def default_scale(self, dim: int) -> float:
+        """Return the standard deviation of a coordinate where it is not learned.
+
+        1, the tutorial's. Of models that learn it the one at which the positions' part of the log
+        rate has a standard deviation of about :data:`SPREAD` between dyads, whatever K: at one
+        scale for every K modes are the worse the larger K.
+        """
+        if not self.learns_positions_scale:
+            return 1.0
+        if self.form == "exponential":  # -d has 0.93 (K = 2) to 1 of the scale
+            return SPREAD
+        # d^2 has sqrt(8 K) times the scale's square, the inner product sqrt(K) times
+        return math.sqrt(SPREAD / math.sqrt((8 if self.form == "squared" else 1) * dim))
 
     def prior_sd(self, prior_scale: float) -> dict[str, float]:
         """Return the prior standard deviation of what Stan moves in when scales are fixed.
@@ -264,10 +288,8 @@ class ModelSpec:
         both = network.digest + self.covariates.digest
         return hashlib.sha256(both.encode()).hexdigest()
 
-    def as_record(self) -> str | dict[str, Any]:
-        """Return the name, or the numbers, for records and configurations."""
-        if self.name is not None:
-            return self.name
+    def as_record(self) -> dict[str, Any]:
+        """Return the numbers, for records and configurations: a name's may change one day."""
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "covariates"}
         return {**values, "terms": [str(term) for term in self.terms]}
 

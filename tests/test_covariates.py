@@ -455,7 +455,7 @@ def test_an_analysis_fits_anew_where_a_covariate_changed(tmp_path: Path, toolcha
     kept = [sentence for sentence in said if sentence.startswith("[1/1]")]
     assert ["kept" in sentence for sentence in kept] == [False, True, False]
     record = json.loads((tmp_path / "out" / "fits" / "map" / "fit.json").read_text())
-    assert record["model"]["model"] == "poisson-squared+edgecov(contact)"
+    assert record["model_name"] == "poisson-squared+edgecov(contact)"
     readme = (tmp_path / "out" / "README.md").read_text()
     value = coefficients_beside(analysis.report.coefficients).loc["edgecov(contact)", "map"]
     assert f"| edgecov(contact) | {value} |" in readme
