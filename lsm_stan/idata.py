@@ -296,13 +296,15 @@ def stacking_weights(log_likelihood: FloatArray) -> FloatArray:
     return np.array([weights[str(chain)] for chain in range(len(log_likelihood))])
 
 
-def psis(log_likelihood: FloatArray) -> tuple[FloatArray, FloatArray]:
+def psis(log_likelihood: FloatArray, reff: float) -> tuple[FloatArray, FloatArray]:
     """Return the log predictive density of each observation left out, and its Pareto k.
 
     Parameters
     ----------
     log_likelihood
-        ``(S, D)``, of S draws; they are taken as independent.
+        ``(S, D)``, of S draws.
+    reff
+        How many independent draws one is worth.
 
     Returns
     -------
@@ -312,6 +314,6 @@ def psis(log_likelihood: FloatArray) -> tuple[FloatArray, FloatArray]:
     with warnings.catch_warnings():
         # of observations that no draw disagrees on: every k is fine
         warnings.simplefilter("ignore", RuntimeWarning)
-        log_weights, pareto_k = az.psislw(-log_likelihood.T)
+        log_weights, pareto_k = az.psislw(-log_likelihood.T, reff=reff)
     elpd = logsumexp(log_weights + log_likelihood.T, axis=1)
     return np.asarray(elpd), np.asarray(pareto_k)

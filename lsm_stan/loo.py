@@ -20,9 +20,10 @@ from numpy.typing import NDArray
 
 from lsm_stan import idata as container
 from lsm_stan.diagnostics import MAX_PARETO_K
-from lsm_stan.dyads import conditional_log_likelihood
+from lsm_stan.dyads import conditional_log_likelihood, log_mean
 from lsm_stan.errors import InputError
 from lsm_stan.fit import Fit
+from lsm_stan.invariants import MONITORED_PAIRS, sample_pairs
 from lsm_stan.pairs import pair_number
 from lsm_stan.scores import flat_draws, log_mean_exp, standard_error
 
@@ -81,10 +82,11 @@ def loo(fit: Fit) -> LOO:
     """
     draws = _thinned("the fit", fit)
     n_draws = len(draws["z"])
+    reff = _relative_efficiency(fit, n_draws)
     parts = [
         (
             pair_number(sender, receiver),
-            *container.psis(log_lik),
+            *container.psis(log_lik, reff),
             log_mean_exp(log_lik),
             log_lik.var(axis=0, ddof=1),
         )
@@ -168,6 +170,15 @@ def _approximation(fit: Fit) -> str:
         return ""
     how = "could not be computed" if khat is None else f"is {khat:.1f} (above {MAX_PARETO_K})"
     return f"the draws are those of an approximation, whose PSIS k-hat {how}"
+
+
+def _relative_efficiency(fit: Fit, n_draws: int) -> float:
+    """Return how many independent draws each of so many of a fit is worth, of a log mean."""
+    pairs = sample_pairs(fit.network.n_nodes, MONITORED_PAIRS)
+    log_means = container.as_dataset(log_mean=log_mean(fit.spec, fit.parameters, *pairs.T))
+    table = container.diagnostics(log_means)
+    effective = ((table["sd"] / table["mcse_mean"]) ** 2).mean()
+    return min(1.0, float(effective) / n_draws)
 
 
 def _thinned(name: str, fit: Fit) -> dict[str, FloatArray]:

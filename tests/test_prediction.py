@@ -4,17 +4,22 @@ All nodes are at one place, so that all dyads have one rate λ; its draws are fr
 distribution that is its posterior under a gamma prior.
 """
 
+import warnings
+
+import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
-from scipy import stats
+from scipy import signal, stats
 
 from lsm_stan import Fit, InputError, Network, idata
+from lsm_stan.dyads import conditional_log_likelihood, log_mean
+from lsm_stan.invariants import sample_pairs
 from lsm_stan.loo import loo, loo_table
 from lsm_stan.models import MODELS
 from lsm_stan.parameters import rate_parameters
 from lsm_stan.prediction import predict_dyads
-from lsm_stan.scores import standard_error
+from lsm_stan.scores import flat_draws, standard_error
 
 PRIOR_SHAPE, PRIOR_RATE = 2.0, 4.0
 
@@ -31,7 +36,9 @@ def a_fit(network, model="poisson-squared", n_draws=4000, **parameters):
     }
     assert set(draws) == set(rate_parameters(MODELS[model]))
     estimate = {name: values[0].mean(axis=0) for name, values in draws.items()}
-    built = idata.build(network, draws=draws, log_joint=np.zeros((1, n_draws)), estimate=estimate)
+    built = idata.build(
+        network, draws=draws, log_joint=np.zeros(draws["z"].shape[:2]), estimate=estimate
+    )
     record = {"method": "nuts", "model": {"model": model}, "dim": 2, "warnings": [], "details": {}}
     return Fit(network, built, record, None), shape, rate
 
@@ -167,6 +174,28 @@ def test_loo_says_where_it_cannot_be_trusted(network):
     bad = int((found.pareto_k > found.good_k).sum())
     assert f"{bad:,} of 69 dyads have a Pareto k above" in found.table.loc["loo", "warning"]
     assert "posterior variance above 0.4" in found.table.loc["waic", "warning"]
+
+
+def test_loo_knows_that_draws_are_autocorrelated(network):
+    """As ArviZ's own does, which estimates from the posterior how many of them are independent."""
+    rng = np.random.default_rng(3)
+    noise = rng.normal(size=(2, 500, 9, 2))
+    z = 0.4 * signal.lfilter([np.sqrt(1 - 0.95**2)], [1, -0.95], noise, axis=1)
+    intercept = np.full((2, 500), np.log(0.4))
+    fit, *_ = a_fit(network, z=z, intercept=intercept)
+    parts = list(conditional_log_likelihood(fit.spec, flat_draws(fit.parameters), network))
+    log_lik = np.concatenate([part[2] for part in parts], axis=1)
+    pairs = sample_pairs(9, 500)
+    posterior = {"log_mean": log_mean(fit.spec, fit.parameters, *pairs.T)}
+    data = az.from_dict(posterior=posterior, log_likelihood={"y": log_lik.reshape(2, 500, -1)})
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        theirs = az.loo(data, pointwise=True)
+        independent = az.loo(data, pointwise=True, reff=1.0)
+    found = loo(fit)
+    np.testing.assert_allclose(found.pareto_k, theirs.pareto_k, atol=0.02)
+    assert np.abs(theirs.pareto_k - independent.pareto_k).max() > 0.1
+    assert found.table.loc["loo", "elpd"] == pytest.approx(theirs.elpd_loo, abs=0.1)
 
 
 def test_loo_needs_draws(network):
