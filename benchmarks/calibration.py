@@ -89,7 +89,7 @@ class Study:
 
     @property
     def priors(self) -> dict[str, float]:
-        """Scales of priors, tighter than the model's own, which make weights of 10⁹.
+        """Scales of priors, none wider than the model's own, which make weights of 10⁹.
 
         Priors are data of the Stan program: it is the same one.
         """

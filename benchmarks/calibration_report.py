@@ -325,7 +325,7 @@ def _introduction(sbc: Results, covered: Results) -> list[str]:
         "- Networks are directed and all dyads observed, but where it says otherwise. Covariates"
         " are random numbers and groups, the same in every network of a model. Parameters of"
         " clusters, which have no order, are ranked by size.",
-        "- Priors are tighter than the models' own, under which some networks have weights of 10⁹:"
+        "- No prior is wider than the models' own, under which some networks have weights of 10⁹:"
         f" {_priors(covered)}. Scales of priors are data of the Stan program: it is the same"
         " program. Those of `phi` and of the tutorial are their own.",
         "- A fit with trouble counts like any other.",

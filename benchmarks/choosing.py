@@ -303,7 +303,7 @@ def _drawn() -> list[str]:
     n_nodes = {design.n_nodes for design in DESIGNS.values()}
     return [
         f"- N = {', '.join(map(str, n_nodes))}. Positions are draws of normal(0, 1) in each"
-        " coordinate, the model's own prior.",
+        " coordinate.",
         "- The intercept is the one that gives the expected density (the share of ordered dyads"
         " with an edge), given positions and effects.",
         f"- `effects` has sender and receiver effects of normal(0, {EFFECT_SCALE:g}) and a frailty"
