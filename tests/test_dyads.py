@@ -299,7 +299,7 @@ def test_every_observed_dyad_is_given_all_others(name: str, directed: bool) -> N
 def test_density_is_scipys(name: str, directed: bool, kernel: str) -> None:
     data = network(1, directed=directed, binary=name.startswith("bernoulli"))
     spec = find_model(name)
-    model = LatentSpaceModel(data, K, model=name, kernel=kernel)
+    model = LatentSpaceModel(data, K, model=name, kernel=kernel, prior_scale=1.0)
     for learned in (False, True) if spec.hierarchical else (False,):
         p = draw(spec, 2, directed=directed, learned=learned)
         expected = scipy_log_likelihood(spec, p, data)
@@ -314,7 +314,7 @@ def test_gradient_is_that_of_the_density(name: str, directed: bool, kernel: str)
     """Of every parameter, by central differences (fourth order) of the checked density."""
     data = network(5, directed=directed, binary=name.startswith("bernoulli"))
     spec = find_model(name)
-    model = LatentSpaceModel(data, K, model=name, kernel=kernel)
+    model = LatentSpaceModel(data, K, model=name, kernel=kernel, prior_scale=1.0)
     learned = spec.hierarchical
     p = draw(spec, 6, directed=directed, learned=learned)
     point = flat(declared(p, model.spec, directed=directed, learned=learned))
@@ -349,7 +349,7 @@ def product_form(y: np.ndarray, mean: np.ndarray, phi: float) -> tuple[float, fl
 def test_frailties_too_small_to_see_cost_no_digits(phi: float, toolchain) -> None:
     data = network(1)
     spec = MODELS["nb-squared"]
-    model = LatentSpaceModel(data, K, model=spec)
+    model = LatentSpaceModel(data, K, model=spec, prior_scale=1.0)
     p = {**draw(spec, 2), "phi": np.asarray(phi)}
     i, j = np.nonzero(~np.eye(N, dtype=bool))
     y = data.weight_of(i, j)
