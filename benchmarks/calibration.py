@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
-import os
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -37,6 +36,7 @@ from lsm_stan.invariants import pair_distances, radii
 from lsm_stan.models import MODELS, ModelSpec, find_model
 from lsm_stan.parameters import NODE_PARAMETERS, Parameters
 from lsm_stan.simulation import draw_parameters
+from lsm_stan.toolchain import cores
 
 #: What a finished simulation left: ``simulation``, its number; ``ranks`` by quantity;
 #: ``divergences``; ``saturated``, a share; ``ess``, the smallest of the log joint and scalar
@@ -270,7 +270,8 @@ def run(studies: dict[Study, int], folder: Path, jobs: int) -> dict[Study, list[
         The records of each study, in the order of their numbers.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    found = {study: read_kept(folder / study.file) for study in studies}
+    kept = {study: folder / study.file for study in studies}  # of the program as it is now
+    found = {study: read_kept(kept[study]) for study in studies}
     missing = [
         (study, number)
         for study, size in studies.items()
@@ -292,8 +293,7 @@ def run(studies: dict[Study, int], folder: Path, jobs: int) -> dict[Study, list[
                 study, record = futures[future], future.result()
                 found[study][record["simulation"]] = record
                 if "error" not in record:
-                    with (folder / study.file).open("a", encoding="utf-8") as file:
-                        file.write(json.dumps(record) + "\n")
+                    keep(kept[study], record)
                 bar.set_description(study.model, refresh=False)
                 bar.update()
         except BaseException:
@@ -311,6 +311,14 @@ def read_kept(path: Path) -> dict[int, Record]:
             record = json.loads(line)
             found[record["simulation"]] = record
     return found
+
+
+def keep(path: Path, record: Record) -> None:
+    """Add a finished simulation to a file, on a line of its own even after one cut short."""
+    before = path.read_bytes() if path.exists() else b""
+    begin = "\n" if before and not before.endswith(b"\n") else ""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{begin}{json.dumps(record)}\n")
 
 
 def calibrate(
@@ -333,7 +341,7 @@ def main() -> None:
     """Read the command line, and run."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
     parser.add_argument("folder", type=Path, help="of the results")
-    parser.add_argument("--jobs", type=int, default=os.cpu_count(), help="fits at once")
+    parser.add_argument("--jobs", type=int, default=cores(), help="fits at once")
     arguments = parser.parse_args()
     try:
         calibrate(arguments.folder, arguments.jobs)

@@ -6,12 +6,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from lsm_stan.config import AnalysisConfig, FitConfig
 from lsm_stan.files import as_markdown, write_whole
-from lsm_stan.fit import Fit, ensure_replaceable, read_record
-from lsm_stan.inference import LatentSpaceModel, requested_arguments
+from lsm_stan.fit import INIT, Fit, ensure_replaceable, read_record
+from lsm_stan.inference import MADE, LatentSpaceModel, read_start, requested_arguments
 from lsm_stan.models import read_spec
 from lsm_stan.page import Page, PageFigure, PageTable, write_page
 from lsm_stan.readers import open_network
@@ -87,7 +88,7 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
     fits = {}
     for number, (name, (fit, arguments)) in enumerate(wanted.items(), start=1):
         target = folder / "fits" / name
-        if _is_done(read_record(target), model, fit, arguments):
+        if _is_done(target, model, fit, arguments):
             say(f"[{number}/{len(wanted)}] {name}: already done, kept ({target})")
         else:
             say(f"[{number}/{len(wanted)}] {name}: {fit.method}, seed {fit.seed}")
@@ -103,20 +104,36 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
 
 
 def _is_done(
-    record: dict[str, Any] | None,
-    model: LatentSpaceModel,
-    fit: FitConfig,
-    arguments: dict[str, Any],
+    folder: Path, model: LatentSpaceModel, fit: FitConfig, arguments: dict[str, Any]
 ) -> bool:
-    """Return whether a fit's record is of the fit that is asked for."""
-    return record is not None and (
+    """Return whether a folder has the fit that is asked for."""
+    record = read_record(folder)
+    if record is None or (
         record["method"],
         record["seed"],
-        record["arguments"],
+        _without_path(record["arguments"]),
         record["model"],
         record["network"]["digest"],
         record["program"],
-    ) == (fit.method, fit.seed, arguments, model.as_record(), model.digest, model.program)
+    ) != (
+        fit.method,
+        fit.seed,
+        _without_path(arguments),
+        model.as_record(),
+        model.digest,
+        model.program,
+    ):
+        return False
+    if arguments.get("init", MADE[0]) in MADE:
+        return True
+    # whatever it is called: an earlier fit of this run may have been run again
+    asked, had = read_start(arguments["init"]), read_start(folder / "cmdstan" / INIT)
+    return asked.keys() == had.keys() and all(np.array_equal(asked[k], had[k]) for k in asked)
+
+
+def _without_path(arguments: dict[str, Any]) -> dict[str, Any]:
+    """Return a method's arguments without the name of a start that was given."""
+    return {k: v for k, v in arguments.items() if k != "init" or v in MADE}
 
 
 def _readme(analysis: Analysis, page: Page) -> str:

@@ -20,6 +20,7 @@ import subprocess
 import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePath
 from typing import Any, Literal
 
@@ -55,6 +56,13 @@ STAN_DIR = next(
 def cache_dir() -> Path:
     """Return where executables are kept: ``$LSM_STAN_CACHE`` or the user's cache directory."""
     return Path(os.environ.get("LSM_STAN_CACHE") or platformdirs.user_cache_dir("lsm-stan"))
+
+
+def cache_lock(name: str, progress: Progress, purpose: str) -> AbstractContextManager[None]:
+    """Hold a lock that lies in the cache directory; see :func:`lsm_stan.toolchain.lock`."""
+    locks = cache_dir() / "locks"
+    locks.mkdir(parents=True, exist_ok=True)
+    return lock(locks / f"{name}.lock", progress, purpose)
 
 
 def compile_model(
@@ -99,8 +107,10 @@ def compile_model(
 
 def sources_digest(kernel: Kernel) -> str:
     """Return a digest of the model's sources with a kernel, whatever compiles them."""
-    files = [STAN_DIR / "latent_space.stan", *sorted(_kernel_dir(kernel).iterdir())]
-    return _key(part for file in files for part in (file.name, file.read_bytes()))
+    program, included = STAN_DIR / "latent_space.stan", _kernel_dir(kernel) / "pair_sums.stan"
+    headers = _header_closure(included.with_suffix(".hpp")) if kernel == "cpp" else {}
+    parts = sorted({**headers, included.name: included.read_bytes()}.items())
+    return _key(part for named in [(program.name, program.read_bytes()), *parts] for part in named)
 
 
 def compile_with_fallback(
@@ -165,7 +175,7 @@ def compile_program(
         in quotes must lie beside or below it.
     threads
         Whether Stan's own threads are compiled in; the environment variable
-        ``STAN_NUM_THREADS`` then says how many run.
+        ``STAN_NUM_THREADS`` of a process then says how many run.
     toolchain
         What to compile with; `ensure_toolchain` by default.
     progress
@@ -240,7 +250,11 @@ def compile_program(
 
 
 def log_prob_grad(
-    model: cmdstanpy.CmdStanModel, data: Mapping[str, Any] | Path, unconstrained: FloatArray
+    model: cmdstanpy.CmdStanModel,
+    data: Mapping[str, Any] | Path,
+    unconstrained: FloatArray,
+    *,
+    threads: int = 1,
 ) -> tuple[FloatArray, FloatArray]:
     """Evaluate a model's log density and gradient, exactly as its sampler does.
 
@@ -252,6 +266,8 @@ def log_prob_grad(
         Stan data, or a JSON file of them.
     unconstrained
         ``(M, P)``: M positions on the unconstrained scale, P numbers each.
+    threads
+        How many of Stan's own threads run, where they are compiled in.
 
     Returns
     -------
@@ -281,6 +297,7 @@ def log_prob_grad(
             capture_output=True,
             text=True,
             check=False,
+            env={**os.environ, "STAN_NUM_THREADS": str(threads)},
         )
         if run.returncode:
             last = (run.stdout + run.stderr).splitlines()[-LAST_LINES:]
@@ -318,10 +335,8 @@ def _once(
     """
     if target.exists():
         return target
-    locks = cache_dir() / "locks"
-    locks.mkdir(parents=True, exist_ok=True)
     name = "-".join(target.relative_to(cache_dir()).parts)
-    with lock(locks / f"{name}.lock", progress, purpose):
+    with cache_lock(name, progress, purpose):
         if not target.exists():  # while waiting for the lock, another may have built it
             progress(f"{purpose} ({duration})…")
             # Not in the cache: make cannot work in a path with a space.

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from lsm_stan.compilation import Kernel
 from lsm_stan.errors import InputError
-from lsm_stan.inference import requested_arguments
+from lsm_stan.inference import MADE, requested_arguments
 from lsm_stan.model import DIAGONAL_JITTER
 from lsm_stan.models import read_spec
 
@@ -159,7 +159,7 @@ def _resolved(config: AnalysisConfig, folder: Path) -> AnalysisConfig:
     fits = []
     for fit in config.fit:
         init = fit.arguments.get("init")
-        if isinstance(init, str) and init not in ("map", "random"):
+        if isinstance(init, str) and init not in MADE:
             arguments = {**fit.arguments, "init": str(folder / init)}
             fit = fit.model_copy(update={"arguments": arguments})
         fits.append(fit)

@@ -72,7 +72,6 @@ class Execution:
         self.seed = seed
         self.arguments = arguments
         self._verb = getattr(model.executable, method.verb)
-        os.environ["STAN_NUM_THREADS"] = str(model.threads)  # what Stan's own threads go by
         self._scratch = Scratch()
         self._started = time.perf_counter()
 
@@ -106,6 +105,8 @@ class Execution:
         InferenceError
             If the executable fails, or takes longer than was asked for.
         """
+        # CmdStanPy hands it on to CmdStan, whose own threads go by it
+        os.environ["STAN_NUM_THREADS"] = str(self.model.threads)
         try:
             return self._verb(seed=self.seed, **arguments)
         except (TypeError, ValueError) as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Sequence
 from io import BytesIO
 from pathlib import Path
@@ -16,7 +17,8 @@ DPI = 144
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file that appears only when it is whole; its folder is made if it is not there."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
+    # a name of its own: another process may write the same file
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
     try:
         partial.write_bytes(content)
         partial.replace(path)

@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 
 from lsm_stan import idata as container
 from lsm_stan.clusters import Clusters, find_clusters
+from lsm_stan.compilation import cache_lock
 from lsm_stan.dyads import expected_strengths, log_mean, mean_weight
 from lsm_stan.errors import InputError
 from lsm_stan.invariants import MONITORED_PAIRS, pair_distances, radii, sample_pairs
@@ -38,6 +39,7 @@ from lsm_stan.models import ModelSpec, read_spec
 from lsm_stan.network import Network
 from lsm_stan.parameters import SCALES
 from lsm_stan.readers import open_network
+from lsm_stan.toolchain import print_progress
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -257,13 +259,7 @@ class Fit:
             container.save(self.idata, building / "idata.nc")
             text = json.dumps(self.record, indent=2, allow_nan=False)
             (building / RECORD).write_text(text + "\n", encoding="utf-8")
-            if folder.exists():
-                retired = building.with_name(building.name + "-replaced")
-                folder.rename(retired)
-                building.rename(folder)
-                shutil.rmtree(retired)
-            else:
-                building.rename(folder)
+            _put_in_place(building, folder)
         finally:
             shutil.rmtree(building, ignore_errors=True)
         return folder
@@ -310,6 +306,20 @@ class Fit:
             record=record,
             cmdstan_output=folder / "cmdstan",
         )
+
+
+def _put_in_place(building: Path, folder: Path) -> None:
+    """Give a whole folder its name, in place of an earlier one, which goes."""
+    replaced = building.with_name(f"{building.name}-replaced")
+    with cache_lock("fits", print_progress, "saving a fit"):
+        try:
+            if folder.exists():
+                folder.rename(replaced)
+            building.rename(folder)
+        finally:
+            if not folder.exists():  # interrupted between the two
+                building.rename(folder)
+            shutil.rmtree(replaced, ignore_errors=True)
 
 
 def _recorded_spec(record: dict[str, Any]) -> ModelSpec:

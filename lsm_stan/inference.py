@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, get_args, get_type_hints
 
 import cmdstanpy
 import numpy as np
@@ -49,6 +49,9 @@ FloatArray = NDArray[np.float64]
 #: Where a method starts: a MAP found first, draws from the prior, a fit (or its folder),
 #: parameters, or ``(N, K)`` positions (or an ``.npz`` or ``.npy`` file of them).
 Init = str | Path | Fit | FloatArray | Parameters
+
+#: Starts that a method makes itself.
+MADE = ("map", "random")
 
 Count = Annotated[int, Field(ge=1)]
 Softening = Annotated[float, Field(gt=0, allow_inf_nan=False)]
@@ -172,9 +175,9 @@ class LatentSpaceModel:
         own = {name: getattr(self, name) for name in names}
         return {"model": self.spec.as_record(), **own}
 
-    @property
+    @cached_property
     def program(self) -> str:
-        """Digest of the Stan program's sources, the kernel's included."""
+        """Digest of the Stan program's sources, the kernel's included: as they were compiled."""
         return sources_digest(self.kernel)
 
     @property
@@ -189,7 +192,9 @@ class LatentSpaceModel:
     @cached_property
     def executable(self) -> cmdstanpy.CmdStanModel:
         """The compiled Stan program; the pure-Stan one, with a warning, if C++ fails."""
+        programs = {kernel: sources_digest(kernel) for kernel in get_args(Kernel)}
         executable, self.kernel = compile_with_fallback(self.kernel, threads=self.threads > 1)
+        self.program = programs[self.kernel]
         return executable
 
     def log_prob(self, z: FloatArray, **others: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -243,7 +248,8 @@ class LatentSpaceModel:
             ``(..., P)``.
         """
         rows = points.reshape(-1, points.shape[-1])
-        value, gradient = log_prob_grad(self.executable, self.stan_data(learned=learned), rows)
+        data = self.stan_data(learned=learned)
+        value, gradient = log_prob_grad(self.executable, data, rows, threads=self.threads)
         return value.reshape(points.shape[:-1]), gradient.reshape(points.shape)
 
     def fit(self, method: str, *, seed: int, **arguments: Any) -> Fit:
@@ -397,8 +403,8 @@ class LatentSpaceModel:
         precondition
             Approximate ``z_raw``, with ``z = C z_raw`` (:mod:`lsm_stan.preconditioning`): a
             mean-field Gaussian there has the network's own correlations in z. By default where
-            the start is a mode: from a random start ADVI then stops at a poor place. Not where N
-            is too large for an N×N factor.
+            the start is a mode: from a random start ADVI then stops at a poor place. As for
+            :meth:`sample`, of ``tutorial`` only, and not where N is too large.
         show_progress
             Show the progress bar of a MAP that is found first.
         **cmdstan
@@ -422,7 +428,7 @@ class LatentSpaceModel:
         start = self._start(run, given, init, 1)
         if precondition is None:
             precondition = not (isinstance(init, str) and init == "random")
-        change = self._preconditioner(self._shape(run, init, start)) if precondition else None
+        change = self._first_preconditioner(run, init, start) if precondition else None
         learned = self.spec.hierarchical
         run.say("one approximation")
         with run.folder("advi") as folder:
@@ -490,7 +496,9 @@ class LatentSpaceModel:
             starts in one mode and explores that mode, not the whole posterior.
         precondition
             Sample ``z_raw`` with ``z = C z_raw`` (:mod:`lsm_stan.preconditioning`), C from the
-            start and then from a short first run; not where N is too large for an N×N factor.
+            start and then from a short first run. Other models than ``tutorial`` are not stiff and
+            are sampled as they are, and so are networks too large for an N×N factor; the record's
+            ``preconditioned`` says what was done.
         show_progress
             Show progress bars.
         **cmdstan
@@ -512,7 +520,7 @@ class LatentSpaceModel:
         given = self._given(init)
         run = self._execution("nuts", seed, arguments, show_progress)
         start = self._start(run, given, init, chains)
-        change = self._preconditioner(self._shape(run, init, start)) if precondition else None
+        change = self._first_preconditioner(run, init, start) if precondition else None
         learned = self.spec.hierarchical
 
         def sample(folder_name: str, **options: Any) -> tuple[Parameters, dict[str, FloatArray]]:
@@ -618,31 +626,36 @@ class LatentSpaceModel:
 
     def _given(self, init: Init) -> Parameters | None:
         """Return parameters to start from, None where they are to be made."""
-        if isinstance(init, str) and init in ("map", "random"):
+        if isinstance(init, str) and init in MADE:
             return None
-        given = _read_start(init)
+        given = read_start(init)
         found, shape = given["z"].shape, (self.network.n_nodes, self.dim)
         if found != shape:
             raise InputError(f"init has shape {found}; (nodes, dim) = {shape} is needed")
         return given
 
-    def _shape(self, run: Execution, init: Init, start: Sequence[Parameters]) -> FloatArray:
-        """Return ``(M, N, K)`` positions whose curvature is that of the posterior.
-
-        Random positions have none of it; a mode does, whichever it is.
-        """
-        if not (isinstance(init, str) and init == "random"):
-            return start[0]["z"][None]
-        return self.optimize(seed=run.seed, starts=1, show_progress=False).positions[None]
+    @property
+    def _is_preconditioned(self) -> bool:
+        """Whether the model is stiff, and N allows the factor."""
+        return self.spec == MODELS["tutorial"] and self.network.n_nodes <= MAX_NODES
 
     def _preconditioner(self, positions: FloatArray) -> Preconditioner | None:
-        """Return the change of variables shaped by position sets.
-
-        None for models that are not stiff, and where N does not allow the factor.
-        """
-        if self.spec != MODELS["tutorial"] or self.network.n_nodes > MAX_NODES:
+        """Return the change of variables shaped by ``(M, N, K)`` positions, if there is one."""
+        if not self._is_preconditioned:
             return None
         return preconditioner(self.network, positions, self.prior_scale)
+
+    def _first_preconditioner(
+        self, run: Execution, init: Init, start: Sequence[Parameters]
+    ) -> Preconditioner | None:
+        """Return the change of variables shaped by the start, or by a mode if that is random.
+
+        Random positions have nothing of the posterior's curvature; a mode does, whichever it is.
+        """
+        if not (self._is_preconditioned and isinstance(init, str) and init == "random"):
+            return self._preconditioner(start[0]["z"][None])
+        mode = self.optimize(seed=run.seed, starts=1, show_progress=False)
+        return self._preconditioner(mode.positions[None])
 
     def _judge_mode(
         self, point: Parameters, gradient: FloatArray
@@ -696,7 +709,7 @@ class LatentSpaceModel:
             cmdstanpy.write_stan_json(str(data), self.stan_data())
 
             def gradients(points: FloatArray) -> FloatArray:
-                return log_prob_grad(self.executable, data, points)[1]
+                return log_prob_grad(self.executable, data, points, threads=self.threads)[1]
 
             found = newton_step(gradients, flat(values), gradient, root)
         checks = [
@@ -761,8 +774,14 @@ def _newton_check(gain: float, bound: str = "") -> Check:
     )
 
 
-def _read_start(init: Init) -> Parameters:
-    """Read starting values: a fit, its folder, a file, parameters or positions."""
+def read_start(init: Init) -> Parameters:
+    """Read starting values: a fit, its folder, a file, parameters or positions.
+
+    Raises
+    ------
+    InputError
+        If there are none.
+    """
     if isinstance(init, Fit):
         return init.estimate
     if isinstance(init, np.ndarray):

@@ -11,7 +11,6 @@ Nothing here knows the model: only a density with a softening.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 
 from lsm_stan.alignment import procrustes_rmse
 from lsm_stan.models import Form
+from lsm_stan.toolchain import cores
 
 FloatArray = NDArray[np.float64]
 Point = TypeVar("Point")
@@ -107,7 +107,7 @@ def continuation(
             on_rung()
         return point
 
-    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+    with ThreadPoolExecutor(max_workers=cores()) as pool:
         futures = [pool.submit(run, start) for start in range(len(points))]
         try:
             for future in as_completed(futures):

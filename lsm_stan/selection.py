@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
@@ -36,6 +35,7 @@ from lsm_stan.references import predict_references
 from lsm_stan.score_plots import plot_calibration, plot_differences, plot_scores
 from lsm_stan.scores import calibration_table, flat_draws, predict, resampling_factor, scores
 from lsm_stan.selection_page import selection_page
+from lsm_stan.toolchain import cores
 
 Say = Callable[[str], None]
 IntArray = NDArray[np.int64]
@@ -173,6 +173,7 @@ def run_selection(
     first.compile()
     for cell in grid:  # all are of one program, which is compiled and looked for once
         cell.model.kernel, cell.model.executable = first.kernel, first.executable
+        cell.model.program = first.program
     (folder / CELLS).mkdir(parents=True, exist_ok=True)
     found = _run(grid, folder / CELLS, jobs or _default_jobs(requested), say)
     table = pd.DataFrame([{**cell.facts, **row["scores"]} for cell, row in found])
@@ -477,7 +478,7 @@ def _listed(arguments: Mapping[str, Any]) -> str:
 def _default_jobs(arguments: Mapping[str, Any]) -> int:
     """Return how many fits keep the cores busy: each runs its starts, or chains, at once."""
     at_once = arguments.get("starts", arguments.get("chains", 1))
-    return max(1, (os.cpu_count() or 1) // int(at_once))
+    return max(1, cores() // int(at_once))
 
 
 def _ensure_ours(folder: Path) -> None:

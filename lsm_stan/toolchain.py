@@ -398,7 +398,7 @@ def _install_from_github(make: str, cxx: str, progress: Progress) -> Path:
         _run(
             [
                 *(sys.executable, "-m", "cmdstanpy.install_cmdstan"),
-                *("--version", version, "--dir", str(work), "--cores", str(_cores())),
+                *("--version", version, "--dir", str(work), "--cores", str(cores())),
             ],
             work,
             _build_environment(make, cxx, target),
@@ -437,7 +437,7 @@ def _install_from_pypi(make: str, cxx: str, progress: Progress) -> Path:
         shutil.copyfile(tree / "bin" / _PYPI_STANC[system], stanc)
         stanc.chmod(0o755)
         _run(
-            [make, "build", f"-j{_cores()}"],
+            [make, "build", f"-j{cores()}"],
             tree,
             environment,
             log,
@@ -504,7 +504,10 @@ def _build_environment(make: str, cxx: str, target: Path) -> dict[str, str]:
     }
 
 
-def _cores() -> int:
+def cores() -> int:
+    """Return how many cores this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 

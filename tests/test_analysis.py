@@ -5,10 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from lsm_stan import simulate
+from lsm_stan import Fit, simulate
 from lsm_stan.analysis import run_analysis
 from lsm_stan.config import load_config
 
@@ -121,3 +122,25 @@ def test_a_changed_fit_is_run_again(config: Path) -> None:
         run_analysis(load_config(config), folder, said.append)
     started = [line for line in said if line.startswith("[1/1]")]
     assert ["already done" in line for line in started] == [False, True, False]
+
+
+def test_a_fit_whose_start_has_changed_is_run_again(config: Path) -> None:
+    base = CONFIG[: CONFIG.index("[[fit]]")]
+    first = '[[fit]]\nmethod = "map"\nseed = {}\narguments = {{ starts = 1 }}\n'
+    second = '[[fit]]\nmethod = "advi"\nseed = 2\narguments = { iter = 50, init = "fits/map" }\n'
+    fits = config.parent / "fits"
+    said: list[str] = []
+
+    def kept(folder: Path, seed: int) -> list[bool]:
+        said.clear()
+        (folder / "analysis.toml").write_text(base + first.format(seed) + second)
+        run_analysis(load_config(folder / "analysis.toml"), folder, said.append)
+        return ["already done" in line for line in said if line.startswith("[")]
+
+    assert kept(config.parent, 1) == [False, False]
+    assert kept(config.parent, 1) == [True, True]
+    assert kept(config.parent, 7) == [False, False], "advi starts from another mode"
+    with np.load(fits / "advi" / "cmdstan" / "init.npz") as start:
+        np.testing.assert_array_equal(start["z"], Fit.load(fits / "map").positions)
+    moved = config.parent.rename(config.parent.with_name("moved"))
+    assert kept(moved, 7) == [True, True]

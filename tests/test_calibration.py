@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from benchmarks import calibration
-from benchmarks.calibration import COVERAGE, Study, calibrate, read_kept
+from benchmarks.calibration import COVERAGE, Study, calibrate, keep, read_kept
 from benchmarks.calibration_report import coverage_table, fit_table
 from benchmarks.ranks import coverage, covered, deviation, rank
 from lsm_stan.models import MODELS
@@ -120,6 +120,11 @@ def test_a_line_that_was_cut_short_is_no_simulation(tmp_path: Path) -> None:
     path = tmp_path / "kept.jsonl"
     path.write_text('{"simulation": 3}\n{"simulation": 4, "ra', encoding="utf-8")
     assert read_kept(path) == {3: {"simulation": 3}}
+    for number in (4, 5):
+        keep(path, {"simulation": number})
+    assert sorted(read_kept(path)) == [3, 4, 5]
+    keep(tmp_path / "new.jsonl", {"simulation": 0})
+    assert (tmp_path / "new.jsonl").read_text(encoding="utf-8") == '{"simulation": 0}\n'
 
 
 @pytest.mark.slow

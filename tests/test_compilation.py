@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -245,6 +246,37 @@ def test_the_kernel_or_what_stands_in_for_it(fresh_cache, small_stan_dir, toolch
         model, kernel = compile_with_fallback(toolchain=toolchain)
     assert kernel == "stan"
     np.testing.assert_allclose(log_prob_grad(model, DATA, row)[0], tiny_density(0.5, 0.25))
+
+
+def test_only_what_is_compiled_is_in_the_digest(small_stan_dir):
+    before = {kernel: sources_digest(kernel) for kernel in ("cpp", "stan")}
+    for folder in ("kernel", "functions"):
+        (small_stan_dir / folder / ".pair_sums.stan.swp").touch()
+        (small_stan_dir / folder / "notes").mkdir()
+    assert {kernel: sources_digest(kernel) for kernel in before} == before
+    for file, kernels in {
+        "kernel/pair_sums.stan": {"cpp"},
+        "kernel/pair_sums.hpp": {"cpp"},
+        "kernel/latent_space.hpp": {"cpp"},
+        "functions/pair_sums.stan": {"stan"},
+        "latent_space.stan": {"cpp", "stan"},
+    }.items():
+        path = small_stan_dir / file
+        text = path.read_text()
+        path.write_text(text + "\n")
+        assert {kernel for kernel in before if sources_digest(kernel) != before[kernel]} == kernels
+        path.write_text(text)
+
+
+def test_the_process_is_told_its_threads(tmp_path, monkeypatch):
+    monkeypatch.setenv("STAN_NUM_THREADS", "7")
+    executable = tmp_path / "says-its-threads"
+    executable.write_text("#!/bin/sh\necho $STAN_NUM_THREADS threads\nexit 1\n")
+    executable.chmod(0o755)
+    model = SimpleNamespace(exe_file=executable, name="model")
+    for threads in (1, 3):
+        with pytest.raises(InferenceError, match=f"\n{threads} threads"):
+            log_prob_grad(model, DATA, np.zeros((1, 2)), threads=threads)
 
 
 @pytest.mark.slow

@@ -1,6 +1,8 @@
 """A fit's folder: whole or not there, the same when read again, and able to repeat itself."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor, wait
+from pathlib import Path
 
 import arviz as az
 import matplotlib.pyplot as plt
@@ -123,3 +125,47 @@ def test_load_refuses_what_is_not_a_fit(fit: Fit, tmp_path) -> None:
     (folder / "fit.json").write_text("{")
     with pytest.raises(InputError, match="not readable as JSON"):
         Fit.load(folder)
+
+
+def test_an_interrupt_while_an_earlier_fit_is_replaced_loses_nothing(
+    fit: Fit, tmp_path, monkeypatch
+) -> None:
+    folder = fit.save(tmp_path / "f")
+    (folder / "left-over").touch()
+    rename = Path.rename
+
+    def interrupted(path: Path, target: Path) -> None:
+        monkeypatch.setattr(Path, "rename", rename)
+        path.rename(target)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        fit.save(folder)
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+    assert not (folder / "left-over").exists()
+    np.testing.assert_array_equal(Fit.load(folder).draws, fit.draws)
+
+
+@pytest.mark.parametrize("earlier", [False, True])
+def test_fits_that_are_saved_at_once_do_not_disturb_each_other(
+    fit: Fit, tmp_path, monkeypatch, earlier
+) -> None:
+    folder = tmp_path / "f"
+    if earlier:
+        fit.save(folder)
+    rename = Path.rename
+    with ThreadPoolExecutor() as pool:
+        others = []
+
+        def meanwhile(path: Path, target: Path) -> Path:
+            monkeypatch.setattr(Path, "rename", rename)
+            others.append(pool.submit(fit.save, folder))
+            wait(others, timeout=1)
+            return path.rename(target)
+
+        monkeypatch.setattr(Path, "rename", meanwhile)
+        fit.save(folder)
+        assert others[0].result() == folder
+    assert [path.name for path in tmp_path.iterdir()] == ["f"]
+    np.testing.assert_array_equal(Fit.load(folder).draws, fit.draws)

@@ -1,13 +1,26 @@
 """The three methods on real CmdStan: what they find, and what they say of themselves."""
 
+import os
+import shutil
+
 import numpy as np
 import pytest
 import tutorial
 from scipy import optimize, stats
 
-from lsm_stan import Fit, InferenceError, InputError, LatentSpaceModel, load_celegans, simulate
+from lsm_stan import (
+    Fit,
+    InferenceError,
+    InputError,
+    LatentSpaceModel,
+    compilation,
+    load_celegans,
+    simulate,
+)
+from lsm_stan.execution import Execution
 from lsm_stan.inference import requested_arguments
 from lsm_stan.invariants import pair_distances
+from lsm_stan.methods import METHODS
 
 pytestmark = pytest.mark.cmdstan
 
@@ -244,6 +257,67 @@ def test_a_large_mode_is_checked_without_its_hessian(
     else:
         assert not fit.converged
         assert any("still rises along a direction" in warning for warning in fit.warnings)
+
+
+def test_a_fit_is_of_the_program_that_was_compiled(tmp_path, monkeypatch) -> None:
+    folder = tmp_path / "stan"
+    shutil.copytree(compilation.STAN_DIR, folder)
+    monkeypatch.setattr(compilation, "STAN_DIR", folder)
+    model = LatentSpaceModel(simulate(8, 2, seed=1)[0], 2)
+    model.compile()
+    compiled = model.program
+    with (folder / "latent_space.stan").open("a") as file:
+        file.write("// edited while it runs\n")
+    fit = model.variational(seed=1, init="random", iter=50, show_progress=False)
+    assert fit.record["program"] == compiled
+    assert LatentSpaceModel(model.network, 2).program != compiled
+
+
+def test_models_in_one_process_have_their_own_threads(monkeypatch) -> None:
+    monkeypatch.setenv("STAN_NUM_THREADS", "7")
+
+    class SaysItsThreads:
+        def variational(self, **_: object) -> None:
+            raise TimeoutError(f"{os.environ['STAN_NUM_THREADS']} threads")
+
+    runs = {}
+    for threads in (1, 3):
+        model = LatentSpaceModel(simulate(8, 2, seed=1)[0], 2, threads=threads)
+        model.executable = SaysItsThreads()
+        runs[threads] = Execution(model, METHODS["advi"], 1, {}, show_progress=False)
+    for threads, run in runs.items():
+        with pytest.raises(InferenceError, match=f"advi: {threads} threads"):
+            run.cmdstan()
+
+
+@pytest.mark.parametrize(
+    ("name", "max_nodes", "preconditioned"),
+    [("tutorial", 12, True), ("tutorial", 11, False), ("nb-squared", 12, False)],
+)
+@pytest.mark.parametrize("method", ["advi", "nuts"])
+def test_a_random_start_needs_a_mode_only_where_it_shapes_something(
+    monkeypatch, method, name, max_nodes, preconditioned
+) -> None:
+    found = []
+    optimize = LatentSpaceModel.optimize
+
+    def counted(self: LatentSpaceModel, **arguments: object) -> Fit:
+        found.append(arguments)
+        return optimize(self, **arguments)
+
+    monkeypatch.setattr(LatentSpaceModel, "optimize", counted)
+    monkeypatch.setattr("lsm_stan.inference.MAX_NODES", max_nodes)
+    monkeypatch.setattr("lsm_stan.inference.PILOT", 10)
+    short = {
+        "advi": {"iter": 50},
+        "nuts": {"chains": 1, "iter_warmup": 5, "iter_sampling": 5, "max_treedepth": 3},
+    }
+    model = LatentSpaceModel(simulate(12, 2, seed=1)[0], 2, model=name)
+    asked = {**short[method], "init": "random", "precondition": True}
+    fit = model.fit(method, seed=1, show_progress=False, **asked)
+    assert len(found) == preconditioned
+    assert fit.record["details"]["preconditioned"] == preconditioned
+    assert fit.record["arguments"] == requested_arguments(method, asked)
 
 
 def test_requested_arguments_have_defaults_and_no_progress() -> None:

@@ -19,7 +19,7 @@ from lsm_stan import page
 from lsm_stan.alignment import principal_axes
 from lsm_stan.diagnostics import Finding
 from lsm_stan.errors import InputError
-from lsm_stan.files import DPI
+from lsm_stan.files import DPI, write_whole
 from lsm_stan.interactive import embedding_figure
 from lsm_stan.network import Network
 
@@ -385,3 +385,31 @@ def test_without_webgl_the_still_figure_is_shown(browser: Browser, report: Path)
     assert view.locator("img[alt='Three.']").is_visible()
     assert not view.locator("#plot-0").is_visible()
     context.close()
+
+
+def test_a_file_may_be_written_twice_at_once(tmp_path: Path, monkeypatch: Any) -> None:
+    path, replace = tmp_path / "page.html", Path.replace
+
+    def meanwhile(partial: Path, target: Path) -> Path:
+        monkeypatch.setattr(Path, "replace", replace)
+        write_whole(path, b"another process")
+        assert path.read_bytes() == b"another process"
+        return partial.replace(target)
+
+    monkeypatch.setattr(Path, "replace", meanwhile)
+    write_whole(path, b"this one")
+    assert path.read_bytes() == b"this one"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_interrupted_file_is_as_it_was(tmp_path: Path, monkeypatch: Any) -> None:
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    path = tmp_path / "page.html"
+    write_whole(path, b"before")
+    monkeypatch.setattr(Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_whole(path, b"after")
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]

@@ -16,7 +16,7 @@ from cmdstanpy.utils.cmdstan import get_latest_cmdstan
 
 from lsm_stan import toolchain as module
 from lsm_stan.errors import ToolchainError
-from lsm_stan.toolchain import PYPI_COPY, ensure_toolchain, find_toolchain
+from lsm_stan.toolchain import PYPI_COPY, cores, ensure_toolchain, find_toolchain
 
 ROOT = Path(module.__file__).parents[1]
 
@@ -343,3 +343,14 @@ def test_the_copy_on_pypi_is_not_for_every_platform(home, monkeypatch):
     monkeypatch.setattr(platform, "machine", lambda: "riscv64")
     with pytest.raises(ToolchainError, match=r"does not work on \w+ riscv64, only on Linux x86_64"):
         ensure_toolchain("pypi")
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="there is no affinity here")
+def test_cores_are_those_this_process_may_run_on() -> None:
+    allowed = os.sched_getaffinity(0)
+    assert cores() == len(allowed)
+    try:
+        os.sched_setaffinity(0, {min(allowed)})
+        assert cores() == 1
+    finally:
+        os.sched_setaffinity(0, allowed)
