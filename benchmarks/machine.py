@@ -10,6 +10,7 @@ from pathlib import Path
 
 import psutil
 
+from lsm_stan.toolchain import ensure_toolchain
 from lsm_stan.versions import versions
 
 #: Libraries of the ``bench`` extra.
@@ -25,7 +26,7 @@ def describe() -> dict[str, str]:
         "widest vectors": _vectors(),
         "memory": f"{psutil.virtual_memory().total / 1e9:.0f} GB",
         "load before": f"{os.getloadavg()[0]:.1f}",
-        **versions(),
+        **versions(ensure_toolchain()),
     }
     for package in RIVALS:
         try:

@@ -174,7 +174,7 @@ class Execution:
                 "edges": network.n_edges,
                 "hidden": network.n_hidden,
             },
-            "versions": versions(),
+            "versions": versions(model.toolchain),
         }
         provenance = ("method", "seed", "seconds", "log_joint", "arguments", "versions")
         attrs = {name: record[name] for name in provenance} | {"network_digest": model.digest}

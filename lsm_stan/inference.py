@@ -43,6 +43,7 @@ from lsm_stan.optimization import (
 )
 from lsm_stan.parameters import SCALES, TURNED, Parameters, declared, flat, from_stan
 from lsm_stan.preconditioning import MAX_NODES, Preconditioner, preconditioner
+from lsm_stan.toolchain import Toolchain, ensure_toolchain
 
 FloatArray = NDArray[np.float64]
 
@@ -190,10 +191,17 @@ class LatentSpaceModel:
         self.executable  # noqa: B018
 
     @cached_property
+    def toolchain(self) -> Toolchain:
+        """What compiles the Stan program."""
+        return ensure_toolchain()
+
+    @cached_property
     def executable(self) -> cmdstanpy.CmdStanModel:
         """The compiled Stan program; the pure-Stan one, with a warning, if C++ fails."""
         programs = {kernel: sources_digest(kernel) for kernel in get_args(Kernel)}
-        executable, self.kernel = compile_with_fallback(self.kernel, threads=self.threads > 1)
+        executable, self.kernel = compile_with_fallback(
+            self.kernel, threads=self.threads > 1, toolchain=self.toolchain
+        )
         self.program = programs[self.kernel]
         return executable
 

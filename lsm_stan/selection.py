@@ -173,7 +173,7 @@ def run_selection(
     first.compile()
     for cell in grid:  # all are of one program, which is compiled and looked for once
         cell.model.kernel, cell.model.executable = first.kernel, first.executable
-        cell.model.program = first.program
+        cell.model.program, cell.model.toolchain = first.program, first.toolchain
     (folder / CELLS).mkdir(parents=True, exist_ok=True)
     found = _run(grid, folder / CELLS, jobs or _default_jobs(requested), say)
     table = pd.DataFrame([{**cell.facts, **row["scores"]} for cell, row in found])

@@ -5,12 +5,11 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from lsm_stan.toolchain import ensure_toolchain
+from lsm_stan.toolchain import Toolchain
 
 
-def versions() -> dict[str, str]:
+def versions(toolchain: Toolchain) -> dict[str, str]:
     """Return the versions of this package, CmdStan, the compiler and the libraries between."""
-    toolchain = ensure_toolchain()
     packages = ("lsm-stan", "cmdstanpy", "arviz", "numpy", "scipy")
     return {
         **{name: version(name) for name in packages},

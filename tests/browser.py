@@ -4,11 +4,13 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from filelock import FileLock
 from playwright.sync_api import Browser, Page, Playwright
 
 #: WebGL without a graphics card.
@@ -21,14 +23,16 @@ MISSING = (
 
 def find_chromium(playwright: Playwright) -> str | None:
     """Return the path of a Chromium, installed if need be; None where that fails, see MISSING."""
-    if on_path := _on_path():
-        return on_path
-    own = Path(playwright.chromium.executable_path)
-    if own.exists() or _runs(sys.executable, "-m", "playwright", "install", "chromium"):
-        return str(own)
-    if os.geteuid() == 0 and _runs("apt-get", "update"):
-        _runs("apt-get", "install", "--yes", "chromium")
-    return _on_path()
+    # one process at a time: what another is installing is neither there nor missing
+    with FileLock(Path(tempfile.gettempdir(), f"lsm-stan-chromium-{os.geteuid()}.lock")):
+        if on_path := _on_path():
+            return on_path
+        own = Path(playwright.chromium.executable_path)
+        if own.exists() or _runs(sys.executable, "-m", "playwright", "install", "chromium"):
+            return str(own)
+        if os.geteuid() == 0 and _runs("apt-get", "update"):
+            _runs("apt-get", "install", "--yes", "chromium")
+        return _on_path()
 
 
 def _on_path() -> str | None:

@@ -1,13 +1,32 @@
-"""Fixtures that several test files share: a real CmdStan, and a real browser."""
+"""What every test file shares: settings of other tools, a real CmdStan, a real browser."""
 
 import os
 from collections.abc import Iterator
 
 import pytest
 from browser import MISSING, WEBGL, find_chromium
+from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
 from lsm_stan.toolchain import Toolchain, ensure_toolchain
+
+# a slow or busy machine is no fault
+settings.register_profile(
+    "any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any-machine")
+
+#: What makes Rich and Typer colour or fold the command line's output.
+STYLING = (
+    *("GITHUB_ACTIONS", "FORCE_COLOR", "PY_COLORS", "TTY_COMPATIBLE"),
+    *("COLUMNS", "TERMINAL_WIDTH", "TYPER_USE_RICH"),
+)
+
+
+def pytest_sessionstart() -> None:
+    """Take styling out of the environment: after pytest has read it, before any test has."""
+    for variable in STYLING:
+        os.environ.pop(variable, None)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -12,7 +12,6 @@ from lsm_stan.fit import Scratch
 from lsm_stan.invariants import monitored
 from lsm_stan.models import find_model
 from lsm_stan.network import Network
-from lsm_stan.versions import versions
 
 
 def made_fit(
@@ -74,7 +73,7 @@ def made_fit(
             "digest": network.digest,
             "directed": network.directed,
         },
-        "versions": {**versions(), "cmdstan": "none"},
+        "versions": {"lsm-stan": "none", "cmdstan": "none", "arviz": "none"},
     }
     scratch = Scratch()
     return Fit(network, container, record, scratch.path, scratch)

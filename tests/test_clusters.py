@@ -123,7 +123,7 @@ def test_labels_of_draws_are_matched():
     np.testing.assert_allclose(mean, noisy.mean(axis=0)[:, permutations[0]])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(seed=st.integers(0, 2**32 - 1))
 def test_rotations_and_permutations_of_every_draw_change_nothing(seed):
     rng = np.random.default_rng(seed)

@@ -135,7 +135,7 @@ def numbers(fits: dict[str, Fit]) -> list[pd.DataFrame]:
     return tables
 
 
-@settings(max_examples=4, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
+@settings(max_examples=4, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(seed=st.integers(0, 2**32 - 1), apart=st.booleans())
 def test_rotations_and_labels_of_every_draw_leave_every_reported_number_alone(
     simulated, seed, apart

@@ -7,7 +7,7 @@ from typing import Any
 import cmdstanpy
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
@@ -121,12 +121,7 @@ def assert_equal(both: list[cmdstanpy.CmdStanModel], data: dict, point: NDArray)
     np.testing.assert_allclose(gradient, reference_gradient, rtol=1e-8, atol=1e-10 * scale)
 
 
-@settings(
-    max_examples=60,
-    deadline=None,
-    derandomize=True,
-    suppress_health_check=[HealthCheck.function_scoped_fixture],
-)
+@settings(max_examples=60, derandomize=True)
 @given(
     n_nodes=st.integers(2, 40),
     dim=st.integers(1, 6),

