@@ -432,7 +432,7 @@ def test_everything_after_a_fit_knows_of_covariates(
 
 def test_the_rates_drawn_are_those_of_the_nodes_beside_them(mode: Fit) -> None:
     drawn = plot_rate_matrix(mode).axes[1].images[0].get_array()
-    sent, received = expected_strengths(mode.spec, mode.estimate)
+    sent, received = expected_strengths(mode.spec, mode.estimate, np.arange(N))
     for axis, expected in ((1, sent), (0, received)):
         found = np.nansum(np.ma.filled(drawn, np.nan), axis=axis)
         np.testing.assert_allclose(np.sort(found), np.sort(expected), rtol=1e-10)
