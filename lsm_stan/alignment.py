@@ -20,7 +20,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize
+from scipy import linalg, optimize
 from scipy.spatial.distance import pdist, squareform
 
 from lsm_stan.invariants import radii
@@ -178,10 +178,9 @@ def centred_gram(positions: FloatArray) -> FloatArray:
 def mean_gram(draws: FloatArray) -> FloatArray:
     """Return the ``(N, N)`` mean of the centred Gram matrices of ``(..., N, K)`` draws."""
     flat = draws.reshape(-1, *draws.shape[-2:])
-    total = np.zeros((flat.shape[1],) * 2)
-    for z in flat:
-        total += centred_gram(z)
-    return total / len(flat)
+    centred = flat - flat.mean(axis=1, keepdims=True)
+    beside = centred.swapaxes(0, 1).reshape(flat.shape[1], -1)
+    return np.asarray(beside @ beside.T / len(flat))
 
 
 def gram_positions(gram: FloatArray, dim: int) -> FloatArray:
@@ -190,8 +189,9 @@ def gram_positions(gram: FloatArray, dim: int) -> FloatArray:
     Classical scaling (Torgerson, Psychometrika 17, 1952): a mean position set that no reference
     enters.
     """
-    values, vectors = np.linalg.eigh(gram)
-    return np.asarray(vectors[:, -dim:] * np.sqrt(np.maximum(values[-dim:], 0.0)))[:, ::-1]
+    n = len(gram)
+    values, vectors = linalg.eigh(gram, subset_by_index=(max(0, n - dim), n - 1))
+    return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))[:, ::-1]
 
 
 def minimum_kl(draws: FloatArray, start: FloatArray) -> FloatArray:

@@ -28,6 +28,7 @@ import cmdstanpy
 import numpy as np
 import platformdirs
 from numpy.typing import NDArray
+from pydantic_core import to_json
 
 from lsm_stan.errors import InferenceError, ToolchainError
 from lsm_stan.toolchain import (
@@ -249,6 +250,15 @@ def compile_program(
     return cmdstanpy.CmdStanModel(exe_file=executable)
 
 
+def write_data(path: Path, data: Mapping[str, Any]) -> Path:
+    """Write Stan data as JSON to a file, and return it.
+
+    To the last digit, and of millions of numbers several times as fast as CmdStanPy.
+    """
+    path.write_bytes(to_json(data, fallback=lambda array: array.tolist()))
+    return path
+
+
 def log_prob_grad(
     model: cmdstanpy.CmdStanModel,
     data: Mapping[str, Any] | Path,
@@ -286,11 +296,7 @@ def log_prob_grad(
     n_rows, n_parameters = rows.shape
     with tempfile.TemporaryDirectory(prefix="lsm-stan-") as folder:
         positions, output = Path(folder, "positions"), Path(folder, "output")
-        if isinstance(data, Path):
-            data_file = data
-        else:
-            data_file = Path(folder, "data.json")
-            cmdstanpy.write_stan_json(str(data_file), data)
+        data_file = data if isinstance(data, Path) else write_data(Path(folder, "data.json"), data)
         rows.tofile(positions)
         run = subprocess.run(
             [str(model.exe_file), "log_prob_grad", data_file, positions, output],

@@ -36,7 +36,6 @@ from numpy.typing import NDArray
 from lsm_stan.checks import clean_name
 from lsm_stan.errors import InputError
 from lsm_stan.network import Network
-from lsm_stan.pairs import dyad_blocks
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -44,9 +43,6 @@ IntArray = NDArray[np.int64]
 #: Terms that are parts of a node's charge, by whether sender and receiver have them.
 NODE_TERMS = {"nodeocov": (True, False), "nodeicov": (False, True), "nodecov": (True, True)}
 DYAD_TERMS = ("nodematch", "absdiff", "edgecov")
-
-#: Dyads that are looked at at once.
-BLOCK = 1_000_000
 
 #: A term; its column may have a unit in brackets, but no brackets in brackets.
 _TERM = re.compile(r"\s*(\w+)\s*\(((?:[^()]|\([^()]*\))+)\)\s*")
@@ -175,7 +171,7 @@ def covariates(terms: Sequence[Term], network: Network) -> Covariates:
     ordered = (*of_nodes, *of_dyads)
     codes = tuple(_codes(term, network) for term in of_dyads)
     found = Covariates(ordered, sender, receiver, codes, np.ones(len(ordered)))
-    sd = _standard_deviations(found, network)
+    sd = _standard_deviations(found)
     for term, value in zip(ordered, sd, strict=True):
         if not value > 0:
             raise InputError(f"{term} has one value for all dyads, and so says nothing; leave it")
@@ -316,15 +312,35 @@ def _distinct(term: Term, codes: FloatArray, n: int) -> FloatArray:
     return np.unique(values if len(cells) == n * (n - 1) else np.append(values, 0.0))
 
 
-def _standard_deviations(found: Covariates, network: Network) -> FloatArray:
-    """Return standard deviations over all dyads."""
-    count, total, square = 0, np.zeros(len(found.terms)), np.zeros(len(found.terms))
-    for sender, receiver in dyad_blocks(network, BLOCK):
-        values = found.values(sender, receiver)
-        count += len(values)
-        total += values.sum(axis=0)
-        square += (values**2).sum(axis=0)
-    mean = total / count
-    variance = square / count - mean**2
+def _standard_deviations(found: Covariates) -> FloatArray:
+    """Return standard deviations over all dyads, hidden ones too, in closed form.
+
+    Over ordered dyads: in an undirected network every term is the same both ways.
+    """
+    n = len(found.sender)
+    s, r = found.sender, found.receiver
+    # of (s_i + r_j) and its square, the diagonal left out
+    total = (n - 1) * (s + r).sum(axis=0)
+    square = (n - 1) * (s**2 + r**2).sum(axis=0)
+    square += 2 * (s.sum(axis=0) * r.sum(axis=0) - (s * r).sum(axis=0))
+    of_dyads = zip(found.terms[found.n_of_nodes :], found.codes, strict=True)
+    sums = np.array([_sums(term, codes) for term, codes in of_dyads]).reshape(-1, 2).T
+    mean, mean_square = np.hstack([[total, square], sums]) / (n * (n - 1))
+    variance = mean_square - mean**2
     # what is left of rounding is not a spread
     return np.sqrt(np.where(variance > 1e-12 * mean**2, variance, 0.0))
+
+
+def _sums(term: Term, codes: FloatArray) -> tuple[float, float]:
+    """Return the sums of a term of dyads, and of its squares, over all ordered dyads."""
+    if term.kind == "nodematch":
+        count = np.unique(codes, return_counts=True)[1]
+        matches = float(np.sum(count * (count - 1)))
+        return matches, matches
+    if term.kind == "edgecov":
+        return float(codes[1].sum()), float(codes[1] @ codes[1])
+    n = len(codes)
+    # the k-th smallest of n numbers is the larger of k pairs, the smaller of n - 1 - k
+    larger = 2.0 * np.arange(n) - (n - 1)
+    total = 2 * float(larger @ np.sort(codes - codes[0]))
+    return total, 2 * n * n * float(np.var(codes - codes[0]))

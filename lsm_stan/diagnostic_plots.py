@@ -114,7 +114,7 @@ def plot_forest(fits: Mapping[str, Fit]) -> Figure:
     axis = figure.add_subplot()
     with _quiet():
         az.plot_forest(
-            [fit.invariants(pairs, nodes=False).posterior for fit in fits.values()],
+            [fit.invariants(pairs, nodes=[]).posterior for fit in fits.values()],
             model_names=list(fits),
             var_names=["distance"],
             combined=True,
@@ -294,7 +294,7 @@ def plot_distances(comparison: Comparison) -> Figure:
 def _traced(fit: Fit) -> container.InferenceData:
     pairs = reported_pairs(fit.network)
     chosen = np.unique(np.mod(TRACED, len(pairs)))
-    invariants = fit.invariants(pairs[chosen], nodes=False)
+    invariants = fit.invariants(pairs[chosen], nodes=[])
     names = [name for name in ("log_joint", "beta", "distance") if name in invariants.posterior]
     invariants.posterior = invariants.posterior[names]
     return invariants

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from lsm_stan import idata as container
 from lsm_stan.clusters import find_clusters, mean_clusters
+from lsm_stan.compilation import write_data
 from lsm_stan.diagnostics import Check
 from lsm_stan.errors import InferenceError, InputError
 from lsm_stan.fit import INIT, Fit, Scratch
@@ -95,8 +96,8 @@ class Execution:
         """Keep starting values with the fit, so that it can be repeated."""
         np.savez(self._scratch.path / INIT, **parameters)  # type: ignore[arg-type]
 
-    def cmdstan(self, **arguments: Any) -> Any:
-        """Run CmdStanPy's method of the same name.
+    def cmdstan(self, data: Mapping[str, Any] | Path, **arguments: Any) -> Any:
+        """Run CmdStanPy's method of the same name on Stan data, or a JSON file of them.
 
         Raises
         ------
@@ -108,7 +109,11 @@ class Execution:
         # CmdStanPy hands it on to CmdStan, whose own threads go by it
         os.environ["STAN_NUM_THREADS"] = str(self.model.threads)
         try:
-            return self._verb(seed=self.seed, **arguments)
+            with self.folder(None) as folder:
+                file = (
+                    data if isinstance(data, Path) else write_data(Path(folder, "data.json"), data)
+                )
+                return self._verb(data=str(file), seed=self.seed, **arguments)
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.method.name}: {error}") from error
         except TimeoutError as error:

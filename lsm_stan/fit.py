@@ -27,14 +27,21 @@ from typing import Any
 
 import numpy as np
 import tomli_w
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from lsm_stan import idata as container
 from lsm_stan.clusters import Clusters, find_clusters
 from lsm_stan.compilation import cache_lock
 from lsm_stan.dyads import expected_strengths, log_mean, mean_weight
 from lsm_stan.errors import InputError
-from lsm_stan.invariants import MONITORED_PAIRS, pair_distances, radii, sample_pairs
+from lsm_stan.invariants import (
+    MONITORED_NODES,
+    MONITORED_PAIRS,
+    pair_distances,
+    radii,
+    sample_nodes,
+    sample_pairs,
+)
 from lsm_stan.models import ModelSpec, read_spec
 from lsm_stan.network import Network
 from lsm_stan.parameters import SCALES
@@ -152,7 +159,7 @@ class Fit:
         return find_clusters(self.spec, self.parameters, self.positions, scale)
 
     def invariants(
-        self, pairs: IntArray | None = None, *, nodes: bool = True
+        self, pairs: IntArray | None = None, nodes: ArrayLike | None = None
     ) -> container.InferenceData:
         """Return the draws of what rotations and reflections leave unchanged.
 
@@ -164,7 +171,8 @@ class Fit:
             ``(P, 2)`` node pairs whose distances and rates are wanted, from 0; by default the
             fixed random set the diagnostics use.
         nodes
-            Whether every node's distance from the origin and expected strength are wanted.
+            ``(M,)`` nodes whose distances from the origin and expected strengths are wanted, from
+            0; by default the fixed random set the diagnostics use: all, up to 500.
 
         Returns
         -------
@@ -179,6 +187,9 @@ class Fit:
         names = self.network.names
         if pairs is None:
             pairs = sample_pairs(self.network.n_nodes, MONITORED_PAIRS)
+        if nodes is None:
+            nodes = sample_nodes(self.network.n_nodes, MONITORED_NODES)
+        nodes = np.asarray(nodes, dtype=np.int64)
         labels = [f"{names[i]}–{names[j]}" for i, j in pairs]
         quantities: dict[str, tuple[str, Sequence[str], FloatArray]] = {
             name: ("", (), values) for name, values in parameters.items() if values.ndim == 2
@@ -192,14 +203,15 @@ class Fit:
         rates = mean_weight(spec, log_mean(spec, parameters, *pairs.T))
         quantities["distance"] = ("pair", labels, pair_distances(self.draws, pairs))
         quantities["rate"] = ("pair", labels, rates)
-        if nodes:
-            quantities["radius"] = ("node", names, radii(self.draws))
-            sent, received = expected_strengths(spec, parameters)
+        if len(nodes):
+            of_nodes = [names[node] for node in nodes]
+            quantities["radius"] = ("node", of_nodes, radii(self.draws[..., nodes, :]))
+            sent, received = expected_strengths(spec, parameters, nodes)
             if self.network.directed and not spec.symmetric:
-                quantities["out_strength"] = ("node", names, sent)
-                quantities["in_strength"] = ("node", names, received)
+                quantities["out_strength"] = ("node", of_nodes, sent)
+                quantities["in_strength"] = ("node", of_nodes, received)
             else:
-                quantities["strength"] = ("node", names, sent)
+                quantities["strength"] = ("node", of_nodes, sent)
         return container.invariants(self.idata, quantities)
 
     def config(self) -> dict[str, Any]:

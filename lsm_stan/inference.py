@@ -23,14 +23,20 @@ from tqdm import tqdm
 
 from lsm_stan import idata as container
 from lsm_stan.alignment import mean_positions, rotation_onto
-from lsm_stan.compilation import Kernel, compile_with_fallback, log_prob_grad, sources_digest
+from lsm_stan.compilation import (
+    Kernel,
+    compile_with_fallback,
+    log_prob_grad,
+    sources_digest,
+    write_data,
+)
 from lsm_stan.diagnostics import Check, approximation_khat, sampler_checks
 from lsm_stan.errors import InputError
 from lsm_stan.execution import Execution, has_bars
 from lsm_stan.fit import Fit
 from lsm_stan.invariants import monitored
 from lsm_stan.methods import METHODS, Method, find_method
-from lsm_stan.model import DIAGONAL_JITTER, check_numbers, stan_data
+from lsm_stan.model import DIAGONAL_JITTER, check_data, check_numbers, fixed_data, run_data
 from lsm_stan.models import MODELS, ModelSpec, find_model
 from lsm_stan.network import Network
 from lsm_stan.optimization import (
@@ -149,7 +155,8 @@ class LatentSpaceModel:
         self.prior_scale = prior_scale
         self.jitter = jitter
         self.kernel = kernel
-        self.stan_data()  # checks the arguments
+        check_numbers(dim, prior_scale, jitter)
+        check_data(self.spec, network)
 
     def stan_data(
         self,
@@ -159,15 +166,19 @@ class LatentSpaceModel:
         change: Preconditioner | None = None,
     ) -> dict[str, Any]:
         """Return the data of the Stan program; see :func:`lsm_stan.model.stan_data`."""
-        return stan_data(
+        factor = None if change is None else change.factor
+        return self._fixed_data | run_data(
+            self.spec, learned=learned, softening=softening, factor=factor
+        )
+
+    @cached_property
+    def _fixed_data(self) -> dict[str, Any]:
+        return fixed_data(
             self.network,
             self.dim,
             spec=self.spec,
             prior_scale=self.prior_scale,
             jitter=self.jitter,
-            learned=learned,
-            softening=softening,
-            factor=None if change is None else change.factor,
         )
 
     def as_record(self) -> dict[str, Any]:
@@ -360,9 +371,12 @@ class LatentSpaceModel:
             run.folder(None) as folder,  # of data that all starts share
             tqdm(total=rungs, desc="MAP", unit="run", disable=not has_bars(show_progress)) as bar,
         ):
-            data = {eps: str(Path(folder, f"rung-{k}.json")) for k, eps in enumerate(ladder)}
-            for softening, file in data.items():
-                cmdstanpy.write_stan_json(file, unclustered.stan_data(softening=softening))
+            data = {
+                eps: write_data(
+                    Path(folder, f"rung-{k}.json"), unclustered.stan_data(softening=eps)
+                )
+                for k, eps in enumerate(ladder)
+            }
             starting: list[Parameters] = [{"z": z} for z in first]
             ends = continuation(descend, starting, ladder, bar.update)
         modes = {name: np.stack([end[name] for end in ends]) for name in ends[0]}
@@ -713,8 +727,7 @@ class LatentSpaceModel:
             return (vector.reshape(self.dim, -1) @ change.factor).reshape(-1)
 
         with tempfile.TemporaryDirectory(prefix="lsm-stan-") as folder:
-            data = Path(folder, "data.json")
-            cmdstanpy.write_stan_json(str(data), self.stan_data())
+            data = write_data(Path(folder, "data.json"), self.stan_data())
 
             def gradients(points: FloatArray) -> FloatArray:
                 return log_prob_grad(self.executable, data, points, threads=self.threads)[1]

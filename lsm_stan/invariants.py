@@ -17,8 +17,8 @@ from lsm_stan.parameters import NODE_PARAMETERS, Parameters, rate_parameters
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-#: The pairs a fit is judged by: a fixed random set of this many.
-MONITORED_PAIRS = 500
+#: The pairs a fit is judged by, and the nodes: fixed random sets of this many.
+MONITORED_PAIRS, MONITORED_NODES = 500, 500
 
 
 def sample_pairs(n_nodes: int, size: int, seed: int = 0) -> IntArray:
@@ -43,6 +43,27 @@ def sample_pairs(n_nodes: int, size: int, seed: int = 0) -> IntArray:
     code = np.sort(rng.choice(total, size=min(size, total), replace=False))
     pairs = np.column_stack(nth_pair(code))
     return np.asarray(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
+
+
+def sample_nodes(n_nodes: int, size: int, seed: int = 0) -> IntArray:
+    """Draw a fixed set of nodes, the same for every fit of a network.
+
+    Parameters
+    ----------
+    n_nodes
+        N, the number of nodes.
+    size
+        How many distinct nodes; all of them where there are fewer.
+    seed
+        Of the draw.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(M,)`` indices, from 0, sorted.
+    """
+    rng = np.random.default_rng(seed)
+    return np.sort(rng.choice(n_nodes, size=min(size, n_nodes), replace=False))
 
 
 def pair_distances(positions: FloatArray, pairs: IntArray) -> FloatArray:

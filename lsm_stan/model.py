@@ -20,6 +20,8 @@ DIAGONAL_JITTER = 1e3
 #: Terms u or log(1 + u) of the likelihood: sender, receiver, whether the reverse is in u, weight.
 Terms = tuple[NDArray[Any], ...]
 
+FloatArray = NDArray[np.float64]
+
 #: Dyads with charges of their own, at most: some gigabytes.
 MAX_OWN = 20_000_000
 
@@ -33,8 +35,11 @@ def check_numbers(dim: int, prior_scale: float, jitter: float) -> None:
             raise InputError(f"{name} is {value!r}; a positive, finite number is needed")
 
 
-def check_data(spec: ModelSpec, directed: bool, max_weight: int) -> None:
-    """Raise InputError if a network's weights cannot be those of a model."""
+def check_data(spec: ModelSpec, network: Network) -> None:
+    """Raise InputError if a network's weights cannot be a model's, or its nodes are too few."""
+    directed, max_weight = network.directed, int(network.weight.max(initial=0))
+    if spec.clusters > network.n_nodes:
+        raise InputError(f"{spec.clusters} clusters of {network.n_nodes} nodes; at most one a node")
     if spec.likelihood == "bernoulli" and max_weight > 1:
         raise InputError(
             f"weights go up to {max_weight}; likelihood 'bernoulli' needs weights of 0 and 1:"
@@ -60,9 +65,60 @@ def stan_data(
     jitter: float = DIAGONAL_JITTER,
     learned: bool = False,
     softening: float = 0.0,
-    factor: NDArray[np.float64] | None = None,
+    factor: FloatArray | None = None,
 ) -> dict[str, Any]:
-    """Return the data of the Stan program for one network.
+    """Return the data of the Stan program for one network: both parts of them.
+
+    Names are as in the program's data block, arguments as in :func:`fixed_data` and
+    :func:`run_data`.
+    """
+    fixed = fixed_data(network, dim, spec=spec, prior_scale=prior_scale, jitter=jitter)
+    return fixed | run_data(spec, learned=learned, softening=softening, factor=factor)
+
+
+def run_data(
+    spec: ModelSpec,
+    *,
+    learned: bool = False,
+    softening: float = 0.0,
+    factor: FloatArray | None = None,
+) -> dict[str, Any]:
+    """Return those Stan data that one run of a model may have other than the next.
+
+    Parameters
+    ----------
+    spec
+        Which model of the family.
+    learned
+        Whether scales are parameters: those of sender and receiver effects, with their
+        correlation, and that of the positions.
+    softening
+        ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``, besides the model's own; 0 is the exact model.
+    factor
+        ``(N, N)`` matrix C of the change of variables ``z = C z_raw``, or None for none.
+
+    Raises
+    ------
+    InputError
+        If the softening is out of its range.
+    """
+    if not (np.isfinite(softening) and softening >= 0):
+        raise InputError(f"softening is {softening!r}; a finite number >= 0 is needed")
+    return {
+        "learned_roles": int(learned and spec.roles),
+        "learned_effects": int(learned and spec.effects),
+        "learned_positions": int(learned and spec.learns_positions_scale),
+        "learned_clusters": int(learned and spec.clusters > 0),
+        "softening": float(np.hypot(softening, spec.softening)),
+        "preconditioned": 0 if factor is None else 1,
+        "factor": np.zeros((0, 0)) if factor is None else factor,
+    }
+
+
+def fixed_data(
+    network: Network, dim: int, *, spec: ModelSpec, prior_scale: float, jitter: float
+) -> dict[str, Any]:
+    """Return those Stan data that all runs of a model have.
 
     Parameters
     ----------
@@ -77,31 +133,20 @@ def stan_data(
     jitter
         Added to the squared distance of a node to itself, so that the diagonal's rate is
         ``1 / sqrt(jitter)``.
-    learned
-        Whether scales are parameters: those of sender and receiver effects, with their
-        correlation, and that of the positions.
-    softening
-        ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``, besides the model's own; 0 is the exact model.
-    factor
-        ``(N, N)`` matrix C of the change of variables ``z = C z_raw``, or None for none.
 
     Returns
     -------
     dict
-        Names as in the program's data block; node indices start at 1.
+        Node indices start at 1.
 
     Raises
     ------
     InputError
-        If ``dim`` is not a positive integer, a number is out of its range, there are more clusters
-        than nodes, or the network's weights cannot be those of the model.
+        If ``dim`` is not a positive integer, a number is out of its range, the network cannot be
+        one of the model (:func:`check_data`), or covariates are not 0 for too many dyads.
     """
     check_numbers(dim, prior_scale, jitter)
-    if not (np.isfinite(softening) and softening >= 0):
-        raise InputError(f"softening is {softening!r}; a finite number >= 0 is needed")
-    check_data(spec, network.directed, int(network.weight.max(initial=0)))
-    if spec.clusters > network.n_nodes:
-        raise InputError(f"{spec.clusters} clusters of {network.n_nodes} nodes; at most one a node")
+    check_data(spec, network)
     spec = spec if spec.covariates is not None else spec.bound(network)
     loop = network.sender == network.receiver
     self_weight = np.zeros(network.n_nodes, dtype=np.int64)
@@ -119,11 +164,11 @@ def stan_data(
         "N": network.n_nodes,
         "K": int(dim),
         "E": len(edges[0]),
-        "sender": (edges[0] + 1).tolist(),
-        "receiver": (edges[1] + 1).tolist(),
-        "weight": edges[2].tolist(),
+        "sender": edges[0] + 1,
+        "receiver": edges[1] + 1,
+        "weight": edges[2],
         "diagonal": int(spec.diagonal),
-        "self_weight": self_weight.tolist() if spec.diagonal else [],
+        "self_weight": self_weight if spec.diagonal else self_weight[:0],
         "cells_per_pair": 2 if network.directed else 1,
         "T": len(totals[0]),
         **_terms("total", "total", totals),
@@ -135,11 +180,7 @@ def stan_data(
         "has_intercept": int(spec.intercept),
         "R": effect_columns(spec, network.directed),
         "roles": int(spec.roles),
-        "learned_roles": int(learned and spec.roles),
-        "learned_effects": int(learned and spec.effects),
-        "learned_positions": int(learned and spec.learns_positions_scale),
         "G": spec.clusters,
-        "learned_clusters": int(learned and spec.clusters > 0),
         "jitter": float(jitter),
         "prior_scale": float(prior_scale),
         "sigma_z_scale": spec.sigma_z_scale,
@@ -151,9 +192,6 @@ def stan_data(
         "cluster_fixed": spec.cluster_fixed,
         "cluster_scale": spec.cluster_scale,
         "concentration": spec.concentration,
-        "softening": float(np.hypot(softening, spec.softening)),
-        "preconditioned": 0 if factor is None else 1,
-        "factor": np.zeros((0, 0)) if factor is None else factor,
     }
 
 
@@ -285,19 +323,19 @@ def _covariate_data(
     return {
         "P": of_nodes,
         "Q": of_dyads,
-        "edge_covariate": moment.tolist(),
+        "edge_covariate": moment,
         "D": len(own[0]),
         **_terms("own", "own_weight", own),
         **values,
-        "beta_scale": beta_scale.tolist(),
+        "beta_scale": beta_scale,
     }
 
 
-def _terms(name: str, weight_name: str, terms: Terms) -> dict[str, list[Any]]:
+def _terms(name: str, weight_name: str, terms: Terms) -> dict[str, NDArray[Any]]:
     sender, receiver, back, weight = terms
     return {
-        f"{name}_sender": (sender + 1).tolist(),
-        f"{name}_receiver": (receiver + 1).tolist(),
-        f"{name}_back": back.tolist(),
-        weight_name: weight.tolist(),
+        f"{name}_sender": sender + 1,
+        f"{name}_receiver": receiver + 1,
+        f"{name}_back": back,
+        weight_name: weight,
     }

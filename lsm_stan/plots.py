@@ -20,10 +20,11 @@ from scipy.spatial.distance import pdist
 
 from lsm_stan.alignment import align, principal_axes, rotation_onto, strays
 from lsm_stan.clusters import co_membership
-from lsm_stan.dyads import log_mean, mean_weight
+from lsm_stan.dyads import CACHED, chunks, log_mean_block, mean_weight
 from lsm_stan.errors import InputError
 from lsm_stan.fit import Fit
 from lsm_stan.network import Network
+from lsm_stan.scores import flat_draws
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -235,16 +236,16 @@ def plot_rate_matrix(fit: Fit) -> Figure:
     z = fit.positions[shown]
     tree = linkage(pdist(z), method="average", optimal_ordering=len(shown) <= 500)
     order = shown[leaves_list(tree)]
-    pairs = np.array([np.repeat(order, len(order)), np.tile(order, len(order))])
-    weight = network.weight_of(*pairs).reshape(len(order), -1)
-    chosen = list(np.ndindex(*fit.draws.shape[:2]))
-    chosen = chosen[:: max(1, len(chosen) // MATRIX_DRAWS)]
-    draws = fit.parameters
+    weight = network.weight_of(np.repeat(order, len(order)), np.tile(order, len(order)))
+    weight = weight.reshape(len(order), -1)
+    draws = flat_draws(fit.parameters, MATRIX_DRAWS)
     rate = np.zeros(weight.shape)
-    for index in chosen:
+    for index in range(len(draws["z"])):
         draw = {name: values[index] for name, values in draws.items()}
-        rate += mean_weight(fit.spec, log_mean(fit.spec, draw, *pairs)).reshape(rate.shape)
-    rate /= len(chosen)
+        for rows in chunks(len(order), len(order), CACHED):
+            log_mu = log_mean_block(fit.spec, draw, order[rows], order)
+            rate[rows] += mean_weight(fit.spec, log_mu)
+    rate /= len(draws["z"])
     np.fill_diagonal(rate, np.nan)
     norm = LogNorm(0.05, max(1.0, float(weight.max())))
     figure = Figure(figsize=(11, 5.2), layout="constrained")

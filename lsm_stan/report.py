@@ -49,6 +49,7 @@ from lsm_stan.plots import (
     plot_uncertainty,
 )
 from lsm_stan.ppc import PredictiveCheck, predictive_checks
+from lsm_stan.scores import flat_draws
 from lsm_stan.summary import (
     coefficients_beside,
     coefficients_table,
@@ -59,9 +60,6 @@ from lsm_stan.summary import (
 from lsm_stan.verdict import Verdict, judge, judge_model
 
 Say = Callable[[str], None]
-
-#: Draws that nodes are flagged by, at most.
-REFERENCE_DRAWS = 1000
 
 #: Of the table of nodes: the columns that are computed, those of them that a page does not show,
 #: those that it does, and how many of the strongest nodes.
@@ -591,7 +589,7 @@ def _node_table(fit: Fit) -> pd.DataFrame:
         table = table.assign(radius=radius, strays=strays(fit.draws, fit.positions))
     if many and network.n_nodes <= MAX_GRAM_NODES:
         flat = fit.draws.reshape(-1, *fit.positions.shape)
-        draws = flat[:: max(1, len(flat) // REFERENCE_DRAWS)]
+        draws = flat_draws(fit.parameters)["z"]
         best = flat[fit.idata.sample_stats["lp"].to_numpy().argmax()]
         references = {
             "mean": fit.positions,

@@ -43,16 +43,18 @@ class Prediction(NamedTuple):
         return np.asarray(-np.expm1(self.log_empty))
 
 
-def flat_draws(parameters: Parameters) -> dict[str, FloatArray]:
-    """Return at most :data:`MAX_DRAWS` evenly spaced draws, chains one after the other.
+def flat_draws(parameters: Parameters, most: int = MAX_DRAWS) -> dict[str, FloatArray]:
+    """Return evenly spaced draws, chains one after the other.
 
     Parameters
     ----------
     parameters
         With leading axes ``(chain, draw)``.
+    most
+        How many draws, at most.
     """
     flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in parameters.items()}
-    step = -(-len(flat["z"]) // MAX_DRAWS)
+    step = -(-len(flat["z"]) // most)
     return {name: values[::step] for name, values in flat.items()}
 
 

@@ -11,6 +11,7 @@ import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import product
@@ -403,7 +404,8 @@ class _Cell:
 
     def run(self) -> dict[str, Any]:
         """Fit, and score."""
-        fit = self.model.fit(self.method, seed=self.seed, show_progress=False, **self.arguments)
+        model = copy(self.model)  # its own would keep the Stan data after the fit
+        fit = model.fit(self.method, seed=self.seed, show_progress=False, **self.arguments)
         train, dyads, weight, unit = self.held_out
         prediction = predict(fit.spec, flat_draws(fit.parameters), train, *dyads, weight, unit)
         numbers = {**scores(prediction, weight, unit), "converged": fit.converged}

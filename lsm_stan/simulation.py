@@ -158,7 +158,7 @@ def simulate(
         raise InputError(f"the node table has {empty.n_nodes} rows; {n_nodes}, n_nodes, are needed")
     spec = find_model(model).bound(empty)
     check_numbers(dim, prior_scale, jitter)
-    check_data(spec, directed, max_weight=1)
+    check_data(spec, empty)
     given = {**(parameters or {}), **({} if positions is None else {"z": positions})}
     if "z" in given and given["z"].shape != (n_nodes, dim):
         raise InputError(

@@ -134,7 +134,7 @@ def invariants_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     """
     comparable = comparable_log_joints(fits)
     tables = {
-        name: container.summarise(fit.invariants(reported_pairs(fit.network), nodes=False))
+        name: container.summarise(fit.invariants(reported_pairs(fit.network), nodes=[]))
         for name, fit in fits.items()
     }
     table = pd.concat(tables, names=["fit", "quantity"]).reset_index()

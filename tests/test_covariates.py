@@ -12,7 +12,7 @@ from scipy import stats
 from lsm_stan import Fit, InputError, LatentSpaceModel, Network, compare, simulate
 from lsm_stan.analysis import run_analysis
 from lsm_stan.config import load_config
-from lsm_stan.covariates import possible_terms, split_outside_brackets
+from lsm_stan.covariates import _standard_deviations, possible_terms, split_outside_brackets
 from lsm_stan.dyads import expected_strengths
 from lsm_stan.loo import loo
 from lsm_stan.models import find_model
@@ -144,6 +144,21 @@ def test_a_rare_covariate_has_a_prior(directed: bool) -> None:
     size = nodes["size"].to_numpy()
     assert scale("nodecov(size)") == pytest.approx((size[i] + size[j]).std())
     assert scale("absdiff(size)") == pytest.approx(np.abs(size[i] - size[j]).std())
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_standard_deviations_are_those_over_all_dyads(directed: bool) -> None:
+    data = tables(3)
+    data["node_table"] += {"size": 1e4, "class": ""}  # far from 0 against its spread
+    nodes, dyads = data.values()
+    network = Network.from_edges([], [], names=nodes.index, directed=directed, node_table=nodes)
+    network = replace(network, dyad_table=dyads).hide([3, 1], [5, 7])
+    kinds = ["nodecov", *(["nodeocov", "nodeicov"] if directed else []), "absdiff"]
+    terms = [*(f"{kind}(size)" for kind in kinds), "nodematch(class)", "edgecov(contact)"]
+    bound = find_model(f"poisson-squared+{'+'.join(terms)}").bound(network).covariates
+    matrix = ~np.eye(N, dtype=bool) if directed else np.triu(np.ones((N, N), dtype=bool), 1)
+    sd = bound.values(*np.nonzero(matrix)).std(axis=0)
+    np.testing.assert_allclose(_standard_deviations(bound), sd, rtol=1e-9)
 
 
 def test_intervals_hold_the_truth_as_often_as_they_say(toolchain) -> None:
@@ -417,7 +432,7 @@ def test_everything_after_a_fit_knows_of_covariates(
 
 def test_the_rates_drawn_are_those_of_the_nodes_beside_them(mode: Fit) -> None:
     drawn = plot_rate_matrix(mode).axes[1].images[0].get_array()
-    sent, received = expected_strengths(mode.spec, mode.estimate)
+    sent, received = expected_strengths(mode.spec, mode.estimate, np.arange(N))
     for axis, expected in ((1, sent), (0, received)):
         found = np.nansum(np.ma.filled(drawn, np.nan), axis=axis)
         np.testing.assert_allclose(np.sort(found), np.sort(expected), rtol=1e-10)

@@ -95,8 +95,8 @@ def test_stan_data_is_sparse() -> None:
     assert {name: data[name] for name in ("N", "K", "E", "cells_per_pair")} == {
         "N": 5, "K": 2, "E": 2, "cells_per_pair": 2,
     }  # fmt: skip
-    assert (data["sender"], data["receiver"], data["weight"]) == ([1, 5], [2, 1], [2, 3])
-    assert data["self_weight"] == [0, 0, 7, 0, 0]
+    ends = {"sender": [1, 5], "receiver": [2, 1], "weight": [2, 3], "self_weight": [0, 0, 7, 0, 0]}
+    assert {name: data[name].tolist() for name in ends} == ends
 
 
 @pytest.mark.parametrize(
