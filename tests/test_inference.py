@@ -287,7 +287,7 @@ def test_models_in_one_process_have_their_own_threads(monkeypatch) -> None:
         runs[threads] = Execution(model, METHODS["advi"], 1, {}, show_progress=False)
     for threads, run in runs.items():
         with pytest.raises(InferenceError, match=f"advi: {threads} threads"):
-            run.cmdstan()
+            run.cmdstan({})
 
 
 @pytest.mark.parametrize(
