@@ -1,5 +1,6 @@
 """The three methods on real CmdStan: what they find, and what they say of themselves."""
 
+import functools
 import os
 import shutil
 
@@ -301,6 +302,7 @@ def test_a_random_start_needs_a_mode_only_where_it_shapes_something(
     found = []
     optimize = LatentSpaceModel.optimize
 
+    @functools.wraps(optimize)
     def counted(self: LatentSpaceModel, **arguments: object) -> Fit:
         found.append(arguments)
         return optimize(self, **arguments)
