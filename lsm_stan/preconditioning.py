@@ -122,5 +122,6 @@ def preconditioner(
     weight = pair_curvature(network, positions)
     precision = np.diag(weight.sum(axis=1) + prior_scale**-2) - weight
     values, vectors = np.linalg.eigh(precision)
-    root = np.sqrt(values)
+    # none is below the prior's precision, but by rounding, where weights are very large
+    root = np.sqrt(np.maximum(values, 0.5 * prior_scale**-2))
     return Preconditioner(factor=(vectors / root) @ vectors.T, inverse=(vectors * root) @ vectors.T)

@@ -125,3 +125,14 @@ def test_relabelled_nodes_have_a_relabelled_covariance():
     two = preconditioner(relabelled, positions[order][None])
     covariance = (one.factor @ one.factor.T)[np.ix_(order, order)]
     assert_allclose(two.factor @ two.factor.T, covariance, rtol=1e-8, atol=1e-12)
+
+
+def test_very_large_weights_leave_the_factor_finite():
+    """Curvatures of 10^20 beside a prior of 1: rounding is larger than the prior."""
+    weight = np.triu(np.random.default_rng(3).integers(1, 10**6, size=(20, 20)), 1)
+    network = Network.from_matrix(weight + weight.T)
+    z = 1e-6 * np.random.default_rng(4).normal(size=(1, 20, 3))
+    change = preconditioner(network, z, 2.0)
+    assert np.isfinite(change.factor).all()
+    assert np.isfinite(change.inverse).all()
+    assert np.linalg.eigvalsh(change.factor).max() <= 2.0 * np.sqrt(2) * (1 + 1e-6)
