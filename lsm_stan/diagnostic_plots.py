@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from itertools import cycle, islice, product
+from itertools import cycle, product
 
 import arviz as az
 import numpy as np
@@ -102,23 +102,26 @@ def plot_forest(fits: Mapping[str, Fit]) -> Figure:
     Parameters
     ----------
     fits
-        With draws.
+        At least one with draws; others only keep their colours.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Per distance and fit the 94 % highest density interval, quartiles and median.
+        Per distance and fit the 90 % highest density interval, quartiles and median.
     """
     pairs = reported_pairs(next(iter(fits.values())).network)
-    figure = Figure(figsize=(8, 0.8 + 0.22 * len(pairs) * (len(fits) + 1)), layout="constrained")
+    colours = dict(zip(fits, cycle(PALETTE), strict=False))
+    drawn = {name: fit for name, fit in fits.items() if fit.draws.shape[:2] != (1, 1)}
+    figure = Figure(figsize=(8, 0.8 + 0.22 * len(pairs) * (len(drawn) + 1)), layout="constrained")
     axis = figure.add_subplot()
     with _quiet():
         az.plot_forest(
-            [fit.invariants(pairs, nodes=[]).posterior for fit in fits.values()],
-            model_names=list(fits),
+            [fit.invariants(pairs, nodes=[]).posterior for fit in drawn.values()],
+            model_names=list(drawn),
             var_names=["distance"],
             combined=True,
-            colors=list(islice(cycle(PALETTE), len(fits))),
+            hdi_prob=0.9,
+            colors=[colours[name] for name in drawn],
             ax=axis,
         )
     _small(axis)
@@ -154,7 +157,7 @@ def plot_coefficients(coefficients: pd.DataFrame) -> Figure:
     axis.axvline(0, color=UNKNOWN_COLOUR, lw=1, ls="--")
     axis.set_yticks(np.arange(len(covariates)), covariates)
     axis.set(ylim=(len(covariates) - 0.5, -0.5), xlabel="coefficient")
-    axis.legend(fontsize=8)
+    figure.legend(loc="outside lower center", ncols=len(fits), fontsize=8)
     return figure
 
 

@@ -529,9 +529,9 @@ def _quantities_section(report: Report) -> Section:
         items.append(
             PageFigure(
                 "forest",
-                "Distances of the same pairs in every fit with draws: median, quartiles and 94 %"
+                "Distances of the same pairs in every fit with draws: median, quartiles and 90 %"
                 " highest density interval. The heaviest pairs first, then random ones.",
-                plot_forest(report.sampled),
+                plot_forest(report.fits),
             )
         )
     items.append(

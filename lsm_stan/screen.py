@@ -20,6 +20,7 @@ from lsm_stan.fit import Fit
 from lsm_stan.methods import METHODS
 from lsm_stan.report import headline, shown_comparison
 from lsm_stan.selection import Selection
+from lsm_stan.selection_page import spread
 from lsm_stan.summary import coefficients_table, interval_text
 from lsm_stan.toolchain import Toolchain
 
@@ -174,8 +175,8 @@ def show_selection(selection: Selection) -> None:
             row["model"],
             str(row["dim"]),
             f"{row['parameters']:,.0f}",
-            f"{row['log_density']:.4f} ± {row['error']:.4f}",
-            f"{row['difference']:.4f} ± {row['difference_error']:.4f}",
+            spread(row["log_density"], row["error"]),
+            spread(row["difference"], row["difference_error"]),
             f"{row['auc']:.3f}",
             style="bold green" if chosen else None,
         )
