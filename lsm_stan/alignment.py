@@ -166,17 +166,8 @@ def strays(draws: FloatArray, mean: FloatArray) -> BoolArray:
     return np.asarray(radii(mean) < MIN_RADIUS * radii(flat).mean(axis=0))
 
 
-def centred_gram(positions: FloatArray) -> FloatArray:
-    """Return the ``(..., N, N)`` inner products of ``(..., N, K)`` positions about their centroid.
-
-    They determine the positions up to rotation, reflection and translation.
-    """
-    centred = positions - positions.mean(axis=-2, keepdims=True)
-    return np.asarray(centred @ np.swapaxes(centred, -1, -2))
-
-
 def mean_gram(draws: FloatArray) -> FloatArray:
-    """Return the ``(N, N)`` mean of the centred Gram matrices of ``(..., N, K)`` draws."""
+    """Return the ``(N, N)`` mean of the Gram matrices of ``(..., N, K)`` draws, each centred."""
     flat = draws.reshape(-1, *draws.shape[-2:])
     centred = flat - flat.mean(axis=1, keepdims=True)
     beside = centred.swapaxes(0, 1).reshape(flat.shape[1], -1)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
-from lsm_stan.invariants import pair_distances, radii, sample_pairs, settled
+from lsm_stan.invariants import pair_distances, radii, sample_nodes, sample_pairs, settled
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(2, 20), st.booleans())
@@ -74,6 +74,14 @@ def test_pairs_of_a_large_network():
     assert pairs.min() >= 0
     assert pairs.max() < n_nodes
     assert np.all(pairs[:, 0] < pairs[:, 1])
+
+
+@pytest.mark.parametrize(("n_nodes", "size", "drawn"), [(7, 9, 7), (40, 6, 6)])
+def test_nodes_are_distinct_and_all_where_there_are_no_more(n_nodes, size, drawn):
+    nodes = sample_nodes(n_nodes, size)
+    assert len(np.unique(nodes)) == len(nodes) == drawn
+    np.testing.assert_array_equal(nodes, np.sort(nodes))
+    assert set(nodes) <= set(range(n_nodes))
 
 
 def test_every_pair_is_drawn_equally_often():
