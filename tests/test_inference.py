@@ -300,12 +300,12 @@ def test_a_random_start_needs_a_mode_only_where_it_shapes_something(
     monkeypatch, method, name, max_nodes, preconditioned
 ) -> None:
     found = []
-    optimize = LatentSpaceModel.optimize
+    find_mode = LatentSpaceModel.optimize
 
-    @functools.wraps(optimize)
+    @functools.wraps(find_mode)  # arguments are checked by the signature
     def counted(self: LatentSpaceModel, **arguments: object) -> Fit:
         found.append(arguments)
-        return optimize(self, **arguments)
+        return find_mode(self, **arguments)
 
     monkeypatch.setattr(LatentSpaceModel, "optimize", counted)
     monkeypatch.setattr("lsm_stan.inference.MAX_NODES", max_nodes)
