@@ -677,4 +677,4 @@ def test_listed_dyads_are_hidden_and_told_of(tmp_path):
     (tmp_path / "hidden.csv").write_text("source,target\na,b\nc,a\n")
     network = open_network(tmp_path / "edges.csv", hidden=tmp_path / "hidden.csv")
     assert network.weight_of([0, 2, 1], [1, 0, 2]).tolist() == [-1, -1, 1]
-    assert network.notes[-1] == f"{tmp_path / 'hidden.csv'}: 2 dyads that were not observed."
+    assert network.notes[-1] == "hidden.csv: 2 dyads not observed."
