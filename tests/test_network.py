@@ -471,8 +471,14 @@ def test_a_hidden_dyad_of_an_undirected_network_has_no_direction():
     assert hidden.weight_of([0, 1, 2, 2], [1, 0, 0, 1]).tolist() == [-1, -1, -1, 1]
     assert describe(hidden).density == 1.0
     assert describe(hidden).hidden == 2
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_a_network_of_which_nothing_was_observed_is_refused(directed):
     with pytest.raises(InputError, match="every dyad is hidden"):
-        describe(hidden.hide([1], [2]))
+        Network.from_matrix([[1, NAN], [NAN, 0]], directed=directed)
+    with pytest.raises(InputError, match="t: every dyad is hidden"):
+        Network.from_edges("ab", "ba", directed=directed, title="t").hide([0, 1], [1, 0])
 
 
 def test_hidden_dyads_are_no_cells_of_the_description():
