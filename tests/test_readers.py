@@ -603,6 +603,8 @@ def test_a_matrix_file_that_is_not_square(tmp_path):
         ("source,target,weight\na,b,inf\n", "weight inf, which is not finite"),
         ("source,target,weight\na,b,2147483648\n", "which overflows Stan's int"),
         ("source,target,weight\na,b,x\n", "weight 'x', which is not a number"),
+        ("source,target,weight,Weight\na,b,1,2\n", "there are two columns 'weight'"),
+        ("source,source,target\na,b,c\n", "there are two columns 'source'"),
         ("cell a,cell b,synapses\na,b,1\n", "neither .* starts with 'cell a, cell b, synapses'"),
         (",a,b\na,0,\nb,1,0\n", "row 'a' and column 'b' has no weight .*write NaN or NA"),
         (",a,a\na,0,1\na,1,0\n", "the node name 'a' occurs 2 times"),
