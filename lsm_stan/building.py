@@ -101,7 +101,8 @@ def cells_of_list(
         if name not in index:
             raise InputError(
                 f"{source}: {where(edge)} names the node {name!r}, which is not among "
-                f"the {len(nodes)} nodes given; add it to them or correct the edge"
+                f"the {len(nodes)} nodes given, from {nodes[0]!r} to {nodes[-1]!r}; add it to them "
+                f"or correct the edge"
             )
 
     notes = []

@@ -63,7 +63,10 @@ def read_table(path: Path) -> Matrix | Edges:
         note = f"No header was recognised: the first row, {', '.join(header)}, is read as an edge."
         cells = [list(column) for column in zip(header, *rows, strict=True)]
         return replace(_edge_list(cells, (0, 1, 2 if width == 3 else None), header), notes=(note,))
-    raise InputError(f"{path}: {_neither(header, len(rows), width - 1)}")
+    raise InputError(
+        f"{path}: {_neither(header, len(rows), width - 1)}; cells are separated by commas in a .csv"
+        f" file, by tabs in a .tsv file"
+    )
 
 
 def read_frame(frame: pd.DataFrame) -> Matrix | Edges:

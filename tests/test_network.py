@@ -296,7 +296,7 @@ def test_duplicate_names():
 
 def test_an_edge_to_a_node_that_is_not_there():
     with pytest.raises(
-        InputError, match=r"^e\.csv: edge 2 \('b' -> 'x'\) names the node 'x', .* the 2 nodes given"
+        InputError, match=r"^e\.csv: edge 2 \('b' -> 'x'\) names the node 'x', .* from 'a' to 'b'"
     ):
         Network.from_edges("ab", "bx", names="ab", source="e.csv")
 

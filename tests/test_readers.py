@@ -589,7 +589,7 @@ def test_a_matrix_file_that_is_not_square(tmp_path):
         (",a,b\na,0,1\n", "neither an edge list, .* nor a labelled matrix, .* 1 x 2 cells"),
         (",a,b\na,0,1\nc,1,0\n", "neither an edge list"),
         ("0,1,0,1\n1,0,0,1\n", "neither an edge list"),
-        ("a\nb\n", "neither an edge list"),
+        ("source;target\na;b\n", "neither .* starts with 'source;target' .* commas in a .csv"),
         ("", "the file is empty"),
         ("source,target,weight\n", "the network is empty; it needs at least two nodes"),
         ("source,target\na,b\nb,c,1\n", "line 3 has 3 cells, the first row has 2"),
