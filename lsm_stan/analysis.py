@@ -93,7 +93,7 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
         else:
             say(f"[{number}/{len(wanted)}] {name}: {fit.method}, seed {fit.seed}")
             model.fit(fit.method, seed=fit.seed, **fit.arguments).save(target)
-        # a fit's folder has the network as it was read, without the notes on its source
+        # a fit that is kept may have other notes, another title and tables that it has no use for
         fits[name] = replace(Fit.load(target), network=network)
     say("report: judging and comparing the fits")
     report = make_report(fits, say)

@@ -101,7 +101,8 @@ def cells_of_list(
         if name not in index:
             raise InputError(
                 f"{source}: {where(edge)} names the node {name!r}, which is not among "
-                f"the {len(nodes)} nodes given; add it to them or correct the edge"
+                f"the {len(nodes)} nodes given, from {nodes[0]!r} to {nodes[-1]!r}; add it to them "
+                f"or correct the edge"
             )
 
     notes = []
@@ -109,11 +110,11 @@ def cells_of_list(
     if weights is None:
         notes.append("No weights are given: every edge listed has weight 1.")
     elif missing:
-        notes.append(f"{_count(missing, 'edge')} without a weight: weight 1 each.")
+        notes.append(f"{counted(missing, 'edge')} without a weight: weight 1 each.")
     weight = checked_weights([1 if w is None else w for w in listed], where, source)
     zeros = int(np.count_nonzero(weight == 0))
     if zeros:
-        notes.append(f"{_count(zeros, 'edge')} of weight 0: read as no edge.")
+        notes.append(f"{counted(zeros, 'edge')} of weight 0: read as no edge.")
 
     sender = np.array([index[name] for name in senders], dtype=np.int64)
     receiver = np.array([index[name] for name in receivers], dtype=np.int64)
@@ -125,7 +126,7 @@ def cells_of_list(
     if len(weight) < len(pairs):
         done = "added to" if parallel_edges == "sum" else "dropped in favour of"
         notes.append(
-            f"{_count(len(pairs) - len(weight), 'parallel edge')}: "
+            f"{counted(len(pairs) - len(weight), 'parallel edge')}: "
             f"{done} the first edge listed for the pair."
         )
     # In a list both directions of one undirected edge would be added up.
@@ -192,9 +193,9 @@ def _hidden_dyads(
         cells = cells[cells < back]
     notes = []
     if cells.size:
-        notes.append(f"{_count(cells.size, 'cell')} NaN: dyads that were not observed.")
+        notes.append(f"{counted(cells.size, 'cell')} NaN: dyads that were not observed.")
     if not between.all():
-        notes.append(f"{_count(int((~between).sum()), 'diagonal cell')} NaN: read as 0.")
+        notes.append(f"{counted(int((~between).sum()), 'diagonal cell')} NaN: read as 0.")
     return (cells // n, cells % n), notes
 
 
@@ -223,14 +224,14 @@ def _finished(
     loops = int(np.count_nonzero(sender == receiver))
     if loops:
         notes.append(
-            f"{_count(loops, 'self-loop')}: kept as diagonal cells, "
+            f"{counted(loops, 'self-loop')}: kept as diagonal cells, "
             "which carry no information about positions."
         )
     isolated = count_isolated(len(names), sender, receiver)
     if not len(weight):
         notes.append("There are no edges: only the prior and empty cells inform positions.")
     elif isolated:
-        notes.append(f"{_count(isolated, 'isolated node')} (no edge to another node): kept.")
+        notes.append(f"{counted(isolated, 'isolated node')} (no edge to another node): kept.")
     return Cells(names, sender, receiver, weight, tuple(notes), *hidden)
 
 
@@ -266,6 +267,6 @@ def _is_nan(values: NDArray[Any]) -> NDArray[np.bool_]:
     return np.array(words, dtype=bool) | pd.isna(values)
 
 
-def _count(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
     """Return ``"1 edge"`` or ``"2 edges"``."""
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

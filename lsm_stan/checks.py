@@ -139,7 +139,11 @@ def _numbers(
             ) from None
         except (TypeError, ValueError):
             empty = value is None or (isinstance(value, str) and not value)
-            what = "no weight" if empty else f"the weight {value!r}, which is not a number"
+            what = (
+                "no weight (in a matrix write NaN or NA where a dyad was not observed)"
+                if empty
+                else f"the weight {value!r}, which is not a number"
+            )
             raise InputError(f"{source}: {where(k)} has {what}; {ACCEPTED_WEIGHTS}") from None
     return numbers
 

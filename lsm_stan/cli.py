@@ -192,6 +192,7 @@ def fit(
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     ensure_replaceable(out)
     read = _open(network, directed, parallel_edges, nodes, hidden, dyads)
+    screen.show_notes(read.notes)
     fitted = LatentSpaceModel(read, dim, model=model, kernel=kernel, threads=threads)
     result = fitted.fit(method.value, seed=seed, **arguments)
     result.save(out)
@@ -238,8 +239,10 @@ def select(
     Finished fits are kept: an interrupted selection goes on where it stopped. For instance:
     lsm-stan select edges.csv --models tutorial,nb-exponential --dims 1-4 --seed 1 --out chosen
     """
+    read = _open(network, directed, parallel_edges, nodes, hidden, dyads)
+    screen.show_notes(read.notes)
     selection = run_selection(
-        _open(network, directed, parallel_edges, nodes, hidden, dyads),
+        read,
         out,
         dims=_dims(dims),
         models=split_outside_brackets(models, ","),

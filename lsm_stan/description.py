@@ -8,7 +8,6 @@ import numpy as np
 
 from lsm_stan.covariates import possible_terms
 from lsm_stan.edges import count_isolated
-from lsm_stan.errors import InputError
 from lsm_stan.network import Network
 
 
@@ -95,19 +94,12 @@ def describe(network: Network) -> NetworkSummary:
     Returns
     -------
     NetworkSummary
-
-    Raises
-    ------
-    InputError
-        If every dyad is hidden.
     """
     between = network.sender != network.receiver
     sender, receiver = network.sender[between], network.receiver[between]
     # Floating point: squares of Stan's largest int, added up, can leave int64.
     weight = network.weight[between].astype(np.float64)
     n_cells = network.n_observed
-    if not n_cells:
-        raise InputError(f"{network.title or 'network'}: every dyad is hidden; none is left")
     mean = float(weight.sum()) / n_cells
     # Zero cells each add mean^2, so no N x N array is needed.
     squares = float(((weight - mean) ** 2).sum()) + (n_cells - len(weight)) * mean**2

@@ -178,6 +178,7 @@ class Execution:
                 "directed": network.directed,
                 "edges": network.n_edges,
                 "hidden": network.n_hidden,
+                "notes": list(network.notes),
             },
             "versions": versions(model.toolchain),
         }

@@ -20,7 +20,7 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -313,7 +313,7 @@ class Fit:
                 f"{folder}: {EDGES}, or a table beside it, is not the network that was fitted"
             )
         return cls(
-            network=network,
+            network=replace(network, notes=tuple(facts.get("notes", network.notes))),
             idata=container.load(folder / "idata.nc"),
             record=record,
             cmdstan_output=folder / "cmdstan",

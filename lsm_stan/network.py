@@ -49,7 +49,7 @@ class Network:
         Weights (counts, no unit), from 1 to `STAN_INT_MAX`.
     hidden_sender, hidden_receiver : ndarray of int64, shape (H,)
         Dyads (pairs of different nodes) that were not observed, neither edges nor empty, in the
-        order of edges. By default every dyad was observed.
+        order of edges; not all. By default every dyad was observed.
     directed : bool
         Whether (a, b) and (b, a) are different cells.
     node_table : DataFrame or None
@@ -97,6 +97,8 @@ class Network:
             self.directed,
             what,
         )
+        if not self.n_observed:
+            raise InputError(f"{what}: every dyad is hidden; at least one must have been observed")
         if self.node_table is not None:
             table = as_facts(self.node_table, f"{what}, node table")
             table.index = pd.Index([clean_name(name) for name in table.index], name="node")
@@ -306,7 +308,7 @@ class Network:
         Raises
         ------
         InputError
-            If a dyad is a node with itself, or an index is not one of a node.
+            If a dyad is a node with itself, an index is not one of a node, or no dyad is left.
         """
         cells = np.union1d(self._cells(sender, receiver), self.hidden_cells)
         kept = ~np.isin(self.edge_cells, cells)

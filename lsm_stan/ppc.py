@@ -133,13 +133,11 @@ def predictive_checks(
     Raises
     ------
     InputError
-        If ``replications`` is below 1, or every dyad is hidden.
+        If ``replications`` is below 1.
     """
     if replications < 1:
         raise InputError(f"replications is {replications}; an integer >= 1 is needed")
     network, spec, parameters = fit.network, fit.spec, fit.parameters
-    if not network.n_observed:
-        raise InputError(f"{network.title or 'network'}: every dyad is hidden; none is left")
     draws = list(np.ndindex(*fit.draws.shape[:2]))
     rng = np.random.default_rng(seed)
     observed = features([observed_edges(network)], network)

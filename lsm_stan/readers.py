@@ -29,7 +29,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from lsm_stan.building import SparseMatrix
+from lsm_stan.building import SparseMatrix, counted
 from lsm_stan.checks import clean_name
 from lsm_stan.contents import Edges, Matrix
 from lsm_stan.datasets import load_celegans
@@ -198,7 +198,8 @@ def hide_listed(network: Network, path: str | Path) -> Network:
             raise InputError(f"{path}: there is no node {unknown!r} in the network")
         ends.append([index[clean_name(name)] for name in names])
     hidden = network.hide(*ends)
-    note = f"{path}: {hidden.n_hidden - network.n_hidden:,} dyads that were not observed."
+    number = counted(hidden.n_hidden - network.n_hidden, "dyad")
+    note = f"{path.name}: {number} not observed."
     return replace(hidden, notes=(*network.notes, note))
 
 

@@ -15,7 +15,6 @@ from scipy.special import expit
 from scipy.stats import bernoulli, nbinom, poisson
 
 from lsm_stan.dyads import CHUNK, chunks
-from lsm_stan.errors import InputError
 from lsm_stan.models import ModelSpec
 from lsm_stan.network import Network
 from lsm_stan.pairs import dyad_blocks
@@ -48,11 +47,6 @@ def degree_factors(network: Network) -> tuple[float, FloatArray, FloatArray]:
         m, the mean weight of an observed dyad.
     sender, receiver : numpy.ndarray
         ``(N,)`` factors a and b.
-
-    Raises
-    ------
-    InputError
-        If no dyad was observed.
     """
     n, loops = network.n_nodes, network.sender == network.receiver
     own = np.zeros(n)
@@ -62,8 +56,6 @@ def degree_factors(network: Network) -> tuple[float, FloatArray, FloatArray]:
     if not network.directed:
         one, other = np.concatenate([one, other]), np.concatenate([other, one])
     observed = n * (n - 1) - len(one)
-    if not observed:
-        raise InputError(f"{network.title or 'network'}: every dyad is hidden; none is left")
     mean = float(out.sum() / observed)
     a = np.ones(n)
     b = np.ones(n)
@@ -158,11 +150,6 @@ def predict_references(
     dict
         ``constant`` and ``degrees``; unless no weight, observed or found, is above 1, also
         ``constant-nb`` and ``degrees-nb``.
-
-    Raises
-    ------
-    InputError
-        If no dyad was observed.
     """
     mean, a, b = degree_factors(network)
     between = network.sender != network.receiver

@@ -85,7 +85,12 @@ def show_network(facts: NetworkSummary) -> None:
             },
         },
     )
-    for note in facts.notes:
+    show_notes(facts.notes)
+
+
+def show_notes(notes: Sequence[str]) -> None:
+    """Print what was done with a network's input."""
+    for note in notes:
         _out.print(f"  note: {note}", soft_wrap=True)
 
 

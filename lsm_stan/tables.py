@@ -32,6 +32,7 @@ from numpy.typing import NDArray
 from lsm_stan.checks import check_names, clean_name
 from lsm_stan.contents import Edges, Matrix
 from lsm_stan.errors import InputError
+from lsm_stan.facts import check_columns
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
@@ -53,7 +54,7 @@ def read_table(path: Path) -> Matrix | Edges:
         matrix = _labelled_matrix([row[0] for row in rows], header[1:], [row[1:] for row in rows])
         if matrix is not None:
             return matrix
-    columns = _edge_columns(header)
+    columns = _edge_columns(header, str(path))
     if columns is not None:
         return _edge_list([[row[k] for row in rows] for k in range(width)], columns, header)
     # A third cell in words is no weight: the first row is a header, but not one that we know.
@@ -62,7 +63,10 @@ def read_table(path: Path) -> Matrix | Edges:
         note = f"No header was recognised: the first row, {', '.join(header)}, is read as an edge."
         cells = [list(column) for column in zip(header, *rows, strict=True)]
         return replace(_edge_list(cells, (0, 1, 2 if width == 3 else None), header), notes=(note,))
-    raise InputError(f"{path}: {_neither(header, len(rows), width - 1)}")
+    raise InputError(
+        f"{path}: {_neither(header, len(rows), width - 1)}; cells are separated by commas in a .csv"
+        f" file, by tabs in a .tsv file"
+    )
 
 
 def read_frame(frame: pd.DataFrame) -> Matrix | Edges:
@@ -71,7 +75,7 @@ def read_frame(frame: pd.DataFrame) -> Matrix | Edges:
     matrix = _labelled_matrix(list(frame.index), header, frame.to_numpy())
     if matrix is not None:
         return matrix
-    columns = _edge_columns(header)
+    columns = _edge_columns(header, "data frame")
     if columns is None:
         raise InputError(f"data frame: {_neither(header, *frame.shape)}")
     # what pandas has for a missing value becomes None
@@ -105,13 +109,15 @@ def _labelled_matrix(
     return Matrix(matrix, row_names)
 
 
-def _edge_columns(header: Sequence[str]) -> tuple[int, int, int | None] | None:
+def _edge_columns(header: Sequence[str], source: str) -> tuple[int, int, int | None] | None:
     """Find the columns of sender, receiver and weight, or None if the header names no pair."""
-    place = {name.lower(): k for k, name in reversed(list(enumerate(header)))}
-    weight = next((place[name] for name in _WEIGHTS if name in place), None)
+    place = {name.lower(): k for k, name in enumerate(header)}
+    weight = next((name for name in _WEIGHTS if name in place), None)
     for sender, receiver in _ENDPOINTS:
         if sender in place and receiver in place:
-            return place[sender], place[receiver], weight
+            used = (sender, receiver, weight)
+            check_columns([name for name in map(str.lower, header) if name in used], source)
+            return place[sender], place[receiver], None if weight is None else place[weight]
     return None
 
 
@@ -174,7 +180,7 @@ def index_by_ends(table: pd.DataFrame, source: str) -> pd.DataFrame:
     """Make sender and receiver, wherever a table of dyads has them, its index."""
     if table.index.nlevels == 2:
         return table
-    columns = _edge_columns([str(name) for name in table.columns])
+    columns = _edge_columns([str(name) for name in table.columns], source)
     if columns is None or len(table.columns) < 3:
         raise InputError(
             f"{source}: a table of dyads is needed, with columns source and target and one more"

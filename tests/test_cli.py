@@ -267,6 +267,23 @@ def test_a_table_of_dyads_that_makes_no_sense(command, tmp_path, text, words):
     assert_refused(command("info", "edges.csv", "--dyads", "dyads.csv"), "dyads.csv", *words)
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("info",),
+        ("fit", "--method", "map", "--seed", "1", "--out", "fit", "--model", "no-model"),
+        ("select", "--models", "no-model", "--seed", "1", "--out", "chosen"),
+    ],
+)
+def test_what_is_done_with_the_input_is_said_before_anything_is_run(command, tmp_path, arguments):
+    (tmp_path / "edges.csv").write_text("source,target,wieght\na,b,5\na,b,2\n")
+    (tmp_path / "hidden.csv").write_text("source,target\nb,a\n")
+    name, *options = arguments
+    out = command(name, "edges.csv", "--hidden", "hidden.csv", *options).out
+    for words in ("not used: wieght.", "No weights are given", "1 parallel edge:", "hidden.csv: 1"):
+        assert out.count(words) == 1
+
+
 # --- fit: refused before anything is compiled ---------------------------------------------------
 
 

@@ -2,6 +2,7 @@
 
 import json
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import replace
 from pathlib import Path
 
 import arviz as az
@@ -20,6 +21,7 @@ pytestmark = pytest.mark.cmdstan
 @pytest.fixture(scope="module")
 def fit() -> Fit:
     network, _ = simulate(15, 2, seed=2)
+    network = replace(network, notes=("Columns not used: type.",))
     start = np.random.default_rng(1).normal(size=(15, 2))
     return LatentSpaceModel(network, 2).sample(
         seed=5, chains=2, init=start, iter_warmup=30, iter_sampling=20, show_progress=False
@@ -31,6 +33,7 @@ def test_round_trip(fit: Fit, tmp_path) -> None:
     again = Fit.load(folder)
     assert again.record == fit.record
     assert again.network.digest == fit.network.digest
+    assert again.network.notes == fit.network.notes == ("Columns not used: type.",)
     assert again.idata.groups() == fit.idata.groups()
     for group in fit.idata.groups():
         xr.testing.assert_identical(again.idata[group], fit.idata[group])

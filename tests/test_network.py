@@ -296,7 +296,7 @@ def test_duplicate_names():
 
 def test_an_edge_to_a_node_that_is_not_there():
     with pytest.raises(
-        InputError, match=r"^e\.csv: edge 2 \('b' -> 'x'\) names the node 'x', .* the 2 nodes given"
+        InputError, match=r"^e\.csv: edge 2 \('b' -> 'x'\) names the node 'x', .* from 'a' to 'b'"
     ):
         Network.from_edges("ab", "bx", names="ab", source="e.csv")
 
@@ -445,7 +445,7 @@ def test_large_weights_do_not_overflow_the_dispersion():
 def test_hidden_dyads_are_neither_edges_nor_empty(matrix, seed):
     n = len(matrix)
     rng = np.random.default_rng(seed)
-    i, j = rng.integers(0, n, size=(2, 4))
+    i, j = rng.integers(0, n, size=(2, n - 1))  # not all dyads
     i, j = i[i != j], j[i != j]
     network = Network.from_matrix(matrix)
     hidden = network.hide(i, j)
@@ -471,8 +471,14 @@ def test_a_hidden_dyad_of_an_undirected_network_has_no_direction():
     assert hidden.weight_of([0, 1, 2, 2], [1, 0, 0, 1]).tolist() == [-1, -1, -1, 1]
     assert describe(hidden).density == 1.0
     assert describe(hidden).hidden == 2
+
+
+@pytest.mark.parametrize("directed", [True, False])
+def test_a_network_of_which_nothing_was_observed_is_refused(directed):
     with pytest.raises(InputError, match="every dyad is hidden"):
-        describe(hidden.hide([1], [2]))
+        Network.from_matrix([[1, NAN], [NAN, 0]], directed=directed)
+    with pytest.raises(InputError, match="t: every dyad is hidden"):
+        Network.from_edges("ab", "ba", directed=directed, title="t").hide([0, 1], [1, 0])
 
 
 def test_hidden_dyads_are_no_cells_of_the_description():

@@ -519,13 +519,6 @@ def test_no_replication():
         predictive_checks(fit_of(network, positions[np.newaxis, np.newaxis]), replications=0)
 
 
-def test_no_dyad_is_left():
-    network, positions = simulate(5, 2, seed=1)
-    hidden = network.hide(*np.nonzero(~np.eye(5, dtype=bool)))
-    with pytest.raises(InputError, match="every dyad is hidden"):
-        predictive_checks(fit_of(hidden, positions[np.newaxis, np.newaxis]))
-
-
 @pytest.mark.parametrize("directed", [True, False])
 def test_hidden_dyads_are_hidden_in_the_replications(directed):
     """Half of the dyads are hidden; the same statistics of both, and the rates of what is seen."""

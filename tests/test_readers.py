@@ -589,7 +589,7 @@ def test_a_matrix_file_that_is_not_square(tmp_path):
         (",a,b\na,0,1\n", "neither an edge list, .* nor a labelled matrix, .* 1 x 2 cells"),
         (",a,b\na,0,1\nc,1,0\n", "neither an edge list"),
         ("0,1,0,1\n1,0,0,1\n", "neither an edge list"),
-        ("a\nb\n", "neither an edge list"),
+        ("source;target\na;b\n", "neither .* starts with 'source;target' .* commas in a .csv"),
         ("", "the file is empty"),
         ("source,target,weight\n", "the network is empty; it needs at least two nodes"),
         ("source,target\na,b\nb,c,1\n", "line 3 has 3 cells, the first row has 2"),
@@ -603,8 +603,10 @@ def test_a_matrix_file_that_is_not_square(tmp_path):
         ("source,target,weight\na,b,inf\n", "weight inf, which is not finite"),
         ("source,target,weight\na,b,2147483648\n", "which overflows Stan's int"),
         ("source,target,weight\na,b,x\n", "weight 'x', which is not a number"),
+        ("source,target,weight,Weight\na,b,1,2\n", "there are two columns 'weight'"),
+        ("source,source,target\na,b,c\n", "there are two columns 'source'"),
         ("cell a,cell b,synapses\na,b,1\n", "neither .* starts with 'cell a, cell b, synapses'"),
-        (",a,b\na,0,\nb,1,0\n", "row 'a' and column 'b' has no weight; weights are whole numbers"),
+        (",a,b\na,0,\nb,1,0\n", "row 'a' and column 'b' has no weight .*write NaN or NA"),
         (",a,a\na,0,1\na,1,0\n", "the node name 'a' occurs 2 times"),
     ],
 )
@@ -677,4 +679,4 @@ def test_listed_dyads_are_hidden_and_told_of(tmp_path):
     (tmp_path / "hidden.csv").write_text("source,target\na,b\nc,a\n")
     network = open_network(tmp_path / "edges.csv", hidden=tmp_path / "hidden.csv")
     assert network.weight_of([0, 2, 1], [1, 0, 2]).tolist() == [-1, -1, 1]
-    assert network.notes[-1] == f"{tmp_path / 'hidden.csv'}: 2 dyads that were not observed."
+    assert network.notes[-1] == "hidden.csv: 2 dyads not observed."

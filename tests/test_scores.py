@@ -7,7 +7,7 @@ import pytest
 from scipy import integrate, special, stats
 from sklearn import metrics
 
-from lsm_stan import InputError, Network, simulate
+from lsm_stan import Network, simulate
 from lsm_stan.models import MODELS
 from lsm_stan.pairs import pair_number
 from lsm_stan.references import degree_factors, degree_odds, predict_references
@@ -307,9 +307,3 @@ def test_references_of_a_binary_network_are_bernoulli():
     assert "degrees-nb" in predict_references(train, sender, receiver, 2 * weight)
     doubled = replace(train, weight=2 * train.weight)
     assert "degrees-nb" in predict_references(doubled, sender, receiver, 0 * weight)
-
-
-def test_nothing_is_predicted_from_nothing():
-    network = Network.from_matrix([[0, 1], [1, 0]]).hide([0, 1], [1, 0])
-    with pytest.raises(InputError, match="every dyad is hidden"):
-        predict_references(network, np.array([0]), np.array([1]), np.array([1]))
