@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lsm_stan.config import AnalysisConfig, FitConfig
-from lsm_stan.files import as_markdown, write_whole
+from lsm_stan.files import as_markdown, ensure_ours, write_whole
 from lsm_stan.fit import INIT, Fit, ensure_replaceable, read_record
 from lsm_stan.inference import MADE, LatentSpaceModel, read_start, requested_arguments
 from lsm_stan.models import read_spec
@@ -21,6 +21,7 @@ from lsm_stan.report import (
     Report,
     Say,
     as_text,
+    is_page,
     make_report,
     report_page,
     shown_checks,
@@ -30,6 +31,10 @@ from lsm_stan.summary import coefficients_beside, side_by_side
 
 #: Figures of the report that the README of the results shows, in this order, where it has them.
 SHOWN_FIGURES = ("embedding", "predictive", "distances", "rates")
+
+#: In the folder of a run, beside the page; and how the README says whose it is.
+FITS, README = "fits", "README.md"
+WRITTEN = "Written by `lsm-stan run`"
 
 
 @dataclass(frozen=True)
@@ -61,8 +66,10 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
     Raises
     ------
     LsmStanError
-        If the network cannot be read or a fit fails; finished fits stay.
+        If ``folder`` holds anything else than an earlier run, whole or interrupted, if the network
+        cannot be read, or if a fit fails; finished fits stay.
     """
+    ensure_ours(folder, "the outcome of a run", _is_run(folder))
     network = open_network(
         config.network,
         directed=config.directed,
@@ -83,11 +90,11 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
     )
     wanted = {fit.name: (fit, requested_arguments(fit.method, fit.arguments)) for fit in config.fit}
     for name in wanted:
-        ensure_replaceable(folder / "fits" / name)
+        ensure_replaceable(folder / FITS / name)
     model.compile()
     fits = {}
     for number, (name, (fit, arguments)) in enumerate(wanted.items(), start=1):
-        target = folder / "fits" / name
+        target = folder / FITS / name
         if _is_done(target, model, fit, arguments):
             say(f"[{number}/{len(wanted)}] {name}: already done, kept ({target})")
         else:
@@ -99,8 +106,16 @@ def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Anal
     report = make_report(fits, say)
     page = report_page(report)
     analysis = Analysis(config, report, write_page(page, folder))
-    write_whole(folder / "README.md", _readme(analysis, page).encode())
+    write_whole(folder / README, _readme(analysis, page).encode())
     return analysis
+
+
+def _is_run(folder: Path) -> bool:
+    """Return whether a folder has the outcome of a run: whole, without its page, or interrupted."""
+    readme = folder / README
+    if readme.is_file():
+        return WRITTEN in readme.read_text(encoding="utf-8", errors="replace")
+    return is_page(folder) or [path.name for path in folder.glob("*")] == [FITS]
 
 
 def _is_done(
@@ -157,7 +172,7 @@ def _readme(analysis: Analysis, page: Page) -> str:
         f"# {page.title}",
         "",
         f"{page.subtitle}. {', '.join(f'{value} {key}' for key, value in page.facts.items())}.",
-        "Written by `lsm-stan run`, which also writes `index.html` here: the whole report, with an"
+        f"{WRITTEN}, which also writes `index.html` here: the whole report, with an"
         " interactive embedding. Do not edit.",
         "",
         *([" ".join(notes), ""] if notes else []),

@@ -35,7 +35,7 @@ from lsm_stan.models import find_model
 from lsm_stan.network import Network, ParallelEdges
 from lsm_stan.prediction import predict_dyads
 from lsm_stan.readers import open_network
-from lsm_stan.report import headline, make_report, write_report
+from lsm_stan.report import ensure_page, headline, make_report, write_report
 from lsm_stan.selection import run_selection
 from lsm_stan.simulation import simulate as simulate_network
 from lsm_stan.toolchain import Source, ensure_toolchain, find_toolchain, print_progress
@@ -368,6 +368,7 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder for index.html, its figures and tables.")],
 ) -> None:
     """Write one page about fits of one network: what they say, and whether to trust it."""
+    ensure_page(out)
     made = make_report(load_fits(fits), print_progress)
     screen.show_findings(headline(made))
     print_progress(f"report: {write_report(made, out).resolve()}")

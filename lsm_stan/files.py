@@ -10,6 +10,8 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.figure import Figure
 
+from lsm_stan.errors import InputError
+
 #: Dots an inch of still figures: sharp on dense screens and on paper.
 DPI = 144
 
@@ -24,6 +26,18 @@ def write_whole(path: Path, content: bytes) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def ensure_ours(folder: Path, kind: str, ours: bool) -> None:
+    """Raise InputError if a folder is there that is neither empty nor ours to write into."""
+    found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if ours or not folder.exists() or (folder.is_dir() and not found):
+        return
+    holds = f"it holds {', '.join(found[:3])}{', ...' * (len(found) > 3)}" if found else "a file"
+    raise InputError(
+        f"{folder} exists and is not {kind} ({holds}); name a new or empty folder, or one that"
+        f" holds {kind}"
+    )
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:

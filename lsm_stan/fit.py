@@ -34,6 +34,7 @@ from lsm_stan.clusters import Clusters, find_clusters
 from lsm_stan.compilation import cache_lock
 from lsm_stan.dyads import expected_strengths, log_mean, mean_weight
 from lsm_stan.errors import InputError
+from lsm_stan.files import ensure_ours
 from lsm_stan.invariants import (
     MONITORED_NODES,
     MONITORED_PAIRS,
@@ -370,9 +371,4 @@ def read_record(folder: Path) -> dict[str, Any] | None:
 
 def ensure_replaceable(folder: Path) -> None:
     """Raise InputError if a folder holds anything that is not a fit."""
-    if folder.is_dir() and ((folder / RECORD).exists() or not any(folder.iterdir())):
-        return
-    if folder.exists():
-        raise InputError(
-            f"{folder} exists and is not a fit; name a new folder, or one that holds a fit"
-        )
+    ensure_ours(folder, "a fit", (folder / RECORD).exists())

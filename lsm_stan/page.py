@@ -23,6 +23,9 @@ from lsm_stan.diagnostics import Finding
 from lsm_stan.errors import InputError
 from lsm_stan.files import as_csv, as_png, write_whole
 
+#: The page among the files of its folder.
+INDEX = "index.html"
+
 _FILE_STEM = re.compile(r"\w[\w.-]*")
 
 #: Text that is set as a number: digits with separators, perhaps a spread or a unit after them, or
@@ -127,7 +130,7 @@ def write_page(page: Page, folder: Path) -> Path:
         raise InputError(f"{folder} is a file; name a folder for the page")
     for name, content in files.items():
         write_whole(folder / name, content)
-    return folder / "index.html"
+    return folder / INDEX
 
 
 def file_stems(names: Iterable[str]) -> dict[str, str]:
@@ -161,7 +164,7 @@ def page_files(page: Page) -> dict[str, bytes]:
     return {
         **{f"figures/{name}.png": content for name, content in pngs.items()},
         **{f"{name}.csv": content for name, content in csvs.items()},
-        "index.html": html.encode(),
+        INDEX: html.encode(),
     }
 
 

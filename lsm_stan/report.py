@@ -34,11 +34,12 @@ from lsm_stan.diagnostic_plots import (
     plot_weights,
 )
 from lsm_stan.diagnostics import Finding
-from lsm_stan.fit import Fit
+from lsm_stan.files import ensure_ours
+from lsm_stan.fit import RECORD, Fit
 from lsm_stan.interactive import embedding_figure
 from lsm_stan.invariants import radii
 from lsm_stan.methods import METHODS
-from lsm_stan.page import Page, PageFigure, PageTable, Section, file_stems, write_page
+from lsm_stan.page import INDEX, Page, PageFigure, PageTable, Section, file_stems, write_page
 from lsm_stan.plots import (
     ELLIPSE,
     MATRIX_NODES,
@@ -180,14 +181,30 @@ def write_report(report: Report, folder: Path) -> Path:
     report
         What :func:`make_report` returns.
     folder
-        Where; other files in it stay.
+        Where; of an earlier page, other files stay.
 
     Returns
     -------
     pathlib.Path
         ``index.html``, which needs nothing besides itself.
+
+    Raises
+    ------
+    InputError
+        If ``folder`` is neither new, nor empty, nor one of an earlier page.
     """
+    ensure_page(folder)
     return write_page(report_page(report), folder)
+
+
+def is_page(folder: Path) -> bool:
+    """Return whether a folder has a page, and is not a fit."""
+    return (folder / INDEX).exists() and not (folder / RECORD).exists()
+
+
+def ensure_page(folder: Path) -> None:
+    """Raise InputError if a folder holds anything else than an earlier page."""
+    ensure_ours(folder, "a page", is_page(folder))
 
 
 def report_page(report: Report) -> Page:

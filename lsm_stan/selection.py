@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 
 from lsm_stan.description import describe
 from lsm_stan.errors import InputError
-from lsm_stan.files import as_csv, as_png, write_whole
+from lsm_stan.files import as_csv, as_png, ensure_ours, write_whole
 from lsm_stan.holdout import Dyads, Scheme, in_words, splits
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
 from lsm_stan.methods import METHODS
@@ -159,7 +159,7 @@ def run_selection(
     for what, values in (("dims", dims), ("models", models)):
         if len(set(values)) < max(1, len(values)):
             raise InputError(f"{what} are {list(values)}; at least one is needed, each once")
-    _ensure_ours(folder)
+    ensure_ours(folder, "a selection", (folder / CELLS).is_dir())
     held_out = [
         _HeldOut.of(network, dyads, together)
         for dyads in splits(
@@ -481,13 +481,3 @@ def _default_jobs(arguments: Mapping[str, Any]) -> int:
     """Return how many fits keep the cores busy: each runs its starts, or chains, at once."""
     at_once = arguments.get("starts", arguments.get("chains", 1))
     return max(1, cores() // int(at_once))
-
-
-def _ensure_ours(folder: Path) -> None:
-    """Raise InputError if a folder holds anything else than a selection."""
-    if folder.is_dir() and ((folder / CELLS).is_dir() or not any(folder.iterdir())):
-        return
-    if folder.exists():
-        raise InputError(
-            f"{folder} exists and is not a selection; name a new folder, or one that holds one"
-        )

@@ -134,15 +134,15 @@ def test_a_changed_fit_is_run_again(config: Path) -> None:
 def test_a_fit_whose_start_has_changed_is_run_again(config: Path) -> None:
     base = CONFIG[: CONFIG.index("[[fit]]")]
     first = '[[fit]]\nmethod = "map"\nseed = {}\narguments = {{ starts = 1 }}\n'
-    short = "chains = 1, iter_warmup = 20, iter_sampling = 20"
-    second = f'[[fit]]\nmethod = "nuts"\nseed = 2\narguments = {{ {short}, init = "fits/map" }}\n'
-    fits = config.parent / "fits"
+    short = 'chains = 1, iter_warmup = 20, iter_sampling = 20, init = "out/fits/map"'
+    second = f'[[fit]]\nmethod = "nuts"\nseed = 2\narguments = {{ {short} }}\n'
+    fits = config.parent / "out" / "fits"
     said: list[str] = []
 
     def kept(folder: Path, seed: int) -> list[bool]:
         said.clear()
         (folder / "analysis.toml").write_text(base + first.format(seed) + second)
-        run_analysis(load_config(folder / "analysis.toml"), folder, said.append)
+        run_analysis(load_config(folder / "analysis.toml"), folder / "out", said.append)
         return ["already done" in line for line in said if line.startswith("[")]
 
     assert kept(config.parent, 1) == [False, False]

@@ -12,6 +12,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lsm_stan import cli, read_network
+from lsm_stan.analysis import WRITTEN
 from lsm_stan.config import AnalysisConfig, FitConfig, Reference
 from lsm_stan.selection import Selection, choose
 
@@ -591,3 +592,38 @@ def test_a_folder_that_a_run_may_not_replace_is_found_before_it_starts(command, 
     outcome = command("run", "analysis.toml", "--out", "out")
     assert_refused(outcome, "exists and is not a fit")
     assert (taken / "chapter.tex").read_text() == "years of work"
+
+
+# --- pages: what they do not replace ------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("there", "report", "run"),
+    [
+        ([], True, True),
+        (["index.html", "nodes.csv", "mine"], True, True),
+        (["fits"], False, True),
+        (["README.md"], False, False),
+        (["nodes.csv", "fits"], False, False),
+        (["fit.json", "nodes.csv"], False, False),
+        (["fit.json", "index.html"], False, False),
+        (["index.html", "README.md"], True, False),
+    ],
+)
+def test_a_page_replaces_nothing_but_a_page(command, tmp_path, there, report, run):
+    (tmp_path / "out").mkdir()
+    for name in there:
+        (tmp_path / "out" / name).write_text("years of work")
+    (tmp_path / "analysis.toml").write_text(ONE_FIT.replace("celegans", "nowhere.csv"))
+    refused = "out exists and is not"
+    for accepted, *arguments in ((report, "report", "nowhere"), (run, "run", "analysis.toml")):
+        outcome = command(*arguments, "--out", "out")
+        assert_refused(outcome, *(["nowhere"] if accepted else [refused, *sorted(there)]))
+
+
+def test_a_run_is_known_by_its_readme(command, tmp_path):
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "nodes.csv").touch()
+    (tmp_path / "out" / "README.md").write_text(f"# Title\n\n{WRITTEN}, which also\n")
+    (tmp_path / "analysis.toml").write_text(ONE_FIT.replace("celegans", "nowhere.csv"))
+    assert_refused(command("run", "analysis.toml", "--out", "out"), "nowhere.csv", "no such file")

@@ -65,6 +65,7 @@ def test_report(folders, tmp_path, monkeypatch, capsys):
     out = tmp_path / "page"
     out.mkdir()
     (out / "notes.txt").write_text("mine")
+    (out / "index.html").write_text("an earlier page")
     code, printed, errors = call(
         monkeypatch, capsys, "report", folders / "map", folders / "nuts", "--out", out
     )
