@@ -208,7 +208,7 @@ def test_info_counts_hidden_dyads(command, tmp_path):
     outcome = command("info", "edges.csv", "--hidden", "hidden.csv")
     assert outcome.code == 0
     assert "hidden dyads" in outcome.out
-    assert "hidden.csv: 2 dyads that were not observed" in outcome.out
+    assert "hidden.csv: 2 dyads not observed" in outcome.out
     assert "25.0%" not in outcome.out
     assert "75.0% zero" in outcome.out  # of four observed dyads one has an edge
 
