@@ -26,6 +26,7 @@ from lsm_stan.report import (
     report_page,
     shown_checks,
     shown_comparison,
+    shown_fits,
 )
 from lsm_stan.summary import coefficients_beside, side_by_side
 
@@ -156,11 +157,11 @@ def _readme(analysis: Analysis, page: Page) -> str:
     config, report = analysis.config, analysis.report
     symbols = {"good": "✓", "caution": "!", "bad": "✗"}
     columns = ["fit", "seconds", "log_joint", "loss", "converged"]
-    fits = _fits(report)[columns]
+    fits = shown_fits(report)[columns]
     if config.reference is not None:
         loss = config.reference.loss
         published = {"fit": f"*{config.reference.label}*", "log_joint": -loss, "loss": loss}
-        fits = pd.DataFrame([published, *fits.to_dict("records")], columns=columns)
+        fits = pd.concat([as_text(pd.DataFrame([published], columns=columns)), fits])
     name, notes = report.comparison.reference, report.reference.network.notes
     captions = {
         item.name: item.caption
@@ -181,7 +182,7 @@ def _readme(analysis: Analysis, page: Page) -> str:
         "",
         "## Fits",
         "",
-        *as_markdown(as_text(fits)),
+        *as_markdown(fits),
         "",
         "log_joint: of a mode, or the mean and standard deviation over draws, with every constant;"
         " the loss is its negative at a mode. converged: whether the method's own checks passed;"
@@ -220,16 +221,6 @@ def _readme(analysis: Analysis, page: Page) -> str:
         "",
     ]
     return "\n".join(lines)
-
-
-def _fits(report: Report) -> pd.DataFrame:
-    """Return the summary with the log joint of draws in place of that of their mean.
-
-    A mean of positions need not be a likely point itself, and has no loss.
-    """
-    means = report.summary["fit"].isin(report.sampled)
-    drawn = shown_comparison(report.comparison)["log_joint_draws"]
-    return report.summary.assign(log_joint=drawn, loss=report.summary["loss"].mask(means))
 
 
 def _coefficients(report: Report) -> list[str]:

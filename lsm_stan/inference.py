@@ -650,10 +650,27 @@ class LatentSpaceModel:
         """Return parameters to start from, None where they are to be made."""
         if isinstance(init, str) and init in MADE:
             return None
-        given = read_start(init)
+        if isinstance(init, str | Path) and Path(init).is_dir():
+            init = Fit.load(init)
+        given, names = read_start(init), self.network.names
         found, shape = given["z"].shape, (self.network.n_nodes, self.dim)
         if found != shape:
             raise InputError(f"init has shape {found}; (nodes, dim) = {shape} is needed")
+        if isinstance(init, Fit):
+            for number, (own, other) in enumerate(zip(names, init.network.names, strict=True), 1):
+                if own != other:
+                    raise InputError(
+                        f"init is a fit whose node {number} is {other!r}, here {own!r}; a fit of"
+                        " the same nodes in the same order is needed"
+                    )
+        if self.spec.form == "inverse" and not self.spec.roles:
+            _, first, place = np.unique(given["z"], axis=0, return_index=True, return_inverse=True)
+            earlier = first[place.reshape(-1)]
+            for node in np.flatnonzero(earlier != np.arange(len(names)))[:1]:
+                raise InputError(
+                    f"init has nodes {names[earlier[node]]!r} and {names[node]!r} at one place,"
+                    " where the form inverse has no density; different positions are needed"
+                )
         return given
 
     @property
@@ -801,25 +818,40 @@ def read_start(init: Init) -> Parameters:
     Raises
     ------
     InputError
-        If there are none.
+        If there are none, or they are not finite numbers.
     """
     if isinstance(init, Fit):
         return init.estimate
     if isinstance(init, np.ndarray):
-        return {"z": np.asarray(init, dtype=float)}
+        return _finite({"z": init}, "init")
     if isinstance(init, Mapping):
-        return init
+        return _finite(init, "init")
     path = Path(init)
     if path.is_dir():
         return Fit.load(path).estimate
     try:
         loaded = np.load(path, allow_pickle=False)
         values = dict(loaded) if isinstance(loaded, Mapping) else {"z": loaded}
-        return {name: np.asarray(value, dtype=float) for name, value in values.items()}
     except (OSError, ValueError) as error:
         raise InputError(
             f"init is {str(init)!r}; 'map', 'random', a fit's folder or an .npy file is needed"
         ) from error
+    return _finite(values, f"init, {path},")
+
+
+def _finite(values: Mapping[str, Any], source: str) -> Parameters:
+    """Return starting values as numbers; raise InputError where they are none, or without z."""
+    if "z" not in values:
+        raise InputError(f"{source} has {', '.join(values) or 'nothing'}; positions z are needed")
+    numbers = {}
+    for name, value in values.items():
+        try:
+            numbers[name] = np.asarray(value, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{source} has {name} that is no array of numbers: {error}") from error
+        if not np.isfinite(numbers[name]).all():
+            raise InputError(f"{source} has {name} with NaN or infinite numbers; finite are needed")
+    return numbers
 
 
 def _plain(value: Any) -> Any:

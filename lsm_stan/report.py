@@ -325,6 +325,16 @@ def shown_comparison(comparison: Comparison) -> pd.DataFrame:
     return shown
 
 
+def shown_fits(report: Report) -> pd.DataFrame:
+    """Return the summary as text, with the log joint of draws in place of that of their mean.
+
+    A mean of positions need not be a likely point itself, and has no loss.
+    """
+    means = report.summary["fit"].isin(report.sampled)
+    drawn = shown_comparison(report.comparison)["log_joint_draws"]
+    return as_text(report.summary.assign(log_joint=drawn, loss=report.summary["loss"].mask(means)))
+
+
 def _embedding_section(report: Report) -> Section:
     fit, name = report.reference, report.comparison.reference
     many = fit.draws.shape[1] > 1

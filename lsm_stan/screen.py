@@ -17,8 +17,9 @@ from lsm_stan.comparison import Comparison
 from lsm_stan.description import NetworkSummary
 from lsm_stan.diagnostics import Finding
 from lsm_stan.fit import Fit
+from lsm_stan.idata import log_joint_of
 from lsm_stan.methods import METHODS
-from lsm_stan.report import headline, shown_comparison
+from lsm_stan.report import as_text, headline, shown_comparison, shown_fits
 from lsm_stan.selection import Selection
 from lsm_stan.selection_page import spread
 from lsm_stan.summary import coefficients_table, interval_text
@@ -106,7 +107,7 @@ def show_fit(fit: Fit, folder: Path) -> None:
         "network": fit.network.title,
         "method": f"{METHODS[fit.method].title}, seed {fit.record['seed']}",
         "seconds": f"{fit.record['seconds']:.1f}",
-        "loss": f"{fit.loss:,.3f} (log joint {fit.log_joint:,.3f})",
+        **_log_joint(fit),
         **plain,
         **{
             row["covariate"]: interval_text(row)
@@ -132,16 +133,10 @@ def show_analysis(analysis: Analysis) -> None:
         table.add_row(
             f"({reference.label})", "", f"{-reference.loss:,.1f}", f"{reference.loss:,.1f}"
         )
-    for row in report.summary.to_dict("records"):
-        table.add_row(
-            row["fit"],
-            f"{row['seconds']:.1f}",
-            _number(row["log_joint"]),
-            _number(row["loss"]),
-            _number(row["rhat_p95"]),
-            _number(row["ess_p05"]),
-            Text("yes", "green") if row["converged"] else Text("no", "red"),
-        )
+    columns = ["fit", "seconds", "log_joint", "loss", "rhat_p95", "ess_p05"]
+    for row in shown_fits(report).to_dict("records"):
+        converged = Text(row["converged"], "green" if row["converged"] == "yes" else "red")
+        table.add_row(*(row[column] for column in columns), converged)
     _print(table)
     show_comparison(report.comparison)
     show_findings(headline(report))
@@ -224,6 +219,15 @@ def show_predictions(dyads: pd.DataFrame) -> None:
             numbers = ("-" if pd.isna(row[c]) else _number(row[c]) for c in columns)
             table.add_row(row["source"], row["target"], *numbers)
         _print(table)
+
+
+def _log_joint(fit: Fit) -> dict[str, str]:
+    """Return what is said of a fit's density: of its draws, whose mean need not be likely."""
+    log_joint = log_joint_of(fit.idata)
+    if log_joint.size == 1:
+        return {"loss": f"{fit.loss:,.3f} (log joint {fit.log_joint:,.3f})"}
+    mean, sd = as_text(pd.DataFrame([[log_joint.mean(), log_joint.std(ddof=1)]])).iloc[0]
+    return {"log joint": f"{mean} ± {sd} over draws"}
 
 
 def _verdict(fit: Fit) -> None:

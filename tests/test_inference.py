@@ -7,6 +7,7 @@ import shutil
 import numpy as np
 import pytest
 import tutorial
+from made import made_fit
 from scipy import optimize, stats
 
 from lsm_stan import (
@@ -22,6 +23,7 @@ from lsm_stan.execution import Execution
 from lsm_stan.inference import requested_arguments
 from lsm_stan.invariants import pair_distances
 from lsm_stan.methods import METHODS
+from lsm_stan.network import Network
 
 pytestmark = pytest.mark.cmdstan
 
@@ -178,8 +180,34 @@ def test_the_same_seed_gives_the_same_result(method) -> None:
 
 def test_a_crash_shows_the_executables_last_lines(simulated) -> None:
     model, _ = simulated
+    near = 1e-300 * np.arange(120.0).reshape(60, 2)  # apart, but squared distances underflow
     with pytest.raises(InferenceError, match=r"advi: CmdStan failed:\n(.*\n)*.*[Ii]nitialization"):
-        model.variational(seed=1, init=np.zeros((60, 2)), precondition=False)
+        model.variational(seed=1, init=near, precondition=False)
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"z": np.full((4, 2), np.nan)}, "z with NaN or infinite numbers"),
+        ({"y": np.eye(4, 2)}, "has y; positions z are needed"),
+        ({"z": np.array([["a", "b"]] * 4)}, "z that is no array of numbers"),
+        ({"z": np.array([[0, 1], [2, 3], [0, 1], [4, 5]])}, "nodes 'a' and 'c' at one place"),
+    ],
+)
+def test_a_start_that_is_none_is_refused(tmp_path, values, message) -> None:
+    model = LatentSpaceModel(Network.from_edges("abc", "bcd", [1, 2, 3]), 2)
+    np.savez(tmp_path / "start.npz", **values)
+    for init in (values, tmp_path / "start.npz"):
+        with pytest.raises(InputError, match=message):
+            model.sample(seed=1, init=init)
+
+
+def test_a_start_is_of_the_same_nodes(tmp_path) -> None:
+    network = Network.from_edges("abc", "bcd", [1, 2, 3])
+    start = made_fit(network, np.random.default_rng(1).normal(size=(1, 1, 4, 2)), "map")
+    other = LatentSpaceModel(Network.from_edges("acb", "cbd", [1, 2, 3]), 2)
+    with pytest.raises(InputError, match="whose node 2 is 'b', here 'c'"):
+        other.variational(seed=1, init=start)
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,9 @@ import pandas as pd
 import pytest
 from made import made_fit
 
-from lsm_stan import screen
+from lsm_stan import make_report, screen
+from lsm_stan.analysis import Analysis
+from lsm_stan.config import AnalysisConfig, FitConfig
 from lsm_stan.description import describe
 from lsm_stan.network import Network
 from lsm_stan.selection import Selection, choose
@@ -85,3 +87,21 @@ def test_models_are_printed_as_they_are_and_whole(unit, tmp_path, monkeypatch, c
     said = capsys.readouterr().out
     assert column(said, 2) == names
     assert all(f"! {unit}: {model}\n" in said for model in models)
+
+
+def test_the_log_joint_of_draws_is_theirs(network, tmp_path, capsys):
+    rng = np.random.default_rng(1)
+    log_joint = np.array([[-110.0, -90.0], [-130.0, -70.0]])
+    nuts = made_fit(network, rng.normal(size=(2, 2, 4, 2)), log_joint=log_joint)
+    mode = made_fit(network, rng.normal(size=(1, 1, 4, 2)), "map")
+    screen.show_fit(nuts, tmp_path)
+    said = capsys.readouterr().out
+    assert "-100.0 ± 25.8 over draws" in said
+    assert "loss" not in said
+    report = make_report({"map": mode, "nuts": nuts}, lambda _: None)
+    fit = FitConfig(method="nuts", seed=1)
+    config = AnalysisConfig(network="celegans", fit=(fit,))
+    screen.show_analysis(Analysis(config, report, tmp_path))
+    summary = capsys.readouterr().out.split("methods compared")[0]
+    assert column(summary, 3) == f"{mode.log_joint:.3g}-100.0±25.8"
+    assert column(summary, 4) == f"{mode.loss:.3g}"
