@@ -11,12 +11,13 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Annotated, Any, get_args, get_type_hints
 
 import cmdstanpy
 import numpy as np
+from cmdstanpy.cmdstan_args import OptimizeArgs, SamplerArgs, VariationalArgs
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 from tqdm import tqdm
@@ -94,7 +95,14 @@ WITHHELD = {
 }
 
 #: What CmdStanPy checks after the pilot run, or not at all: no draw is no fit.
-AT_LEAST_ONE: dict[str, Any] = dict.fromkeys(("iter_sampling", "thin"), Count | None)
+AT_LEAST_ONE: dict[str, Any] = dict.fromkeys(("iter_sampling", "thin", "draws"), Count | None)
+
+#: CmdStanPy's own checks of arguments, which it makes only when its turn comes.
+CHECKED: dict[str, Callable[..., Any]] = {
+    "optimize": partial(OptimizeArgs, algorithm="lbfgs"),
+    "variational": VariationalArgs,
+    "sample": SamplerArgs,
+}
 
 #: Warmup and sampling iterations of the short run whose draws shape the preconditioner.
 PILOT = 150
@@ -780,7 +788,7 @@ def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, 
     Raises
     ------
     InputError
-        If there is no such method or argument.
+        If there is no such method or argument, or CmdStanPy refuses its value.
     """
     found = find_method(method)
     accepted = accepted_arguments(found)
@@ -800,6 +808,12 @@ def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, 
     parameters = inspect.signature(own).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     asked = {**defaults, **arguments}
+    check = CHECKED[found.verb]
+    known = inspect.signature(check).parameters
+    try:
+        check(**{k: v for k, v in arguments.items() if k in known}).validate(asked.get("chains"))
+    except (TypeError, ValueError) as error:
+        raise InputError(f"{method}: {error}") from error
     del asked["show_progress"]  # says nothing of the result
     return {name: _plain(value) for name, value in asked.items() if value is not None}
 

@@ -364,3 +364,20 @@ def test_map_of_celegans_beats_the_tutorial(seed) -> None:
     assert fit.converged
     assert fit.loss < TUTORIAL_LOSS
     assert fit.loss <= 35_415
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "message"),
+    [
+        ("nuts", {"adapt_delta": 1.5}, "nuts: .*adapt_delta.* between 0 and 1"),
+        ("nuts", {"max_treedepth": "abc"}, "nuts: max_treedepth must be of type int"),
+        ("nuts", {"step_size": [0.1, 0.2]}, "Expecting 4 per-chain step_size"),
+        ("advi", {"iter": -1}, "advi: iter must be greater than 0"),
+        ("advi", {"draws": 0}, "draws is 0; needed: greater than or equal to 1"),
+        ("map", {"tol_obj": "small"}, "map: tol_obj must be of type float"),
+    ],
+)
+def test_what_cmdstan_refuses_is_refused_before_anything_runs(method, arguments, message) -> None:
+    with pytest.raises(InputError, match=message):
+        requested_arguments(method, arguments)
+    requested_arguments("map", {"history_size": 5, "iter": 100})
