@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import re
 import signal
 import sys
@@ -39,6 +40,9 @@ from lsm_stan.report import ensure_page, headline, make_report, write_report
 from lsm_stan.selection import run_selection
 from lsm_stan.simulation import simulate as simulate_network
 from lsm_stan.toolchain import Source, ensure_toolchain, find_toolchain, print_progress
+
+#: Seconds in which Ctrl-C pressed again says nothing new.
+PATIENCE = 1.0
 
 app = typer.Typer(
     help="Latent space models of weighted networks, fitted with Stan.",
@@ -376,8 +380,9 @@ def report(
 
 def main() -> None:
     """Run the command line: exit code 0 is good, 2 bad usage or input, 1 failure, 130 a stop."""
+    stop = _Stop()
     for interrupt in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(interrupt, _interrupted)
+        signal.signal(interrupt, stop)
     try:
         app()
     except LsmStanError as error:
@@ -390,10 +395,22 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-def _interrupted(_signal: int, _frame: FrameType | None) -> None:
-    """Stop CmdStan's processes, which CmdStanPy would wait for, then the command itself."""
-    threading.Thread(target=_terminate_children, daemon=True).start()
-    raise KeyboardInterrupt
+class _Stop:
+    """Stop CmdStan's processes, which CmdStanPy would wait for, then the command itself.
+
+    Of signals that come faster than :data:`PATIENCE` the first is on its way, and the others
+    would only disturb it.
+    """
+
+    def __init__(self) -> None:
+        self.asked = -math.inf
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self.asked > PATIENCE:
+            self.asked = now
+            threading.Thread(target=_terminate_children, daemon=True).start()
+            raise KeyboardInterrupt
 
 
 def _terminate_children() -> None:
