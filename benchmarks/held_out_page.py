@@ -13,7 +13,7 @@ from lsm_stan.description import NetworkSummary
 from lsm_stan.files import as_csv, as_markdown, as_png
 from lsm_stan.plots import PALETTE, UNKNOWN_COLOUR
 from lsm_stan.score_plots import plot_calibration, plot_differences
-from lsm_stan.scores import resampling_factor
+from lsm_stan.scores import split_error
 from lsm_stan.selection import candidates
 from lsm_stan.selection_page import failed_checks, spread
 
@@ -278,7 +278,7 @@ def _by_one_method(scores: pd.DataFrame, name: str) -> str:
     gain = _gain(first, first, others[0], name, "log_density")
     return (
         f" {top['method']} was run for this model and this K only: it is the method that gains"
-        f" {spread(gain.mean(), _error(gain))} over {others[0]}, and no other model or K was tried"
+        f" {_mean(gain)} over {others[0]}, and no other model or K was tried"
         " with it."
     )
 
@@ -296,7 +296,7 @@ def _wanted(scores: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Data
         for what in tables:
             of = _of(scores, what)
             values = of.loc[of["candidate"] == top, name]
-            row[what] = spread(values.mean(), _error(values)) if len(values) else ""
+            row[what] = _mean(values) if len(values) else ""
             if what == HELD_OUT[0]:
                 row[what] += f" ({_held(values, WANTED[name])})"
         rows.append(row)
@@ -306,7 +306,7 @@ def _wanted(scores: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> pd.Data
 def _held(values: pd.Series[float], wanted: float) -> str:
     """Say whether the mean over splits is what was wanted, and how surely."""
     short = values.mean() - wanted
-    near = ", by less than one standard error" if abs(short) < _error(values) else ""
+    near = ", by less than one standard error" if abs(short) < split_error(values, SHARE) else ""
     below = f"{(values < wanted).sum()} of {len(values)} splits are below"
     return f"{'held' if short >= 0 else '**missed**'} on the mean{near}; {below}"
 
@@ -356,7 +356,7 @@ def _losses(scores: pd.DataFrame) -> list[str]:
     lost = []
     for what, before, after, _ in STEPS:
         gain = _gain(first, first, before, after, "log_density")
-        if gain.mean() < -_error(gain):
+        if gain.mean() < -split_error(gain, SHARE):
             lost.append(f"{what} (to {after})")
     return [f"A loss of log density: {'; '.join(lost)}.", ""] if lost else []
 
@@ -374,8 +374,8 @@ def _steps(scores: pd.DataFrame) -> pd.DataFrame:
                     "ingredient": f"{what}: {why}",
                     "from": before + (" ✗" if before in failed else ""),
                     "to": after + (" ✗" if after in failed else ""),
-                    "log density": spread(gain.mean(), _error(gain)),
-                    "AUC": spread(auc.mean(), _error(auc), 3),
+                    "log density": _mean(gain),
+                    "AUC": _mean(auc, 3),
                 }
             )
     return pd.DataFrame(rows)
@@ -390,9 +390,9 @@ def _gain(
     return (other - one).dropna()
 
 
-def _error(values: pd.Series[float]) -> float:
-    """Return the standard error of a mean over splits."""
-    return float(values.sem() * resampling_factor(len(values), SHARE))
+def _mean(values: pd.Series[float], digits: int = 4) -> str:
+    """Return a mean over splits with its standard error."""
+    return spread(values.mean(), split_error(values, SHARE), digits)
 
 
 def _hurdle(scores: pd.DataFrame) -> list[str]:
@@ -411,15 +411,15 @@ def _hurdle(scores: pd.DataFrame) -> list[str]:
         part, inflation = own["edge_log_density"], own["zero_inflation_gain"]
         nats = (inflation * own["dyads"]).mean()
         if len(gain):
-            hurdles[str(same)] = spread(gain.mean(), _error(gain), 5)
-            wins |= bool(gain.mean() > _error(gain))
+            hurdles[str(same)] = _mean(gain, 5)
+            wins |= bool(gain.mean() > split_error(gain, SHARE))
         inflations[str(same)] = nats
         rows.append(
             {
                 "": same,
-                "edge or not": spread(part.mean(), _error(part)),
-                "a hurdle's gain": spread(gain.mean(), _error(gain), 5) if len(gain) else "",
-                "zero inflation's gain, at most": spread(inflation.mean(), _error(inflation), 5),
+                "edge or not": _mean(part),
+                "a hurdle's gain": _mean(gain, 5) if len(gain) else "",
+                "zero inflation's gain, at most": _mean(inflation, 5),
                 "in nats a split": f"{nats:.1f}",
             }
         )

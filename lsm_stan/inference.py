@@ -157,13 +157,10 @@ class LatentSpaceModel:
         self.network = network
         self.dim = dim
         self.spec = find_model(model).bound(network)
-        if prior_scale is None:
-            check_numbers(dim, 1.0, jitter)
-            prior_scale = self.spec.default_scale(dim)
-        self.prior_scale = prior_scale
+        check_numbers(dim, 1.0 if prior_scale is None else prior_scale, jitter)
+        self.prior_scale = self.spec.default_scale(dim) if prior_scale is None else prior_scale
         self.jitter = jitter
         self.kernel = kernel
-        check_numbers(dim, prior_scale, jitter)
         check_data(self.spec, network)
 
     def stan_data(

@@ -38,14 +38,11 @@ def sample_pairs(n_nodes: int, size: int, seed: int = 0) -> IntArray:
     numpy.ndarray
         ``(P, 2)`` indices i < j, from 0, sorted.
     """
-    total = n_nodes * (n_nodes - 1) // 2
-    rng = np.random.default_rng(seed)
-    code = np.sort(rng.choice(total, size=min(size, total), replace=False))
-    pairs = np.column_stack(nth_pair(code))
+    pairs = np.column_stack(nth_pair(_sample(n_nodes * (n_nodes - 1) // 2, size, seed)))
     return np.asarray(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
 
 
-def sample_nodes(n_nodes: int, size: int, seed: int = 0) -> IntArray:
+def sample_nodes(n_nodes: int, size: int) -> IntArray:
     """Draw a fixed set of nodes, the same for every fit of a network.
 
     Parameters
@@ -54,16 +51,19 @@ def sample_nodes(n_nodes: int, size: int, seed: int = 0) -> IntArray:
         N, the number of nodes.
     size
         How many distinct nodes; all of them where there are fewer.
-    seed
-        Of the draw.
 
     Returns
     -------
     numpy.ndarray
         ``(M,)`` indices, from 0, sorted.
     """
+    return _sample(n_nodes, size, seed=0)
+
+
+def _sample(total: int, size: int, seed: int) -> IntArray:
+    """Return distinct numbers below a total, sorted: all of them where there are fewer."""
     rng = np.random.default_rng(seed)
-    return np.sort(rng.choice(n_nodes, size=min(size, n_nodes), replace=False))
+    return np.sort(rng.choice(total, size=min(size, total), replace=False))
 
 
 def pair_distances(positions: FloatArray, pairs: IntArray) -> FloatArray:

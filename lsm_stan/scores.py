@@ -10,7 +10,7 @@ half of it each dyad's.
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -198,8 +198,8 @@ def standard_error(values: FloatArray, unit: IntArray | None = None) -> float:
     return float(np.std(off, ddof=1) * np.sqrt(len(off)) / len(values)) if len(off) > 1 else np.nan
 
 
-def resampling_factor(n_splits: int, share: float) -> float:
-    """Return how much larger than over independent samples a standard error over splits is.
+def split_error(values: pd.Series[float] | pd.DataFrame, share: float) -> Any:
+    """Return the standard error of a mean over splits, NaN of fewer than two.
 
     Their fits share dyads, and random splits held-out ones too: the variance of a mean over J
     splits is not 1 / J of a split's, but about ``1 / J + share / (1 - share)`` of it (Nadeau &
@@ -207,12 +207,13 @@ def resampling_factor(n_splits: int, share: float) -> float:
 
     Parameters
     ----------
-    n_splits
-        J.
+    values
+        A row a split; of several columns the error of each is returned.
     share
         Of the dyads that a split holds out.
     """
-    return math.sqrt(1 + n_splits * share / (1 - share))
+    independent: Any = values.sem()
+    return independent * math.sqrt(1 + len(values) * share / (1 - share))
 
 
 def auc_roc(score: FloatArray, positive: NDArray[np.bool_]) -> float:

@@ -34,7 +34,7 @@ from lsm_stan.pairs import pair_number
 from lsm_stan.parameters import declared, flat
 from lsm_stan.references import predict_references
 from lsm_stan.score_plots import plot_calibration, plot_differences, plot_scores
-from lsm_stan.scores import calibration_table, flat_draws, predict, resampling_factor, scores
+from lsm_stan.scores import calibration_table, flat_draws, predict, scores, split_error
 from lsm_stan.selection_page import selection_page
 from lsm_stan.toolchain import cores
 
@@ -227,7 +227,7 @@ def candidates(scores: pd.DataFrame, share: float, by: Sequence[str] = CANDIDATE
         A row a candidate and split: its names, ``split``, ``log_density`` and any other numbers.
     share
         Of the dyads that a split holds out: standard errors are those of
-        :func:`lsm_stan.scores.resampling_factor`.
+        :func:`lsm_stan.scores.split_error`.
     by
         The columns that name a candidate.
 
@@ -241,14 +241,13 @@ def candidates(scores: pd.DataFrame, share: float, by: Sequence[str] = CANDIDATE
     by_split = scores.pivot_table(index="split", columns=list(by), values="log_density")
     groups = scores.groupby(list(by))
     table = groups.mean(numeric_only=True).drop(columns="split")
-    factor = resampling_factor(scores["split"].nunique(), share)
-    table.insert(1, "error", groups["log_density"].sem() * factor)
+    table.insert(1, "error", split_error(by_split, share))
     table.insert(2, "splits", groups.size())
     order = [name for name in ("log_density", "parameters") if name in table]
     table = table.sort_values(order, ascending=[False, True][: len(order)])
     difference = by_split.sub(by_split[table.index[0]], axis=0)
     table.insert(2, "difference", difference.mean())
-    table.insert(3, "difference_error", difference.sem() * factor)
+    table.insert(3, "difference_error", split_error(difference, share))
     return table.reset_index()
 
 
@@ -282,14 +281,12 @@ def choose(scores: pd.DataFrame, references: pd.DataFrame, share: float) -> Choi
     def undecided(reason: str) -> Choice:
         return Choice(None, None, reason, table)
 
-    n_splits = scores["split"].nunique()
-    if n_splits < 2:
+    if scores["split"].nunique() < 2:
         return undecided("one split has no standard error; take more splits")
     baseline = _best_reference(references)
     by_split = scores.pivot_table(index="split", columns=CANDIDATE, values="log_density")
     gains = by_split[pd.MultiIndex.from_frame(table[CANDIDATE])].sub(baseline, axis=0)
-    gain, error = gains.mean().to_numpy(), gains.sem().to_numpy()
-    error = error * resampling_factor(n_splits, share)
+    gain, error = gains.mean().to_numpy(), split_error(gains, share).to_numpy()
     if not gain[0] > error[0]:
         return undecided(
             f"no candidate predicts better than the reference {baseline.name!r} by one standard"

@@ -9,7 +9,7 @@ import pandas as pd
 
 from lsm_stan.description import NetworkSummary
 from lsm_stan.files import as_markdown
-from lsm_stan.scores import resampling_factor
+from lsm_stan.scores import split_error
 
 if TYPE_CHECKING:
     from lsm_stan.selection import Selection
@@ -145,9 +145,9 @@ def _candidates(selection: Selection) -> pd.DataFrame:
 
 
 def _references(references: pd.DataFrame, share: float) -> pd.DataFrame:
-    groups = references.groupby("model")
-    error = groups["log_density"].sem() * resampling_factor(references["split"].nunique(), share)
-    means = groups.mean(numeric_only=True).assign(error=error)
+    by_split = references.pivot_table(index="split", columns="model", values="log_density")
+    means = references.groupby("model").mean(numeric_only=True)
+    means["error"] = split_error(by_split, share)
     records = means.sort_values("log_density", ascending=False).reset_index().to_dict("records")
     return pd.DataFrame(
         [
