@@ -21,9 +21,9 @@ real log_form(real d2, real softening, int form) {
   real r2 = d2 + square(softening);
   if (form == 1) return -0.5 * log(r2);
   if (form == 2) return -sqrt(r2);
-  if (form == 3) return -r2;
-  reject("form must be 1 (inverse), 2 (exponential) or 3 (squared), found ", form);
-  return 0;
+  if (form != 3)
+    reject("form must be 1 (inverse), 2 (exponential) or 3 (squared), found ", form);
+  return -r2;
 }
 
 /**
@@ -134,21 +134,22 @@ real log1p_kernel_sum(matrix z, vector a, vector b, real softening, int form,
  *   logarithm = 0:  sum_e weight[e] * q[e] * f(|z[s] - z[r]|)
  *   logarithm = 1:  sum_e weight[e] * log1p(q[e] * f(|z[s] - z[r]|))
  *
- *   q[e] = a[s] * b[r] * exp(offset[e]) + back[e] * a[r] * b[s] * exp(back_offset[e])
+ *   q[e] = a[s] * b[r] * exp(log_charge[e])
+ *          + back[e] * a[r] * b[s] * exp(back_log_charge[e])
  *
  * with s = sender[e], r = receiver[e]: what single dyads take out of a sum over all
  * pairs, or put in with a charge of their own.
  *
  * @param z, a, b, sender, receiver, weight, softening, form see above
  * @param back 1 where the term has the reverse direction in it, else 0
- * @param offset, back_offset log charges of the dyads and of their reverses; both of
+ * @param log_charge, back_log_charge log charges of the dyads and of their reverses; both of
  *   size 0 where there are none
  * @param logarithm 0 or 1
  * @return the sum; O(E) time
  */
 real charged_edge_sum(matrix z, vector a, vector b, array[] int sender,
                       array[] int receiver, vector back, vector weight,
-                      vector offset, vector back_offset, real softening,
+                      vector log_charge, vector back_log_charge, real softening,
                       int form, int logarithm) {
   real total = 0;
   for (e in 1 : size(sender)) {
@@ -157,9 +158,9 @@ real charged_edge_sum(matrix z, vector a, vector b, array[] int sender,
     real there = a[s] * b[r];
     real reverse = back[e] * a[r] * b[s];
     real u;
-    if (size(offset) > 0) {
-      there *= exp(offset[e]);
-      reverse *= exp(back_offset[e]);
+    if (size(log_charge) > 0) {
+      there *= exp(log_charge[e]);
+      reverse *= exp(back_log_charge[e]);
     }
     u = (there + reverse)
         * exp(log_form(squared_distance(z[s], z[r]), softening, form));

@@ -901,50 +901,51 @@ stan::return_type_t<Z, A, B> log1p_kernel_sum(const Z& z, const A& a, const B& b
 }
 
 /* sum_e weight_e q_e f(d_e), or weight_e log1p(q_e f(d_e)), over e = (s, r) with
- * q_e = a_s b_r exp(offset_e) + back_e a_r b_s exp(back_offset_e) */
+ * q_e = a_s b_r exp(log_charge_e) + back_e a_r b_s exp(back_log_charge_e) */
 template <typename Z, typename A, typename B, typename W, typename V, typename O, typename P>
 stan::return_type_t<Z, A, B, O> charged_edge_sum(
     const Z& z, const A& a, const B& b, const Indices& sender, const Indices& receiver,
-    const V& back, const W& weight, const O& offset, const P& back_offset,
+    const V& back, const W& weight, const O& log_charge, const P& back_log_charge,
     const double& softening, const int& form, const int& logarithm, std::ostream*) {
   static_assert(std::is_same<stan::return_type_t<V, W>, double>::value,
                 "charged_edge_sum: back and weight must be data or transformed data");
   static_assert(std::is_same<stan::return_type_t<O>, stan::return_type_t<P>>::value,
-                "charged_edge_sum: offset and back_offset must be of one type");
+                "charged_edge_sum: log_charge and back_log_charge must be of one type");
   const char* function = "charged_edge_sum";
-  const int n = z.rows(), K = z.cols(), E = sender.size(), offsets = offset.size();
+  const int n = z.rows(), K = z.cols(), E = sender.size(), log_charges = log_charge.size();
   stan::math::check_bounded(function, "form", form, 1, 3);
   stan::math::check_size_match(function, "a", a.size(), "z", n);
   stan::math::check_size_match(function, "b", b.size(), "z", n);
   stan::math::check_size_match(function, "receiver", receiver.size(), "sender", E);
   stan::math::check_size_match(function, "back", back.size(), "sender", E);
   stan::math::check_size_match(function, "weight", weight.size(), "sender", E);
-  stan::math::check_size_match(function, "back_offset", back_offset.size(), "offset", offsets);
-  if (offsets > 0)
-    stan::math::check_size_match(function, "offset", offsets, "sender", E);
+  stan::math::check_size_match(function, "back_log_charge", back_log_charge.size(), "log_charge",
+                               log_charges);
+  if (log_charges > 0)
+    stan::math::check_size_match(function, "log_charge", log_charges, "sender", E);
   check_indices(function, "sender", sender, n);
   check_indices(function, "receiver", receiver, n);
 
   const MatrixXd x = quads(stan::math::value_of(z));
   const Eigen::VectorXd A_ = stan::math::value_of(a), B_ = stan::math::value_of(b);
-  const Eigen::ArrayXd own = stan::math::value_of(offset).array().exp(),
-                       reverse = stan::math::value_of(back_offset).array().exp();
-  MatrixXd g, pulls, offset_g;
+  const Eigen::ArrayXd own = stan::math::value_of(log_charge).array().exp(),
+                       reverse = stan::math::value_of(back_log_charge).array().exp();
+  MatrixXd g, pulls, log_charge_g;
   double value = 0;
   for (bool standard : {false, true}) {
     value = 0;
     g = MatrixXd::Zero(n, K + 2);
     pulls = MatrixXd::Zero(x.rows(), n);
-    offset_g = MatrixXd::Zero(offsets, 2);
+    log_charge_g = MatrixXd::Zero(log_charges, 2);
     for (int start = 0; start < E; start += block) {
       double w[block], q[block], slope[block];
       const Listed terms{form, logarithm != 0, int(x.rows() / 4), std::min(block, E - start),
                          &sender[start], &receiver[start], w, softening * softening,
                          reinterpret_cast<const Quad*>(x.data()),
                          reinterpret_cast<Quad*>(pulls.data()), slope};
-      const auto there = [&](int e) { return offsets > 0 ? own[start + e] : 1.0; };
+      const auto there = [&](int e) { return log_charges > 0 ? own[start + e] : 1.0; };
       const auto again = [&](int e) {
-        return back.coeff(start + e) * (offsets > 0 ? reverse[start + e] : 1.0);
+        return back.coeff(start + e) * (log_charges > 0 ? reverse[start + e] : 1.0);
       };
       for (int e = 0; e < terms.count; ++e) {
         const int s = terms.s[e] - 1, r = terms.r[e] - 1;
@@ -959,9 +960,9 @@ stan::return_type_t<Z, A, B, O> charged_edge_sum(
         g(r, K + 1) += one * A_[s];
         g(r, K) += other * B_[s];
         g(s, K + 1) += other * A_[r];
-        if (offsets > 0) {
-          offset_g(start + e, 0) = one * A_[s] * B_[r];
-          offset_g(start + e, 1) = other * A_[r] * B_[s];
+        if (log_charges > 0) {
+          log_charge_g(start + e, 0) = one * A_[s] * B_[r];
+          log_charge_g(start + e, 1) = other * A_[r] * B_[s];
         }
       }
     }
@@ -970,7 +971,7 @@ stan::return_type_t<Z, A, B, O> charged_edge_sum(
       break;
   }
   return result(value, g, K, operand(z), operand(a), operand(b))
-         + result(0, offset_g, 1, operand(offset), operand(back_offset), Data());
+         + result(0, log_charge_g, 1, operand(log_charge), operand(back_log_charge), Data());
 }
 
 /* z = C x; in the reverse pass xbar += C' zbar */

@@ -9,6 +9,6 @@ real log1p_kernel_sum(matrix z, vector a, vector b, real softening, int form,
                       int shared);
 real charged_edge_sum(matrix z, vector a, vector b, array[] int sender,
                       array[] int receiver, vector back, vector weight,
-                      vector offset, vector back_offset, real softening,
+                      vector log_charge, vector back_log_charge, real softening,
                       int form, int logarithm);
 matrix precondition(matrix factor, matrix x);
