@@ -15,7 +15,7 @@ analysis: $(BIN)/.installed  ## fit the C. elegans network by every method: resu
 
 models: $(BIN)/.installed-bench  ## compare the family on hidden dyads (hours): results in reports/celegans/models
 	$(BIN)/lsm-stan setup
-	$(BIN)/python -W ignore -m benchmarks.held_out reports/celegans/models
+	$(BIN)/python -W ignore -m studies.held_out reports/celegans/models
 
 notebook: $(BIN)/.installed-dev  ## execute reports/celegans.ipynb and keep its outputs
 	$(BIN)/lsm-stan setup
@@ -36,11 +36,11 @@ bench: $(BIN)/.installed-bench  ## compare speed with JAX, PyMC and plain Stan: 
 
 choosing: $(BIN)/.installed  ## see whether select finds K of simulated networks: results in reports/selection
 	$(BIN)/lsm-stan setup
-	$(BIN)/python -W ignore -m benchmarks.choosing reports/selection
+	$(BIN)/python -W ignore -m studies.choosing reports/selection
 
 calibration: $(BIN)/.installed  ## rank known truths among posterior draws of every model: results in reports/calibration
 	$(BIN)/lsm-stan setup
-	$(BIN)/python -m benchmarks.calibration reports/calibration
+	$(BIN)/python -m studies.calibration reports/calibration
 
 clean:  ## remove the virtual environment and caches (CmdStan and compiled models stay)
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.implementations import Repeated
 from benchmarks.problem import DIM, FloatArray, Problem, from_stan
-from lsm_stan.toolchain import ensure_toolchain
+from lsm_stan.cmdstan.find import ensure_toolchain
 
 SOURCE = Path(__file__).parent / "bare_loop.cpp"
 

@@ -16,7 +16,7 @@ from jax import lax
 
 from benchmarks.implementations import Repeated
 from benchmarks.problem import FloatArray, Problem
-from lsm_stan.model import DIAGONAL_JITTER
+from lsm_stan.model.stan_data import DIAGONAL_JITTER
 
 jax.config.update("jax_enable_x64", True)
 

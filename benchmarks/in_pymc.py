@@ -11,7 +11,7 @@ import pytensor.tensor as pt
 
 from benchmarks.implementations import Repeated
 from benchmarks.problem import DIM, FloatArray, Problem
-from lsm_stan.model import DIAGONAL_JITTER
+from lsm_stan.model.stan_data import DIAGONAL_JITTER
 
 #: The forms, and the bytes they take for each of the N×N cells.
 FORMS = {"tutorial": 94.0, "edges": 50.0}

@@ -15,8 +15,8 @@ import cmdstanpy
 import numpy as np
 
 from benchmarks.problem import DIM, FloatArray, Problem, from_stan, to_stan
-from lsm_stan.compilation import compile_model, compile_program, log_prob_grad
-from lsm_stan.model import stan_data
+from lsm_stan.cmdstan.compilation import compile_model, compile_program, log_prob_grad
+from lsm_stan.model.stan_data import stan_data
 
 #: The tutorial, line for line and as a user of Stan writes it.
 PROGRAMS = Path(__file__).parent / "stan"
@@ -36,7 +36,7 @@ class InStan:
     Parameters
     ----------
     model
-        Of :mod:`lsm_stan.compilation`.
+        Of :mod:`lsm_stan.cmdstan.compilation`.
     data
         Its data.
     parameter

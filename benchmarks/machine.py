@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from lsm_stan.toolchain import ensure_toolchain
-from lsm_stan.versions import versions
+from lsm_stan.cmdstan.find import ensure_toolchain
+from lsm_stan.cmdstan.versions import versions
 
 #: Libraries of the ``bench`` extra.
 RIVALS = ("jax", "jaxlib", "pymc", "pytensor", "numba")

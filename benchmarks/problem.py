@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from lsm_stan import Network, load_celegans, simulate
-from lsm_stan.model import DIAGONAL_JITTER
+from lsm_stan.model.stan_data import DIAGONAL_JITTER
 
 FloatArray = NDArray[np.float64]
 

@@ -10,13 +10,19 @@ import numpy as np
 import pandas as pd
 
 from lsm_stan.config import AnalysisConfig, FitConfig
+from lsm_stan.criticism.tables import coefficients_beside, side_by_side
 from lsm_stan.files import as_markdown, ensure_ours, write_whole
-from lsm_stan.fit import INIT, Fit, ensure_replaceable, read_record
-from lsm_stan.inference import MADE, LatentSpaceModel, read_start, requested_arguments
-from lsm_stan.models import read_spec
-from lsm_stan.page import Page, PageFigure, PageTable, write_page
-from lsm_stan.readers import open_network
-from lsm_stan.report import (
+from lsm_stan.inference.fit import INIT, Fit, ensure_replaceable, read_record
+from lsm_stan.inference.latent_space_model import (
+    MADE,
+    LatentSpaceModel,
+    read_start,
+    requested_arguments,
+)
+from lsm_stan.model.family import read_spec
+from lsm_stan.network.readers import open_network
+from lsm_stan.report.page import Page, PageFigure, PageTable, write_page
+from lsm_stan.report.report import (
     COEFFICIENTS,
     Report,
     Say,
@@ -28,7 +34,6 @@ from lsm_stan.report import (
     shown_comparison,
     shown_fits,
 )
-from lsm_stan.summary import coefficients_beside, side_by_side
 
 #: Figures of the report that the README of the results shows, in this order, where it has them.
 SHOWN_FIGURES = ("embedding", "predictive", "distances", "rates")

@@ -19,27 +19,27 @@ from typing import Annotated, Any
 import psutil
 import typer
 
-from lsm_stan import screen
+from lsm_stan import terminal
 from lsm_stan.analysis import run_analysis
-from lsm_stan.comparison import compare as compare_fits
-from lsm_stan.compilation import Kernel
+from lsm_stan.cmdstan.compilation import Kernel
+from lsm_stan.cmdstan.find import Source, ensure_toolchain, find_toolchain, print_progress
 from lsm_stan.config import load_config
-from lsm_stan.covariates import split_outside_brackets
-from lsm_stan.description import describe
+from lsm_stan.criticism.comparison import compare as compare_fits
 from lsm_stan.errors import InputError, LsmStanError
-from lsm_stan.fit import Fit, ensure_replaceable, load_fits
-from lsm_stan.holdout import Scheme
-from lsm_stan.inference import LatentSpaceModel, requested_arguments
-from lsm_stan.loo import loo_table
-from lsm_stan.methods import METHODS
-from lsm_stan.models import find_model
-from lsm_stan.network import Network, ParallelEdges
-from lsm_stan.prediction import predict_dyads
-from lsm_stan.readers import open_network
-from lsm_stan.report import ensure_page, headline, make_report, write_report
-from lsm_stan.selection import run_selection
-from lsm_stan.simulation import simulate as simulate_network
-from lsm_stan.toolchain import Source, ensure_toolchain, find_toolchain, print_progress
+from lsm_stan.inference.fit import Fit, ensure_replaceable, load_fits
+from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
+from lsm_stan.inference.methods import METHODS
+from lsm_stan.model.covariates import split_outside_brackets
+from lsm_stan.model.family import find_model
+from lsm_stan.model.simulation import simulate as simulate_network
+from lsm_stan.network.network import Network, ParallelEdges
+from lsm_stan.network.readers import open_network
+from lsm_stan.network.summary import describe
+from lsm_stan.prediction.dyads import predict_dyads
+from lsm_stan.prediction.holdout import Scheme
+from lsm_stan.prediction.loo import loo_table
+from lsm_stan.prediction.selection import run_selection
+from lsm_stan.report.report import ensure_page, headline, make_report, write_report
 
 #: Seconds in which Ctrl-C pressed again says nothing new.
 PATIENCE = 1.0
@@ -135,7 +135,7 @@ def setup(
     found = find_toolchain() if check else ensure_toolchain(source)
     if found is None:
         raise LsmStanError("no CmdStan found; `lsm-stan setup` installs one")
-    screen.show_toolchain(found)
+    terminal.show_toolchain(found)
 
 
 @app.command()
@@ -148,7 +148,7 @@ def info(
     dyads: DyadsOption = None,
 ) -> None:
     """Show what is read from a network: nodes, edges, weights, covariates, warnings."""
-    screen.show_network(describe(_open(network, directed, parallel_edges, nodes, hidden, dyads)))
+    terminal.show_network(describe(_open(network, directed, parallel_edges, nodes, hidden, dyads)))
 
 
 @app.command()
@@ -196,11 +196,11 @@ def fit(
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     ensure_replaceable(out)
     read = _open(network, directed, parallel_edges, nodes, hidden, dyads)
-    screen.show_notes(read.notes)
+    terminal.show_notes(read.notes)
     fitted = LatentSpaceModel(read, dim, model=model, kernel=kernel, threads=threads)
     result = fitted.fit(method.value, seed=seed, **arguments)
     result.save(out)
-    screen.show_fit(result, out)
+    terminal.show_fit(result, out)
 
 
 @app.command()
@@ -244,7 +244,7 @@ def select(
     lsm-stan select edges.csv --models tutorial,nb-exponential --dims 1-4 --seed 1 --out chosen
     """
     read = _open(network, directed, parallel_edges, nodes, hidden, dyads)
-    screen.show_notes(read.notes)
+    terminal.show_notes(read.notes)
     selection = run_selection(
         read,
         out,
@@ -260,7 +260,7 @@ def select(
         jobs=jobs,
         say=print_progress,
     )
-    screen.show_selection(selection)
+    terminal.show_selection(selection)
 
 
 @app.command()
@@ -277,7 +277,7 @@ def predict(
     _ensure_csv(out)
     table = predict_dyads(Fit.load(fit), top)
     _write(lambda: table.to_csv(out, index=False), out)
-    screen.show_predictions(table)
+    terminal.show_predictions(table)
     print_progress(f"{len(table)} dyads: {out}")
 
 
@@ -306,7 +306,7 @@ def simulate(
     node_file = out.with_name(f"{out.stem}-nodes.csv")
     _write(lambda: table.to_csv(node_file, index=False), node_file)
     _write(lambda: network.edge_frame().to_csv(out, index=False), out)
-    screen.show_network(describe(network))
+    terminal.show_network(describe(network))
     print_progress(f"edges: {out}; nodes and true positions: {node_file}")
 
 
@@ -333,7 +333,7 @@ def run(
     if out is None and not config.suffix:
         raise InputError(f"{config} has no suffix to leave out; name a folder with --out")
     analysis = run_analysis(loaded, config.with_suffix("") if out is None else out, print_progress)
-    screen.show_analysis(analysis)
+    terminal.show_analysis(analysis)
 
 
 @app.command()
@@ -343,7 +343,7 @@ def compare(
 ) -> None:
     """Set fits of one network side by side: time, error, spread, against the most exact one."""
     comparison = compare_fits(load_fits(fits))
-    screen.show_comparison(comparison)
+    terminal.show_comparison(comparison)
     file = out / "comparison.csv"
     _write(lambda: comparison.table.to_csv(file, index=False), file)
     print_progress(f"written to {file}")
@@ -361,7 +361,7 @@ def loo(
     """
     _ensure_csv(out)
     table = loo_table(load_fits(fits))
-    screen.show_loo(table)
+    terminal.show_loo(table)
     _write(lambda: table.to_csv(out, index=False), out)
     print_progress(f"written to {out}")
 
@@ -374,7 +374,7 @@ def report(
     """Write one page about fits of one network: what they say, and whether to trust it."""
     ensure_page(out)
     made = make_report(load_fits(fits), print_progress)
-    screen.show_findings(headline(made))
+    terminal.show_findings(headline(made))
     print_progress(f"report: {write_report(made, out).resolve()}")
 
 
@@ -386,7 +386,7 @@ def main() -> None:
     try:
         app()
     except LsmStanError as error:
-        screen.complain(str(error))
+        terminal.complain(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:  # one more, while typer says that it was stopped
         sys.exit(130)

@@ -8,11 +8,11 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from lsm_stan.compilation import Kernel
+from lsm_stan.cmdstan.compilation import Kernel
 from lsm_stan.errors import InputError
-from lsm_stan.inference import MADE, requested_arguments
-from lsm_stan.model import DIAGONAL_JITTER
-from lsm_stan.models import read_spec
+from lsm_stan.inference.latent_space_model import MADE, requested_arguments
+from lsm_stan.model.family import read_spec
+from lsm_stan.model.stan_data import DIAGONAL_JITTER
 
 
 class _Strict(BaseModel):
@@ -25,7 +25,7 @@ class FitConfig(_Strict):
     Attributes
     ----------
     method
-        A key of :data:`lsm_stan.inference.METHODS`.
+        A key of :data:`lsm_stan.inference.latent_space_model.METHODS`.
     seed
         Of that method.
     name
@@ -65,7 +65,7 @@ class AnalysisConfig(_Strict):
     Attributes
     ----------
     network
-        ``celegans``, or a file that :func:`lsm_stan.readers.read_network` reads.
+        ``celegans``, or a file that :func:`lsm_stan.network.readers.read_network` reads.
     nodes
         A node table to go with it.
     hidden
@@ -75,12 +75,12 @@ class AnalysisConfig(_Strict):
     title
         Of the network, in reports.
     directed, parallel_edges
-        As in :func:`lsm_stan.readers.open_network`.
+        As in :func:`lsm_stan.network.readers.open_network`.
     model
-        A name of :data:`lsm_stan.models.MODELS`, or a table of the numbers of a
-        :class:`lsm_stan.models.ModelSpec`.
+        A name of :data:`lsm_stan.model.family.MODELS`, or a table of the numbers of a
+        :class:`lsm_stan.model.family.ModelSpec`.
     dim, prior_scale, jitter, kernel, threads
-        As in :class:`lsm_stan.inference.LatentSpaceModel`.
+        As in :class:`lsm_stan.inference.latent_space_model.LatentSpaceModel`.
     reference
         A published loss for context.
     note

@@ -13,17 +13,17 @@ from rich.table import Table
 from rich.text import Text
 
 from lsm_stan.analysis import Analysis
-from lsm_stan.comparison import Comparison
-from lsm_stan.description import NetworkSummary
-from lsm_stan.diagnostics import Finding
-from lsm_stan.fit import Fit
-from lsm_stan.idata import log_joint_of
-from lsm_stan.methods import METHODS
-from lsm_stan.report import as_text, headline, shown_comparison, shown_fits
-from lsm_stan.selection import Selection
-from lsm_stan.selection_page import spread
-from lsm_stan.summary import coefficients_table, interval_text
-from lsm_stan.toolchain import Toolchain
+from lsm_stan.cmdstan.find import Toolchain
+from lsm_stan.criticism.comparison import Comparison
+from lsm_stan.criticism.tables import coefficients_table, interval_text
+from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.methods import METHODS
+from lsm_stan.network.summary import NetworkSummary
+from lsm_stan.posterior.checks import Finding
+from lsm_stan.posterior.idata import log_joint_of
+from lsm_stan.prediction.selection import Selection
+from lsm_stan.report.report import as_text, headline, shown_comparison, shown_fits
+from lsm_stan.report.selection_page import spread
 
 # brackets and colons in names are not markup
 _out = Console(highlight=False, markup=False, emoji=False)

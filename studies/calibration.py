@@ -1,4 +1,4 @@
-"""Is the inference right? ``python -m benchmarks.calibration reports/calibration``.
+"""Is the inference right? ``python -m studies.calibration reports/calibration``.
 
 Parameters are drawn from a model's priors, a network from the model at them, NUTS is run on the
 network, and true values are ranked among its draws: for simulation-based calibration of a few
@@ -25,18 +25,18 @@ import pandas as pd
 from cmdstanpy import CmdStanModel
 from tqdm import tqdm
 
-from benchmarks import calibration_report
-from benchmarks.ranks import FloatArray, rank
 from lsm_stan import LatentSpaceModel, simulate
-from lsm_stan.compilation import sources_digest
-from lsm_stan.dyads import log_mean, mean_weight, pair_log_likelihood
+from lsm_stan.cmdstan.compilation import sources_digest
+from lsm_stan.cmdstan.find import cores
 from lsm_stan.errors import LsmStanError
-from lsm_stan.holdout import hold_out
-from lsm_stan.invariants import pair_distances, radii
-from lsm_stan.models import MODELS, ModelSpec, find_model
-from lsm_stan.parameters import NODE_PARAMETERS, Parameters
-from lsm_stan.simulation import draw_parameters
-from lsm_stan.toolchain import cores
+from lsm_stan.model.family import MODELS, ModelSpec, find_model
+from lsm_stan.model.likelihood import log_mean, mean_weight, pair_log_likelihood
+from lsm_stan.model.parameters import NODE_PARAMETERS, Parameters
+from lsm_stan.model.simulation import draw_parameters
+from lsm_stan.posterior.invariants import pair_distances, radii
+from lsm_stan.prediction.holdout import hold_out
+from studies import calibration_page as calibration_report
+from studies.ranks import FloatArray, rank
 
 #: What a finished simulation left: ``simulation``, its number; ``ranks`` by quantity;
 #: ``divergences``; ``saturated``, a share; ``ess``, the smallest of the log joint and scalar
@@ -339,7 +339,7 @@ def calibrate(
 
 def main() -> None:
     """Read the command line, and run."""
-    parser = argparse.ArgumentParser(prog="python -m benchmarks.calibration", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m studies.calibration", description=__doc__)
     parser.add_argument("folder", type=Path, help="of the results")
     parser.add_argument("--jobs", type=int, default=cores(), help="fits at once")
     arguments = parser.parse_args()

@@ -12,13 +12,13 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy import stats
 
-from benchmarks.ranks import IntArray, band, coverage, deviation, ecdf, uniform
-from lsm_stan.diagnostics import MAX_SATURATED
 from lsm_stan.files import markdown
-from lsm_stan.parameters import NODE_PARAMETERS
+from lsm_stan.model.parameters import NODE_PARAMETERS
+from lsm_stan.posterior.checks import MAX_SATURATED
+from studies.ranks import IntArray, band, coverage, deviation, ecdf, uniform
 
 if TYPE_CHECKING:
-    from benchmarks.calibration import Record, Study
+    from studies.calibration import Record, Study
 
     Results: TypeAlias = Mapping[Study, Sequence[Record]]
     #: Of each study, of each test quantity.
@@ -107,7 +107,7 @@ def sbc_table(ranks: Mapping[str, Ranks]) -> pd.DataFrame:
     -------
     pandas.DataFrame
         Columns ``model, dim, fits`` (all, or those without trouble), ``quantity, simulations``;
-        ``mean_rank``, 0.5 on average; ``deviation`` (:func:`benchmarks.ranks.deviation`) and
+        ``mean_rank``, 0.5 on average; ``deviation`` (:func:`studies.ranks.deviation`) and
         ``outside``, whether it is outside the band.
     """
     rows = [

@@ -1,4 +1,4 @@
-"""Does ``select`` find K? ``python -m benchmarks.choosing FOLDER``.
+"""Does ``select`` find K? ``python -m studies.choosing FOLDER``.
 
 Networks are drawn from models of the family at a known K, and ``select`` chooses among several. The
 folder gets ``choices.csv`` (a row a network), ``candidates.csv`` (a row a network and K), a figure
@@ -21,11 +21,11 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest
 
 from lsm_stan import Network, simulate
-from lsm_stan.dyads import log_likelihood
 from lsm_stan.files import markdown
-from lsm_stan.models import MODELS
-from lsm_stan.plots import PALETTE, UNKNOWN_COLOUR
-from lsm_stan.selection import Selection, run_selection
+from lsm_stan.model.family import MODELS
+from lsm_stan.model.likelihood import log_likelihood
+from lsm_stan.prediction.selection import Selection, run_selection
+from lsm_stan.report.plots import PALETTE, UNKNOWN_COLOUR
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class Design:
     Attributes
     ----------
     model
-        A name of :data:`lsm_stan.models.MODELS`, the one that is then fitted.
+        A name of :data:`lsm_stan.model.family.MODELS`, the one that is then fitted.
     density
         Expected share of ordered dyads with an edge, given the positions and effects: the
         intercept is what gives it.
@@ -114,7 +114,8 @@ def run(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         (missing where nothing was), ``best`` (the K that predicts best), ``within`` (whether the
         true K is within one standard error of it) and ``reason``.
     candidates : pandas.DataFrame
-        A row a network and ``dim``, with its scores as in :class:`lsm_stan.selection.Choice`.
+        A row a network and ``dim``, with its scores as in
+        :class:`lsm_stan.prediction.selection.Choice`.
     """
     choices: list[dict[str, Any]] = []
     candidates = []

@@ -1,4 +1,4 @@
-"""The family on held-out dyads of C. elegans: ``python -m benchmarks.held_out FOLDER [RUN ...]``.
+"""The family on held-out dyads of C. elegans: ``python -m studies.held_out FOLDER [RUN ...]``.
 
 Ten per cent of single ordered dyads, and of pairs, in five seeded splits. Every run is a selection
 of its own in ``FOLDER/runs`` and goes on where it stopped; then the page is written of all that are
@@ -15,16 +15,16 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from benchmarks import held_out_page
-from benchmarks.spectral import predict_spectral
 from lsm_stan import Network, load_celegans
-from lsm_stan.description import describe
 from lsm_stan.files import write_whole
-from lsm_stan.holdout import splits
-from lsm_stan.methods import METHODS
-from lsm_stan.pairs import pair_number
-from lsm_stan.scores import scores
-from lsm_stan.selection import CALIBRATION, REFERENCES, SCORES, WARNINGS, run_selection
+from lsm_stan.inference.methods import METHODS
+from lsm_stan.network.pairs import pair_number
+from lsm_stan.network.summary import describe
+from lsm_stan.prediction.holdout import splits
+from lsm_stan.prediction.scores import scores
+from lsm_stan.prediction.selection import CALIBRATION, REFERENCES, SCORES, WARNINGS, run_selection
+from studies import held_out_page
+from studies.spectral import predict_spectral
 
 N_SPLITS, SEED = 5, 0
 

@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from lsm_stan.description import NetworkSummary
 from lsm_stan.files import as_csv, as_markdown, as_png
-from lsm_stan.plots import PALETTE, UNKNOWN_COLOUR
-from lsm_stan.score_plots import plot_calibration, plot_differences
-from lsm_stan.scores import split_error
-from lsm_stan.selection import candidates
-from lsm_stan.selection_page import failed_checks, spread
+from lsm_stan.network.summary import NetworkSummary
+from lsm_stan.prediction.scores import split_error
+from lsm_stan.prediction.selection import candidates
+from lsm_stan.report.plots import PALETTE, UNKNOWN_COLOUR
+from lsm_stan.report.score_plots import plot_calibration, plot_differences
+from lsm_stan.report.selection_page import failed_checks, spread
 
 #: What was held out: the first decides which candidate is the best.
 HELD_OUT = ("single dyads", "pairs")
@@ -244,7 +244,7 @@ def _text(
         *_failed(warnings),
         "## How it was made",
         "",
-        f"`python -m benchmarks.held_out reports/celegans/models`, which goes on where it stopped."
+        f"`python -m studies.held_out reports/celegans/models`, which goes on where it stopped."
         f" {methods}; what is not named is as `lsm-stan fit` has it. A mode holds the scales of"
         " effects and positions fixed; NUTS learns them, from the best mode of eight."
         " References: `constant`, one mean weight; `degrees`, sender × receiver factors;"

@@ -15,9 +15,9 @@ from scipy.special import gammaln
 from sklearn.decomposition import TruncatedSVD
 
 from lsm_stan import Network
-from lsm_stan.pairs import dyad_blocks
-from lsm_stan.references import degree_factors, negative_binomial
-from lsm_stan.scores import Prediction
+from lsm_stan.network.pairs import dyad_blocks
+from lsm_stan.prediction.baselines import degree_factors, negative_binomial
+from lsm_stan.prediction.scores import Prediction
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -4,11 +4,11 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from browser import MISSING, WEBGL, find_chromium
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
-from lsm_stan.toolchain import Toolchain, ensure_toolchain
+from lsm_stan.cmdstan.find import Toolchain, ensure_toolchain
+from tests.support.browser import MISSING, WEBGL, find_chromium
 
 # a slow or busy machine is no fault
 settings.register_profile(

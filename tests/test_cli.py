@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from lsm_stan import cli, read_network
 from lsm_stan.analysis import WRITTEN
 from lsm_stan.config import AnalysisConfig, FitConfig, Reference
-from lsm_stan.selection import Selection, choose
+from lsm_stan.prediction.selection import Selection, choose
 
 FIT = ("fit", "celegans", "--method", "map", "--seed", "1")
 COMMANDS = ("setup", "info", "fit", "select", "predict", "simulate", "run")

@@ -10,8 +10,8 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from lsm_stan.compilation import STAN_DIR
-from lsm_stan.toolchain import Toolchain
+from lsm_stan.cmdstan.compilation import STAN_DIR
+from lsm_stan.cmdstan.find import Toolchain
 
 REPORTS = Path(__file__).parents[1] / "reports"
 NOTEBOOK = REPORTS / "celegans.ipynb"

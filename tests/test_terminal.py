@@ -3,14 +3,14 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made import made_fit
 
-from lsm_stan import make_report, screen
+from lsm_stan import make_report, terminal
 from lsm_stan.analysis import Analysis
 from lsm_stan.config import AnalysisConfig, FitConfig
-from lsm_stan.description import describe
-from lsm_stan.network import Network
-from lsm_stan.selection import Selection, choose
+from lsm_stan.network.network import Network
+from lsm_stan.network.summary import describe
+from lsm_stan.prediction.selection import Selection, choose
+from tests.support.made import made_fit
 
 #: Names that are markup or emoji to Rich.
 UNITS = ["rate [/min]", "speed [m/s]", "[bold]", "a :bug: b"]
@@ -50,9 +50,9 @@ def test_columns_with_units_are_printed_as_they_are(network, tmp_path, capsys):
     positions = np.random.default_rng(1).normal(size=(1, 1, 4, 2))
     beta = np.full((1, 1, len(UNITS)), 0.25)
     fit = made_fit(network, positions, "map", model=model, others={"beta": beta})
-    screen.show_network(describe(network))
+    terminal.show_network(describe(network))
     info = capsys.readouterr().out
-    screen.show_fit(fit, tmp_path / "[/fit]")
+    terminal.show_fit(fit, tmp_path / "[/fit]")
     out = capsys.readouterr().out
     for unit in UNITS:
         assert f"{unit}, of a node" in info
@@ -73,7 +73,7 @@ def test_models_are_printed_as_they_are_and_whole(unit, tmp_path, monkeypatch, c
     monkeypatch.setenv("COLUMNS", "80")
     models = [f"nb-squared-effects+nodecov({unit})", f"nb-squared-effects+absdiff({unit})"]
     names = "".join(models).replace(" ", "")
-    screen.show_selection(selection(tmp_path, *models))
+    terminal.show_selection(selection(tmp_path, *models))
     table, choice = capsys.readouterr().out.split("choice: ")
     assert choice.startswith(f"{models[0]} with K = 2: the best")
     assert column(table, 1) == f"{names}(constant)"
@@ -83,7 +83,7 @@ def test_models_are_printed_as_they_are_and_whole(unit, tmp_path, monkeypatch, c
         {"fit": unit, "model": model, "dim": 3, "warning": model} | dict.fromkeys(numbers, -12345.6)
         for model in models
     ]
-    screen.show_loo(pd.DataFrame(rows))
+    terminal.show_loo(pd.DataFrame(rows))
     said = capsys.readouterr().out
     assert column(said, 2) == names
     assert all(f"! {unit}: {model}\n" in said for model in models)
@@ -94,14 +94,14 @@ def test_the_log_joint_of_draws_is_theirs(network, tmp_path, capsys):
     log_joint = np.array([[-110.0, -90.0], [-130.0, -70.0]])
     nuts = made_fit(network, rng.normal(size=(2, 2, 4, 2)), log_joint=log_joint)
     mode = made_fit(network, rng.normal(size=(1, 1, 4, 2)), "map")
-    screen.show_fit(nuts, tmp_path)
+    terminal.show_fit(nuts, tmp_path)
     said = capsys.readouterr().out
     assert "-100.0 ± 25.8 over draws" in said
     assert "loss" not in said
     report = make_report({"map": mode, "nuts": nuts}, lambda _: None)
     fit = FitConfig(method="nuts", seed=1)
     config = AnalysisConfig(network="celegans", fit=(fit,))
-    screen.show_analysis(Analysis(config, report, tmp_path))
+    terminal.show_analysis(Analysis(config, report, tmp_path))
     summary = capsys.readouterr().out.split("methods compared")[0]
     assert column(summary, 3) == f"{mode.log_joint:.3g}-100.0±25.8"
     assert column(summary, 4) == f"{mode.loss:.3g}"

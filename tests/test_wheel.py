@@ -20,8 +20,8 @@ def test_wheel_carries_stan_files_and_data(tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(site)
     code = """
 import lsm_stan
-from lsm_stan.compilation import STAN_DIR
-from lsm_stan.model import stan_data
+from lsm_stan.cmdstan.compilation import STAN_DIR
+from lsm_stan.model.stan_data import stan_data
 found = {path.name for path in STAN_DIR.iterdir()}
 assert {"functions", "kernel", "latent_space.stan", "main.cpp"} <= found
 network = lsm_stan.load_celegans("first")

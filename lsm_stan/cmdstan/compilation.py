@@ -30,8 +30,7 @@ import platformdirs
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
-from lsm_stan.errors import InferenceError, ToolchainError
-from lsm_stan.toolchain import (
+from lsm_stan.cmdstan.find import (
     LAST_LINES,
     Progress,
     Toolchain,
@@ -40,13 +39,14 @@ from lsm_stan.toolchain import (
     lock,
     print_progress,
 )
+from lsm_stan.errors import InferenceError, ToolchainError
 
 FloatArray = NDArray[np.float64]
 
 #: The costly sums in C++ with analytic gradients, or in the Stan language: the reference.
 Kernel = Literal["cpp", "stan"]
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parents[1]
 
 #: The Stan files: inside an installed wheel, or at the top of a checkout.
 STAN_DIR = next(
@@ -60,7 +60,7 @@ def cache_dir() -> Path:
 
 
 def cache_lock(name: str, progress: Progress, purpose: str) -> AbstractContextManager[None]:
-    """Hold a lock that lies in the cache directory; see :func:`lsm_stan.toolchain.lock`."""
+    """Hold a lock that lies in the cache directory; see :func:`lsm_stan.cmdstan.find.lock`."""
     locks = cache_dir() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     return lock(locks / f"{name}.lock", progress, purpose)

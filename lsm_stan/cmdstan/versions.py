@@ -5,7 +5,7 @@ from __future__ import annotations
 import platform
 from importlib.metadata import version
 
-from lsm_stan.toolchain import Toolchain
+from lsm_stan.cmdstan.find import Toolchain
 
 
 def versions(toolchain: Toolchain) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from lsm_stan.models import MODELS, ModelSpec
+from lsm_stan.model.family import MODELS, ModelSpec
 
 #: Where scales of priors are set.
 WHERE = "(in Python, or in the file of lsm-stan run)"

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lsm_stan import idata as container
-from lsm_stan.alignment import mean_positions, procrustes_rmse
-from lsm_stan.dyads import pair_log_likelihood
-from lsm_stan.fit import Fit
-from lsm_stan.invariants import sample_pairs
+from lsm_stan.inference.fit import Fit
+from lsm_stan.model.likelihood import pair_log_likelihood
+from lsm_stan.posterior import idata as container
+from lsm_stan.posterior.alignment import mean_positions, procrustes_rmse
+from lsm_stan.posterior.invariants import sample_pairs
 
 FloatArray = NDArray[np.float64]
 

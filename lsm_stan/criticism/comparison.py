@@ -9,13 +9,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lsm_stan import idata as container
-from lsm_stan.alignment import procrustes_rmse, spread
 from lsm_stan.errors import InputError
-from lsm_stan.fit import Fit
-from lsm_stan.intervals import interval
-from lsm_stan.invariants import MONITORED_PAIRS, pair_distances, sample_pairs
-from lsm_stan.methods import METHODS
+from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.methods import METHODS
+from lsm_stan.posterior import idata as container
+from lsm_stan.posterior.alignment import procrustes_rmse, spread
+from lsm_stan.posterior.intervals import interval
+from lsm_stan.posterior.invariants import MONITORED_PAIRS, pair_distances, sample_pairs
 
 FloatArray = NDArray[np.float64]
 
@@ -63,8 +63,8 @@ class Comparison:
 def reference_fit(fits: Mapping[str, Fit]) -> str:
     """Return the name of the fit the others are measured against.
 
-    The one by the most exact method (the last in :data:`~lsm_stan.methods.METHODS`); of several,
-    one whose checks passed, then the one with the most draws.
+    The one by the most exact method (the last in :data:`~lsm_stan.inference.methods.METHODS`); of
+    several, one whose checks passed, then the one with the most draws.
     """
     order = list(METHODS)
 

@@ -21,17 +21,17 @@ import pandas as pd
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from lsm_stan.diagnostics import Check
-from lsm_stan.edges import IntArray
+from lsm_stan.criticism.advice import STATISTICS, fault
 from lsm_stan.errors import InputError
-from lsm_stan.execution import has_bars
-from lsm_stan.faults import STATISTICS, fault
-from lsm_stan.fit import Fit
-from lsm_stan.intervals import ENDS
-from lsm_stan.models import ModelSpec
-from lsm_stan.network import Network
-from lsm_stan.parameters import Parameters
-from lsm_stan.simulation import draw_weights, log_mean_cells
+from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.run import has_bars
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.parameters import Parameters
+from lsm_stan.model.simulation import draw_weights, log_mean_cells
+from lsm_stan.network.edges import IntArray
+from lsm_stan.network.network import Network
+from lsm_stan.posterior.checks import Check
+from lsm_stan.posterior.intervals import ENDS
 
 FloatArray = NDArray[np.float64]
 

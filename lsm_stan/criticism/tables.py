@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lsm_stan import idata as container
-from lsm_stan.comparison import comparable_log_joints
-from lsm_stan.fit import Fit
-from lsm_stan.intervals import interval
-from lsm_stan.invariants import sample_pairs
-from lsm_stan.network import Network
+from lsm_stan.criticism.comparison import comparable_log_joints
+from lsm_stan.inference.fit import Fit
+from lsm_stan.network.network import Network
+from lsm_stan.posterior import idata as container
+from lsm_stan.posterior.intervals import interval
+from lsm_stan.posterior.invariants import sample_pairs
 
 #: How many of the heaviest pairs, and how many random ones, the tables and traces show.
 HEAVIEST_PAIRS, RANDOM_PAIRS = 6, 6
@@ -39,7 +39,8 @@ def summary_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     pandas.DataFrame
         Columns ``method, fit, seed, seconds, log_joint, loss, converged``, some details of the
         methods, and ``warnings``. The log joint and the loss are NaN where they are of another
-        density than the reference fit's (:func:`lsm_stan.comparison.comparable_log_joints`).
+        density than the reference fit's
+        (:func:`lsm_stan.criticism.comparison.comparable_log_joints`).
     """
     comparable = comparable_log_joints(fits)
     rows = []
@@ -130,7 +131,8 @@ def coefficients_beside(coefficients: pd.DataFrame) -> pd.DataFrame:
 def invariants_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     """Return ArviZ's summary of the reported pairs of several fits, one below the other.
 
-    Without the log joints that :func:`lsm_stan.comparison.comparable_log_joints` leaves out.
+    Without the log joints that :func:`lsm_stan.criticism.comparison.comparable_log_joints` leaves
+    out.
     """
     comparable = comparable_log_joints(fits)
     tables = {

@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from lsm_stan import idata as container
-from lsm_stan.diagnostics import (
+from lsm_stan.criticism.chains import ModeReport, mode_report
+from lsm_stan.criticism.ppc import PredictiveCheck
+from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.methods import METHODS
+from lsm_stan.posterior import idata as container
+from lsm_stan.posterior.checks import (
     MAX_PARETO_K,
     Finding,
     exploration_check,
     quantity_table,
 )
-from lsm_stan.fit import Fit
-from lsm_stan.methods import METHODS
-from lsm_stan.modes import ModeReport, mode_report
-from lsm_stan.ppc import PredictiveCheck
 
 #: Invariants that the checks of a run leave out: sums over many pairs, and what needs the labels
 #: of clusters to be matched.
@@ -35,7 +35,7 @@ class Verdict:
     findings
         In the order they should be read.
     invariants
-        What :meth:`lsm_stan.fit.Fit.invariants` returns.
+        What :meth:`lsm_stan.inference.fit.Fit.invariants` returns.
     items
         Diagnostics of every invariant item; empty for a fit of one draw.
     quantities

@@ -3,7 +3,7 @@
 A folder holds
 
 - ``fit.json``: what was run and what came of it, to be read by people and programs;
-- ``idata.nc``: the ArviZ InferenceData (see :mod:`lsm_stan.idata`);
+- ``idata.nc``: the ArviZ InferenceData (see :mod:`lsm_stan.posterior.idata`);
 - ``edges.csv``, ``nodes.csv``: the network that was fitted; ``hidden.csv``: its hidden dyads;
   ``dyads.csv``: its table of dyads;
 - ``config.toml``: ``lsm-stan run`` on it repeats the fit;
@@ -29,13 +29,18 @@ import numpy as np
 import tomli_w
 from numpy.typing import ArrayLike, NDArray
 
-from lsm_stan import idata as container
-from lsm_stan.clusters import Clusters, find_clusters
-from lsm_stan.compilation import cache_lock
-from lsm_stan.dyads import expected_strengths, log_mean, mean_weight
+from lsm_stan.cmdstan.compilation import cache_lock
+from lsm_stan.cmdstan.find import print_progress
 from lsm_stan.errors import InputError
 from lsm_stan.files import ensure_ours
-from lsm_stan.invariants import (
+from lsm_stan.model.family import ModelSpec, read_spec
+from lsm_stan.model.likelihood import expected_strengths, log_mean, mean_weight
+from lsm_stan.model.parameters import SCALES
+from lsm_stan.network.network import Network
+from lsm_stan.network.readers import open_network
+from lsm_stan.posterior import idata as container
+from lsm_stan.posterior.clusters import Clusters, find_clusters
+from lsm_stan.posterior.invariants import (
     MONITORED_NODES,
     MONITORED_PAIRS,
     pair_distances,
@@ -43,11 +48,6 @@ from lsm_stan.invariants import (
     sample_nodes,
     sample_pairs,
 )
-from lsm_stan.models import ModelSpec, read_spec
-from lsm_stan.network import Network
-from lsm_stan.parameters import SCALES
-from lsm_stan.readers import open_network
-from lsm_stan.toolchain import print_progress
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -98,7 +98,7 @@ class Fit:
 
     @property
     def method(self) -> str:
-        """The method's name in :data:`lsm_stan.inference.METHODS`."""
+        """The method's name in :data:`lsm_stan.inference.latent_space_model.METHODS`."""
         return str(self.record["method"])
 
     @property
@@ -133,7 +133,7 @@ class Fit:
 
     @property
     def estimate(self) -> dict[str, FloatArray]:
-        """The parameters at :attr:`positions`, by name; see :mod:`lsm_stan.parameters`."""
+        """The parameters at :attr:`positions`, by name; see :mod:`lsm_stan.model.parameters`."""
         return container.parameters_of(self.idata, "estimate")
 
     @property

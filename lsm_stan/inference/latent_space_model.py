@@ -22,25 +22,16 @@ from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 from tqdm import tqdm
 
-from lsm_stan import idata as container
-from lsm_stan.alignment import mean_positions, rotation_onto
-from lsm_stan.compilation import (
+from lsm_stan.cmdstan.compilation import (
     Kernel,
     compile_with_fallback,
     log_prob_grad,
     sources_digest,
     write_data,
 )
-from lsm_stan.diagnostics import Check, approximation_khat, sampler_checks
+from lsm_stan.cmdstan.find import Toolchain, ensure_toolchain
 from lsm_stan.errors import InputError
-from lsm_stan.execution import Execution, has_bars
-from lsm_stan.fit import Fit
-from lsm_stan.invariants import monitored
-from lsm_stan.methods import METHODS, Method, find_method
-from lsm_stan.model import DIAGONAL_JITTER, check_data, check_numbers, fixed_data, run_data
-from lsm_stan.models import MODELS, ModelSpec, find_model
-from lsm_stan.network import Network
-from lsm_stan.optimization import (
+from lsm_stan.inference.continuation import (
     LADDERS,
     continuation,
     curvature,
@@ -48,9 +39,24 @@ from lsm_stan.optimization import (
     newton_step,
     rotation_directions,
 )
-from lsm_stan.parameters import SCALES, TURNED, Parameters, declared, flat, from_stan
-from lsm_stan.preconditioning import MAX_NODES, Preconditioner, preconditioner
-from lsm_stan.toolchain import Toolchain, ensure_toolchain
+from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.methods import METHODS, Method, find_method
+from lsm_stan.inference.preconditioning import MAX_NODES, Preconditioner, preconditioner
+from lsm_stan.inference.run import Execution, has_bars
+from lsm_stan.model.family import MODELS, ModelSpec, find_model
+from lsm_stan.model.parameters import SCALES, TURNED, Parameters, declared, flat, from_stan
+from lsm_stan.model.stan_data import (
+    DIAGONAL_JITTER,
+    check_data,
+    check_numbers,
+    fixed_data,
+    run_data,
+)
+from lsm_stan.network.network import Network
+from lsm_stan.posterior import idata as container
+from lsm_stan.posterior.alignment import mean_positions, rotation_onto
+from lsm_stan.posterior.checks import Check, approximation_khat, sampler_checks
+from lsm_stan.posterior.invariants import monitored
 
 FloatArray = NDArray[np.float64]
 
@@ -118,10 +124,10 @@ class LatentSpaceModel:
     dim
         K, the number of latent dimensions.
     model
-        A name of :data:`lsm_stan.models.MODELS`, or any other model of the family.
+        A name of :data:`lsm_stan.model.family.MODELS`, or any other model of the family.
     prior_scale
         Standard deviation of each coordinate's normal prior; where it is learned, at modes only.
-        By default :meth:`lsm_stan.models.ModelSpec.default_scale`.
+        By default :meth:`lsm_stan.model.family.ModelSpec.default_scale`.
     jitter
         Added to the squared distance of a node to itself; the tutorial's 1e3.
     kernel
@@ -170,7 +176,7 @@ class LatentSpaceModel:
         softening: float = 0.0,
         change: Preconditioner | None = None,
     ) -> dict[str, Any]:
-        """Return the data of the Stan program; see :func:`lsm_stan.model.stan_data`."""
+        """Return the data of the Stan program; see :func:`lsm_stan.model.stan_data.stan_data`."""
         factor = None if change is None else change.factor
         return self._fixed_data | run_data(
             self.spec, learned=learned, softening=softening, factor=factor
@@ -230,7 +236,7 @@ class LatentSpaceModel:
             ``(..., N, K)`` positions.
         **others
             The model's other parameters, with the same leading axes; see
-            :mod:`lsm_stan.parameters`. Scales are parameters if they are given.
+            :mod:`lsm_stan.model.parameters`. Scales are parameters if they are given.
 
         Returns
         -------
@@ -260,7 +266,7 @@ class LatentSpaceModel:
         Parameters
         ----------
         points
-            ``(..., P)``: see :func:`lsm_stan.parameters.flat`.
+            ``(..., P)``: see :func:`lsm_stan.model.parameters.flat`.
         learned
             Whether scales are among them.
 
@@ -316,8 +322,8 @@ class LatentSpaceModel:
         ladder
             Softenings ε of the successive runs, in units of distance, before the exact model;
             empty for one plain L-BFGS run a start. By default that of the model's distance
-            form in :data:`lsm_stan.optimization.LADDERS`. Of a model with clusters these runs are
-            of the model without, at least one, at 0; k-means then finds the first centres.
+            form in :data:`lsm_stan.inference.continuation.LADDERS`. Of a model with clusters these
+            runs are of the model without, at least one, at 0; k-means then finds the first centres.
         show_progress
             Show a progress bar.
         **cmdstan
@@ -428,8 +434,8 @@ class LatentSpaceModel:
         init
             Where to start; see :data:`Init`.
         precondition
-            Approximate ``z_raw``, with ``z = C z_raw`` (:mod:`lsm_stan.preconditioning`): a
-            mean-field Gaussian there has the network's own correlations in z. By default where
+            Approximate ``z_raw``, with ``z = C z_raw`` (:mod:`lsm_stan.inference.preconditioning`):
+            a mean-field Gaussian there has the network's own correlations in z. By default where
             the start is a mode: from a random start ADVI then stops at a poor place. As for
             :meth:`sample`, of ``tutorial`` only, and not where N is too large.
         show_progress
@@ -522,10 +528,10 @@ class LatentSpaceModel:
             Where the chains start; see :data:`Init`. With ``"map"``, the default, every chain
             starts in one mode and explores that mode, not the whole posterior.
         precondition
-            Sample ``z_raw`` with ``z = C z_raw`` (:mod:`lsm_stan.preconditioning`), C from the
-            start and then from a short first run. Other models than ``tutorial`` are not stiff and
-            are sampled as they are, and so are networks too large for an N×N factor; the record's
-            ``preconditioned`` says what was done.
+            Sample ``z_raw`` with ``z = C z_raw`` (:mod:`lsm_stan.inference.preconditioning`), C
+            from the start and then from a short first run. Other models than ``tutorial`` are not
+            stiff and are sampled as they are, and so are networks too large for an N×N factor; the
+            record's ``preconditioned`` says what was done.
         show_progress
             Show progress bars.
         **cmdstan

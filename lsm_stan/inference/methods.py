@@ -18,7 +18,7 @@ class Method:
     title
         As printed.
     verb
-        The method of :class:`lsm_stan.inference.LatentSpaceModel`, and of
+        The method of :class:`lsm_stan.inference.latent_space_model.LatentSpaceModel`, and of
         ``cmdstanpy.CmdStanModel``.
     """
 

@@ -47,7 +47,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_stan.network import Network
+from lsm_stan.network.network import Network
 
 FloatArray = NDArray[np.float64]
 

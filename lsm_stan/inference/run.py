@@ -17,19 +17,19 @@ import numpy as np
 from cmdstanpy.utils import get_logger
 from numpy.typing import NDArray
 
-from lsm_stan import idata as container
-from lsm_stan.clusters import find_clusters, mean_clusters
-from lsm_stan.compilation import write_data
-from lsm_stan.diagnostics import Check
+from lsm_stan.cmdstan.compilation import write_data
+from lsm_stan.cmdstan.find import LAST_LINES, print_progress
+from lsm_stan.cmdstan.versions import versions
 from lsm_stan.errors import InferenceError, InputError
-from lsm_stan.fit import INIT, Fit, Scratch
-from lsm_stan.methods import Method
-from lsm_stan.parameters import Parameters
-from lsm_stan.toolchain import LAST_LINES, print_progress
-from lsm_stan.versions import versions
+from lsm_stan.inference.fit import INIT, Fit, Scratch
+from lsm_stan.inference.methods import Method
+from lsm_stan.model.parameters import Parameters
+from lsm_stan.posterior import idata as container
+from lsm_stan.posterior.checks import Check
+from lsm_stan.posterior.clusters import find_clusters, mean_clusters
 
 if TYPE_CHECKING:
-    from lsm_stan.inference import LatentSpaceModel
+    from lsm_stan.inference.latent_space_model import LatentSpaceModel
 
 # What CmdStanPy logs of each run is in the fit's record, or in an error of ours.
 get_logger().setLevel(logging.CRITICAL)

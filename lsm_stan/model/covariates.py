@@ -33,9 +33,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lsm_stan.checks import clean_name
 from lsm_stan.errors import InputError
-from lsm_stan.network import Network
+from lsm_stan.network.checks import clean_name
+from lsm_stan.network.network import Network
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -20,7 +20,7 @@ Edward's tutorial: ``poisson-inverse`` without an intercept, with a diagonal.
 
 A name can be followed by terms, ``nb-squared-effects + nodematch(class) + clusters(3)``:
 
-- covariates, see :mod:`lsm_stan.covariates`;
+- covariates, see :mod:`lsm_stan.model.covariates`;
 - ``clusters(G)``: the positions are a mixture of G spherical normal distributions (Handcock,
   Raftery & Tantrum, JRSS A 170, 2007), whose centres have the positions' scale.
 """
@@ -38,7 +38,8 @@ from typing import Any, Literal
 import numpy as np
 from scipy.special import polygamma
 
-from lsm_stan.covariates import (
+from lsm_stan.errors import InputError
+from lsm_stan.model.covariates import (
     NODE_TERMS,
     Covariates,
     Term,
@@ -46,8 +47,7 @@ from lsm_stan.covariates import (
     read_term,
     split_outside_brackets,
 )
-from lsm_stan.errors import InputError
-from lsm_stan.network import Network
+from lsm_stan.network.network import Network
 
 Form = Literal["inverse", "exponential", "squared", "inner"]
 Likelihood = Literal["poisson", "nb", "dyadic", "bernoulli"]
@@ -77,7 +77,7 @@ class ModelSpec:
     Attributes
     ----------
     form, likelihood
-        See :mod:`lsm_stan.models`.
+        See :mod:`lsm_stan.model.family`.
     intercept, effects, roles
         Whether there are any.
     diagonal
@@ -109,7 +109,7 @@ class ModelSpec:
     beta_scale
         A covariate's coefficient has a normal prior of this standard deviation, divided by the
         covariate's scale: the distance of its two values, or, where it has more, their standard
-        deviation over the dyads; see :mod:`lsm_stan.covariates`.
+        deviation over the dyads; see :mod:`lsm_stan.model.covariates`.
     clusters
         G, the clusters of the positions; 0: one normal distribution.
     cluster_fixed
@@ -275,7 +275,8 @@ class ModelSpec:
         Raises
         ------
         InputError
-            If the network's tables do not have them; see :func:`lsm_stan.covariates.covariates`.
+            If the network's tables do not have them; see
+            :func:`lsm_stan.model.covariates.covariates`.
         """
         if not self.terms:
             return self

@@ -13,10 +13,10 @@ from scipy.spatial.distance import cdist
 from scipy.special import expit, gammaln
 
 from lsm_stan.errors import InputError
-from lsm_stan.models import ModelSpec
-from lsm_stan.network import Network
-from lsm_stan.pairs import dyad_blocks
-from lsm_stan.parameters import Parameters
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.parameters import Parameters
+from lsm_stan.network.network import Network
+from lsm_stan.network.pairs import dyad_blocks
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -38,7 +38,7 @@ def log_mean(
     spec
         The model.
     parameters
-        With any leading axes; see :mod:`lsm_stan.parameters`.
+        With any leading axes; see :mod:`lsm_stan.model.parameters`.
     sender, receiver
         ``(D,)`` node indices, from 0.
 

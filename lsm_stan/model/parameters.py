@@ -39,7 +39,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans
 
-from lsm_stan.models import ModelSpec
+from lsm_stan.model.family import ModelSpec
 
 if TYPE_CHECKING:
     import cmdstanpy

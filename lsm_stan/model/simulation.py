@@ -8,12 +8,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lsm_stan.dyads import log_mean, mean_weight
 from lsm_stan.errors import InputError
-from lsm_stan.model import DIAGONAL_JITTER, check_data, check_numbers
-from lsm_stan.models import ModelSpec, find_model
-from lsm_stan.network import Network
-from lsm_stan.parameters import Parameters, rate_parameters
+from lsm_stan.model.family import ModelSpec, find_model
+from lsm_stan.model.likelihood import log_mean, mean_weight
+from lsm_stan.model.parameters import Parameters, rate_parameters
+from lsm_stan.model.stan_data import DIAGONAL_JITTER, check_data, check_numbers
+from lsm_stan.network.network import Network
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -44,7 +44,7 @@ def draw_parameters(
     Returns
     -------
     dict
-        All parameters, scales among them; see :mod:`lsm_stan.parameters`.
+        All parameters, scales among them; see :mod:`lsm_stan.model.parameters`.
     """
     spec = find_model(model)
     rng = np.random.default_rng(seed)
@@ -111,7 +111,7 @@ def simulate(
     seed
         The same seed gives the same network.
     model
-        A name of :data:`lsm_stan.models.MODELS`, or any other model of the family.
+        A name of :data:`lsm_stan.model.family.MODELS`, or any other model of the family.
     directed
         Whether ``Y_ij`` and ``Y_ji`` are two draws or one.
     prior_scale
@@ -122,9 +122,9 @@ def simulate(
         ``(N, K)`` positions to use instead of a draw from the prior.
     parameters
         Parameters to use instead of draws from their priors, by name; see
-        :mod:`lsm_stan.parameters`.
+        :mod:`lsm_stan.model.parameters`.
     node_table, dyad_table
-        What the model's covariates are of; see :class:`lsm_stan.network.Network`.
+        What the model's covariates are of; see :class:`lsm_stan.network.network.Network`.
 
     Returns
     -------
@@ -194,8 +194,8 @@ def draw_weights(
     parameters
         One draw.
     log_mu
-        ``(P, C)`` from :func:`lsm_stan.dyads.log_mean`: a row the cells of one pair, which
-        share a frailty in ``dyadic``.
+        ``(P, C)`` from :func:`lsm_stan.model.likelihood.log_mean`: a row the cells of one pair,
+        which share a frailty in ``dyadic``.
     rng
         What to draw with.
 

@@ -7,12 +7,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_stan.covariates import Covariates
 from lsm_stan.errors import InputError
-from lsm_stan.models import FORMS, LIKELIHOODS, MODELS, ModelSpec
-from lsm_stan.network import Network
-from lsm_stan.pairs import dyad_blocks
-from lsm_stan.parameters import effect_columns
+from lsm_stan.model.covariates import Covariates
+from lsm_stan.model.family import FORMS, LIKELIHOODS, MODELS, ModelSpec
+from lsm_stan.model.parameters import effect_columns
+from lsm_stan.network.network import Network
+from lsm_stan.network.pairs import dyad_blocks
 
 #: What the tutorial adds to the diagonal's squared distance.
 DIAGONAL_JITTER = 1e3

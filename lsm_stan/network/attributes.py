@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lsm_stan.checks import clean_name
 from lsm_stan.errors import InputError
+from lsm_stan.network.checks import clean_name
 
 #: What text a missing value is; not ``Na``, which may be sodium.
 MISSING = ("", "NA", "NaN", "nan")

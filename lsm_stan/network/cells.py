@@ -35,8 +35,9 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
-from lsm_stan.checks import as_list, checked_weights, node_name, node_names
-from lsm_stan.edges import (
+from lsm_stan.errors import InputError
+from lsm_stan.network.checks import as_list, checked_weights, node_name, node_names
+from lsm_stan.network.edges import (
     IntArray,
     ParallelEdges,
     check_symmetric,
@@ -44,7 +45,6 @@ from lsm_stan.edges import (
     merge_parallel,
     reverse_weight,
 )
-from lsm_stan.errors import InputError
 
 SparseMatrix: TypeAlias = sparse.sparray | sparse.spmatrix
 

@@ -1,7 +1,7 @@
 """Networks packaged with lsm-stan.
 
 `load_celegans` is the network of the tutorial this project grew from. Where its data come from
-and how its neurons were named is told in ``lsm_stan/data/celegans/README.md``.
+and how its neurons were named is told in ``lsm_stan/network/data/celegans/README.md``.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from importlib import resources
 
 import pandas as pd
 
-from lsm_stan.network import Network, ParallelEdges
+from lsm_stan.network.network import Network, ParallelEdges
 
 SURE_AGREEMENT = 0.5
 """Least agreement of the graph matching at which a neuron is called by its matched name."""
@@ -81,7 +81,7 @@ def load_celegans(parallel_edges: ParallelEdges = "first") -> Network:
         f"{int((~sure).sum())} of {len(nodes)} nodes have no sure neuron name: "
         "they are called by their number, and their class is unknown. The other names, and the "
         "classes, were inferred by a graph matching of this network: "
-        "lsm_stan/data/celegans/README.md."
+        "lsm_stan/network/data/celegans/README.md."
     )
     received = int(network.in_strength()[network.names.index(MUSCLES)])
     muscles = (
@@ -93,5 +93,6 @@ def load_celegans(parallel_edges: ParallelEdges = "first") -> Network:
 
 def _read(name: str) -> pd.DataFrame:
     """Read one packaged table as text."""
-    with (resources.files("lsm_stan") / "data" / "celegans" / name).open(encoding="utf-8") as file:
+    folder = resources.files("lsm_stan.network") / "data" / "celegans"
+    with (folder / name).open(encoding="utf-8") as file:
         return pd.read_csv(file, dtype=str, keep_default_na=False)

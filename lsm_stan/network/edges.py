@@ -12,8 +12,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lsm_stan.checks import ACCEPTED_WEIGHTS, STAN_INT_MAX
 from lsm_stan.errors import InputError
+from lsm_stan.network.checks import ACCEPTED_WEIGHTS, STAN_INT_MAX
 
 IntArray: TypeAlias = NDArray[np.int64]
 ParallelEdges: TypeAlias = Literal["sum", "first"]
@@ -40,7 +40,7 @@ def check_edges(
     directed: bool,
     source: str,
 ) -> None:
-    """Refuse edge arrays that are not as `lsm_stan.network.Network` describes them."""
+    """Refuse edge arrays that are not as `lsm_stan.network.network.Network` describes them."""
     if not len(sender) == len(receiver) == len(weight):
         raise InputError(
             f"{source}: sender, receiver and weight have the lengths {len(sender)}, "
@@ -79,7 +79,7 @@ def check_hidden(
     directed: bool,
     source: str,
 ) -> None:
-    """Refuse hidden dyads that are not as `lsm_stan.network.Network` describes them."""
+    """Refuse hidden dyads that are not as `lsm_stan.network.network.Network` describes them."""
     check_edges(len(names), sender, receiver, np.ones_like(sender), directed, source)
     if np.any(sender == receiver):
         node = names[sender[sender == receiver][0]]

@@ -14,8 +14,8 @@ from pathlib import Path
 import networkx as nx
 import pandas as pd
 
-from lsm_stan.checks import clean_name
-from lsm_stan.contents import Edges
+from lsm_stan.network.checks import clean_name
+from lsm_stan.network.sources import Edges
 
 
 def read_gml(path: Path) -> Edges:

@@ -2,7 +2,7 @@
 
 A `Network` is a value. It is checked when it is made and cannot be changed afterwards, so no
 later module has to look at its input again. Only edges are kept: memory is O(N + E). What
-happens to parallel edges, missing weights and the like is told in `lsm_stan.building`.
+happens to parallel edges, missing weights and the like is told in `lsm_stan.network.cells`.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
-from lsm_stan.building import SparseMatrix, cells_of_list, cells_of_matrix
-from lsm_stan.checks import check_names, clean_name
-from lsm_stan.edges import IntArray, check_edges, check_hidden, frozen_integers
-from lsm_stan.edges import ParallelEdges as ParallelEdges
 from lsm_stan.errors import InputError
-from lsm_stan.facts import as_facts
+from lsm_stan.network.attributes import as_facts
+from lsm_stan.network.cells import SparseMatrix, cells_of_list, cells_of_matrix
+from lsm_stan.network.checks import check_names, clean_name
+from lsm_stan.network.edges import IntArray, check_edges, check_hidden, frozen_integers
+from lsm_stan.network.edges import ParallelEdges as ParallelEdges
 
 #: The columns of a file that the names of a dyad's ends are in.
 DYAD_ENDS = ("source", "target")
@@ -35,8 +35,9 @@ def _no_index() -> IntArray:
 class Network:
     """A weighted network with named nodes, valid by construction.
 
-    Most networks are made by `from_edges`, `from_matrix` or `lsm_stan.readers.read_network`,
-    which apply the policies of `lsm_stan.building`; the constructor only checks.
+    Most networks are made by `from_edges`, `from_matrix` or
+    `lsm_stan.network.readers.read_network`, which apply the policies of `lsm_stan.network.cells`;
+    the constructor only checks.
 
     Parameters
     ----------
@@ -54,8 +55,8 @@ class Network:
         Whether (a, b) and (b, a) are different cells.
     node_table : DataFrame or None
         Facts about the nodes, one row per node in node order, indexed by node name; kept as
-        `lsm_stan.facts` has them. No column is called ``name``, which is where files have the
-        node names.
+        `lsm_stan.network.attributes` has them. No column is called ``name``, which is where files
+        have the node names.
     dyad_table : DataFrame or None
         Facts about dyads, a row each, indexed by the names of sender and receiver; those of
         most dyads may be missing; kept likewise. In an undirected network a pair has one row at
@@ -363,7 +364,7 @@ class Network:
         """SHA-256 (hex) of names, directedness, edges and hidden dyads: equal data, equal digest.
 
         Title, notes and tables do not enter: models with covariates add those
-        (`lsm_stan.models.ModelSpec.digest`).
+        (`lsm_stan.model.family.ModelSpec.digest`).
         """
         sha = hashlib.sha256(json.dumps([list(self.names), bool(self.directed)]).encode())
         for values in (self.sender, self.receiver, self.weight):
@@ -373,7 +374,7 @@ class Network:
         return sha.hexdigest()
 
     def edge_frame(self) -> pd.DataFrame:
-        """Return the edges as a table, which `lsm_stan.readers.read_network` reads.
+        """Return the edges as a table, which `lsm_stan.network.readers.read_network` reads.
 
         Returns
         -------
@@ -406,7 +407,7 @@ class Network:
         return pd.concat([names, self.node_table.reset_index(drop=True)], axis=1)
 
     def dyad_frame(self) -> pd.DataFrame:
-        """Return the dyad table, which `lsm_stan.readers.with_dyads` reads.
+        """Return the dyad table, which `lsm_stan.network.readers.with_dyads` reads.
 
         Returns
         -------

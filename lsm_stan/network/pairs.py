@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_stan.network import Network
+from lsm_stan.network.network import Network
 
 IntArray = NDArray[np.int64]
 

@@ -11,8 +11,8 @@ pandas data frame           edge list with named columns, or matrix labelled by 
 networkx graph              nodes, edges and attributes
 ==========================  =====================================================================
 
-What graphs and tables must look like is told in `lsm_stan.graphs` and `lsm_stan.tables`; policies
-for parallel edges and the like in `lsm_stan.building`.
+What graphs and tables must look like is told in `lsm_stan.network.graphs` and
+`lsm_stan.network.tables`; policies for parallel edges and the like in `lsm_stan.network.cells`.
 """
 
 from __future__ import annotations
@@ -29,15 +29,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from lsm_stan.building import SparseMatrix, counted
-from lsm_stan.checks import clean_name
-from lsm_stan.contents import Edges, Matrix
-from lsm_stan.datasets import load_celegans
 from lsm_stan.errors import InputError
-from lsm_stan.facts import check_columns
-from lsm_stan.graphs import read_gml, read_graph, read_graphml
-from lsm_stan.network import Network, ParallelEdges
-from lsm_stan.tables import (
+from lsm_stan.network.attributes import check_columns
+from lsm_stan.network.cells import SparseMatrix, counted
+from lsm_stan.network.checks import clean_name
+from lsm_stan.network.datasets import load_celegans
+from lsm_stan.network.graphs import read_gml, read_graph, read_graphml
+from lsm_stan.network.network import Network, ParallelEdges
+from lsm_stan.network.sources import Edges, Matrix
+from lsm_stan.network.tables import (
     DELIMITERS,
     index_by_ends,
     index_by_name,
@@ -179,7 +179,7 @@ def hide_listed(network: Network, path: str | Path) -> Network:
     Returns
     -------
     Network
-        See :meth:`lsm_stan.network.Network.hide`; its notes say how many there are.
+        See :meth:`lsm_stan.network.network.Network.hide`; its notes say how many there are.
 
     Raises
     ------

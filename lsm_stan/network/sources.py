@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lsm_stan.building import SparseMatrix
-from lsm_stan.checks import check_names
 from lsm_stan.errors import InputError
-from lsm_stan.network import Network, ParallelEdges
+from lsm_stan.network.cells import SparseMatrix
+from lsm_stan.network.checks import check_names
+from lsm_stan.network.network import Network, ParallelEdges
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class Matrix:
         title: str,
         source: str,
     ) -> Network:
-        """Build the network, as `lsm_stan.readers.read_network` was told."""
+        """Build the network, as `lsm_stan.network.readers.read_network` was told."""
         cells, names = self.cells, self.names
         if nodes is not None and names is not None and isinstance(cells, np.ndarray):
             # Other order and further nodes: labels say which cell goes where.
@@ -79,7 +79,7 @@ class Edges:
         title: str,
         source: str,
     ) -> Network:
-        """Build the network, as `lsm_stan.readers.read_network` was told."""
+        """Build the network, as `lsm_stan.network.readers.read_network` was told."""
         content = self._in_both_directions() if directed and not self.directed else self
         if nodes is not None and content.names is not None:
             _check_known(content.names, nodes, source)

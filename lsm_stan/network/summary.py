@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lsm_stan.covariates import possible_terms
-from lsm_stan.edges import count_isolated
-from lsm_stan.network import Network
+from lsm_stan.model.covariates import possible_terms
+from lsm_stan.network.edges import count_isolated
+from lsm_stan.network.network import Network
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class NetworkSummary:
     notes : tuple of str
         The network's notes.
     terms : dict
-        What covariates can be made of its tables; see `lsm_stan.covariates.possible_terms`.
+        What covariates can be made of its tables; see `lsm_stan.model.covariates.possible_terms`.
     """
 
     title: str

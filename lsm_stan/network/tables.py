@@ -29,10 +29,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lsm_stan.checks import check_names, clean_name
-from lsm_stan.contents import Edges, Matrix
 from lsm_stan.errors import InputError
-from lsm_stan.facts import check_columns
+from lsm_stan.network.attributes import check_columns
+from lsm_stan.network.checks import check_names, clean_name
+from lsm_stan.network.sources import Edges, Matrix
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 

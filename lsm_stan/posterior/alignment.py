@@ -2,8 +2,9 @@
 
 The posterior is the same for every rotation and reflection of the positions, so coordinates
 of different draws, chains or methods can be compared only after one has been turned onto the
-other. Distances and everything made of them need no alignment; see :mod:`lsm_stan.invariants`.
-The prior is centred at the origin, so nothing is translated unless asked, and nothing is scaled.
+other. Distances and everything made of them need no alignment; see
+:mod:`lsm_stan.posterior.invariants`. The prior is centred at the origin, so nothing is translated
+unless asked, and nothing is scaled.
 
 What can serve as a reference: a mode; the positions of least Kullback–Leibler divergence from
 the posterior's mean rates (:func:`minimum_kl`, as in latentnet); or any positions of the
@@ -23,7 +24,7 @@ from numpy.typing import NDArray
 from scipy import linalg, optimize
 from scipy.spatial.distance import pdist, squareform
 
-from lsm_stan.invariants import radii
+from lsm_stan.posterior.invariants import radii
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]

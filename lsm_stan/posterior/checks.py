@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lsm_stan import idata as container
-from lsm_stan.invariants import settled
+from lsm_stan.posterior import idata as container
+from lsm_stan.posterior.invariants import settled
 
 FloatArray = NDArray[np.float64]
 
@@ -67,7 +67,7 @@ def quantity_table(items: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     items
-        What :func:`lsm_stan.idata.diagnostics` returns.
+        What :func:`lsm_stan.posterior.idata.diagnostics` returns.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def sampler_checks(
     Parameters
     ----------
     quantities
-        What :func:`lsm_stan.invariants.monitored` returns: ``distance`` first.
+        What :func:`lsm_stan.posterior.invariants.monitored` returns: ``distance`` first.
     stats
         ``(chain, draw)`` columns ``diverging``, ``tree_depth``, ``n_steps`` and ``energy``.
     max_treedepth

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.special import softmax
 
-from lsm_stan.alignment import rotation_onto
-from lsm_stan.intervals import interval
-from lsm_stan.models import ModelSpec
-from lsm_stan.parameters import Parameters
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.parameters import Parameters
+from lsm_stan.posterior.alignment import rotation_onto
+from lsm_stan.posterior.intervals import interval
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -3,7 +3,7 @@
 A fit's InferenceData has the groups
 
 - ``posterior``: ``z`` with dims ``(chain, draw, node, dim)``; one chain and one draw for a mode;
-  and the model's other parameters (:mod:`lsm_stan.parameters`), with dim ``node`` or none;
+  and the model's other parameters (:mod:`lsm_stan.model.parameters`), with dim ``node`` or none;
 - ``sample_stats``: ``lp``, the log joint density of each draw, and the sampler's own columns;
 - ``estimate``: ``z`` with dims ``(node, dim)``, the one position set a report shows, and the
   other parameters that go with it;
@@ -25,9 +25,9 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
-from lsm_stan.invariants import settled
-from lsm_stan.network import Network
-from lsm_stan.parameters import DIMS, Parameters
+from lsm_stan.model.parameters import DIMS, Parameters
+from lsm_stan.network.network import Network
+from lsm_stan.posterior.invariants import settled
 
 with warnings.catch_warnings():
     # ArviZ 0.23 announces its successor once a day, at import

@@ -1,7 +1,7 @@
 """Quantities that rotations and reflections of the positions leave unchanged.
 
 Only these can be summarised, compared and diagnosed: a single coordinate of a node has no
-meaning of its own (see :mod:`lsm_stan.alignment`).
+meaning of its own (see :mod:`lsm_stan.posterior.alignment`).
 """
 
 from __future__ import annotations
@@ -9,10 +9,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_stan.dyads import log_mean
-from lsm_stan.models import ModelSpec
-from lsm_stan.pairs import nth_pair
-from lsm_stan.parameters import NODE_PARAMETERS, Parameters, rate_parameters
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.likelihood import log_mean
+from lsm_stan.model.parameters import NODE_PARAMETERS, Parameters, rate_parameters
+from lsm_stan.network.pairs import nth_pair
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -14,11 +14,11 @@ from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 from scipy.stats import bernoulli, nbinom, poisson
 
-from lsm_stan.dyads import CHUNK, chunks
-from lsm_stan.models import ModelSpec
-from lsm_stan.network import Network
-from lsm_stan.pairs import dyad_blocks
-from lsm_stan.scores import Prediction
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.likelihood import CHUNK, chunks
+from lsm_stan.network.network import Network
+from lsm_stan.network.pairs import dyad_blocks
+from lsm_stan.prediction.scores import Prediction
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

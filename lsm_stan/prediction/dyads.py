@@ -7,15 +7,15 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import bernoulli, nbinom, poisson
 
-from lsm_stan.dyads import CHUNK, chunks, frailty, log_likelihood, log_mean, mean_weight
 from lsm_stan.errors import InputError
-from lsm_stan.fit import Fit
-from lsm_stan.intervals import interval
-from lsm_stan.models import ModelSpec
-from lsm_stan.network import Network
-from lsm_stan.pairs import dyad_blocks
-from lsm_stan.parameters import Parameters
-from lsm_stan.scores import flat_draws, log_mean_exp
+from lsm_stan.inference.fit import Fit
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.likelihood import CHUNK, chunks, frailty, log_likelihood, log_mean, mean_weight
+from lsm_stan.model.parameters import Parameters
+from lsm_stan.network.network import Network
+from lsm_stan.network.pairs import dyad_blocks
+from lsm_stan.posterior.intervals import interval
+from lsm_stan.prediction.scores import flat_draws, log_mean_exp
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

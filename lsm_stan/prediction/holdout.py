@@ -1,8 +1,8 @@
 """Which dyads are held out: seeded splits of the observed dyads of a network.
 
 Every function returns node indices ``(sender, receiver)`` for :meth:`Network.hide
-<lsm_stan.network.Network.hide>`, in the order of edges. Dyads that were not observed are never
-among them. The two directions of a pair share their distance, so that one tells of the other:
+<lsm_stan.network.network.Network.hide>`, in the order of edges. Dyads that were not observed are
+never among them. The two directions of a pair share their distance, so that one tells of the other:
 they are held out together unless single dyads are asked for.
 """
 
@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
-from lsm_stan.network import Network
-from lsm_stan.pairs import nth_dyad, nth_pair, pair_number
+from lsm_stan.network.network import Network
+from lsm_stan.network.pairs import nth_dyad, nth_pair, pair_number
 
 IntArray = NDArray[np.int64]
 Dyads = tuple[IntArray, IntArray]

@@ -18,14 +18,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lsm_stan import idata as container
-from lsm_stan.diagnostics import MAX_PARETO_K
-from lsm_stan.dyads import conditional_log_likelihood, log_mean
 from lsm_stan.errors import InputError
-from lsm_stan.fit import Fit
-from lsm_stan.invariants import MONITORED_PAIRS, sample_pairs
-from lsm_stan.pairs import pair_number
-from lsm_stan.scores import flat_draws, log_mean_exp, standard_error
+from lsm_stan.inference.fit import Fit
+from lsm_stan.model.likelihood import conditional_log_likelihood, log_mean
+from lsm_stan.network.pairs import pair_number
+from lsm_stan.posterior import idata as container
+from lsm_stan.posterior.checks import MAX_PARETO_K
+from lsm_stan.posterior.invariants import MONITORED_PAIRS, sample_pairs
+from lsm_stan.prediction.scores import flat_draws, log_mean_exp, standard_error
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -68,8 +68,9 @@ def loo(fit: Fit) -> LOO:
     Parameters
     ----------
     fit
-        With draws of the posterior (NUTS), thinned as in :func:`lsm_stan.scores.flat_draws`. Those
-        of an approximation are taken as if they were.
+        With draws of the posterior (NUTS), thinned as in
+        :func:`lsm_stan.prediction.scores.flat_draws`. Those of an approximation are taken as if
+        they were.
 
     Returns
     -------

@@ -19,10 +19,10 @@ from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from scipy.stats import rankdata
 
-from lsm_stan.dyads import chunks, log_likelihood
-from lsm_stan.models import ModelSpec
-from lsm_stan.network import Network
-from lsm_stan.parameters import Parameters
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.likelihood import chunks, log_likelihood
+from lsm_stan.model.parameters import Parameters
+from lsm_stan.network.network import Network
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

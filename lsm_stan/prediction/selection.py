@@ -22,21 +22,21 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lsm_stan.description import describe
+from lsm_stan.cmdstan.find import cores
 from lsm_stan.errors import InputError
 from lsm_stan.files import as_csv, as_png, ensure_ours, write_whole
-from lsm_stan.holdout import Dyads, Scheme, in_words, splits
-from lsm_stan.inference import LatentSpaceModel, requested_arguments
-from lsm_stan.methods import METHODS
-from lsm_stan.models import ModelSpec, find_model
-from lsm_stan.network import Network
-from lsm_stan.pairs import pair_number
-from lsm_stan.parameters import declared, flat
-from lsm_stan.references import predict_references
-from lsm_stan.score_plots import plot_calibration, plot_differences, plot_scores
-from lsm_stan.scores import calibration_table, flat_draws, predict, scores, split_error
-from lsm_stan.selection_page import selection_page
-from lsm_stan.toolchain import cores
+from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
+from lsm_stan.inference.methods import METHODS
+from lsm_stan.model.family import ModelSpec, find_model
+from lsm_stan.model.parameters import declared, flat
+from lsm_stan.network.network import Network
+from lsm_stan.network.pairs import pair_number
+from lsm_stan.network.summary import describe
+from lsm_stan.prediction.baselines import predict_references
+from lsm_stan.prediction.holdout import Dyads, Scheme, in_words, splits
+from lsm_stan.prediction.scores import calibration_table, flat_draws, predict, scores, split_error
+from lsm_stan.report.score_plots import plot_calibration, plot_differences, plot_scores
+from lsm_stan.report.selection_page import selection_page
 
 Say = Callable[[str], None]
 IntArray = NDArray[np.int64]
@@ -81,11 +81,13 @@ class Selection:
     ----------
     scores
         A row a cell: ``model, dim, split, dyads, log_density, auc``, then the other scores of
-        :func:`lsm_stan.scores.scores`, ``parameters``, ``converged`` and ``seconds``.
+        :func:`lsm_stan.prediction.scores.scores`, ``parameters``, ``converged`` and ``seconds``.
     references
-        The same scores of the predictors of :mod:`lsm_stan.references`, on the same splits.
+        The same scores of the predictors of :mod:`lsm_stan.prediction.baselines`, on the same
+        splits.
     calibration
-        Of the best candidate: those of :func:`lsm_stan.scores.calibration_table`, by ``split``.
+        Of the best candidate: those of :func:`lsm_stan.prediction.scores.calibration_table`, by
+        ``split``.
     warnings
         What kept fits from converging: ``model, dim, split, warning``.
     share
@@ -132,13 +134,14 @@ def run_selection(
         ``calibration.csv`` (of the best candidate), ``warnings.csv`` (checks that fits failed),
         figures and ``cells/``.
     dims, models
-        The grid; names of models, see :func:`lsm_stan.models.find_model`.
+        The grid; names of models, see :func:`lsm_stan.model.family.find_model`.
     n_splits, scheme, share, together
-        As in :func:`lsm_stan.holdout.splits`. Pairs that are held out together are scored together.
+        As in :func:`lsm_stan.prediction.holdout.splits`. Pairs that are held out together are
+        scored together.
     seed
         Of the splits, and of every fit.
     method, arguments
-        How each is fitted; see :data:`lsm_stan.methods.METHODS`.
+        How each is fitted; see :data:`lsm_stan.inference.methods.METHODS`.
     jobs
         How many fits run at once; by default as many as keep the cores busy with their starts or
         chains.
@@ -227,7 +230,7 @@ def candidates(scores: pd.DataFrame, share: float, by: Sequence[str] = CANDIDATE
         A row a candidate and split: its names, ``split``, ``log_density`` and any other numbers.
     share
         Of the dyads that a split holds out: standard errors are those of
-        :func:`lsm_stan.scores.split_error`.
+        :func:`lsm_stan.prediction.scores.split_error`.
     by
         The columns that name a candidate.
 

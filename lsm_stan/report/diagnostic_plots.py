@@ -17,13 +17,13 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from numpy.typing import NDArray
 
-from lsm_stan import idata as container
-from lsm_stan.comparison import Comparison
-from lsm_stan.diagnostics import MAX_RHAT, MIN_ESS
-from lsm_stan.fit import Fit
-from lsm_stan.plots import PALETTE, UNKNOWN_COLOUR, Figure
-from lsm_stan.ppc import PredictiveCheck
-from lsm_stan.summary import reported_pairs
+from lsm_stan.criticism.comparison import Comparison
+from lsm_stan.criticism.ppc import PredictiveCheck
+from lsm_stan.criticism.tables import reported_pairs
+from lsm_stan.inference.fit import Fit
+from lsm_stan.posterior import idata as container
+from lsm_stan.posterior.checks import MAX_RHAT, MIN_ESS
+from lsm_stan.report.plots import PALETTE, UNKNOWN_COLOUR, Figure
 
 #: Distances traced one by one: heaviest pairs, then random ones.
 TRACED = (0, 1, 2, 3, -2, -1)
@@ -136,7 +136,7 @@ def plot_coefficients(coefficients: pd.DataFrame) -> Figure:
     Parameters
     ----------
     coefficients
-        What :func:`lsm_stan.summary.coefficients_table` returns; at least one row.
+        What :func:`lsm_stan.criticism.tables.coefficients_table` returns; at least one row.
 
     Returns
     -------
@@ -167,7 +167,7 @@ def plot_convergence(items: pd.DataFrame) -> Figure:
     Parameters
     ----------
     items
-        What :func:`lsm_stan.idata.diagnostics` returns.
+        What :func:`lsm_stan.posterior.idata.diagnostics` returns.
 
     Returns
     -------

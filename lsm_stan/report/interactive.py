@@ -1,4 +1,4 @@
-"""Interactive figures: arrays in, a fragment of HTML out that :mod:`lsm_stan.page` draws."""
+"""Interactive figures: arrays in, a fragment of HTML out that :mod:`lsm_stan.report.page` draws."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import pandas as pd
 import plotly.graph_objects as go
 from numpy.typing import NDArray
 
-from lsm_stan.alignment import principal_axes
-from lsm_stan.network import Network
-from lsm_stan.plots import DRAWN_EDGES, node_areas, node_colours
+from lsm_stan.network.network import Network
+from lsm_stan.posterior.alignment import principal_axes
+from lsm_stan.report.plots import DRAWN_EDGES, node_areas, node_colours
 
 FloatArray = NDArray[np.float64]
 BoolArray = NDArray[np.bool_]
@@ -43,13 +43,13 @@ def embedding_figure(
         ``(N,)`` posterior spread of every node, in units of distance, told where the mouse is
         over it.
     hollow
-        ``(N,)`` whether a node strays (:func:`lsm_stan.alignment.strays`): drawn hollow, and told
-        where the mouse is over it.
+        ``(N,)`` whether a node strays (:func:`lsm_stan.posterior.alignment.strays`): drawn hollow,
+        and told where the mouse is over it.
 
     Returns
     -------
     str
-        A fragment for :attr:`lsm_stan.page.PageFigure.html`.
+        A fragment for :attr:`lsm_stan.report.page.PageFigure.html`.
     """
     dims = 3 if positions.shape[1] > 2 else 2
     z = principal_axes(positions)[:, :dims]

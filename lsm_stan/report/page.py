@@ -19,9 +19,9 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from plotly.offline import get_plotlyjs
 
-from lsm_stan.diagnostics import Finding
 from lsm_stan.errors import InputError
 from lsm_stan.files import as_csv, as_png, write_whole
+from lsm_stan.posterior.checks import Finding
 
 #: The page among the files of its folder.
 INDEX = "index.html"
@@ -49,7 +49,7 @@ class PageFigure:
         The still figure.
     html
         Shown in place of the still where JavaScript and WebGL are there: what
-        :func:`lsm_stan.interactive.fragment` returns. Trusted, unlike all other text.
+        :func:`lsm_stan.report.interactive.fragment` returns. Trusted, unlike all other text.
     """
 
     name: str
@@ -207,7 +207,7 @@ def _as_text(column: pd.Series[Any]) -> list[str]:
 
 
 _ENVIRONMENT = Environment(
-    loader=PackageLoader("lsm_stan"),
+    loader=PackageLoader("lsm_stan.report"),
     autoescape=True,
     undefined=StrictUndefined,
     trim_blocks=True,

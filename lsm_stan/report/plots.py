@@ -18,13 +18,13 @@ from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 
-from lsm_stan.alignment import align, principal_axes, rotation_onto, strays
-from lsm_stan.clusters import co_membership
-from lsm_stan.dyads import CACHED, chunks, log_mean_block, mean_weight
 from lsm_stan.errors import InputError
-from lsm_stan.fit import Fit
-from lsm_stan.network import Network
-from lsm_stan.scores import flat_draws
+from lsm_stan.inference.fit import Fit
+from lsm_stan.model.likelihood import CACHED, chunks, log_mean_block, mean_weight
+from lsm_stan.network.network import Network
+from lsm_stan.posterior.alignment import align, principal_axes, rotation_onto, strays
+from lsm_stan.posterior.clusters import co_membership
+from lsm_stan.prediction.scores import flat_draws
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -89,7 +89,7 @@ def plot_embedding(fit: Fit) -> Figure:
     fit
         Nodes are coloured by the node table's column ``class`` and labelled, the strongest
         first, unless their class is ``unknown``: then the name is a guess too. Nodes that stray
-        (:func:`lsm_stan.alignment.strays`) are hollow.
+        (:func:`lsm_stan.posterior.alignment.strays`) are hollow.
 
     Returns
     -------

@@ -10,7 +10,21 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lsm_stan.alignment import (
+from lsm_stan.criticism.comparison import Comparison, compare
+from lsm_stan.criticism.ppc import PredictiveCheck, predictive_checks
+from lsm_stan.criticism.tables import (
+    coefficients_beside,
+    coefficients_table,
+    invariants_table,
+    side_by_side,
+    summary_table,
+)
+from lsm_stan.criticism.verdict import Verdict, judge, judge_model
+from lsm_stan.files import ensure_ours
+from lsm_stan.inference.fit import RECORD, Fit
+from lsm_stan.inference.methods import METHODS
+from lsm_stan.network.summary import describe
+from lsm_stan.posterior.alignment import (
     MIN_RADIUS,
     gram_positions,
     mean_gram,
@@ -19,10 +33,11 @@ from lsm_stan.alignment import (
     spread,
     strays,
 )
-from lsm_stan.clusters import cluster_table
-from lsm_stan.comparison import Comparison, compare
-from lsm_stan.description import describe
-from lsm_stan.diagnostic_plots import (
+from lsm_stan.posterior.checks import Finding
+from lsm_stan.posterior.clusters import cluster_table
+from lsm_stan.posterior.invariants import radii
+from lsm_stan.prediction.scores import flat_draws
+from lsm_stan.report.diagnostic_plots import (
     plot_coefficients,
     plot_convergence,
     plot_distances,
@@ -33,14 +48,9 @@ from lsm_stan.diagnostic_plots import (
     plot_trace,
     plot_weights,
 )
-from lsm_stan.diagnostics import Finding
-from lsm_stan.files import ensure_ours
-from lsm_stan.fit import RECORD, Fit
-from lsm_stan.interactive import embedding_figure
-from lsm_stan.invariants import radii
-from lsm_stan.methods import METHODS
-from lsm_stan.page import INDEX, Page, PageFigure, PageTable, Section, file_stems, write_page
-from lsm_stan.plots import (
+from lsm_stan.report.interactive import embedding_figure
+from lsm_stan.report.page import INDEX, Page, PageFigure, PageTable, Section, file_stems, write_page
+from lsm_stan.report.plots import (
     ELLIPSE,
     MATRIX_NODES,
     plot_clusters,
@@ -49,16 +59,6 @@ from lsm_stan.plots import (
     plot_rate_matrix,
     plot_uncertainty,
 )
-from lsm_stan.ppc import PredictiveCheck, predictive_checks
-from lsm_stan.scores import flat_draws
-from lsm_stan.summary import (
-    coefficients_beside,
-    coefficients_table,
-    invariants_table,
-    side_by_side,
-    summary_table,
-)
-from lsm_stan.verdict import Verdict, judge, judge_model
 
 Say = Callable[[str], None]
 
@@ -97,15 +97,15 @@ class Report:
     verdicts, checks
         By the fits' names.
     summary, invariants, coefficients
-        Tables of all fits (:mod:`lsm_stan.summary`).
+        Tables of all fits (:mod:`lsm_stan.criticism.tables`).
     nodes
         A row a node of the reference fit: its name, strengths, place on the map (``axis1``, ...);
         and, but for a mode, its posterior mean radius, whether it strays, its spread, and whether
         its mean place depends on what draws were aligned to. A column of the network's own table
         that is called as one of these has ``(node table)`` added.
     clusters
-        A row a cluster of the reference fit (:func:`lsm_stan.clusters.cluster_table`); empty where
-        the model has none.
+        A row a cluster of the reference fit (:func:`lsm_stan.posterior.clusters.cluster_table`);
+        empty where the model has none.
     """
 
     fits: Mapping[str, Fit]

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import SymmetricalLogLocator
 
-from lsm_stan.plots import PALETTE, UNKNOWN_COLOUR, Figure
+from lsm_stan.report.plots import PALETTE, UNKNOWN_COLOUR, Figure
 
 LINES = ("-", "--", "-.")
 
@@ -19,7 +19,7 @@ def plot_scores(table: pd.DataFrame, references: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        Of :func:`lsm_stan.selection.candidates`; bars are standard errors over splits.
+        Of :func:`lsm_stan.prediction.selection.candidates`; bars are standard errors over splits.
     references
         Columns ``model`` and ``log_density``; those far below all models are not in view.
 
@@ -65,7 +65,7 @@ def plot_differences(table: pd.DataFrame, scores: pd.DataFrame, by: Sequence[str
     Parameters
     ----------
     table
-        Of :func:`lsm_stan.selection.candidates`.
+        Of :func:`lsm_stan.prediction.selection.candidates`.
     scores
         What it was made of.
     by
@@ -118,7 +118,8 @@ def plot_calibration(table: pd.DataFrame, title: str) -> Figure:
     Parameters
     ----------
     table
-        Of :func:`lsm_stan.scores.calibration_table`, those of several splits below each other.
+        Of :func:`lsm_stan.prediction.scores.calibration_table`, those of several splits below each
+        other.
     title
         Of the figure.
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from lsm_stan.description import NetworkSummary
 from lsm_stan.files import as_markdown
-from lsm_stan.scores import split_error
+from lsm_stan.network.summary import NetworkSummary
+from lsm_stan.prediction.scores import split_error
 
 if TYPE_CHECKING:
-    from lsm_stan.selection import Selection
+    from lsm_stan.prediction.selection import Selection
 
-#: How the choice is made; :func:`lsm_stan.selection.choose` does it.
+#: How the choice is made; :func:`lsm_stan.prediction.selection.choose` does it.
 RULE = (
     "A candidate's score is the mean log predictive density of the dyads held out from its fits,"
     " where pairs are held out together that of both directions jointly; candidates are compared on"

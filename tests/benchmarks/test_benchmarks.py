@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from lsm_stan import LatentSpaceModel, simulate
-from lsm_stan.compilation import compile_program, log_prob_grad
-from lsm_stan.toolchain import Toolchain
+from lsm_stan.cmdstan.compilation import compile_program, log_prob_grad
+from lsm_stan.cmdstan.find import Toolchain
 
-PROGRAMS = Path(__file__).parents[1] / "benchmarks" / "stan"
+PROGRAMS = Path(__file__).parents[2] / "benchmarks" / "stan"
 
 
 @pytest.mark.slow

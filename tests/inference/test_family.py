@@ -10,10 +10,10 @@ from scipy import stats
 from lsm_stan import Fit, InputError, LatentSpaceModel, simulate
 from lsm_stan.analysis import run_analysis
 from lsm_stan.config import load_config
-from lsm_stan.dyads import log_mean
-from lsm_stan.models import MODELS, ModelSpec, find_model, read_spec
-from lsm_stan.parameters import Parameters, rate_parameters
-from lsm_stan.simulation import draw_parameters
+from lsm_stan.model.family import MODELS, ModelSpec, find_model, read_spec
+from lsm_stan.model.likelihood import log_mean
+from lsm_stan.model.parameters import Parameters, rate_parameters
+from lsm_stan.model.simulation import draw_parameters
 
 N, K = 50, 2
 

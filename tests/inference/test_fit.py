@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lsm_stan import Fit, InputError, LatentSpaceModel, idata, simulate
+from lsm_stan import Fit, InputError, LatentSpaceModel, simulate
 from lsm_stan.analysis import run_analysis
 from lsm_stan.config import load_config
+from lsm_stan.posterior import idata
 
 pytestmark = pytest.mark.cmdstan
 

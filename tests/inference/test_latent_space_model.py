@@ -6,24 +6,17 @@ import shutil
 
 import numpy as np
 import pytest
-import tutorial
-from made import made_fit
 from scipy import optimize, stats
 
-from lsm_stan import (
-    Fit,
-    InferenceError,
-    InputError,
-    LatentSpaceModel,
-    compilation,
-    load_celegans,
-    simulate,
-)
-from lsm_stan.execution import Execution
-from lsm_stan.inference import requested_arguments
-from lsm_stan.invariants import pair_distances
-from lsm_stan.methods import METHODS
-from lsm_stan.network import Network
+from lsm_stan import Fit, InferenceError, InputError, LatentSpaceModel, load_celegans, simulate
+from lsm_stan.cmdstan import compilation
+from lsm_stan.inference.latent_space_model import requested_arguments
+from lsm_stan.inference.methods import METHODS
+from lsm_stan.inference.run import Execution
+from lsm_stan.network.network import Network
+from lsm_stan.posterior.invariants import pair_distances
+from tests.support import tutorial
+from tests.support.made import made_fit
 
 pytestmark = pytest.mark.cmdstan
 
@@ -261,7 +254,7 @@ def test_a_large_mode_is_checked_without_its_hessian(
 ) -> None:
     network, _ = simulate(60, 2, seed=seed)
     model = LatentSpaceModel(network, 2)
-    monkeypatch.setattr("lsm_stan.inference.MAX_CURVATURE_SIZE", 119)
+    monkeypatch.setattr("lsm_stan.inference.latent_space_model.MAX_CURVATURE_SIZE", 119)
     fit = model.optimize(seed=1, starts=1, show_progress=False, iter=iterations)
     assert fit.record["details"].keys() >= {"newton_gain", "newton_step"}
     assert "curvature" not in fit.record["details"]
@@ -336,8 +329,8 @@ def test_a_random_start_needs_a_mode_only_where_it_shapes_something(
         return find_mode(self, **arguments)
 
     monkeypatch.setattr(LatentSpaceModel, "optimize", counted)
-    monkeypatch.setattr("lsm_stan.inference.MAX_NODES", max_nodes)
-    monkeypatch.setattr("lsm_stan.inference.PILOT", 10)
+    monkeypatch.setattr("lsm_stan.inference.latent_space_model.MAX_NODES", max_nodes)
+    monkeypatch.setattr("lsm_stan.inference.latent_space_model.PILOT", 10)
     short = {
         "advi": {"iter": 50},
         "nuts": {"chains": 1, "iter_warmup": 5, "iter_sampling": 5, "max_treedepth": 3},

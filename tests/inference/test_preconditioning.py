@@ -6,9 +6,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
-from lsm_stan.network import Network
-from lsm_stan.preconditioning import pair_curvature, preconditioner
-from lsm_stan.simulation import simulate
+from lsm_stan.inference.preconditioning import pair_curvature, preconditioner
+from lsm_stan.model.simulation import simulate
+from lsm_stan.network.network import Network
 
 DIMS = (1, 2, 3, 5)
 

@@ -12,17 +12,17 @@ from scipy import stats
 from lsm_stan import Fit, InputError, LatentSpaceModel, Network, compare, simulate
 from lsm_stan.analysis import run_analysis
 from lsm_stan.config import load_config
-from lsm_stan.covariates import _standard_deviations, possible_terms, split_outside_brackets
-from lsm_stan.dyads import expected_strengths
-from lsm_stan.loo import loo
-from lsm_stan.models import find_model
-from lsm_stan.plots import plot_rate_matrix
-from lsm_stan.prediction import predict_dyads
-from lsm_stan.readers import open_network
-from lsm_stan.report import make_report, write_report
-from lsm_stan.scores import flat_draws, predict, scores
-from lsm_stan.selection import _Cell, _HeldOut, n_parameters
-from lsm_stan.summary import coefficients_beside, coefficients_table
+from lsm_stan.criticism.tables import coefficients_beside, coefficients_table
+from lsm_stan.model.covariates import _standard_deviations, possible_terms, split_outside_brackets
+from lsm_stan.model.family import find_model
+from lsm_stan.model.likelihood import expected_strengths
+from lsm_stan.network.readers import open_network
+from lsm_stan.prediction.dyads import predict_dyads
+from lsm_stan.prediction.loo import loo
+from lsm_stan.prediction.scores import flat_draws, predict, scores
+from lsm_stan.prediction.selection import _Cell, _HeldOut, n_parameters
+from lsm_stan.report.plots import plot_rate_matrix
+from lsm_stan.report.report import make_report, write_report
 
 N = 40
 NAME = "nb-squared+nodeocov(size)+nodematch(class)+absdiff(size)+edgecov(contact)"

@@ -9,15 +9,15 @@ import pytest
 from scipy import integrate, special, stats
 
 from lsm_stan import InputError, LatentSpaceModel, Network
-from lsm_stan.covariates import Term
-from lsm_stan.dyads import (
+from lsm_stan.model.covariates import Term
+from lsm_stan.model.family import MODELS, ModelSpec, find_model, read_spec
+from lsm_stan.model.likelihood import (
     conditional_log_likelihood,
     log_likelihood,
     log_mean,
     pair_log_likelihood,
 )
-from lsm_stan.models import MODELS, ModelSpec, find_model, read_spec
-from lsm_stan.parameters import declared, flat
+from lsm_stan.model.parameters import declared, flat
 
 N, K = 9, 3
 
@@ -373,7 +373,7 @@ def test_draws_are_a_leading_axis(name: str, monkeypatch: pytest.MonkeyPatch) ->
     i, j = np.nonzero(~np.eye(N, dtype=bool))
     weight, reverse = np.arange(i.size) % 4, np.arange(i.size) % 3 - 1
     expected = [log_likelihood(spec, p, i, j, weight, reverse) for p in draws]
-    monkeypatch.setattr("lsm_stan.dyads.CHUNK", 50)
+    monkeypatch.setattr("lsm_stan.model.likelihood.CHUNK", 50)
     found = log_likelihood(spec, together, i, j, weight, reverse)
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 

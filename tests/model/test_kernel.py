@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lsm_stan.compilation import STAN_DIR, compile_model, compile_program, log_prob_grad
-from lsm_stan.toolchain import Toolchain, ask_make
+from lsm_stan.cmdstan.compilation import STAN_DIR, compile_model, compile_program, log_prob_grad
+from lsm_stan.cmdstan.find import Toolchain, ask_make
 
 HEADER = STAN_DIR / "kernel" / "pair_sums.hpp"
 PROGRAM = Path(__file__).parent / "stan" / "pair_sums_test.stan"

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.spatial.distance import cdist
 
-from lsm_stan import LatentSpaceModel, Network, dyads, simulate
-from lsm_stan.dyads import expected_strengths, pair_log_likelihood
-from lsm_stan.models import MODELS, ModelSpec
-from lsm_stan.simulation import draw_parameters
+from lsm_stan import LatentSpaceModel, Network, simulate
+from lsm_stan.model import likelihood
+from lsm_stan.model.family import MODELS, ModelSpec
+from lsm_stan.model.likelihood import expected_strengths, pair_log_likelihood
+from lsm_stan.model.simulation import draw_parameters
 
 TUTORIAL = MODELS["tutorial"]
 
@@ -56,7 +57,7 @@ def test_the_sum_over_pairs_is_stans_log_likelihood_for_every_kind_of_fit(direct
 
 
 @pytest.mark.parametrize("name", ["tutorial", "nb-exponential-effects", "bernoulli-inner-roles"])
-@pytest.mark.parametrize("chunk", [1, 50, dyads.CACHED])
+@pytest.mark.parametrize("chunk", [1, 50, likelihood.CACHED])
 def test_expected_strengths_in_blocks_add_up_expected_weights(monkeypatch, name, chunk):
     spec: ModelSpec = MODELS[name]
     n, rng = 11, np.random.default_rng(2)
@@ -64,8 +65,8 @@ def test_expected_strengths_in_blocks_add_up_expected_weights(monkeypatch, name,
     parameters = {key: np.stack([draw[key] for draw in drawn])[None] for key in drawn[0]}
     i, j = np.nonzero(~np.eye(n, dtype=bool))
     mean = np.zeros((3, n, n))
-    mean[:, i, j] = dyads.mean_weight(spec, dyads.log_mean(spec, parameters, i, j))[0]
-    monkeypatch.setattr(dyads, "CACHED", chunk)
+    mean[:, i, j] = likelihood.mean_weight(spec, likelihood.log_mean(spec, parameters, i, j))[0]
+    monkeypatch.setattr(likelihood, "CACHED", chunk)
     nodes = np.array([0, 3, 4, 9])
     sent, received = expected_strengths(spec, parameters, nodes)
     np.testing.assert_allclose(sent[0], mean.sum(axis=2)[:, nodes], rtol=1e-10)

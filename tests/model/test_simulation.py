@@ -7,9 +7,9 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from lsm_stan.errors import InputError
-from lsm_stan.model import DIAGONAL_JITTER
-from lsm_stan.models import MODELS
-from lsm_stan.simulation import draw_parameters, simulate
+from lsm_stan.model.family import MODELS
+from lsm_stan.model.simulation import draw_parameters, simulate
+from lsm_stan.model.stan_data import DIAGONAL_JITTER
 
 REPEATS = 2000
 

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-import tutorial
 from scipy import sparse
 
 from lsm_stan import LatentSpaceModel, Network, load_celegans
 from lsm_stan.errors import InputError
-from lsm_stan.model import stan_data
+from lsm_stan.model.stan_data import stan_data
+from tests.support import tutorial
 
 pytestmark = pytest.mark.cmdstan
 

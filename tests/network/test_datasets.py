@@ -5,9 +5,9 @@ import sys
 
 import pytest
 
-from lsm_stan.datasets import load_celegans
-from lsm_stan.description import describe
 from lsm_stan.errors import InputError
+from lsm_stan.network.datasets import load_celegans
+from lsm_stan.network.summary import describe
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,9 @@ def test_names_and_classes_are_told_only_where_sure():
 
 
 def test_it_loads_in_any_directory(tmp_path):
-    code = "from lsm_stan.datasets import load_celegans; print(load_celegans().total_weight)"
+    code = (
+        "from lsm_stan.network.datasets import load_celegans; print(load_celegans().total_weight)"
+    )
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=True
     )

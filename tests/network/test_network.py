@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from scipy import sparse
 
-from lsm_stan.checks import STAN_INT_MAX
-from lsm_stan.description import describe
 from lsm_stan.errors import InputError
-from lsm_stan.network import Network
+from lsm_stan.network.checks import STAN_INT_MAX
+from lsm_stan.network.network import Network
+from lsm_stan.network.summary import describe
 
 
 @st.composite

@@ -14,11 +14,11 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from scipy import sparse
 
-from lsm_stan.checks import clean_name
-from lsm_stan.covariates import possible_terms
 from lsm_stan.errors import InputError
-from lsm_stan.network import Network
-from lsm_stan.readers import open_network, read_network, with_dyads
+from lsm_stan.model.covariates import possible_terms
+from lsm_stan.network.checks import clean_name
+from lsm_stan.network.network import Network
+from lsm_stan.network.readers import open_network, read_network, with_dyads
 
 # A parallel edge (a, b), a self-loop at c, and the isolated node d.
 EDGES = [("a", "b", 2), ("b", "a", 1), ("c", "c", 4), ("a", "b", 3), ("b", "c", 7)]

@@ -8,7 +8,7 @@ from scipy.linalg import orthogonal_procrustes
 from scipy.spatial.distance import pdist
 from scipy.stats import ortho_group
 
-from lsm_stan.alignment import (
+from lsm_stan.posterior.alignment import (
     align,
     gram_positions,
     mean_gram,

@@ -6,12 +6,16 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from made import disguised, made_fit
 from scipy import stats
 from sklearn.metrics import adjusted_rand_score
 
 from lsm_stan import Fit, InputError, LatentSpaceModel, compare, make_report, simulate
-from lsm_stan.clusters import (
+from lsm_stan.criticism.ppc import predictive_checks
+from lsm_stan.model.family import find_model
+from lsm_stan.model.parameters import Parameters, declared
+from lsm_stan.model.simulation import draw_parameters
+from lsm_stan.network.network import Network
+from lsm_stan.posterior.clusters import (
     CANDIDATES,
     cluster_table,
     co_membership,
@@ -21,14 +25,10 @@ from lsm_stan.clusters import (
     mean_clusters,
     membership,
 )
-from lsm_stan.models import find_model
-from lsm_stan.network import Network
-from lsm_stan.parameters import Parameters, declared
-from lsm_stan.plots import plot_clusters
-from lsm_stan.ppc import predictive_checks
-from lsm_stan.prediction import predict_dyads
-from lsm_stan.selection import n_parameters, run_selection
-from lsm_stan.simulation import draw_parameters
+from lsm_stan.prediction.dyads import predict_dyads
+from lsm_stan.prediction.selection import n_parameters, run_selection
+from lsm_stan.report.plots import plot_clusters
+from tests.support.made import disguised, made_fit
 
 G, K = 3, 2
 CENTRES = np.array([[1.5, 0.0], [-1.0, 1.2], [-0.5, -1.5]])

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
-from lsm_stan.invariants import pair_distances, radii, sample_nodes, sample_pairs, settled
+from lsm_stan.posterior.invariants import pair_distances, radii, sample_nodes, sample_pairs, settled
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(2, 20), st.booleans())

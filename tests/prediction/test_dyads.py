@@ -12,14 +12,15 @@ import pandas as pd
 import pytest
 from scipy import signal, stats
 
-from lsm_stan import Fit, InputError, Network, idata
-from lsm_stan.dyads import conditional_log_likelihood, log_mean
-from lsm_stan.invariants import sample_pairs
-from lsm_stan.loo import loo, loo_table
-from lsm_stan.models import MODELS
-from lsm_stan.parameters import rate_parameters
-from lsm_stan.prediction import predict_dyads
-from lsm_stan.scores import flat_draws, standard_error
+from lsm_stan import Fit, InputError, Network
+from lsm_stan.model.family import MODELS
+from lsm_stan.model.likelihood import conditional_log_likelihood, log_mean
+from lsm_stan.model.parameters import rate_parameters
+from lsm_stan.posterior import idata
+from lsm_stan.posterior.invariants import sample_pairs
+from lsm_stan.prediction.dyads import predict_dyads
+from lsm_stan.prediction.loo import loo, loo_table
+from lsm_stan.prediction.scores import flat_draws, standard_error
 
 PRIOR_SHAPE, PRIOR_RATE = 2.0, 4.0
 
@@ -95,7 +96,7 @@ def test_blocks_do_not_show(network, monkeypatch):
     fit, *_ = a_fit(network, "nb-squared", 50, phi=rng.gamma(3.0, size=(1, 50)),
                     z=rng.normal(size=(1, 50, 9, 2)))  # fmt: skip
     whole = predict_dyads(fit, top=5)
-    monkeypatch.setattr("lsm_stan.prediction.CHUNK", 50)
+    monkeypatch.setattr("lsm_stan.prediction.dyads.CHUNK", 50)
     pd.testing.assert_frame_equal(predict_dyads(fit, top=5), whole)
     empty = whole[whole["kind"] == "empty"]
     assert empty["probability"].is_monotonic_decreasing

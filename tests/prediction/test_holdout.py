@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from lsm_stan import InputError, Network, simulate
-from lsm_stan.holdout import folds, hold_out, hold_out_nodes, in_words, splits
-from lsm_stan.pairs import dyad_blocks, nth_dyad, nth_pair, pair_number
+from lsm_stan.network.pairs import dyad_blocks, nth_dyad, nth_pair, pair_number
+from lsm_stan.prediction.holdout import folds, hold_out, hold_out_nodes, in_words, splits
 
 
 def some_network(directed=True, n_nodes=12, hidden=((0, 1), (3, 2), (4, 5), (5, 4))):

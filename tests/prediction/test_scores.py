@@ -8,10 +8,10 @@ from scipy import integrate, special, stats
 from sklearn import metrics
 
 from lsm_stan import Network, simulate
-from lsm_stan.models import MODELS
-from lsm_stan.pairs import pair_number
-from lsm_stan.references import degree_factors, degree_odds, predict_references
-from lsm_stan.scores import (
+from lsm_stan.model.family import MODELS
+from lsm_stan.network.pairs import pair_number
+from lsm_stan.prediction.baselines import degree_factors, degree_odds, predict_references
+from lsm_stan.prediction.scores import (
     Prediction,
     auc_pr,
     auc_roc,
@@ -92,7 +92,7 @@ def test_the_predictive_density_is_the_mean_of_probabilities(monkeypatch):
     sender, receiver = np.array([0, 3, 8]), np.array([4, 1, 2])
     weight = np.array([0, 2, 5])
     # 2 dyads a block: blocks must not show
-    monkeypatch.setattr("lsm_stan.dyads.CHUNK", 2 * n_draws)
+    monkeypatch.setattr("lsm_stan.model.likelihood.CHUNK", 2 * n_draws)
     prediction = predict(spec, draws, network, sender, receiver, weight)
     for d, (i, j, y) in enumerate(zip(sender, receiver, weight, strict=True)):
         pmf, empty = [], []
@@ -134,7 +134,7 @@ def test_a_pair_held_out_as_one_is_scored_as_one(monkeypatch):
         np.array([4, 2, 1, 0]),
     )
     network = Network.from_matrix(np.zeros((5, 5))).hide([*sender, 3], [*receiver, 2])
-    monkeypatch.setattr("lsm_stan.dyads.CHUNK", n_draws)  # a unit a block
+    monkeypatch.setattr("lsm_stan.model.likelihood.CHUNK", n_draws)  # a unit a block
     found = predict(spec, draws, network, sender, receiver, weight, np.array([7, 7, 9, 8]))
     alone = predict(spec, draws, network, sender, receiver, weight)
     gap = np.sum((draws["z"][:, 0] - draws["z"][:, 1]) ** 2, axis=1)

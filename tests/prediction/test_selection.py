@@ -10,12 +10,14 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lsm_stan import InputError, LatentSpaceModel, Network, inference, selection, simulate
-from lsm_stan.compilation import compile_with_fallback
-from lsm_stan.dyads import pair_log_likelihood
-from lsm_stan.holdout import hold_out
-from lsm_stan.models import MODELS
-from lsm_stan.selection import candidates, choose, n_parameters, run_selection
+from lsm_stan import InputError, LatentSpaceModel, Network, simulate
+from lsm_stan.cmdstan.compilation import compile_with_fallback
+from lsm_stan.inference import latent_space_model
+from lsm_stan.model.family import MODELS
+from lsm_stan.model.likelihood import pair_log_likelihood
+from lsm_stan.prediction import selection
+from lsm_stan.prediction.holdout import hold_out
+from lsm_stan.prediction.selection import candidates, choose, n_parameters, run_selection
 
 
 def table(scores, parameters):
@@ -284,7 +286,7 @@ def test_the_program_is_compiled_once_for_all_cells(selected, tmp_path, monkeypa
         compiled.append(args)
         return compile_with_fallback(*args, **options)
 
-    monkeypatch.setattr(inference, "compile_with_fallback", compile_once)
+    monkeypatch.setattr(latent_space_model, "compile_with_fallback", compile_once)
     run_selection(network, tmp_path, dims=[1], **GRID, say=lambda _: None)
     assert len(compiled) == 1
 

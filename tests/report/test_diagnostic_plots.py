@@ -3,20 +3,20 @@
 import numpy as np
 import pandas as pd
 import pytest
-from made import made_fit, scattered
 from matplotlib.axes import Axes
 from matplotlib.colors import to_hex
 
 from lsm_stan import simulate
-from lsm_stan.comparison import Comparison
-from lsm_stan.diagnostic_plots import (
+from lsm_stan.criticism.comparison import Comparison
+from lsm_stan.criticism.ppc import PredictiveCheck
+from lsm_stan.report.diagnostic_plots import (
     plot_convergence,
     plot_distances,
     plot_forest,
     plot_predictive,
 )
-from lsm_stan.plots import PALETTE
-from lsm_stan.ppc import PredictiveCheck
+from lsm_stan.report.plots import PALETTE
+from tests.support.made import made_fit, scattered
 
 #: More than the palette has colours.
 MANY = [f"fit {number}" for number in range(len(PALETTE) + 1)]

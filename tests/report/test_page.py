@@ -11,17 +11,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from browser import drawn, hover_text, opened_offline, point_at
 from matplotlib.figure import Figure
 from playwright.sync_api import Browser, Page
 
-from lsm_stan import page
-from lsm_stan.alignment import principal_axes
-from lsm_stan.diagnostics import Finding
 from lsm_stan.errors import InputError
 from lsm_stan.files import DPI, write_whole
-from lsm_stan.interactive import embedding_figure
-from lsm_stan.network import Network
+from lsm_stan.network.network import Network
+from lsm_stan.posterior.alignment import principal_axes
+from lsm_stan.posterior.checks import Finding
+from lsm_stan.report import page
+from lsm_stan.report.interactive import embedding_figure
+from tests.support.browser import drawn, hover_text, opened_offline, point_at
 
 NASTY = '<script>alert("1")</script> & <b>bold</b> </figure> {{ 7 * 7 }}'
 

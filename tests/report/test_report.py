@@ -11,17 +11,17 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import pytest
-from browser import hover_text, opened_offline, point_at
-from made import made_fit, scattered, with_clusters
 from playwright.sync_api import Browser
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 
 from lsm_stan import cli, load_celegans, make_report, simulate, write_report
 from lsm_stan.files import as_png
-from lsm_stan.page import PageFigure
-from lsm_stan.plots import Figure, plot_embedding, plot_rate_matrix
-from lsm_stan.report import headline, report_page, shown_checks
+from lsm_stan.report.page import PageFigure
+from lsm_stan.report.plots import Figure, plot_embedding, plot_rate_matrix
+from lsm_stan.report.report import headline, report_page, shown_checks
+from tests.support.browser import hover_text, opened_offline, point_at
+from tests.support.made import made_fit, scattered, with_clusters
 
 MEGABYTE = 1e6
 

@@ -4,13 +4,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from benchmarks import held_out_page
 from lsm_stan import load_celegans
-from lsm_stan.description import describe
-from lsm_stan.score_plots import plot_differences
-from lsm_stan.scores import calibration_table
-from lsm_stan.selection import CANDIDATE, Selection, candidates, choose
-from lsm_stan.selection_page import selection_page
+from lsm_stan.network.summary import describe
+from lsm_stan.prediction.scores import calibration_table
+from lsm_stan.prediction.selection import CANDIDATE, Selection, candidates, choose
+from lsm_stan.report.score_plots import plot_differences
+from lsm_stan.report.selection_page import selection_page
+from studies import held_out_page
 
 BEST, LESS = np.array([-1.0, -2.0, -3.0]), np.array([-1.1, -1.96, -3.0])
 RISE = np.array([0.1, 0.2, 0.3])

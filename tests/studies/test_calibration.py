@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from benchmarks import calibration
-from benchmarks.calibration import COVERAGE, Study, calibrate, keep, read_kept
-from benchmarks.calibration_report import coverage_table, fit_table
-from benchmarks.ranks import coverage, covered, deviation, rank
-from lsm_stan.models import MODELS
-from lsm_stan.toolchain import Toolchain
+from lsm_stan.cmdstan.find import Toolchain
+from lsm_stan.model.family import MODELS
+from studies import calibration
+from studies.calibration import COVERAGE, Study, calibrate, keep, read_kept
+from studies.calibration_page import coverage_table, fit_table
+from studies.ranks import coverage, covered, deviation, rank
 
 DRAWS = 19
 

@@ -1,4 +1,4 @@
-"""`select` finds the K of networks whose K is known: a short form of ``benchmarks.choosing``."""
+"""`select` finds the K of networks whose K is known: a short form of ``studies.choosing``."""
 
 from pathlib import Path
 
@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from lsm_stan import simulate
-from lsm_stan.selection import run_selection
-from lsm_stan.toolchain import Toolchain
+from lsm_stan.cmdstan.find import Toolchain
+from lsm_stan.prediction.selection import run_selection
 
 #: Of ``poisson-squared`` with positions from the prior: about a fifth of the dyads have an edge.
 INTERCEPTS = {2: 0.3, 3: 1.2}

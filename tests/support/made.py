@@ -3,15 +3,16 @@
 from typing import Any
 
 import numpy as np
-import tutorial
 
-from lsm_stan import Fit, idata
-from lsm_stan.alignment import mean_positions
-from lsm_stan.diagnostics import Check, sampler_checks
-from lsm_stan.fit import Scratch
-from lsm_stan.invariants import monitored
-from lsm_stan.models import find_model
-from lsm_stan.network import Network
+from lsm_stan import Fit
+from lsm_stan.inference.fit import Scratch
+from lsm_stan.model.family import find_model
+from lsm_stan.network.network import Network
+from lsm_stan.posterior import idata
+from lsm_stan.posterior.alignment import mean_positions
+from lsm_stan.posterior.checks import Check, sampler_checks
+from lsm_stan.posterior.invariants import monitored
+from tests.support import tutorial
 
 
 def made_fit(

@@ -1,0 +1,1 @@
+"""What runs a model: CmdStan, found or installed, and the programs it compiles."""

@@ -1,0 +1,1 @@
+"""What fits say: whether they can be trusted, how they compare, what the model gets wrong."""

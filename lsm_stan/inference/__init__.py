@@ -1,0 +1,1 @@
+"""From data to a fit: the methods, where they start, how they run, and what they leave."""

@@ -1,0 +1,1 @@
+"""What is assumed: the family of models, their parameters, likelihoods and data for Stan."""

@@ -1,0 +1,1 @@
+"""What was observed: networks, where they are read from, and what is counted in them."""

@@ -1,0 +1,1 @@
+"""What draws mean: arrays in, arrays and tables out."""

@@ -1,0 +1,1 @@
+"""From findings to a page: its text, its tables and its figures."""
