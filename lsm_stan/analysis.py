@@ -21,11 +21,11 @@ from lsm_stan.inference.latent_space_model import (
 )
 from lsm_stan.model.family import read_spec
 from lsm_stan.network.readers import open_network
+from lsm_stan.progress import Progress
 from lsm_stan.report.page import Page, PageFigure, PageTable, write_page
 from lsm_stan.report.report import (
     COEFFICIENTS,
     Report,
-    Say,
     as_text,
     is_page,
     make_report,
@@ -52,7 +52,7 @@ class Analysis:
     page: Path
 
 
-def run_analysis(config: AnalysisConfig, folder: Path, say: Say = print) -> Analysis:
+def run_analysis(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis:
     """Run the fits of a configuration that are missing, and write the report of all.
 
     Parameters

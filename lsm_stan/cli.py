@@ -22,7 +22,7 @@ import typer
 from lsm_stan import terminal
 from lsm_stan.analysis import run_analysis
 from lsm_stan.cmdstan.compilation import Kernel
-from lsm_stan.cmdstan.find import Source, ensure_toolchain, find_toolchain, print_progress
+from lsm_stan.cmdstan.find import Source, ensure_toolchain, find_toolchain
 from lsm_stan.config import load_config
 from lsm_stan.criticism.comparison import compare as compare_fits
 from lsm_stan.errors import InputError, LsmStanError
@@ -34,12 +34,13 @@ from lsm_stan.model.family import find_model
 from lsm_stan.model.simulation import simulate as simulate_network
 from lsm_stan.network.network import Network, ParallelEdges
 from lsm_stan.network.readers import open_network
-from lsm_stan.network.summary import describe
 from lsm_stan.prediction.dyads import predict_dyads
 from lsm_stan.prediction.holdout import Scheme
 from lsm_stan.prediction.loo import loo_table
-from lsm_stan.prediction.selection import run_selection
+from lsm_stan.prediction.selection import select as select_model
+from lsm_stan.progress import print_progress
 from lsm_stan.report.report import ensure_page, headline, make_report, write_report
+from lsm_stan.report.selection_page import write_selection
 
 #: Seconds in which Ctrl-C pressed again says nothing new.
 PATIENCE = 1.0
@@ -148,7 +149,7 @@ def info(
     dyads: DyadsOption = None,
 ) -> None:
     """Show what is read from a network: nodes, edges, weights, covariates, warnings."""
-    terminal.show_network(describe(_open(network, directed, parallel_edges, nodes, hidden, dyads)))
+    terminal.show_network(_open(network, directed, parallel_edges, nodes, hidden, dyads))
 
 
 @app.command()
@@ -245,7 +246,7 @@ def select(
     """
     read = _open(network, directed, parallel_edges, nodes, hidden, dyads)
     terminal.show_notes(read.notes)
-    selection = run_selection(
+    selection = select_model(
         read,
         out,
         dims=_dims(dims),
@@ -261,6 +262,7 @@ def select(
         say=print_progress,
     )
     terminal.show_selection(selection)
+    print_progress(f"page, tables and figures: {write_selection(selection, out).parent}")
 
 
 @app.command()
@@ -306,7 +308,7 @@ def simulate(
     node_file = out.with_name(f"{out.stem}-nodes.csv")
     _write(lambda: table.to_csv(node_file, index=False), node_file)
     _write(lambda: network.edge_frame().to_csv(out, index=False), out)
-    terminal.show_network(describe(network))
+    terminal.show_network(network)
     print_progress(f"edges: {out}; nodes and true positions: {node_file}")
 
 

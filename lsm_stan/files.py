@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-import pandas as pd
-from matplotlib.figure import Figure
+from filelock import FileLock, Timeout
 
 from lsm_stan.errors import InputError
+from lsm_stan.progress import Progress
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
 
 #: Dots an inch of still figures: sharp on dense screens and on paper.
 DPI = 144
@@ -26,6 +32,31 @@ def write_whole(path: Path, content: bytes) -> None:
         partial.replace(path)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextmanager
+def lock(path: Path, progress: Progress, purpose: str) -> Iterator[None]:
+    """Hold a lock between processes, saying so if another holds it.
+
+    Parameters
+    ----------
+    path
+        The lock file.
+    progress
+        Takes the line that says that this process waits.
+    purpose
+        What the other process is doing.
+    """
+    file_lock = FileLock(path)
+    try:
+        file_lock.acquire(timeout=0)
+    except Timeout:
+        progress(f"another process is {purpose}; waiting for it…")
+        file_lock.acquire()
+    try:
+        yield
+    finally:
+        file_lock.release()
 
 
 def ensure_ours(folder: Path, kind: str, ours: bool) -> None:

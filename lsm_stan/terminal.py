@@ -18,7 +18,9 @@ from lsm_stan.criticism.comparison import Comparison
 from lsm_stan.criticism.tables import coefficients_table, interval_text
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.methods import METHODS
-from lsm_stan.network.summary import NetworkSummary
+from lsm_stan.model.covariates import possible_terms
+from lsm_stan.network.network import Network
+from lsm_stan.network.summary import describe
 from lsm_stan.posterior.checks import Finding
 from lsm_stan.posterior.idata import log_joint_of
 from lsm_stan.prediction.selection import Selection
@@ -59,8 +61,9 @@ def show_toolchain(toolchain: Toolchain) -> None:
     )
 
 
-def show_network(facts: NetworkSummary) -> None:
-    """Print what was read of a network."""
+def show_network(network: Network) -> None:
+    """Print what was read of a network, and what covariates its tables can make."""
+    facts = describe(network)
     listed = list(facts.weight_counts.items())
     heavier = sum(count for _, count in listed[LISTED_WEIGHTS:])
     weights = [f"{weight}: {count:,}" for weight, count in listed[:LISTED_WEIGHTS]]
@@ -81,7 +84,7 @@ def show_network(facts: NetworkSummary) -> None:
             f"variance / mean {_number(facts.dispersion)}, {facts.share_zero:.1%} zero",
             **{
                 f"{column}, of a {what}": ", ".join(kinds) or "no covariate"
-                for what, columns in facts.terms.items()
+                for what, columns in possible_terms(network).items()
                 for column, kinds in columns.items()
             },
         },
@@ -164,7 +167,7 @@ def show_findings(findings: Sequence[Finding]) -> None:
 
 
 def show_selection(selection: Selection) -> None:
-    """Print the scores of a selection, the choice, and where the tables are."""
+    """Print the scores of a selection, and the choice."""
     table = Table("model", "K", title="held-out dyads")
     for column in ("parameters", "log density a dyad", "from the best", "AUC"):
         table.add_column(column, justify="right")
@@ -186,7 +189,6 @@ def show_selection(selection: Selection) -> None:
     _print(table)
     verdict = ("choice:", "bold") if choice.model else ("no choice:", "red")
     _out.print(Text.assemble(verdict, f" {choice.reason}"), soft_wrap=True)
-    _out.print(f"page, tables and figures: {selection.folder}", soft_wrap=True)
 
 
 def show_loo(table: pd.DataFrame) -> None:

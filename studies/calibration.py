@@ -27,7 +27,6 @@ from tqdm import tqdm
 
 from lsm_stan import LatentSpaceModel, simulate
 from lsm_stan.cmdstan.compilation import sources_digest
-from lsm_stan.cmdstan.find import cores
 from lsm_stan.errors import LsmStanError
 from lsm_stan.model.family import MODELS, ModelSpec, find_model
 from lsm_stan.model.likelihood import log_mean, mean_weight, pair_log_likelihood
@@ -35,6 +34,7 @@ from lsm_stan.model.parameters import NODE_PARAMETERS, Parameters
 from lsm_stan.model.simulation import draw_parameters
 from lsm_stan.posterior.invariants import pair_distances, radii
 from lsm_stan.prediction.holdout import hold_out
+from lsm_stan.processes import cores
 from studies import calibration_page as calibration_report
 from studies.ranks import FloatArray, rank
 

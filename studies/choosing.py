@@ -24,7 +24,7 @@ from lsm_stan import Network, simulate
 from lsm_stan.files import markdown
 from lsm_stan.model.family import MODELS
 from lsm_stan.model.likelihood import log_likelihood
-from lsm_stan.prediction.selection import Selection, run_selection
+from lsm_stan.prediction.selection import Selection, select
 from lsm_stan.report.plots import PALETTE, UNKNOWN_COLOUR
 
 
@@ -86,7 +86,7 @@ def draw_network(design: Design, dim: int, seed: int) -> Network:
 
 def select_dim(network: Network, design: Design, seed: int, folder: Path) -> Selection:
     """Run ``select`` with its defaults, but for the starts, the model and :data:`DIMS`."""
-    return run_selection(
+    return select(
         network,
         folder,
         dims=DIMS,

@@ -22,7 +22,14 @@ from lsm_stan.network.pairs import pair_number
 from lsm_stan.network.summary import describe
 from lsm_stan.prediction.holdout import splits
 from lsm_stan.prediction.scores import scores
-from lsm_stan.prediction.selection import CALIBRATION, REFERENCES, SCORES, WARNINGS, run_selection
+from lsm_stan.prediction.selection import select
+from lsm_stan.report.selection_page import (
+    CALIBRATION,
+    REFERENCES,
+    SCORES,
+    WARNINGS,
+    write_selection,
+)
 from studies import held_out_page
 from studies.spectral import predict_spectral
 
@@ -89,7 +96,7 @@ def run(name: str, folder: Path, network: Network) -> None:
     asked = RUNS[name]
     if asked.binary:
         network = network.binary()
-    run_selection(
+    selection = select(
         network,
         folder / "runs" / name,
         dims=asked.dims,
@@ -102,6 +109,7 @@ def run(name: str, folder: Path, network: Network) -> None:
         arguments=ARGUMENTS[asked.method],
         say=lambda sentence: print(f"{name} {sentence}", flush=True),
     )
+    write_selection(selection, folder / "runs" / name)
 
 
 def spectral_scores(network: Network, *, together: bool) -> pd.DataFrame:

@@ -11,9 +11,10 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from lsm_stan import cli, read_network
+from lsm_stan import cli, load_celegans, read_network
 from lsm_stan.analysis import WRITTEN
 from lsm_stan.config import AnalysisConfig, FitConfig, Reference
+from lsm_stan.network.summary import describe
 from lsm_stan.prediction.selection import Selection, choose
 
 FIT = ("fit", "celegans", "--method", "map", "--seed", "1")
@@ -437,11 +438,12 @@ def test_select_names_a_choice_or_none(command, monkeypatch, margin):
     def run(network, folder, **arguments):
         asked.update(arguments)
         nothing = pd.DataFrame()
-        return Selection(
-            scores, references, nothing, nothing, 0.1, choose(scores, references, 0.1), folder
-        )
+        choice = choose(scores, references, 0.1)
+        facts = describe(load_celegans())
+        return Selection(scores, references, nothing, nothing, 0.1, choice, facts, "", "")
 
-    monkeypatch.setattr(cli, "run_selection", run)
+    monkeypatch.setattr(cli, "select_model", run)
+    monkeypatch.setattr(cli, "write_selection", lambda _, folder: folder / "README.md")
     outcome = command(*SELECT, "--dims", "1-2,4", "--single", "--set", "starts=3")
     assert outcome.code == 0
     assert asked["dims"] == [1, 2, 4]

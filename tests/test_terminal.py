@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lsm_stan import make_report, terminal
+from lsm_stan import load_celegans, make_report, terminal
 from lsm_stan.analysis import Analysis
 from lsm_stan.config import AnalysisConfig, FitConfig
 from lsm_stan.network.network import Network
@@ -40,9 +40,9 @@ def selection(tmp_path, *models):
         {"model": "constant", "split": [1, 2], "log_density": -9.0, "auc": 0.5}
     )
     nothing = pd.DataFrame()
-    return Selection(
-        scores, references, nothing, nothing, 0.1, choose(scores, references, 0.1), tmp_path
-    )
+    choice = choose(scores, references, 0.1)
+    facts = describe(load_celegans())
+    return Selection(scores, references, nothing, nothing, 0.1, choice, facts, "", "")
 
 
 def test_columns_with_units_are_printed_as_they_are(network, tmp_path, capsys):
@@ -50,7 +50,7 @@ def test_columns_with_units_are_printed_as_they_are(network, tmp_path, capsys):
     positions = np.random.default_rng(1).normal(size=(1, 1, 4, 2))
     beta = np.full((1, 1, len(UNITS)), 0.25)
     fit = made_fit(network, positions, "map", model=model, others={"beta": beta})
-    terminal.show_network(describe(network))
+    terminal.show_network(network)
     info = capsys.readouterr().out
     terminal.show_fit(fit, tmp_path / "[/fit]")
     out = capsys.readouterr().out

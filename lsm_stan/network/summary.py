@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lsm_stan.model.covariates import possible_terms
 from lsm_stan.network.edges import count_isolated
 from lsm_stan.network.network import Network
 
@@ -46,8 +45,6 @@ class NetworkSummary:
         Variance of the cells' weights over their mean (1 for one Poisson rate); None if all are 0.
     notes : tuple of str
         The network's notes.
-    terms : dict
-        What covariates can be made of its tables; see `lsm_stan.model.covariates.possible_terms`.
     """
 
     title: str
@@ -65,7 +62,6 @@ class NetworkSummary:
     mean_cell: float
     dispersion: float | None
     notes: tuple[str, ...]
-    terms: dict[str, dict[str, list[str]]]
 
     @property
     def share_zero(self) -> float:
@@ -124,5 +120,4 @@ def describe(network: Network) -> NetworkSummary:
         mean_cell=mean,
         dispersion=squares / n_cells / mean if mean > 0 else None,
         notes=network.notes,
-        terms=possible_terms(network),
     )

@@ -14,8 +14,9 @@ from lsm_stan.model.likelihood import CHUNK, chunks, frailty, log_likelihood, lo
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import dyad_blocks
+from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.intervals import interval
-from lsm_stan.prediction.scores import flat_draws, log_mean_exp
+from lsm_stan.prediction.scores import log_mean_exp
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

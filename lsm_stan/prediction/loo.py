@@ -24,8 +24,9 @@ from lsm_stan.model.likelihood import conditional_log_likelihood, log_mean
 from lsm_stan.network.pairs import pair_number
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import MAX_PARETO_K
+from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.invariants import MONITORED_PAIRS, sample_pairs
-from lsm_stan.prediction.scores import flat_draws, log_mean_exp, standard_error
+from lsm_stan.prediction.scores import log_mean_exp, standard_error
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -69,7 +70,7 @@ def loo(fit: Fit) -> LOO:
     ----------
     fit
         With draws of the posterior (NUTS), thinned as in
-        :func:`lsm_stan.prediction.scores.flat_draws`. Those of an approximation are taken as if
+        :func:`lsm_stan.posterior.draws.flat_draws`. Those of an approximation are taken as if
         they were.
 
     Returns

@@ -27,9 +27,6 @@ from lsm_stan.network.network import Network
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-#: Draws that predictions are means of: a thousand tell a log density to a few thousandths.
-MAX_DRAWS = 1000
-
 
 class Prediction(NamedTuple):
     """Of D dyads: log predictive probabilities of their weights, and of no edge."""
@@ -41,21 +38,6 @@ class Prediction(NamedTuple):
     def probability(self) -> FloatArray:
         """Predictive probabilities of an edge."""
         return np.asarray(-np.expm1(self.log_empty))
-
-
-def flat_draws(parameters: Parameters, most: int = MAX_DRAWS) -> dict[str, FloatArray]:
-    """Return evenly spaced draws, chains one after the other.
-
-    Parameters
-    ----------
-    parameters
-        With leading axes ``(chain, draw)``.
-    most
-        How many draws, at most.
-    """
-    flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in parameters.items()}
-    step = -(-len(flat["z"]) // most)
-    return {name: values[::step] for name, values in flat.items()}
 
 
 def predict(

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from copy import copy
 from dataclasses import dataclass
@@ -22,27 +22,25 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lsm_stan.cmdstan.find import cores
 from lsm_stan.errors import InputError
-from lsm_stan.files import as_csv, as_png, ensure_ours, write_whole
+from lsm_stan.files import ensure_ours, write_whole
 from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.model.family import ModelSpec, find_model
 from lsm_stan.model.parameters import declared, flat
 from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import pair_number
-from lsm_stan.network.summary import describe
+from lsm_stan.network.summary import NetworkSummary, describe
+from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.prediction.baselines import predict_references
 from lsm_stan.prediction.holdout import Dyads, Scheme, in_words, splits
-from lsm_stan.prediction.scores import calibration_table, flat_draws, predict, scores, split_error
-from lsm_stan.report.score_plots import plot_calibration, plot_differences, plot_scores
-from lsm_stan.report.selection_page import selection_page
+from lsm_stan.prediction.scores import calibration_table, predict, scores, split_error
+from lsm_stan.processes import cores
+from lsm_stan.progress import Progress
 
-Say = Callable[[str], None]
 IntArray = NDArray[np.int64]
 
-SCORES, REFERENCES = "scores.csv", "references.csv"
-CALIBRATION, WARNINGS = "calibration.csv", "warnings.csv"
+#: The folder of the finished cells, in that of the selection.
 CELLS = "cells"
 
 #: Raised when cells hold something else than they did.
@@ -75,7 +73,7 @@ class Choice:
 
 @dataclass(frozen=True)
 class Selection:
-    """The outcome of :func:`run_selection`.
+    """The outcome of :func:`select`.
 
     Attributes
     ----------
@@ -94,8 +92,10 @@ class Selection:
         Of the observed dyads that a split holds out.
     choice
         See :func:`choose`.
-    folder
-        Where the tables and figures are.
+    network
+        Facts about the network.
+    held_out, fitted
+        What was held out, and how the candidates were fitted, in words.
     """
 
     scores: pd.DataFrame
@@ -104,10 +104,12 @@ class Selection:
     warnings: pd.DataFrame
     share: float
     choice: Choice
-    folder: Path
+    network: NetworkSummary
+    held_out: str
+    fitted: str
 
 
-def run_selection(
+def select(
     network: Network,
     folder: Path,
     *,
@@ -121,7 +123,7 @@ def run_selection(
     method: str = "map",
     arguments: Mapping[str, Any] | None = None,
     jobs: int | None = None,
-    say: Say = print,
+    say: Progress = print,
 ) -> Selection:
     """Fit every model in every dimension to every split, and score what was held out.
 
@@ -130,9 +132,7 @@ def run_selection(
     network
         N nodes.
     folder
-        For ``README.md``, which says what came out, ``scores.csv``, ``references.csv``,
-        ``calibration.csv`` (of the best candidate), ``warnings.csv`` (checks that fits failed),
-        figures and ``cells/``.
+        Finished cells are kept here, in ``cells/``.
     dims, models
         The grid; names of models, see :func:`lsm_stan.model.family.find_model`.
     n_splits, scheme, share, together
@@ -202,10 +202,14 @@ def run_selection(
         ],
         columns=[*CANDIDATE, "split", "warning"],
     )
-    result = Selection(table, references, calibration, warnings, held, choice, folder)
-    text = selection_page(
-        result,
-        describe(network),
+    return Selection(
+        scores=table,
+        references=references,
+        calibration=calibration,
+        warnings=warnings,
+        share=held,
+        choice=choice,
+        network=describe(network),
         held_out=in_words(
             n_splits,
             seed=seed,
@@ -216,9 +220,6 @@ def run_selection(
         ),
         fitted=f"{METHODS[method].title}, seed {seed}, {_listed(requested)}",
     )
-    for name, content in _files(result, text).items():
-        write_whole(folder / name, content)
-    return result
 
 
 def candidates(scores: pd.DataFrame, share: float, by: Sequence[str] = CANDIDATE) -> pd.DataFrame:
@@ -314,25 +315,6 @@ def choose(scores: pd.DataFrame, references: pd.DataFrame, share: float) -> Choi
     return Choice(str(chosen["model"]), int(chosen["dim"]), reason, table)
 
 
-def _files(selection: Selection, text: str) -> dict[str, bytes]:
-    """Render a selection: the content of its files by name, the page last."""
-    table, best = selection.choice.table, selection.choice.table.iloc[0]
-    title = f"{best['model']}, K = {best['dim']}"
-    figures = {
-        "scores": plot_scores(table, selection.references),
-        "differences": plot_differences(table, selection.scores, CANDIDATE),
-        "calibration": plot_calibration(selection.calibration, title),
-    }
-    return {
-        SCORES: as_csv(selection.scores),
-        REFERENCES: as_csv(selection.references),
-        CALIBRATION: as_csv(selection.calibration),
-        WARNINGS: as_csv(selection.warnings),
-        **{f"{name}.png": as_png(figure) for name, figure in figures.items()},
-        "README.md": text.encode(),
-    }
-
-
 def n_parameters(spec: ModelSpec, n_nodes: int, dim: int, *, directed: bool) -> int:
     """Return how many parameters a model has, learned scales among them."""
     start = {"z": np.ones((n_nodes, dim))}
@@ -418,7 +400,7 @@ class _Cell:
 
 
 def _run(
-    grid: Sequence[_Cell], folder: Path, jobs: int, say: Say
+    grid: Sequence[_Cell], folder: Path, jobs: int, say: Progress
 ) -> list[tuple[_Cell, dict[str, Any]]]:
     """Run the cells that are missing, `jobs` at once; each leaves a file when it is done."""
     found: dict[int, dict[str, Any]] = {}

@@ -24,7 +24,7 @@ from lsm_stan.model.likelihood import CACHED, chunks, log_mean_block, mean_weigh
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.alignment import align, principal_axes, rotation_onto, strays
 from lsm_stan.posterior.clusters import co_membership
-from lsm_stan.prediction.scores import flat_draws
+from lsm_stan.posterior.draws import flat_draws
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,8 +35,9 @@ from lsm_stan.posterior.alignment import (
 )
 from lsm_stan.posterior.checks import Finding
 from lsm_stan.posterior.clusters import cluster_table
+from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.invariants import radii
-from lsm_stan.prediction.scores import flat_draws
+from lsm_stan.progress import Progress
 from lsm_stan.report.diagnostic_plots import (
     plot_coefficients,
     plot_convergence,
@@ -59,8 +60,6 @@ from lsm_stan.report.plots import (
     plot_rate_matrix,
     plot_uncertainty,
 )
-
-Say = Callable[[str], None]
 
 #: Of the table of nodes: the columns that are computed, those of them that a page does not show,
 #: those that it does, and how many of the strongest nodes.
@@ -134,7 +133,7 @@ class Report:
         return pd.concat(tables, names=["fit"]).reset_index("fit").reset_index(drop=True)
 
 
-def make_report(fits: Mapping[str, Fit], say: Say = print) -> Report:
+def make_report(fits: Mapping[str, Fit], say: Progress = print) -> Report:
     """Judge and compare fits of one network.
 
     Parameters

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
-from lsm_stan.files import as_markdown
-from lsm_stan.network.summary import NetworkSummary
+from lsm_stan.files import as_csv, as_markdown, as_png, write_whole
 from lsm_stan.prediction.scores import split_error
+from lsm_stan.prediction.selection import CANDIDATE, Selection
+from lsm_stan.report.score_plots import plot_calibration, plot_differences, plot_scores
 
-if TYPE_CHECKING:
-    from lsm_stan.prediction.selection import Selection
+SCORES, REFERENCES = "scores.csv", "references.csv"
+CALIBRATION, WARNINGS = "calibration.csv", "warnings.csv"
 
 #: How the choice is made; :func:`lsm_stan.prediction.selection.choose` does it.
 RULE = (
@@ -25,25 +27,51 @@ RULE = (
 )
 
 
-def selection_page(
-    selection: Selection, network: NetworkSummary, *, held_out: str, fitted: str
-) -> str:
-    """Return the README of a selection.
+def write_selection(selection: Selection, folder: Path) -> Path:
+    """Write what came out of a selection, as tables, figures and a page.
 
     Parameters
     ----------
     selection
         What came out.
-    network
-        Facts about the network.
-    held_out, fitted
-        What was held out, and how the candidates were fitted, in words.
+    folder
+        For ``README.md``, which says it, ``scores.csv``, ``references.csv``, ``calibration.csv``
+        (of the best candidate), ``warnings.csv`` (checks that fits failed) and figures.
+
+    Returns
+    -------
+    Path
+        The page, which is written last.
+    """
+    table, best = selection.choice.table, selection.choice.table.iloc[0]
+    title = f"{best['model']}, K = {best['dim']}"
+    figures = {
+        "scores": plot_scores(table, selection.references),
+        "differences": plot_differences(table, selection.scores, CANDIDATE),
+        "calibration": plot_calibration(selection.calibration, title),
+    }
+    files = {
+        SCORES: as_csv(selection.scores),
+        REFERENCES: as_csv(selection.references),
+        CALIBRATION: as_csv(selection.calibration),
+        WARNINGS: as_csv(selection.warnings),
+        **{f"{name}.png": as_png(figure) for name, figure in figures.items()},
+        "README.md": selection_page(selection).encode(),
+    }
+    for name, content in files.items():
+        write_whole(folder / name, content)
+    return folder / "README.md"
+
+
+def selection_page(selection: Selection) -> str:
+    """Return the README of a selection.
 
     Returns
     -------
     str
         Markdown; its figures are ``differences.png``, ``scores.png`` and ``calibration.png``.
     """
+    network = selection.network
     choice, table = selection.choice, selection.choice.table
     best = table.iloc[0]
     verdict = "Choice" if choice.model else "No choice"
@@ -54,8 +82,8 @@ def selection_page(
         f"{facts}. Written by `lsm-stan select`; do not edit.",
         "",
         f"- **{verdict}**: {choice.reason}.",
-        f"- Held out: {held_out}; {round(best['dyads']):,} dyads a split.",
-        f"- Fitted by {fitted}.",
+        f"- Held out: {selection.held_out}; {round(best['dyads']):,} dyads a split.",
+        f"- Fitted by {selection.fitted}.",
         *_not_converged(table),
         "",
         RULE,

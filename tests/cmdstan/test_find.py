@@ -16,8 +16,9 @@ import pytest
 from cmdstanpy.utils.cmdstan import get_latest_cmdstan
 
 from lsm_stan.cmdstan import find as module
-from lsm_stan.cmdstan.find import PYPI_COPY, cores, ensure_toolchain, find_toolchain
+from lsm_stan.cmdstan.find import PYPI_COPY, ensure_toolchain, find_toolchain
 from lsm_stan.errors import ToolchainError
+from lsm_stan.processes import cores
 
 ROOT = Path(module.__file__).parents[2]
 

@@ -17,9 +17,10 @@ from lsm_stan.model.covariates import _standard_deviations, possible_terms, spli
 from lsm_stan.model.family import find_model
 from lsm_stan.model.likelihood import expected_strengths
 from lsm_stan.network.readers import open_network
+from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.prediction.dyads import predict_dyads
 from lsm_stan.prediction.loo import loo
-from lsm_stan.prediction.scores import flat_draws, predict, scores
+from lsm_stan.prediction.scores import predict, scores
 from lsm_stan.prediction.selection import _Cell, _HeldOut, n_parameters
 from lsm_stan.report.plots import plot_rate_matrix
 from lsm_stan.report.report import make_report, write_report

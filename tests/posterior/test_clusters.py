@@ -26,7 +26,7 @@ from lsm_stan.posterior.clusters import (
     membership,
 )
 from lsm_stan.prediction.dyads import predict_dyads
-from lsm_stan.prediction.selection import n_parameters, run_selection
+from lsm_stan.prediction.selection import n_parameters, select
 from lsm_stan.report.plots import plot_clusters
 from tests.support.made import disguised, made_fit
 
@@ -275,7 +275,7 @@ def test_centres_turn_with_the_positions(name, dim):
 def test_the_number_of_clusters_is_compared_on_held_out_dyads(tmp_path):
     network, _, _ = clustered_network(30, 2)
     models = ["nb-squared", "nb-squared+clusters(2)", MODEL]
-    found = run_selection(
+    found = select(
         network,
         tmp_path / "chosen",
         dims=[K],

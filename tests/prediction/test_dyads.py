@@ -17,10 +17,11 @@ from lsm_stan.model.family import MODELS
 from lsm_stan.model.likelihood import conditional_log_likelihood, log_mean
 from lsm_stan.model.parameters import rate_parameters
 from lsm_stan.posterior import idata
+from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.invariants import sample_pairs
 from lsm_stan.prediction.dyads import predict_dyads
 from lsm_stan.prediction.loo import loo, loo_table
-from lsm_stan.prediction.scores import flat_draws, standard_error
+from lsm_stan.prediction.scores import standard_error
 
 PRIOR_SHAPE, PRIOR_RATE = 2.0, 4.0
 

@@ -10,13 +10,13 @@ from sklearn import metrics
 from lsm_stan import Network, simulate
 from lsm_stan.model.family import MODELS
 from lsm_stan.network.pairs import pair_number
+from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.prediction.baselines import degree_factors, degree_odds, predict_references
 from lsm_stan.prediction.scores import (
     Prediction,
     auc_pr,
     auc_roc,
     calibration_table,
-    flat_draws,
     predict,
     scores,
     standard_error,

@@ -17,7 +17,8 @@ from lsm_stan.model.family import MODELS
 from lsm_stan.model.likelihood import pair_log_likelihood
 from lsm_stan.prediction import selection
 from lsm_stan.prediction.holdout import hold_out
-from lsm_stan.prediction.selection import candidates, choose, n_parameters, run_selection
+from lsm_stan.prediction.selection import candidates, choose, n_parameters, select
+from lsm_stan.report.selection_page import write_selection
 
 
 def table(scores, parameters):
@@ -154,11 +155,13 @@ def selected(toolchain, tmp_path_factory):
     network, _ = simulate(50, 2, seed=7, model="poisson-inverse", parameters=parameters)
     folder = tmp_path_factory.mktemp("selection") / "chosen"
     said = []
-    return network, run_selection(network, folder, dims=[1, 2], **GRID, say=said.append), said
+    result = select(network, folder, dims=[1, 2], **GRID, say=said.append)
+    write_selection(result, folder)
+    return network, result, said, folder
 
 
 def test_two_dimensions_are_found_where_there_are_two(selected):
-    _, result, _ = selected
+    _, result, *_ = selected
     assert (result.choice.model, result.choice.dim) == ("poisson-inverse", 2)
     assert (result.scores["auc"] > 0.5).all()
 
@@ -171,7 +174,7 @@ def test_pairs_held_out_together_are_scored_together(toolchain, tmp_path):
     }
     network, _ = simulate(30, 2, seed=8, model="dyadic-squared", parameters=parameters)
     asked = {"dims": [2], "n_splits": 1, "models": ["dyadic-squared"], "say": lambda _: None}
-    result = run_selection(network, tmp_path, **{**GRID, **asked})
+    result = select(network, tmp_path, **{**GRID, **asked})
     sender, receiver = hold_out(network, 0.1, seed=1)
     model = LatentSpaceModel(network.hide(sender, receiver), 2, model="dyadic-squared")
     fit = model.optimize(seed=1, starts=2, show_progress=False)
@@ -187,36 +190,36 @@ def test_positions_get_no_credit_for_the_density(toolchain, tmp_path, seed):
     matrix = np.random.default_rng(seed).random((40, 40)) < 0.4
     network = Network.from_matrix(matrix & ~np.eye(40, dtype=bool))
     asked = {**GRID, "models": ["bernoulli-squared"], "arguments": {"starts": 1}}
-    result = run_selection(network, tmp_path, dims=[1], **asked, say=lambda _: None)
+    result = select(network, tmp_path, dims=[1], **asked, say=lambda _: None)
     assert result.choice.model is None
     assert "better than the reference 'constant'" in result.choice.reason
 
 
 def test_the_folder_holds_what_others_rely_on(selected):
-    _, result, _ = selected
-    written = pd.read_csv(result.folder / "scores.csv")
+    _, result, _, folder = selected
+    written = pd.read_csv(folder / "scores.csv")
     assert written.columns[:6].tolist() == ["model", "dim", "split", "dyads", "log_density", "auc"]
     pd.testing.assert_frame_equal(written, result.scores)
     assert len(written) == 2 * 3
     assert (written["dyads"] == 2 * round(0.1 * 50 * 49 / 2)).all()
     figures = ("scores.png", "differences.png", "calibration.png")
     for file in ("references.csv", "calibration.csv", *figures):
-        assert (result.folder / file).stat().st_size > 0
-    page = (result.folder / "README.md").read_text()
+        assert (folder / file).stat().st_size > 0
+    page = (folder / "README.md").read_text()
     assert result.choice.reason in page
     assert all(figure in page for figure in figures)
-    assert len(pd.read_csv(result.folder / "calibration.csv")) == 3 * 10
+    assert len(pd.read_csv(folder / "calibration.csv")) == 3 * 10
     assert set(result.references["split"]) == {1, 2, 3}
 
 
 def test_a_selection_goes_on_where_it_stopped(selected, monkeypatch):
-    network, result, said = selected
+    network, result, said, folder = selected
     assert any(sentence.startswith("[6/6]") for sentence in said)
-    cells = sorted((result.folder / "cells").glob("*.json"))
+    cells = sorted((folder / "cells").glob("*.json"))
     cells[0].unlink()  # as if it had been interrupted
     lost = {tuple(json.loads(c.read_text())["of"].values()) for c in cells[1:]}
     said = []
-    again = run_selection(network, result.folder, dims=[1, 2], **GRID, say=said.append)
+    again = select(network, folder, dims=[1, 2], **GRID, say=said.append)
     assert said[0] == "5 of 6 fits are already done, and kept"
     assert len(said) == 2
     assert len(lost) == 5
@@ -227,17 +230,17 @@ def test_a_selection_goes_on_where_it_stopped(selected, monkeypatch):
         raise AssertionError("a fit was run")
 
     monkeypatch.setattr(selection._Cell, "run", refuse)
-    run_selection(network, result.folder, dims=[2], **GRID, say=said.append)
+    select(network, folder, dims=[2], **GRID, say=said.append)
     for other in ({"seed": 2}, {"share": 0.2}, {"arguments": {"starts": 1}}, {"together": False}):
         with pytest.raises(AssertionError, match="a fit was run"):
-            run_selection(network, result.folder, dims=[2], **{**GRID, **other}, say=said.append)
+            select(network, folder, dims=[2], **{**GRID, **other}, say=said.append)
 
 
 def test_an_interrupted_command_goes_on_where_it_stopped(toolchain, tmp_path):
     network, _ = simulate(20, 2, seed=6)
     network.edge_frame().to_csv(tmp_path / "edges.csv", index=False)
 
-    def select(out, splits):
+    def command(out, splits):
         options = ["--models", "poisson-inverse", "--dims", "1-2", "--splits", splits]
         options += ["--seed", "1", "--set", "starts=2", "--jobs", "1"]
         return subprocess.Popen(
@@ -250,7 +253,7 @@ def test_an_interrupted_command_goes_on_where_it_stopped(toolchain, tmp_path):
 
     said = []
     # so many splits that the interrupt finds it running, however late it comes
-    with select("chosen", "100") as first:
+    with command("chosen", "100") as first:
         for line in first.stdout:
             said.append(line)
             # the second Ctrl-C comes while it ends
@@ -268,7 +271,7 @@ def test_an_interrupted_command_goes_on_where_it_stopped(toolchain, tmp_path):
     assert all(json.loads(content)["scores"] for content in kept.values())
     # the first splits of many are those of few
     for out in ("chosen", "at-once"):
-        with select(out, "3") as again:
+        with command(out, "3") as again:
             output, _ = again.communicate()
         assert again.returncode == 0, output
         found = f"{min(len(kept), 6)} of 6 fits are already done" in output
@@ -287,7 +290,7 @@ def test_the_program_is_compiled_once_for_all_cells(selected, tmp_path, monkeypa
         return compile_with_fallback(*args, **options)
 
     monkeypatch.setattr(latent_space_model, "compile_with_fallback", compile_once)
-    run_selection(network, tmp_path, dims=[1], **GRID, say=lambda _: None)
+    select(network, tmp_path, dims=[1], **GRID, say=lambda _: None)
     assert len(compiled) == 1
 
 
@@ -304,7 +307,7 @@ def test_cells_that_are_done_outlive_one_that_fails(selected, tmp_path, monkeypa
 
     monkeypatch.setattr(selection._Cell, "run", fail_second)
     with pytest.raises(InputError, match="no more"):
-        run_selection(network, tmp_path, dims=[1], **GRID, jobs=1, say=lambda _: None)
+        select(network, tmp_path, dims=[1], **GRID, jobs=1, say=lambda _: None)
     assert len(list((tmp_path / "cells").glob("*.json"))) == 1
     assert not (tmp_path / "scores.csv").exists()
 
@@ -325,5 +328,5 @@ def test_cells_that_are_done_outlive_one_that_fails(selected, tmp_path, monkeypa
 def test_a_selection_that_makes_no_sense(tmp_path, change, words):
     network, _ = simulate(12, 2, seed=1)
     with pytest.raises(InputError, match=words):
-        run_selection(network, tmp_path / "out", **{"dims": [1], **GRID, **change})
+        select(network, tmp_path / "out", **{"dims": [1], **GRID, **change})
     assert not (tmp_path / "out").exists()

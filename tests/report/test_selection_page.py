@@ -42,11 +42,13 @@ def calibration():
     return calibration_table(probability, rng.random(300) < probability).assign(split=1)
 
 
-def selection(scores, warnings, tmp_path):
+def selection(scores, warnings, network):
     references = rows("constant-nb", 0, [-9.0] * 3)
     table = pd.DataFrame(warnings, columns=[*CANDIDATE, "split", "warning"])
     choice = choose(scores, references, SHARE)
-    return Selection(scores, references, calibration(), table, SHARE, choice, tmp_path)
+    return Selection(
+        scores, references, calibration(), table, SHARE, choice, network, "a tenth", "MAP"
+    )
 
 
 @pytest.fixture
@@ -65,16 +67,16 @@ def test_candidates_are_compared_split_by_split():
     assert (table["converged"] == 1).all()
 
 
-def test_the_page_says_what_was_chosen_and_why(tmp_path, network):
+def test_the_page_says_what_was_chosen_and_why(network):
     scores = pd.concat(
         [rows("a", 2, LESS), rows("a", 3, BEST, converged=(True, False, True))], ignore_index=True
     )
     warning = ["a", 3, 2, "R-hat of distances is 1.02"]
-    found = selection(scores, [warning], tmp_path)
-    text = selection_page(found, network, held_out="a tenth of the pairs", fitted="NUTS, seed 1")
+    found = selection(scores, [warning], network)
+    text = selection_page(found)
     assert "297 nodes, 2,345 directed edges, 8,819 total weight" in text
     assert f"- **Choice**: {found.choice.reason}." in text
-    assert "Held out: a tenth of the pairs; 40 dyads a split." in text
+    assert "Held out: a tenth; 40 dyads a split." in text
     assert "**1 of 6 fits did not converge**" in text
     best, chosen = (line for line in text.splitlines() if line.startswith(("| a |", "| **a**")))
     assert best == (
@@ -89,10 +91,10 @@ def test_the_page_says_what_was_chosen_and_why(tmp_path, network):
         assert f"![{figure}]({figure}.png)" in text
 
 
-def test_the_page_of_one_split_has_no_errors_and_no_choice(tmp_path, network):
+def test_the_page_of_one_split_has_no_errors_and_no_choice(network):
     scores = rows("a", 2, BEST).iloc[:1]
-    found = selection(scores, [], tmp_path)
-    text = selection_page(found, network, held_out="a tenth", fitted="MAP")
+    found = selection(scores, [], network)
+    text = selection_page(found)
     assert "- **No choice**: one split has no standard error" in text
     assert "| a | 2 | -1.0000 |" in text
     assert "did not converge" not in text

@@ -7,7 +7,7 @@ import pytest
 
 from lsm_stan import simulate
 from lsm_stan.cmdstan.find import Toolchain
-from lsm_stan.prediction.selection import run_selection
+from lsm_stan.prediction.selection import select
 
 #: Of ``poisson-squared`` with positions from the prior: about a fifth of the dyads have an edge.
 INTERCEPTS = {2: 0.3, 3: 1.2}
@@ -23,7 +23,7 @@ def test_the_true_dim_is_found_in_most_networks(toolchain: Toolchain, tmp_path: 
             network, _ = simulate(
                 50, dim, seed=seed, model="poisson-squared", parameters=parameters
             )
-            chosen[dim, seed] = run_selection(
+            chosen[dim, seed] = select(
                 network,
                 tmp_path / f"{dim}-{seed}",
                 dims=[1, 2, 3, 4],
