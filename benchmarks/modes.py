@@ -54,7 +54,7 @@ def run(seeds: Sequence[int] = SEEDS) -> tuple[pd.DataFrame, dict[str, Any]]:
             start = time.perf_counter()
             z = search(seed)
             seconds = time.perf_counter() - start
-            loss = -float(model.log_prob(z)[0])
+            loss = -float(model.log_prob_grad(z)[0])
             rows.append({"implementation": name, "seed": seed, "seconds": seconds, "loss": loss})
             print(f"  {name}, seed {seed}: loss {loss:.2f} in {seconds:.1f} s", flush=True)
     return pd.DataFrame(rows), {}
@@ -73,7 +73,7 @@ def all_searches(problem: Problem, model: LatentSpaceModel) -> dict[str, Search]
             return adam.run(start)
 
         searches["adam-jax"] = tutorial
-    model.log_prob(problem.positions[0])
+    model.log_prob_grad(problem.positions[0])
 
     def ours(arguments: dict[str, Any]) -> Search:
         return lambda seed: model.optimize(seed=seed, show_progress=False, **arguments).positions

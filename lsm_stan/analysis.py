@@ -13,12 +13,8 @@ from lsm_stan.config import AnalysisConfig, FitConfig
 from lsm_stan.criticism.tables import coefficients_beside, side_by_side
 from lsm_stan.files import as_markdown, ensure_ours, write_whole
 from lsm_stan.inference.fit import INIT, Fit, ensure_replaceable, read_record
-from lsm_stan.inference.latent_space_model import (
-    MADE,
-    LatentSpaceModel,
-    read_start,
-    requested_arguments,
-)
+from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
+from lsm_stan.inference.starts import MADE, read_start
 from lsm_stan.model.family import read_spec
 from lsm_stan.network.readers import open_network
 from lsm_stan.progress import Progress
@@ -141,8 +137,8 @@ def _is_done(
         fit.seed,
         _without_path(arguments),
         model.as_record(),
-        model.digest,
-        model.program,
+        model.problem.digest,
+        model.compiled.program,
     ):
         return False
     if arguments.get("init", MADE[0]) in MADE:

@@ -10,7 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from lsm_stan.cmdstan.compilation import Kernel
 from lsm_stan.errors import InputError
-from lsm_stan.inference.latent_space_model import MADE, requested_arguments
+from lsm_stan.inference.latent_space_model import requested_arguments
+from lsm_stan.inference.starts import MADE
 from lsm_stan.model.family import read_spec
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 
@@ -25,7 +26,7 @@ class FitConfig(_Strict):
     Attributes
     ----------
     method
-        A key of :data:`lsm_stan.inference.latent_space_model.METHODS`.
+        A key of :data:`lsm_stan.inference.methods.METHODS`.
     seed
         Of that method.
     name

@@ -22,11 +22,11 @@ from typing import Any
 import arviz as az
 import numpy as np
 import pandas as pd
-from cmdstanpy import CmdStanModel
 from tqdm import tqdm
 
 from lsm_stan import LatentSpaceModel, simulate
 from lsm_stan.cmdstan.compilation import sources_digest
+from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.errors import LsmStanError
 from lsm_stan.model.family import MODELS, ModelSpec, find_model
 from lsm_stan.model.likelihood import log_mean, mean_weight, pair_log_likelihood
@@ -159,7 +159,7 @@ def tables(study: Study) -> dict[str, pd.DataFrame]:
     return {"node_table": nodes, "dyad_table": dyads}
 
 
-def simulation(study: Study, number: int, executable: CmdStanModel) -> Record:
+def simulation(study: Study, number: int, compiled: Compiled) -> Record:
     """Draw parameters and a network, fit the model to it, and rank the truth.
 
     Parameters
@@ -168,7 +168,7 @@ def simulation(study: Study, number: int, executable: CmdStanModel) -> Record:
         Which model, and how.
     number
         From 0; it, the model's name and K are the seed.
-    executable
+    compiled
         The compiled Stan program.
     """
     # of the truth, the network, the start and the chain: with one seed the start would be the
@@ -185,7 +185,7 @@ def simulation(study: Study, number: int, executable: CmdStanModel) -> Record:
         if study.hidden:
             network = network.hide(*hold_out(network, study.hidden, seed=of_hidden, together=False))
         model = LatentSpaceModel(network, study.dim, model=spec)
-        model.executable = executable  # or each would find it by itself
+        model.compiled = compiled  # or each would find it by itself
         fit = model.sample(
             seed=of_chain,
             chains=1,
@@ -239,7 +239,7 @@ def quantities(model: LatentSpaceModel, parameters: Parameters) -> dict[str, Flo
     log_mu = log_mean(model.spec, parameters, *np.nonzero(~np.eye(n, dtype=bool)))
     likelihood = pair_log_likelihood(model.spec, parameters, model.network, pairs)
     return {
-        "log_joint": model.log_prob(**parameters)[0],
+        "log_joint": model.log_prob_grad(**parameters)[0],
         "log_likelihood": likelihood.sum(axis=-1),
         "total_weight": mean_weight(model.spec, log_mu).sum(axis=-1),
         **{name: values for name, values in parameters.items() if values.ndim == 1},
@@ -281,13 +281,13 @@ def run(studies: dict[Study, int], folder: Path, jobs: int) -> dict[Study, list[
     # all studies get on alike, so that what is found can be looked at early
     missing.sort(key=lambda task: (task[1] + 0.5) / studies[task[0]])
     total = sum(studies.values())
-    executable = LatentSpaceModel(simulate(2, 1, seed=1)[0], 1).executable
+    compiled = LatentSpaceModel(simulate(2, 1, seed=1)[0], 1).compile()
     # threads: the work is done by CmdStan's processes
     with (
         ThreadPoolExecutor(max_workers=jobs) as pool,
         tqdm(total=total, initial=total - len(missing), unit="fit") as bar,
     ):
-        futures = {pool.submit(simulation, *task, executable): task[0] for task in missing}
+        futures = {pool.submit(simulation, *task, compiled): task[0] for task in missing}
         try:
             for future in as_completed(futures):
                 study, record = futures[future], future.result()

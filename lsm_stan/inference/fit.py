@@ -98,7 +98,7 @@ class Fit:
 
     @property
     def method(self) -> str:
-        """The method's name in :data:`lsm_stan.inference.latent_space_model.METHODS`."""
+        """The method's name in :data:`lsm_stan.inference.methods.METHODS`."""
         return str(self.record["method"])
 
     @property

@@ -1,118 +1,43 @@
 """A thin wrapper over CmdStanPy: one model, three methods, one kind of result.
 
 Methods are named after CmdStanPy's own. An argument that a method does not know itself is
-passed to CmdStanPy's method as it is, unless :data:`WITHHELD`.
+passed to CmdStanPy's method as it is, unless it is in
+`lsm_stan.inference.latent_space_model.arguments.WITHHELD`.
 """
 
 from __future__ import annotations
 
-import inspect
-import re
-import tempfile
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Any
 
-import cmdstanpy
 import numpy as np
-from cmdstanpy.cmdstan_args import OptimizeArgs, SamplerArgs, VariationalArgs
 from numpy.typing import NDArray
-from pydantic import Field, TypeAdapter, ValidationError
-from tqdm import tqdm
 
-from lsm_stan.cmdstan.compilation import (
-    Kernel,
-    compile_with_fallback,
-    log_prob_grad,
-    sources_digest,
-    write_data,
-)
-from lsm_stan.cmdstan.find import Toolchain, ensure_toolchain
-from lsm_stan.errors import InputError
-from lsm_stan.inference.continuation import (
-    LADDERS,
-    continuation,
-    curvature,
-    distinct_modes,
-    newton_step,
-    rotation_directions,
-)
+from lsm_stan.cmdstan.compilation import Kernel
+from lsm_stan.cmdstan.compiled import Compiled, compile_latent_space
+from lsm_stan.inference.arguments import Count, Softening, requested
+from lsm_stan.inference.continuation import LADDERS
 from lsm_stan.inference.fit import Fit
-from lsm_stan.inference.methods import METHODS, Method, find_method
-from lsm_stan.inference.preconditioning import MAX_NODES, Preconditioner, preconditioner
-from lsm_stan.inference.run import Execution
-from lsm_stan.model.family import MODELS, ModelSpec, find_model
-from lsm_stan.model.parameters import SCALES, TURNED, Parameters, declared, flat, from_stan
-from lsm_stan.model.stan_data import (
-    DIAGONAL_JITTER,
-    check_data,
-    check_numbers,
-    fixed_data,
-    run_data,
-)
+from lsm_stan.inference.log_joint import LogJoint
+from lsm_stan.inference.methods import METHODS, find_method
+from lsm_stan.inference.mode_checks import judge_mode
+from lsm_stan.inference.optimize import find_modes, starts_of_record
+from lsm_stan.inference.preconditioning import Preconditioner, is_preconditioned
+from lsm_stan.inference.problem import Problem
+from lsm_stan.inference.run import SIG_FIGS, Run
+from lsm_stan.inference.sample import mean_of_draws, run_pilot, sample_chains, sample_stats
+from lsm_stan.inference.starts import Init, given_start, is_made, random_starts
+from lsm_stan.inference.variational import elbo_check, last_elbo
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.parameters import Parameters, flat, from_stan
+from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network.network import Network
-from lsm_stan.posterior import idata as container
-from lsm_stan.posterior.alignment import mean_positions, rotation_onto
-from lsm_stan.posterior.checks import Check, approximation_khat, sampler_checks
+from lsm_stan.posterior.checks import approximation_khat, sampler_checks
 from lsm_stan.posterior.invariants import monitored
-from lsm_stan.progress import has_bars
 
 FloatArray = NDArray[np.float64]
-
-#: Where a method starts: a MAP found first, draws from the prior, a fit (or its folder),
-#: parameters, or ``(N, K)`` positions (or an ``.npz`` or ``.npy`` file of them).
-Init = str | Path | Fit | FloatArray | Parameters
-
-#: Starts that a method makes itself.
-MADE = ("map", "random")
-
-Count = Annotated[int, Field(ge=1)]
-Softening = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-
-#: Digits of CmdStan's CSV files: a distance of 0.01 keeps its first seven.
-SIG_FIGS = 10
-
-#: An L-BFGS run of the continuation.
-LBFGS = {"algorithm": "lbfgs", "history_size": 20, "iter": 2000, "sig_figs": 18}
-
-#: The last L-BFGS run of a start goes on until the line search can improve no more: CmdStan
-#: refuses tolerances of 0.
-POLISH = {
-    "iter": 20_000,
-    **dict.fromkeys(("tol_obj", "tol_rel_obj", "tol_grad", "tol_rel_grad", "tol_param"), 1e-30),
-}
-
-#: A mode is accepted when a Newton step from it would gain less than this many nats.
-MAX_NEWTON_GAIN = 1e-3
-
-#: Largest number of parameters whose Hessian is computed at a mode; of more it is only multiplied.
-MAX_CURVATURE_SIZE = 3000
-
-#: CmdStanPy's arguments that are not passed on: those that are ours to give, those that change
-#: nothing here (there are no bounds, no profiles; ADVI's eta counts only without adaptation), and
-#: those that spoil a run for CmdStanPy or for us: it cannot read the CSV file of ADVI without
-#: adaptation, and gives warmup draws to some of its results and not to others.
-WITHHELD = {
-    "all": ("data", "inits", "output_dir", "require_converged", "save_profile"),
-    "optimize": ("algorithm", "jacobian"),
-    "variational": ("adapt_engaged", "eta"),
-    "sample": ("threads_per_chain", "save_warmup", "fixed_param"),
-}
-
-#: What CmdStanPy checks after the pilot run, or not at all: no draw is no fit.
-AT_LEAST_ONE: dict[str, Any] = dict.fromkeys(("iter_sampling", "thin", "draws"), Count | None)
-
-#: CmdStanPy's own checks of arguments, which it makes only when its turn comes.
-CHECKED: dict[str, Callable[..., Any]] = {
-    "optimize": partial(OptimizeArgs, algorithm="lbfgs"),
-    "variational": VariationalArgs,
-    "sample": SamplerArgs,
-}
-
-#: Warmup and sampling iterations of the short run whose draws shape the preconditioner.
-PILOT = 150
 
 
 class LatentSpaceModel:
@@ -160,75 +85,48 @@ class LatentSpaceModel:
         kernel: Kernel = "cpp",
         threads: int = 1,
     ) -> None:
+        self.problem = Problem.of(network, dim, model=model, prior_scale=prior_scale, jitter=jitter)
+        self.kernel: Kernel = kernel
         self.threads = threads
-        self.network = network
-        self.dim = dim
-        self.spec = find_model(model).bound(network)
-        check_numbers(dim, 1.0 if prior_scale is None else prior_scale, jitter)
-        self.prior_scale = self.spec.default_scale(dim) if prior_scale is None else prior_scale
-        self.jitter = jitter
-        self.kernel = kernel
-        check_data(self.spec, network)
-
-    def stan_data(
-        self,
-        *,
-        learned: bool = False,
-        softening: float = 0.0,
-        change: Preconditioner | None = None,
-    ) -> dict[str, Any]:
-        """Return the data of the Stan program; see :func:`lsm_stan.model.stan_data.stan_data`."""
-        factor = None if change is None else change.factor
-        return self._fixed_data | run_data(
-            self.spec, learned=learned, softening=softening, factor=factor
-        )
-
-    @cached_property
-    def _fixed_data(self) -> dict[str, Any]:
-        return fixed_data(
-            self.network,
-            self.dim,
-            spec=self.spec,
-            prior_scale=self.prior_scale,
-            jitter=self.jitter,
-        )
-
-    def as_record(self) -> dict[str, Any]:
-        """Return the model's own numbers, for records and configurations."""
-        names = ("dim", "prior_scale", "jitter", "kernel", "threads")
-        own = {name: getattr(self, name) for name in names}
-        return {"model": self.spec.as_record(), **own}
-
-    @cached_property
-    def program(self) -> str:
-        """Digest of the Stan program's sources, the kernel's included: as they were compiled."""
-        return sources_digest(self.kernel)
 
     @property
-    def digest(self) -> str:
-        """Digest of the data: of the network, and of the model's covariates."""
-        return self.spec.digest(self.network)
+    def network(self) -> Network:
+        """The network."""
+        return self.problem.network
 
-    def compile(self) -> None:
-        """Compile the Stan program, or find it compiled; :attr:`kernel` is then what it has."""
-        self.executable  # noqa: B018
+    @property
+    def spec(self) -> ModelSpec:
+        """The model, bound to the network's covariates."""
+        return self.problem.spec
+
+    @property
+    def dim(self) -> int:
+        """K, the number of latent dimensions."""
+        return self.problem.dim
+
+    def compile(self) -> Compiled:
+        """Compile the Stan program, or find it compiled."""
+        return self.compiled
 
     @cached_property
-    def toolchain(self) -> Toolchain:
-        """What compiles the Stan program."""
-        return ensure_toolchain()
-
-    @cached_property
-    def executable(self) -> cmdstanpy.CmdStanModel:
+    def compiled(self) -> Compiled:
         """The compiled Stan program; the pure-Stan one, with a warning, if C++ fails."""
-        programs = {kernel: sources_digest(kernel) for kernel in get_args(Kernel)}
-        executable, self.kernel = compile_with_fallback(
-            self.kernel, threads=self.threads > 1, toolchain=self.toolchain
-        )
-        self.program = programs[self.kernel]
-        return executable
+        return compile_latent_space(self.kernel, self.threads)
 
-    def log_prob(self, z: FloatArray, **others: FloatArray) -> tuple[FloatArray, FloatArray]:
+    @property
+    def log_joint(self) -> LogJoint:
+        """The log joint density, as compiled."""
+        return LogJoint(self.problem, self.compiled)
+
+    def stan_data(self) -> dict[str, Any]:
+        """Return the data of the Stan program; see :func:`lsm_stan.model.stan_data.stan_data`."""
+        return self.problem.stan_data()
+
+    def as_record(self) -> dict[str, Any]:
+        """Return what was asked for, as records and configurations have it, and what it became."""
+        return {**self.problem.as_record(), **self.compiled.as_record()}
+
+    def log_prob_grad(self, z: FloatArray, **others: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Evaluate the log joint density and its gradient, by the Stan program itself.
 
         Parameters
@@ -251,37 +149,7 @@ class LatentSpaceModel:
         InferenceError
             If the executable fails.
         """
-        *batch, n_nodes, dim = z.shape
-        learned = not others.keys().isdisjoint(SCALES)
-        value, gradient = self.log_prob_flat(
-            flat(self._declared({"z": z, **others}, learned)), learned=learned
-        )
-        columns = gradient[..., : n_nodes * dim].reshape(*batch, dim, n_nodes)
-        return value, np.swapaxes(columns, -1, -2)
-
-    def log_prob_flat(
-        self, points: FloatArray, *, learned: bool = False
-    ) -> tuple[FloatArray, FloatArray]:
-        """Evaluate the log joint density and its whole gradient in Stan's own coordinates.
-
-        Parameters
-        ----------
-        points
-            ``(..., P)``: see :func:`lsm_stan.model.parameters.flat`.
-        learned
-            Whether scales are among them.
-
-        Returns
-        -------
-        log_joint : numpy.ndarray
-            ``(...)``.
-        gradient : numpy.ndarray
-            ``(..., P)``.
-        """
-        rows = points.reshape(-1, points.shape[-1])
-        data = self.stan_data(learned=learned)
-        value, gradient = log_prob_grad(self.executable, data, rows, threads=self.threads)
-        return value.reshape(points.shape[:-1]), gradient.reshape(points.shape)
+        return self.log_joint.at({"z": z, **others})
 
     def fit(self, method: str, *, seed: int, **arguments: Any) -> Fit:
         """Run a method by its name.
@@ -342,79 +210,26 @@ class LatentSpaceModel:
         InferenceError
             If CmdStan fails.
         """
-        asked = {
-            "starts": starts,
-            "ladder": None if ladder is None else list(ladder),
-            **cmdstan,
-        }
-        ladder = list(LADDERS[self.spec.form] if ladder is None else ladder)
-        run = self._execution("map", seed, asked, show_progress)
-
-        def descend(point: Parameters, softening: float, *, start: int, polish: bool) -> Parameters:
-            # only the runs that end in the exact model leave their files with the fit; there the
-            # stiffness of heavy pairs would cost thousands of iterations, where the ladder has
-            # come near enough to a mode to know it
-            change = self._preconditioner(point["z"][None]) if polish and ladder else None
-            with run.folder(f"start-{start + 1}" if polish else None) as folder:
-                model = self if polish else unclustered
-                result = run.cmdstan(
-                    data=self.stan_data(change=change) if polish else data[softening],
-                    inits=model._inits(point, change, learned=False),
-                    output_dir=folder,
-                    require_converged=False,
-                    **{**LBFGS, **(POLISH if polish else {}), **cmdstan},
-                )
-                return from_stan(result, model.spec)
-
-        unclustered = self
+        asked = {"starts": starts, "ladder": None if ladder is None else list(ladder), **cmdstan}
+        run = self._run("map", seed, asked, show_progress)
+        softenings = list(LADDERS[self.spec.form] if ladder is None else ladder)
         if self.spec.clusters:
             # a centre stays with whatever nodes it starts among: it starts, by k-means, where
             # the nodes have come together without it
-            plain = replace(self.spec, clusters=0)
-            unclustered = LatentSpaceModel(
-                self.network, self.dim, model=plain, prior_scale=self.prior_scale
-            )
-            ladder = ladder or [0.0]
-        rng = np.random.default_rng(seed)
-        first = rng.normal(scale=self.prior_scale, size=(starts, self.network.n_nodes, self.dim))
-        rungs = starts * (len(ladder) + 1)
-        run.say(f"{starts} starts of {len(ladder) + 1} L-BFGS runs")
-        with (
-            run.folder(None) as folder,  # of data that all starts share
-            tqdm(total=rungs, desc="MAP", unit="run", disable=not has_bars(show_progress)) as bar,
-        ):
-            data = {
-                eps: write_data(
-                    Path(folder, f"rung-{k}.json"), unclustered.stan_data(softening=eps)
-                )
-                for k, eps in enumerate(ladder)
-            }
-            starting: list[Parameters] = [{"z": z} for z in first]
-            ends = continuation(descend, starting, ladder, bar.update)
+            softenings = softenings or [0.0]
+        ends = find_modes(run, starts, softenings, cmdstan)
         modes = {name: np.stack([end[name] for end in ends]) for name in ends[0]}
-        points = flat(self._declared(modes, learned=False))
-        log_joint, gradient = self.log_prob_flat(points)
-        order = np.argsort(-log_joint)
-        best = order[0]
-        numbers = distinct_modes([modes["z"][i] for i in order])
-        checks, details = self._judge_mode(ends[best], gradient[best])
-        details["distinct_modes"] = max(numbers) + 1
-        details["ladder"] = ladder
-        details["starts"] = [
-            {
-                "start": int(i) + 1,
-                "loss": -float(log_joint[i]),
-                "gradient_norm": float(np.linalg.norm(gradient[i])),
-                "mode": number + 1,
-            }
-            for i, number in zip(order, numbers, strict=True)
-        ]
+        log_joint, gradient = self.log_joint.at_flat(flat(self.problem.declared(modes)))
+        of_starts = starts_of_record(ends, log_joint, gradient)
+        best = of_starts[0]["start"] - 1
+        checks, details = judge_mode(self.log_joint, ends[best], gradient[best])
+        details["distinct_modes"] = max(start["mode"] for start in of_starts)
         return run.finish(
             draws={name: values[None, None, best] for name, values in modes.items()},
             log_joint=log_joint[None, None, best],
             estimate=ends[best],
             checks=checks,
-            details=details,
+            details={**details, "ladder": softenings, "starts": of_starts},
         )
 
     def variational(
@@ -456,51 +271,40 @@ class LatentSpaceModel:
         InferenceError
             If CmdStan fails.
         """
-        arguments = {"init": init, "precondition": precondition, **cmdstan}
-        given = self._given(init)
-        run = self._execution("advi", seed, arguments, show_progress)
-        start = self._start(run, given, init, 1)
+        given = None if is_made(init) else given_start(self.problem, init)
+        asked = {"init": init, "precondition": precondition, **cmdstan}
+        run = self._run("advi", seed, asked, show_progress)
+        start = self._starts(run, given, init, 1)
         if precondition is None:
-            precondition = not (isinstance(init, str) and init == "random")
-        change = self._first_preconditioner(run, init, start) if precondition else None
+            precondition = not _is_random(init)
+        change = self._first_change(run, init, start) if precondition else None
         learned = self.spec.hierarchical
         run.say("one approximation")
         with run.folder("advi") as folder:
             result = run.cmdstan(
-                data=self.stan_data(learned=learned, change=change),
-                inits=self._inits(start[0], change, learned),
+                data=self.problem.stan_data(learned=learned, change=change),
+                inits=self.problem.inits(start[0], learned=learned, change=change),
                 output_dir=folder,
                 require_converged=False,
                 **{"sig_figs": SIG_FIGS, **cmdstan},
             )
             console = Path(result.runset.stdout_files[0]).read_text(encoding="utf-8")
-        mean = from_stan(result, self.spec, mean=True)
-        draws = from_stan(result, self.spec, mean=False)
-        draws = {name: values[None] for name, values in draws.items()}
-        log_joint = self.log_prob(**draws)[0]
+        of_draws = from_stan(result, self.spec, mean=False)
+        draws = {name: values[None] for name, values in of_draws.items()}
+        log_joint = self.log_joint.at(draws)[0]
         # both in Stan's coordinates, but for z = C z_raw: that is linear, a constant in densities
         log_q = result.variational_sample_pd["log_g__"].to_numpy()[None]
-        elbo = [float(value) for value in re.findall(r"^\s*\d+\s+(-?\d+\.?\d*)", console, re.M)]
-        stopped = "ELBO CONVERGED" in console
-        # Stan's entropy is that of z_raw
-        gain = 0.0 if change is None else self.dim * change.log_volume
-        checks = [
-            Check(
-                "elbo",
-                stopped,
-                "ELBO converged by Stan's own rule"
-                if stopped
-                else "ADVI reached its last iteration before its ELBO converged",
-            )
-        ]
+        elbo = last_elbo(console)
+        if elbo is not None and change is not None:
+            elbo += self.problem.dim * change.log_volume  # Stan's entropy is that of z_raw
         return run.finish(
             draws=draws,
             log_joint=log_joint,
-            estimate=mean,
+            estimate=from_stan(result, self.spec, mean=True),
             sample_stats={"log_q": log_q},
-            checks=checks,
+            checks=[elbo_check(console)],
             details={
-                "elbo": elbo[-1] + gain if elbo else None,
+                "elbo": elbo,
                 "khat": approximation_khat((log_joint - log_q).reshape(-1)),
                 "draws": draws["z"].shape[1],
                 "preconditioned": change is not None,
@@ -550,240 +354,57 @@ class LatentSpaceModel:
         InferenceError
             If CmdStan fails.
         """
-        arguments = {"chains": chains, "init": init, "precondition": precondition, **cmdstan}
-        given = self._given(init)
-        run = self._execution("nuts", seed, arguments, show_progress)
-        start = self._start(run, given, init, chains)
-        change = self._first_preconditioner(run, init, start) if precondition else None
-        learned = self.spec.hierarchical
-
-        def sample(folder_name: str, **options: Any) -> tuple[Parameters, dict[str, FloatArray]]:
-            # in the preconditioned coordinates every direction has about the same scale, and a
-            # metric estimated from few draws of a posterior this stiff does harm
-            defaults: dict[str, Any] = {"sig_figs": SIG_FIGS, "threads_per_chain": self.threads}
-            if change is not None and "inv_metric" not in cmdstan:
-                defaults["metric"] = "unit_e"
-            with run.folder(folder_name) as folder:
-                result = run.cmdstan(
-                    data=self.stan_data(learned=learned, change=change),
-                    inits=[self._inits(point, change, learned) for point in start],
-                    chains=chains,
-                    output_dir=folder,
-                    show_progress=has_bars(show_progress),
-                    **{**defaults, **cmdstan, **options},
-                )
-                columns = {
-                    name: np.asarray(values).T for name, values in result.method_variables().items()
-                }
-                draws = {
-                    name: values.reshape(chains, -1, *values.shape[1:])
-                    for name, values in from_stan(result, self.spec).items()
-                }
-                return draws, columns
-
+        given = None if is_made(init) else given_start(self.problem, init)
+        asked = {"chains": chains, "init": init, "precondition": precondition, **cmdstan}
+        run = self._run("nuts", seed, asked, show_progress)
+        starts = self._starts(run, given, init, chains)
+        change = self._first_change(run, init, starts) if precondition else None
         if change is not None:
-            run.say(f"a pilot run of {chains} chains shapes the preconditioner")
-            pilot, _ = sample("pilot", iter_warmup=PILOT, iter_sampling=PILOT, thin=1)
-            z = pilot["z"]
-            change = self._preconditioner(z[:, ::3].reshape(-1, *z.shape[2:]))
-            start = [{name: v[chain, -1] for name, v in pilot.items()} for chain in range(chains)]
+            starts, change = run_pilot(run, starts, change, cmdstan)
         run.say(f"{chains} chains")
-        draws, columns = sample("chains")
-        stats = {
-            new: columns[old].astype(int if new in container.COUNTS else float)
-            for old, new in container.SAMPLE_STATS.items()
-        }
-        stats["diverging"] = stats["diverging"].astype(bool)
-        z, log_joint = draws["z"], columns["lp__"]
+        draws, columns = sample_chains(run, "chains", starts, change, cmdstan)
+        stats, log_joint = sample_stats(columns), columns["lp__"]
         checks, details = sampler_checks(
             monitored(self.spec, draws, log_joint), stats, cmdstan.get("max_treedepth") or 10
         )
-        best = z.reshape(-1, *z.shape[2:])[log_joint.argmax()]
-        estimate = {name: values.mean(axis=(0, 1)) for name, values in draws.items()}
-        estimate["z"] = mean_positions(z, best)
-        if "role" in draws:  # turned as the positions are
-            turned = draws["role"] @ rotation_onto(z, estimate["z"])
-            estimate["role"] = turned.mean(axis=(0, 1))
         return run.finish(
             draws=draws,
             log_joint=log_joint,
-            estimate=estimate,
+            estimate=mean_of_draws(draws, log_joint),
             sample_stats=stats,
             checks=checks,
             details={"preconditioned": change is not None, **details},
         )
 
-    def _execution(
+    def _run(
         self, method: str, seed: int, arguments: Mapping[str, Any], show_progress: bool
-    ) -> Execution:
+    ) -> Run:
+        """Begin a run; the program is compiled first, if it has to be."""
         asked = requested_arguments(method, arguments)
-        return Execution(self, METHODS[method], seed, asked, show_progress)
+        return Run(self.problem, self.compiled, METHODS[method], seed, asked, show_progress)
 
-    def _declared(self, parameters: Parameters, learned: bool) -> dict[str, FloatArray]:
-        return declared(
-            parameters,
-            self.spec,
-            directed=self.network.directed,
-            learned=learned,
-            prior_scale=self.prior_scale,
-        )
-
-    def _inits(
-        self, point: Parameters, change: Preconditioner | None, learned: bool
-    ) -> dict[str, FloatArray]:
-        """Return starting values as Stan declares them."""
-        values = self._declared(point, learned)
-        if change is not None:
-            values["z_raw"] = change.inverse @ values["z_raw"]
-        return {name: value for name, value in values.items() if value.size}
-
-    def _start(
-        self, run: Execution, given: Parameters | None, init: Init, count: int
+    def _starts(
+        self, run: Run, given: Parameters | None, init: Init, count: int
     ) -> list[Parameters]:
-        """Return starting values for ``count`` runs."""
-        if given is None and init == "random":
-            shape = (count, self.network.n_nodes, self.dim)
-            rng = np.random.default_rng(run.seed)
-            starts: list[Parameters] = [
-                {"z": z} for z in rng.normal(scale=self.prior_scale, size=shape)
-            ]
-            if not self.spec.roles:
-                return starts
-            # a node's two positions apart, or it is at no distance from itself
-            roles = rng.normal(scale=self.spec.role_fixed, size=shape)
-            return [{**one, "role": role} for one, role in zip(starts, roles, strict=True)]
-        if given is None:
-            given = self.optimize(seed=run.seed, show_progress=run.show_progress).estimate
-        else:
+        """Return starting values for ``count`` runs: those given, else a mode or random ones."""
+        if given is not None:
             run.keep_start(given)
-        return [given] * count
+            return [given] * count
+        if _is_random(init):
+            return random_starts(self.problem, count, run.seed)
+        return [self.optimize(seed=run.seed, show_progress=run.show_progress).estimate] * count
 
-    def _given(self, init: Init) -> Parameters | None:
-        """Return parameters to start from, None where they are to be made."""
-        if isinstance(init, str) and init in MADE:
-            return None
-        if isinstance(init, str | Path) and Path(init).is_dir():
-            init = Fit.load(init)
-        given, names = read_start(init), self.network.names
-        found, shape = given["z"].shape, (self.network.n_nodes, self.dim)
-        if found != shape:
-            raise InputError(f"init has shape {found}; (nodes, dim) = {shape} is needed")
-        if isinstance(init, Fit):
-            for number, (own, other) in enumerate(zip(names, init.network.names, strict=True), 1):
-                if own != other:
-                    raise InputError(
-                        f"init is a fit whose node {number} is {other!r}, here {own!r}; a fit of"
-                        " the same nodes in the same order is needed"
-                    )
-        if self.spec.form == "inverse" and not self.spec.roles:
-            _, first, place = np.unique(given["z"], axis=0, return_index=True, return_inverse=True)
-            earlier = first[place.reshape(-1)]
-            for node in np.flatnonzero(earlier != np.arange(len(names)))[:1]:
-                raise InputError(
-                    f"init has nodes {names[earlier[node]]!r} and {names[node]!r} at one place,"
-                    " where the form inverse has no density; different positions are needed"
-                )
-        return given
-
-    @property
-    def _is_preconditioned(self) -> bool:
-        """Whether the model is stiff, and N allows the factor."""
-        return self.spec == MODELS["tutorial"] and self.network.n_nodes <= MAX_NODES
-
-    def _preconditioner(self, positions: FloatArray) -> Preconditioner | None:
-        """Return the change of variables shaped by ``(M, N, K)`` positions, if there is one."""
-        if not self._is_preconditioned:
-            return None
-        return preconditioner(self.network, positions, self.prior_scale)
-
-    def _first_preconditioner(
-        self, run: Execution, init: Init, start: Sequence[Parameters]
+    def _first_change(
+        self, run: Run, init: Init, starts: Sequence[Parameters]
     ) -> Preconditioner | None:
         """Return the change of variables shaped by the start, or by a mode if that is random.
 
         Random positions have nothing of the posterior's curvature; a mode does, whichever it is.
         """
-        if not (self._is_preconditioned and isinstance(init, str) and init == "random"):
-            return self._preconditioner(start[0]["z"][None])
-        mode = self.optimize(seed=run.seed, starts=1, show_progress=False)
-        return self._preconditioner(mode.positions[None])
-
-    def _judge_mode(
-        self, point: Parameters, gradient: FloatArray
-    ) -> tuple[list[Check], dict[str, Any]]:
-        """Check that a point is a mode, by its Hessian where its size allows."""
-        if not np.isfinite(gradient).all():
-            return [Check("gradient", False, "the gradient is not finite")], {}
-        values = self._declared(point, learned=False)
-        mode = flat(values)
-        if mode.size > MAX_CURVATURE_SIZE:
-            return self._judge_large_mode(values, gradient)
-        # what turns with the positions is turned by one rotation: as if it were further nodes
-        parts = [values[name] for name in TURNED]
-        nodes = np.concatenate(parts)
-        basis = rotation_directions(nodes).T
-        blocks = np.split(
-            basis.reshape(len(basis), *nodes.shape), np.cumsum([*map(len, parts)])[:-1], axis=1
-        )
-        still = {name: np.zeros((len(basis), *value.shape)) for name, value in values.items()}
-        rotations = flat({**still, **dict(zip(TURNED, blocks, strict=True))}).T
-        found = curvature(lambda points: self.log_prob_flat(points)[1], mode, gradient, rotations)
-        checks = [
-            _newton_check(found.newton_gain),
-            Check(
-                "curvature",
-                found.is_mode,
-                f"the log joint falls in every direction but the {found.rotations} rotations"
-                if found.is_mode
-                else f"the log joint still rises along {found.negative} directions, and along"
-                f" {found.flat} it does not change (the {found.rotations} rotations apart): no"
-                " mode. Try more starts or another form; this model may have no mode here",
-            ),
-        ]
-        return checks, {"newton_gain": found.newton_gain, "curvature": found.as_record()}
-
-    def _judge_large_mode(
-        self, values: dict[str, FloatArray], gradient: FloatArray
-    ) -> tuple[list[Check], dict[str, Any]]:
-        """Check that a point is a mode, as far as conjugate gradients go."""
-        sd = self.spec.prior_sd(self.prior_scale)
-        units = flat({name: np.full_like(v, sd.get(name, np.nan)) for name, v in values.items()})
-        change = self._preconditioner(values["z_raw"][None])
-
-        def root(vector: FloatArray) -> FloatArray:
-            if change is None:
-                return vector * units
-            return (vector.reshape(self.dim, -1) @ change.factor).reshape(-1)
-
-        with tempfile.TemporaryDirectory(prefix="lsm-stan-") as folder:
-            data = write_data(Path(folder, "data.json"), self.stan_data())
-
-            def gradients(points: FloatArray) -> FloatArray:
-                return log_prob_grad(self.executable, data, points, threads=self.threads)[1]
-
-            found = newton_step(gradients, flat(values), gradient, root)
-        checks = [
-            _newton_check(found.newton_gain, "" if found.settled else "at least "),
-            Check(
-                "curvature",
-                found.is_mode,
-                f"the log joint falls in the {found.products} directions looked at (the Hessian of"
-                f" {gradient.size:,} parameters was not computed: they are more than"
-                f" {MAX_CURVATURE_SIZE:,})"
-                if found.is_mode
-                else "the log joint still rises along a direction: no mode. Try more starts or"
-                " another form; this model may have no mode here",
-            ),
-        ]
-        return checks, {"newton_gain": found.newton_gain, "newton_step": found.as_record()}
-
-
-def accepted_arguments(method: Method) -> list[str]:
-    """Return the arguments of a method: our own first, then those passed to CmdStanPy."""
-    own = inspect.signature(getattr(LatentSpaceModel, method.verb)).parameters
-    passed = inspect.signature(getattr(cmdstanpy.CmdStanModel, method.verb)).parameters
-    ours = {"self", "seed", "cmdstan", *WITHHELD["all"], *WITHHELD[method.verb]}
-    return [name for name in dict.fromkeys([*own, *passed]) if name not in ours]
+        positions = starts[0]["z"]
+        if _is_random(init) and is_preconditioned(self.spec, self.network):
+            positions = self.optimize(seed=run.seed, starts=1, show_progress=False).positions
+        return self.problem.preconditioner(positions[None])
 
 
 def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -794,90 +415,9 @@ def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, 
     InputError
         If there is no such method or argument, or CmdStanPy refuses its value.
     """
-    found = find_method(method)
-    accepted = accepted_arguments(found)
-    own = getattr(LatentSpaceModel, found.verb)
-    hints = AT_LEAST_ONE | get_type_hints(own, include_extras=True)
-    for name, value in arguments.items():
-        if name not in accepted:
-            raise InputError(
-                f"method {method} has no argument {name!r}; it takes {', '.join(accepted)}"
-            )
-        if name in hints and name != "init":
-            try:
-                TypeAdapter(hints[name]).validate_python(value, strict=True)
-            except ValidationError as error:
-                wanted = error.errors()[0]["msg"].removeprefix("Input should be ")
-                raise InputError(f"{method}: {name} is {value!r}; needed: {wanted}") from error
-    parameters = inspect.signature(own).parameters.values()
-    defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
-    asked = {**defaults, **arguments}
-    check = CHECKED[found.verb]
-    known = inspect.signature(check).parameters
-    try:
-        check(**{k: v for k, v in arguments.items() if k in known}).validate(asked.get("chains"))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{method}: {error}") from error
-    del asked["show_progress"]  # says nothing of the result
-    return {name: _plain(value) for name, value in asked.items() if value is not None}
+    asked = find_method(method)
+    return requested(asked, getattr(LatentSpaceModel, asked.verb), arguments)
 
 
-def _newton_check(gain: float, bound: str = "") -> Check:
-    return Check(
-        "gradient",
-        gain <= MAX_NEWTON_GAIN,
-        f"a Newton step would gain {bound}{gain:.2g} nats (at most {MAX_NEWTON_GAIN:g} at a mode)",
-    )
-
-
-def read_start(init: Init) -> Parameters:
-    """Read starting values: a fit, its folder, a file, parameters or positions.
-
-    Raises
-    ------
-    InputError
-        If there are none, or they are not finite numbers.
-    """
-    if isinstance(init, Fit):
-        return init.estimate
-    if isinstance(init, np.ndarray):
-        return _finite({"z": init}, "init")
-    if isinstance(init, Mapping):
-        return _finite(init, "init")
-    path = Path(init)
-    if path.is_dir():
-        return Fit.load(path).estimate
-    try:
-        loaded = np.load(path, allow_pickle=False)
-        values = dict(loaded) if isinstance(loaded, Mapping) else {"z": loaded}
-    except (OSError, ValueError) as error:
-        raise InputError(
-            f"init is {str(init)!r}; 'map', 'random', a fit's folder or an .npy file is needed"
-        ) from error
-    return _finite(values, f"init, {path},")
-
-
-def _finite(values: Mapping[str, Any], source: str) -> Parameters:
-    """Return starting values as numbers; raise InputError where they are none, or without z."""
-    if "z" not in values:
-        raise InputError(f"{source} has {', '.join(values) or 'nothing'}; positions z are needed")
-    numbers = {}
-    for name, value in values.items():
-        try:
-            numbers[name] = np.asarray(value, dtype=float)
-        except (TypeError, ValueError) as error:
-            raise InputError(f"{source} has {name} that is no array of numbers: {error}") from error
-        if not np.isfinite(numbers[name]).all():
-            raise InputError(f"{source} has {name} with NaN or infinite numbers; finite are needed")
-    return numbers
-
-
-def _plain(value: Any) -> Any:
-    """Return a value that JSON and TOML can hold; positions are kept in a file of their own."""
-    if isinstance(value, Fit | Mapping) or (isinstance(value, np.ndarray) and value.ndim > 1):
-        return "given positions"
-    if isinstance(value, np.ndarray | np.generic):
-        return value.tolist()
-    if isinstance(value, tuple):
-        return list(value)
-    return str(value) if isinstance(value, Path) else value
+def _is_random(init: Init) -> bool:
+    return isinstance(init, str) and init == "random"

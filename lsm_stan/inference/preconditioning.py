@@ -47,6 +47,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from lsm_stan.model.family import MODELS, ModelSpec
 from lsm_stan.network.network import Network
 
 FloatArray = NDArray[np.float64]
@@ -125,3 +126,17 @@ def preconditioner(
     # none is below the prior's precision, but by rounding, where weights are very large
     root = np.sqrt(np.maximum(values, 0.5 * prior_scale**-2))
     return Preconditioner(factor=(vectors / root) @ vectors.T, inverse=(vectors * root) @ vectors.T)
+
+
+def is_preconditioned(spec: ModelSpec, network: Network) -> bool:
+    """Return whether a model is stiff, and its network small enough for the factor."""
+    return spec == MODELS["tutorial"] and network.n_nodes <= MAX_NODES
+
+
+def preconditioner_of(
+    spec: ModelSpec, network: Network, positions: FloatArray, prior_scale: float
+) -> Preconditioner | None:
+    """Return what :func:`preconditioner` does where a model is preconditioned, else None."""
+    if not is_preconditioned(spec, network):
+        return None
+    return preconditioner(network, positions, prior_scale)

@@ -10,17 +10,20 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from cmdstanpy.utils import get_logger
 from numpy.typing import NDArray
 
 from lsm_stan.cmdstan.compilation import write_data
+from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.cmdstan.versions import versions
 from lsm_stan.errors import InferenceError, InputError
 from lsm_stan.inference.fit import INIT, Fit, Scratch
+from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.methods import Method
+from lsm_stan.inference.problem import Problem
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import Check
@@ -28,25 +31,27 @@ from lsm_stan.posterior.clusters import find_clusters, mean_clusters
 from lsm_stan.processes import LAST_LINES
 from lsm_stan.progress import print_progress
 
-if TYPE_CHECKING:
-    from lsm_stan.inference.latent_space_model import LatentSpaceModel
-
 # What CmdStanPy logs of each run is in the fit's record, or in an error of ours.
 get_logger().setLevel(logging.CRITICAL)
 
 FloatArray = NDArray[np.float64]
 
+#: Digits of CmdStan's CSV files: a distance of 0.01 keeps its first seven.
+SIG_FIGS = 10
+
 #: The largest seed that CmdStan takes for certain.
 MAX_SEED = 2**31 - 1
 
 
-class Execution:
-    """A run in progress.
+class Run:
+    """A run in progress. Its clock starts at once: what is compiled comes first.
 
     Parameters
     ----------
-    model
-        What is fitted; compiled here if it has to be, before the clock starts.
+    problem
+        What is fitted.
+    compiled
+        What runs.
     method
         How.
     seed
@@ -59,7 +64,8 @@ class Execution:
 
     def __init__(
         self,
-        model: LatentSpaceModel,
+        problem: Problem,
+        compiled: Compiled,
         method: Method,
         seed: int,
         arguments: dict[str, Any],
@@ -67,12 +73,13 @@ class Execution:
     ) -> None:
         if not 0 <= seed <= MAX_SEED:
             raise InputError(f"seed is {seed}; an integer from 0 to {MAX_SEED} is needed")
-        self.model = model
+        self.problem = problem
+        self.compiled = compiled
         self.show_progress = show_progress
         self.method = method
         self.seed = seed
         self.arguments = arguments
-        self._verb = getattr(model.executable, method.verb)
+        self._verb = getattr(compiled.executable, method.verb)
         self._scratch = Scratch()
         self._started = time.perf_counter()
 
@@ -107,7 +114,7 @@ class Execution:
             If the executable fails, or takes longer than was asked for.
         """
         # CmdStanPy hands it on to CmdStan, whose own threads go by it
-        os.environ["STAN_NUM_THREADS"] = str(self.model.threads)
+        os.environ["STAN_NUM_THREADS"] = str(self.compiled.threads)
         try:
             with self.folder(None) as folder:
                 file = (
@@ -150,11 +157,12 @@ class Execution:
             ``(chain, draw)`` columns of a sampler.
         """
         seconds = time.perf_counter() - self._started
-        model, network = self.model, self.model.network
-        if model.spec.clusters:
-            found = find_clusters(model.spec, draws, estimate["z"], model.prior_scale)
-            estimate = {**estimate, **mean_clusters(found, draws)}
-        at_estimate = float(model.log_prob(**estimate)[0])
+        problem, compiled = self.problem, self.compiled
+        network, spec = problem.network, problem.spec
+        if spec.clusters:
+            clusters = find_clusters(spec, draws, estimate["z"], problem.prior_scale)
+            estimate = {**estimate, **mean_clusters(clusters, draws)}
+        at_estimate = float(LogJoint(problem, compiled).at(estimate)[0])
         record = {
             "method": self.method.name,
             "seed": self.seed,
@@ -162,36 +170,36 @@ class Execution:
             "log_joint": at_estimate,
             "loss": -at_estimate,
             "nodes": network.n_nodes,
-            "dim": model.dim,
+            "dim": problem.dim,
             "total_weight": network.total_weight,
             "converged": all(check.passed for check in checks),
             "warnings": [check.message for check in checks if not check.passed],
             "checks": [check.as_record() for check in checks],
             "details": details,
             "arguments": self.arguments,
-            "model_name": model.spec.label,
-            "model": model.as_record(),
-            "program": model.program,
+            "model_name": spec.label,
+            "model": {**problem.as_record(), **compiled.as_record()},
+            "program": compiled.program,
             "network": {
                 "title": network.title,
-                "digest": model.digest,
+                "digest": problem.digest,
                 "directed": network.directed,
                 "edges": network.n_edges,
                 "hidden": network.n_hidden,
                 "notes": list(network.notes),
             },
-            "versions": versions(model.toolchain),
+            "versions": versions(compiled.toolchain),
         }
         provenance = ("method", "seed", "seconds", "log_joint", "arguments", "versions")
-        attrs = {name: record[name] for name in provenance} | {"network_digest": model.digest}
+        attrs = {name: record[name] for name in provenance} | {"network_digest": problem.digest}
         built = container.build(
             network,
             draws=draws,
             log_joint=log_joint,
             estimate=estimate,
             sample_stats=sample_stats,
-            constants={"prior_scale": model.prior_scale, "jitter": model.jitter},
-            coords=model.spec.coords,
+            constants={"prior_scale": problem.prior_scale, "jitter": problem.jitter},
+            coords=spec.coords,
             # netCDF attributes are numbers and text
             attrs={k: json.dumps(v) if isinstance(v, dict) else v for k, v in attrs.items()},
         )

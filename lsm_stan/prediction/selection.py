@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from copy import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import product
 from pathlib import Path
@@ -174,10 +174,8 @@ def select(
         for split, model, dim in product(range(1, n_splits + 1), models, dims)
     ]
     first = grid[0].model
-    first.compile()
     for cell in grid:  # all are of one program, which is compiled and looked for once
-        cell.model.kernel, cell.model.executable = first.kernel, first.executable
-        cell.model.program, cell.model.toolchain = first.program, first.toolchain
+        cell.model.compiled = first.compiled
     (folder / CELLS).mkdir(parents=True, exist_ok=True)
     found = _run(grid, folder / CELLS, jobs or _default_jobs(requested), say)
     table = pd.DataFrame([{**cell.facts, **row["scores"]} for cell, row in found])
@@ -373,10 +371,10 @@ class _Cell:
         """Digest of everything that goes into the cell."""
         parts = [
             CELL_FORMAT,
-            self.model.digest,
+            self.model.problem.digest,
             hashlib.sha256(self.held_out.weight.astype("<i8").tobytes()).hexdigest(),
             self.model.as_record(),
-            self.model.program,
+            self.model.compiled.program,
             self.method,
             self.arguments,
             self.seed,
@@ -386,7 +384,8 @@ class _Cell:
 
     def run(self) -> dict[str, Any]:
         """Fit, and score."""
-        model = copy(self.model)  # its own would keep the Stan data after the fit
+        model = copy(self.model)
+        model.problem = replace(model.problem)  # its own would keep the Stan data after the fit
         fit = model.fit(self.method, seed=self.seed, show_progress=False, **self.arguments)
         train, dyads, weight, unit = self.held_out
         prediction = predict(fit.spec, flat_draws(fit.parameters), train, *dyads, weight, unit)

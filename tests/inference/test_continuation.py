@@ -11,14 +11,8 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import ortho_group
 
-from lsm_stan.inference.continuation import (
-    LADDER,
-    SAME_MODE_RMSE,
-    continuation,
-    curvature,
-    distinct_modes,
-    newton_step,
-)
+from lsm_stan.inference.continuation import LADDER, SAME_MODE_RMSE, continuation, distinct_modes
+from lsm_stan.inference.curvature import curvature, newton_step
 from lsm_stan.network.datasets import load_celegans
 
 # --- continuation -------------------------------------------------------------------------------
@@ -290,7 +284,7 @@ def test_conjugate_gradients_find_what_a_newton_step_gains(preconditioned):
 
 
 def test_conjugate_gradients_that_are_cut_short_bound_the_gain(monkeypatch):
-    monkeypatch.setattr("lsm_stan.inference.continuation.CG_PRODUCTS", 5)
+    monkeypatch.setattr("lsm_stan.inference.curvature.CG_PRODUCTS", 5)
     matrix, gradients = quadratic(np.geomspace(1e-2, 1e3, 40), np.zeros(40))
     point = np.random.default_rng(2).normal(size=40)
     found = newton_step(gradients, point, gradients(point[None])[0], lambda v: v)

@@ -82,7 +82,7 @@ def test_a_mode_recovers_the_rates(name: str) -> None:
     # a mode need not be one where an intercept leaves the inverse form without a scale
     if model.spec.form != "inverse":
         assert fit.converged, fit.warnings
-    assert fit.log_joint > float(model.log_prob(**parameters)[0])
+    assert fit.log_joint > float(model.log_prob_grad(**parameters)[0])
     if model.spec.effects:
         for effect in ("sender_effect", "receiver_effect"):
             assert stats.pearsonr(fit.estimate[effect], parameters[effect]).statistic >= 0.6
@@ -128,7 +128,7 @@ def test_every_parameter_is_kept(name: str, method: str, tmp_path) -> None:
     assert fit.estimate.keys() == fit.parameters.keys() == names
     last = {key: values[-1, -1] for key, values in fit.parameters.items()}
     stored = float(fit.idata.sample_stats["lp"][-1, -1])
-    assert float(model.log_prob(**last)[0]) == pytest.approx(stored, rel=1e-6)
+    assert float(model.log_prob_grad(**last)[0]) == pytest.approx(stored, rel=1e-6)
     assert fit.idata.posterior["sender_effect"].dims == ("chain", "draw", "node")
 
     again = Fit.load(fit.save(tmp_path / "fit"))
@@ -157,7 +157,7 @@ def test_other_priors_are_those_of_the_record() -> None:
     network, _ = simulate(10, 2, seed=1)
     spec = ModelSpec("exponential", "nb", effects=True, phi_scale=3.0)
     model = LatentSpaceModel(network, 2, model=spec)
-    record = model.as_record()["model"]
+    record = model.problem.as_record()["model"]
     assert record["phi_scale"] == 3.0
     fit = model.optimize(seed=1, starts=1, show_progress=False)
     assert fit.spec == spec
@@ -170,7 +170,7 @@ def test_what_is_recorded_outlives_a_change_of_the_named_priors(monkeypatch) -> 
     assert (old.phi_scale, new.phi_scale) == (1.0, 2.0)
     assert old.label == "nb-squared+clusters(2) with other priors"
     network, _ = simulate(10, 2, seed=1)
-    records = [LatentSpaceModel(network, 2, model=spec).as_record() for spec in (old, new)]
+    records = [LatentSpaceModel(network, 2, model=spec).problem.as_record() for spec in (old, new)]
     assert records[0] != records[1]
 
 
@@ -183,7 +183,7 @@ def test_at_a_mode_positions_move_log_rates_alike_in_every_dimension(form, dim) 
     moved = {"exponential": distance, "squared": distance**2, "inner": np.sum(z[0] * z[1], axis=1)}
     # SPREAD, and 15 % less for the exponential form in one dimension
     assert np.std(moved[form]) == pytest.approx(1.5, rel=0.16)
-    assert LatentSpaceModel(simulate(5, 1, seed=1)[0], dim, model=spec).prior_scale == (
+    assert LatentSpaceModel(simulate(5, 1, seed=1)[0], dim, model=spec).problem.prior_scale == (
         spec.default_scale(dim)
     )
     assert ModelSpec("inverse").default_scale(dim) == 1

@@ -10,9 +10,10 @@ from scipy import optimize, stats
 
 from lsm_stan import Fit, InferenceError, InputError, LatentSpaceModel, load_celegans, simulate
 from lsm_stan.cmdstan import compilation
+from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.inference.latent_space_model import requested_arguments
 from lsm_stan.inference.methods import METHODS
-from lsm_stan.inference.run import Execution
+from lsm_stan.inference.run import Run
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.invariants import pair_distances
 from tests.support import tutorial
@@ -254,7 +255,7 @@ def test_a_large_mode_is_checked_without_its_hessian(
 ) -> None:
     network, _ = simulate(60, 2, seed=seed)
     model = LatentSpaceModel(network, 2)
-    monkeypatch.setattr("lsm_stan.inference.latent_space_model.MAX_CURVATURE_SIZE", 119)
+    monkeypatch.setattr("lsm_stan.inference.mode_checks.MAX_CURVATURE_SIZE", 119)
     fit = model.optimize(seed=1, starts=1, show_progress=False, iter=iterations)
     assert fit.record["details"].keys() >= {"newton_gain", "newton_step"}
     assert "curvature" not in fit.record["details"]
@@ -287,12 +288,12 @@ def test_a_fit_is_of_the_program_that_was_compiled(tmp_path, monkeypatch) -> Non
     monkeypatch.setattr(compilation, "STAN_DIR", folder)
     model = LatentSpaceModel(simulate(8, 2, seed=1)[0], 2)
     model.compile()
-    compiled = model.program
+    program = model.compiled.program
     with (folder / "latent_space.stan").open("a") as file:
         file.write("// edited while it runs\n")
     fit = model.variational(seed=1, init="random", iter=50, show_progress=False)
-    assert fit.record["program"] == compiled
-    assert LatentSpaceModel(model.network, 2).program != compiled
+    assert fit.record["program"] == program
+    assert LatentSpaceModel(model.network, 2).compiled.program != program
 
 
 def test_models_in_one_process_have_their_own_threads(monkeypatch) -> None:
@@ -304,9 +305,9 @@ def test_models_in_one_process_have_their_own_threads(monkeypatch) -> None:
 
     runs = {}
     for threads in (1, 3):
-        model = LatentSpaceModel(simulate(8, 2, seed=1)[0], 2, threads=threads)
-        model.executable = SaysItsThreads()
-        runs[threads] = Execution(model, METHODS["advi"], 1, {}, show_progress=False)
+        model = LatentSpaceModel(simulate(8, 2, seed=1)[0], 2)
+        compiled = Compiled(SaysItsThreads(), "cpp", "", None, threads)
+        runs[threads] = Run(model.problem, compiled, METHODS["advi"], 1, {}, show_progress=False)
     for threads, run in runs.items():
         with pytest.raises(InferenceError, match=f"advi: {threads} threads"):
             run.cmdstan({})
@@ -329,8 +330,8 @@ def test_a_random_start_needs_a_mode_only_where_it_shapes_something(
         return find_mode(self, **arguments)
 
     monkeypatch.setattr(LatentSpaceModel, "optimize", counted)
-    monkeypatch.setattr("lsm_stan.inference.latent_space_model.MAX_NODES", max_nodes)
-    monkeypatch.setattr("lsm_stan.inference.latent_space_model.PILOT", 10)
+    monkeypatch.setattr("lsm_stan.inference.preconditioning.MAX_NODES", max_nodes)
+    monkeypatch.setattr("lsm_stan.inference.sample.PILOT", 10)
     short = {
         "advi": {"iter": 50},
         "nuts": {"chains": 1, "iter_warmup": 5, "iter_sampling": 5, "max_treedepth": 3},

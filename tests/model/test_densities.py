@@ -304,7 +304,7 @@ def test_density_is_scipys(name: str, directed: bool, kernel: str) -> None:
         p = draw(spec, 2, directed=directed, learned=learned)
         expected = scipy_log_likelihood(spec, p, data)
         expected += scipy_log_prior(spec, p, data, directed=directed, learned=learned)
-        assert model.log_prob(**p)[0] == pytest.approx(expected, rel=1e-10)
+        assert model.log_prob_grad(**p)[0] == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.cmdstan
@@ -318,11 +318,11 @@ def test_gradient_is_that_of_the_density(name: str, directed: bool, kernel: str)
     learned = spec.hierarchical
     p = draw(spec, 6, directed=directed, learned=learned)
     point = flat(declared(p, model.spec, directed=directed, learned=learned))
-    _, gradient = model.log_prob_flat(point, learned=learned)
+    _, gradient = model.log_joint.at_flat(point, learned=learned)
     step = 1e-3
     shifts = step * np.array([2.0, 1.0, -1.0, -2.0])
     probes = point + shifts[:, None, None] * np.eye(point.size)
-    values, _ = model.log_prob_flat(probes, learned=learned)
+    values, _ = model.log_joint.at_flat(probes, learned=learned)
     slope = np.array([-1.0, 8.0, -8.0, 1.0]) @ values / (12 * step)
     np.testing.assert_allclose(gradient, slope, rtol=1e-5, atol=1e-6 * np.abs(slope).max())
 
@@ -359,7 +359,7 @@ def test_frailties_too_small_to_see_cost_no_digits(phi: float, toolchain) -> Non
     assert log_likelihood(spec, p, i, j, y).sum() == pytest.approx(expected, rel=1e-11)
     prior = scipy_log_prior(spec, p, data, directed=True, learned=False)
     point = flat(declared(p, model.spec, directed=True, learned=False))
-    value, gradient = model.log_prob_flat(point)
+    value, gradient = model.log_joint.at_flat(point)
     assert value == pytest.approx(expected + prior, rel=1e-10)
     # after the positions and the intercept; that of the prior is (1 / phi - 1) / 2
     assert gradient[N * K + 1] == pytest.approx(slope + 0.5 / phi - 0.5, rel=1e-7, abs=1e-9)

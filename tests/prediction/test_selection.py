@@ -11,8 +11,8 @@ import pytest
 from scipy import stats
 
 from lsm_stan import InputError, LatentSpaceModel, Network, simulate
+from lsm_stan.cmdstan import compiled
 from lsm_stan.cmdstan.compilation import compile_with_fallback
-from lsm_stan.inference import latent_space_model
 from lsm_stan.model.family import MODELS
 from lsm_stan.model.likelihood import pair_log_likelihood
 from lsm_stan.prediction import selection
@@ -283,15 +283,15 @@ def test_an_interrupted_command_goes_on_where_it_stopped(toolchain, tmp_path):
 
 def test_the_program_is_compiled_once_for_all_cells(selected, tmp_path, monkeypatch):
     network, *_ = selected
-    compiled = []
+    programs = []
 
     def compile_once(*args, **options):
-        compiled.append(args)
+        programs.append(args)
         return compile_with_fallback(*args, **options)
 
-    monkeypatch.setattr(latent_space_model, "compile_with_fallback", compile_once)
+    monkeypatch.setattr(compiled, "compile_with_fallback", compile_once)
     select(network, tmp_path, dims=[1], **GRID, say=lambda _: None)
-    assert len(compiled) == 1
+    assert len(programs) == 1
 
 
 def test_cells_that_are_done_outlive_one_that_fails(selected, tmp_path, monkeypatch):

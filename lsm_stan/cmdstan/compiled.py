@@ -1,0 +1,91 @@
+"""What the model's Stan program was compiled to: one value, which nothing changes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+import cmdstanpy
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_stan.cmdstan.compilation import (
+    Kernel,
+    compile_with_fallback,
+    log_prob_grad,
+    sources_digest,
+)
+from lsm_stan.cmdstan.find import Toolchain, ensure_toolchain
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Compiled:
+    """The compiled Stan program of the model.
+
+    Attributes
+    ----------
+    executable : cmdstanpy.CmdStanModel
+        What CmdStanPy runs.
+    kernel : {"cpp", "stan"}
+        What the likelihood's sums are in.
+    program : str
+        Digest of the Stan program's sources, the kernel's included, as they were compiled.
+    toolchain : Toolchain
+        The CmdStan and the compiler.
+    threads : int
+        How many threads each process of it shares the sum over pairs among.
+    """
+
+    executable: cmdstanpy.CmdStanModel
+    kernel: Kernel
+    program: str
+    toolchain: Toolchain
+    threads: int = 1
+
+    def as_record(self) -> dict[str, Any]:
+        """Return what a record says of it."""
+        return {"kernel": self.kernel, "threads": self.threads}
+
+    def log_prob_grad(
+        self, data: Mapping[str, Any] | Path, points: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Evaluate log density and gradient, as `lsm_stan.cmdstan.compilation.log_prob_grad` does.
+
+        Parameters
+        ----------
+        data : Mapping or Path
+            Stan data, or a JSON file of them.
+        points : numpy.ndarray
+            ``(M, P)`` on the unconstrained scale.
+        """
+        return log_prob_grad(self.executable, data, points, threads=self.threads)
+
+
+def compile_latent_space(kernel: Kernel = "cpp", threads: int = 1) -> Compiled:
+    """Compile ``stan/latent_space.stan``, or find it compiled.
+
+    Parameters
+    ----------
+    kernel : {"cpp", "stan"}
+        The one that is asked for; if C++ does not compile, a warning says so and the Stan
+        functions are taken.
+    threads : int
+        Threads of each process; more than 1 compiles Stan's own threads in.
+
+    Returns
+    -------
+    Compiled
+
+    Raises
+    ------
+    ToolchainError
+        If there is no toolchain, or the program does not compile.
+    """
+    programs = {name: sources_digest(name) for name in get_args(Kernel)}  # before, not after
+    toolchain = ensure_toolchain()
+    executable, kernel = compile_with_fallback(kernel, threads=threads > 1, toolchain=toolchain)
+    return Compiled(executable, kernel, programs[kernel], toolchain, threads)

@@ -1,0 +1,131 @@
+"""What is inferred: one model of one network, as the Stan program is told of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_stan.inference.preconditioning import Preconditioner, preconditioner_of
+from lsm_stan.model.family import ModelSpec, find_model
+from lsm_stan.model.parameters import Parameters, declared
+from lsm_stan.model.stan_data import check_data, check_numbers, fixed_data, run_data
+from lsm_stan.network.network import Network
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One model of one network; see `lsm_stan.inference.latent_space_model.LatentSpaceModel`.
+
+    Attributes
+    ----------
+    network : Network
+        N nodes and their weighted edges.
+    spec : ModelSpec
+        The model, bound to the network's covariates.
+    dim : int
+        K, the number of latent dimensions.
+    prior_scale : float
+        Standard deviation of each coordinate's normal prior.
+    jitter : float
+        Added to the squared distance of a node to itself.
+    """
+
+    network: Network
+    spec: ModelSpec
+    dim: int
+    prior_scale: float
+    jitter: float
+
+    @classmethod
+    def of(
+        cls,
+        network: Network,
+        dim: int,
+        *,
+        model: str | ModelSpec,
+        prior_scale: float | None,
+        jitter: float,
+    ) -> Problem:
+        """Check the numbers, and bind the model to the network.
+
+        Raises
+        ------
+        InputError
+            If a number is out of its range, there is no such model, or the network's weights
+            cannot be its, or it has not the covariates.
+        """
+        spec = find_model(model).bound(network)
+        check_numbers(dim, 1.0 if prior_scale is None else prior_scale, jitter)
+        check_data(spec, network)
+        scale = spec.default_scale(dim) if prior_scale is None else prior_scale
+        return cls(network, spec, dim, scale, jitter)
+
+    @property
+    def digest(self) -> str:
+        """Digest of the data: of the network, and of the model's covariates."""
+        return self.spec.digest(self.network)
+
+    def as_record(self) -> dict[str, Any]:
+        """Return the model and its numbers, for records and configurations."""
+        numbers = {name: getattr(self, name) for name in ("dim", "prior_scale", "jitter")}
+        return {"model": self.spec.as_record(), **numbers}
+
+    def without_clusters(self) -> Problem:
+        """Return the problem with one normal prior of all positions; itself if it has no other."""
+        return replace(self, spec=replace(self.spec, clusters=0)) if self.spec.clusters else self
+
+    def stan_data(
+        self,
+        *,
+        learned: bool = False,
+        softening: float = 0.0,
+        change: Preconditioner | None = None,
+    ) -> dict[str, Any]:
+        """Return the data of the Stan program; see :func:`lsm_stan.model.stan_data.run_data`."""
+        factor = None if change is None else change.factor
+        return self._fixed_data | run_data(
+            self.spec, learned=learned, softening=softening, factor=factor
+        )
+
+    @cached_property
+    def _fixed_data(self) -> dict[str, Any]:
+        return fixed_data(
+            self.network,
+            self.dim,
+            spec=self.spec,
+            prior_scale=self.prior_scale,
+            jitter=self.jitter,
+        )
+
+    def declared(self, parameters: Parameters, *, learned: bool = False) -> dict[str, FloatArray]:
+        """Return parameters as Stan declares them; scales are among them where they are learned."""
+        return declared(
+            parameters,
+            self.spec,
+            directed=self.network.directed,
+            learned=learned,
+            prior_scale=self.prior_scale,
+        )
+
+    def inits(
+        self,
+        point: Parameters,
+        *,
+        learned: bool = False,
+        change: Preconditioner | None = None,
+    ) -> dict[str, FloatArray]:
+        """Return starting values for CmdStanPy."""
+        values = self.declared(point, learned=learned)
+        if change is not None:
+            values["z_raw"] = change.inverse @ values["z_raw"]
+        return {name: value for name, value in values.items() if value.size}
+
+    def preconditioner(self, positions: FloatArray) -> Preconditioner | None:
+        """Return the change of variables shaped by ``(M, N, K)`` positions, if there is one."""
+        return preconditioner_of(self.spec, self.network, positions, self.prior_scale)

@@ -1,0 +1,115 @@
+"""Where methods start: draws from the prior, a fit, its folder, a file, parameters or positions."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_stan.errors import InputError
+from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.problem import Problem
+from lsm_stan.model.parameters import Parameters
+
+FloatArray = NDArray[np.float64]
+
+#: Where a method starts: a MAP found first, draws from the prior, a fit (or its folder),
+#: parameters, or ``(N, K)`` positions (or an ``.npz`` or ``.npy`` file of them).
+Init = str | Path | Fit | FloatArray | Parameters
+
+#: Starts that a method makes itself.
+MADE = ("map", "random")
+
+
+def is_made(init: Init) -> bool:
+    """Return whether a method makes a start itself."""
+    return isinstance(init, str) and init in MADE
+
+
+def random_starts(problem: Problem, count: int, seed: int) -> list[Parameters]:
+    """Draw starting values from the prior."""
+    shape = (count, problem.network.n_nodes, problem.dim)
+    rng = np.random.default_rng(seed)
+    starts: list[Parameters] = [{"z": z} for z in rng.normal(scale=problem.prior_scale, size=shape)]
+    if not problem.spec.roles:
+        return starts
+    # a node's two positions apart, or it is at no distance from itself
+    roles = rng.normal(scale=problem.spec.role_fixed, size=shape)
+    return [{**start, "role": role} for start, role in zip(starts, roles, strict=True)]
+
+
+def given_start(problem: Problem, init: Init) -> Parameters:
+    """Read starting values of a problem, and check that they can be its.
+
+    Raises
+    ------
+    InputError
+        If there are none, they are of another shape or of other nodes, or have no density.
+    """
+    if isinstance(init, str | Path) and Path(init).is_dir():
+        init = Fit.load(init)
+    start, names = read_start(init), problem.network.names
+    shape, needed = start["z"].shape, (problem.network.n_nodes, problem.dim)
+    if shape != needed:
+        raise InputError(f"init has shape {shape}; (nodes, dim) = {needed} is needed")
+    if isinstance(init, Fit):
+        for number, (here, there) in enumerate(zip(names, init.network.names, strict=True), 1):
+            if here != there:
+                raise InputError(
+                    f"init is a fit whose node {number} is {there!r}, here {here!r}; a fit of"
+                    " the same nodes in the same order is needed"
+                )
+    if problem.spec.form == "inverse" and not problem.spec.roles:
+        _, first, position = np.unique(start["z"], axis=0, return_index=True, return_inverse=True)
+        earlier = first[position.reshape(-1)]
+        for node in np.flatnonzero(earlier != np.arange(len(names)))[:1]:
+            raise InputError(
+                f"init has nodes {names[earlier[node]]!r} and {names[node]!r} at one place,"
+                " where the form inverse has no density; different positions are needed"
+            )
+    return start
+
+
+def read_start(init: Init) -> Parameters:
+    """Read starting values: a fit, its folder, a file, parameters or positions.
+
+    Raises
+    ------
+    InputError
+        If there are none, or they are not finite numbers.
+    """
+    if isinstance(init, Fit):
+        return init.estimate
+    if isinstance(init, np.ndarray):
+        return _finite({"z": init}, "init")
+    if isinstance(init, Mapping):
+        return _finite(init, "init")
+    path = Path(init)
+    if path.is_dir():
+        return Fit.load(path).estimate
+    try:
+        loaded = np.load(path, allow_pickle=False)
+        values = dict(loaded) if isinstance(loaded, Mapping) else {"z": loaded}
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"init is {str(init)!r}; 'map', 'random', a fit's folder or an .npy file is needed"
+        ) from error
+    return _finite(values, f"init, {path},")
+
+
+def _finite(values: Mapping[str, Any], source: str) -> Parameters:
+    """Return starting values as numbers; raise InputError where they are none, or without z."""
+    if "z" not in values:
+        raise InputError(f"{source} has {', '.join(values) or 'nothing'}; positions z are needed")
+    numbers = {}
+    for name, value in values.items():
+        try:
+            numbers[name] = np.asarray(value, dtype=float)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"{source} has {name} that is no array of numbers: {error}") from error
+        if not np.isfinite(numbers[name]).all():
+            raise InputError(f"{source} has {name} with NaN or infinite numbers; finite are needed")
+    return numbers
