@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.implementations import Repeated
+from benchmarks.evaluator import Repeated
 from benchmarks.problem import DIM, FloatArray, Problem, from_stan
 from lsm_stan.cmdstan.find import ensure_toolchain
 

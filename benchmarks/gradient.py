@@ -17,7 +17,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import in_stan
-from benchmarks.implementations import Evaluator, Implementation, implementations
+from benchmarks.evaluator import Evaluator
+from benchmarks.implementations import Implementation, implementations
 from benchmarks.problem import CELEGANS, DIM, FloatArray, Problem, make_problem
 from lsm_stan import Network
 

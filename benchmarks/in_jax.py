@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import lax
 
-from benchmarks.implementations import Repeated
+from benchmarks.evaluator import Repeated
 from benchmarks.problem import FloatArray, Problem
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 

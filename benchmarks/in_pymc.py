@@ -9,7 +9,7 @@ import numpy as np
 import pymc as pm
 import pytensor.tensor as pt
 
-from benchmarks.implementations import Repeated
+from benchmarks.evaluator import Repeated
 from benchmarks.problem import DIM, FloatArray, Problem
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 

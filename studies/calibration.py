@@ -9,154 +9,44 @@ an interrupted run goes on.
 from __future__ import annotations
 
 import argparse
-import hashlib
 import json
 import zlib
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import arviz as az
 import numpy as np
-import pandas as pd
 from tqdm import tqdm
 
 from lsm_stan import LatentSpaceModel, simulate
-from lsm_stan.cmdstan.compilation import sources_digest
 from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.errors import LsmStanError
-from lsm_stan.model.family import MODELS, ModelSpec, find_model
 from lsm_stan.model.likelihood import log_mean, mean_weight, pair_log_likelihood
 from lsm_stan.model.parameters import NODE_PARAMETERS, Parameters
 from lsm_stan.model.simulation import draw_parameters
 from lsm_stan.posterior.invariants import pair_distances, radii
 from lsm_stan.prediction.holdout import hold_out
 from lsm_stan.processes import cores
-from studies import calibration_page as calibration_report
+from studies import calibration_page
+from studies.calibration_study import (
+    COVERAGE,
+    COVERAGE_SIMULATIONS,
+    SBC,
+    SBC_SIMULATIONS,
+    Record,
+    Study,
+    tables,
+)
 from studies.ranks import FloatArray, rank
-
-#: What a finished simulation left: ``simulation``, its number; ``ranks`` by quantity;
-#: ``divergences``; ``saturated``, a share; ``ess``, the smallest of the log joint and scalar
-#: parameters before thinning; ``weight``; and ``seconds``. A failed one: ``error``.
-Record = dict[str, Any]
 
 #: Parameters with few values, and those of them that are of clusters, which have no order.
 COEFFICIENTS, OF_CLUSTERS = ("beta",), ("theta", "sigma_cluster")
 
 #: Finished simulations, in the folder of the results.
 KEPT = "simulations"
-
-
-@dataclass(frozen=True)
-class Study:
-    """Simulations of one model.
-
-    Attributes
-    ----------
-    model
-        A model's name; covariates are of :func:`tables`.
-    nodes, dim
-        N and K of the networks.
-    warmup
-        Of NUTS, iterations.
-    draws, thin
-        L, how many draws the truth is ranked among, and how many iterations lie between them.
-        Ranks need independent draws more than many.
-    directed
-        Whether the networks are.
-    hidden
-        The share of dyads that are not observed.
-    """
-
-    model: str
-    nodes: int
-    dim: int
-    warmup: int
-    draws: int
-    thin: int
-    directed: bool = True
-    hidden: float = 0.0
-
-    @property
-    def label(self) -> str:
-        """The model, and what is not usual of the networks."""
-        unusual = [] if self.directed else ["undirected"]
-        unusual += [f"{self.hidden:.0%} hidden"] if self.hidden else []
-        return ", ".join([self.model, *unusual])
-
-    @property
-    def priors(self) -> dict[str, float]:
-        """Scales of priors, none wider than the model's own, which make weights of 10⁹.
-
-        Priors are data of the Stan program: it is the same one.
-        """
-        inner = find_model(self.model).form == "inner"  # grows with the square of the positions
-        return {
-            "intercept_scale": 1.0,
-            "sigma_scale": 0.5,
-            "sigma_z_scale": 0.5 if inner else 1.0,
-        }
-
-    @property
-    def spec(self) -> ModelSpec:
-        """The model with these priors."""
-        return replace(find_model(self.model), **self.priors)
-
-    @property
-    def file(self) -> str:
-        """Name of the file of finished simulations: one for everything that decides them."""
-        program = sources_digest("cpp")
-        settings = json.dumps({**asdict(self), **self.priors, "program": program}, sort_keys=True)
-        return f"{self.label}-{hashlib.sha256(settings.encode()).hexdigest()[:12]}.jsonl"
-
-
-#: Studies of simulation-based calibration, and how many simulations each has.
-SBC = tuple(
-    Study(name, nodes=12, dim=dim, warmup=500, draws=39, thin=25)
-    for name, dim in (("tutorial", 2), ("tutorial", 3), ("nb-squared-effects", 2))
-)
-SBC_SIMULATIONS = 200
-#: The same of coverage: of every named model, and of what else there can be.
-COVERAGE = tuple(
-    Study(name, nodes=16, dim=2, warmup=300, draws=19, thin=25, directed=directed, hidden=hidden)
-    for name, directed, hidden in (
-        *((name, True, 0.0) for name in MODELS),
-        ("poisson-inverse+nodeocov(size)+absdiff(size)", True, 0.0),
-        ("poisson-exponential-effects+nodeicov(size)+edgecov(contact)", True, 0.0),
-        ("nb-squared-effects+nodecov(size)+nodematch(group)+edgecov(contact)", True, 0.0),
-        ("dyadic-squared+absdiff(size)+edgecov(contact)", True, 0.0),
-        ("bernoulli-inner+nodeocov(size)+nodematch(group)", True, 0.0),
-        ("poisson-squared+clusters(2)", True, 0.0),
-        ("nb-exponential-effects+clusters(3)", True, 0.0),
-        ("bernoulli-squared+clusters(2)", True, 0.0),
-        ("tutorial", False, 0.0),
-        ("poisson-exponential-effects", False, 0.0),
-        ("nb-squared-effects", False, 0.0),
-        ("bernoulli-inner", False, 0.0),
-        ("tutorial", True, 0.2),
-        ("nb-squared-effects", True, 0.2),
-        ("dyadic-exponential-effects", True, 0.2),
-        ("bernoulli-squared-effects", False, 0.2),
-    )
-)
-COVERAGE_SIMULATIONS = 20
-
-
-def tables(study: Study) -> dict[str, pd.DataFrame]:
-    """Return the tables that covariates are of: every network of a study has the same."""
-    rng = np.random.default_rng(study.nodes)
-    names = [str(i + 1) for i in range(study.nodes)]
-    nodes = pd.DataFrame(
-        {"size": rng.normal(size=study.nodes), "group": rng.choice([*"abc"], size=study.nodes)},
-        pd.Index(names),
-    )
-    one, other = np.nonzero(np.triu(rng.random((study.nodes, study.nodes)) < 0.3, 1))
-    pairs = pd.MultiIndex.from_arrays([np.array(names)[one], np.array(names)[other]])
-    dyads = pd.DataFrame({"contact": rng.normal(size=len(one))}, pairs)
-    return {"node_table": nodes, "dyad_table": dyads}
 
 
 def simulation(study: Study, number: int, compiled: Compiled) -> Record:
@@ -332,7 +222,7 @@ def calibrate(
     folder.mkdir(parents=True, exist_ok=True)
     sizes = {**dict.fromkeys(sbc, simulations[0]), **dict.fromkeys(coverage, simulations[1])}
     found = run(sizes, folder / KEPT, jobs)
-    calibration_report.write(
+    calibration_page.write(
         folder, {study: found[study] for study in sbc}, {study: found[study] for study in coverage}
     )
 

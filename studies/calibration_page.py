@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
@@ -15,14 +15,13 @@ from scipy import stats
 from lsm_stan.files import markdown
 from lsm_stan.model.parameters import NODE_PARAMETERS
 from lsm_stan.posterior.checks import MAX_SATURATED
+from studies.calibration_study import Record, Study
 from studies.ranks import IntArray, band, coverage, deviation, ecdf, uniform
 
-if TYPE_CHECKING:
-    from studies.calibration import Record, Study
+Results: TypeAlias = Mapping[Study, Sequence[Record]]
 
-    Results: TypeAlias = Mapping[Study, Sequence[Record]]
-    #: Of each study, of each test quantity.
-    Ranks: TypeAlias = Mapping[Study, Mapping[str, IntArray]]
+#: Of each study, of each test quantity.
+Ranks: TypeAlias = Mapping[Study, Mapping[str, IntArray]]
 
 #: Of quantities that have many values, how many simulation-based calibration looks at: nodes are
 #: exchangeable.
