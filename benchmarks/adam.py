@@ -13,7 +13,8 @@ import numpy as np
 from jax import lax
 
 from benchmarks.in_jax import log_joint
-from benchmarks.problem import FloatArray, Problem
+from benchmarks.problem import Problem
+from lsm_stan.typing import FloatArray
 
 STEPS, RATE, DECAY, DECAY_EVERY = 2500, 0.1, 0.9, 100
 

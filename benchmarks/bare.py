@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.evaluator import Repeated
-from benchmarks.problem import DIM, FloatArray, Problem, from_stan
+from benchmarks.problem import DIM, Problem, from_stan
 from lsm_stan.cmdstan.find import ensure_toolchain
+from lsm_stan.typing import FloatArray
 
 SOURCE = Path(__file__).parent / "bare_loop.cpp"
 

@@ -6,7 +6,7 @@ import math
 from abc import ABC, abstractmethod
 from typing import Protocol
 
-from benchmarks.problem import FloatArray
+from lsm_stan.typing import FloatArray
 
 
 class Evaluator(Protocol):

@@ -19,8 +19,9 @@ import pandas as pd
 from benchmarks import in_stan
 from benchmarks.evaluator import Evaluator
 from benchmarks.implementations import Implementation, implementations
-from benchmarks.problem import CELEGANS, DIM, FloatArray, Problem, make_problem
+from benchmarks.problem import CELEGANS, DIM, Problem, make_problem
 from lsm_stan import Network
+from lsm_stan.typing import FloatArray
 
 #: The sizes; 297 is C. elegans.
 NODES = (100, CELEGANS, 1000, 3000, 10_000)

@@ -15,8 +15,9 @@ import numpy as np
 from jax import lax
 
 from benchmarks.evaluator import Repeated
-from benchmarks.problem import FloatArray, Problem
+from benchmarks.problem import Problem
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
+from lsm_stan.typing import FloatArray
 
 jax.config.update("jax_enable_x64", True)
 

@@ -10,8 +10,9 @@ import pymc as pm
 import pytensor.tensor as pt
 
 from benchmarks.evaluator import Repeated
-from benchmarks.problem import DIM, FloatArray, Problem
+from benchmarks.problem import DIM, Problem
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
+from lsm_stan.typing import FloatArray
 
 #: The forms, and the bytes they take for each of the N×N cells.
 FORMS = {"tutorial": 94.0, "edges": 50.0}

@@ -14,9 +14,10 @@ from typing import Any
 import cmdstanpy
 import numpy as np
 
-from benchmarks.problem import DIM, FloatArray, Problem, from_stan, to_stan
+from benchmarks.problem import DIM, Problem, from_stan, to_stan
 from lsm_stan.cmdstan.compilation import compile_model, compile_program, log_prob_grad
 from lsm_stan.model.stan_data import stan_data
+from lsm_stan.typing import FloatArray
 
 #: The tutorial, line for line and as a user of Stan writes it.
 PROGRAMS = Path(__file__).parent / "stan"

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from benchmarks.problem import CELEGANS, DIM, FloatArray, Problem, make_problem
+from benchmarks.problem import CELEGANS, DIM, Problem, make_problem
 from lsm_stan import LatentSpaceModel
+from lsm_stan.typing import FloatArray
 
 SEEDS = (1, 2, 3)
 

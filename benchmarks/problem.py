@@ -6,13 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.special import gammaln
 
 from lsm_stan import Network, load_celegans, simulate
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray, IntArray
 
 #: K of every benchmark.
 DIM = 3
@@ -51,7 +49,7 @@ class Problem:
         return np.asarray(self.network.to_dense(), dtype=np.float64)
 
     @property
-    def edges(self) -> tuple[NDArray[np.int64], NDArray[np.int64], FloatArray]:
+    def edges(self) -> tuple[IntArray, IntArray, FloatArray]:
         """Sender, receiver (from 0) and weight of every edge but the self-loops."""
         net = self.network
         keep = net.sender != net.receiver

@@ -30,6 +30,7 @@ from lsm_stan.model.simulation import draw_parameters
 from lsm_stan.posterior.invariants import pair_distances, radii
 from lsm_stan.prediction.holdout import hold_out
 from lsm_stan.processes import cores
+from lsm_stan.typing import FloatArray
 from studies import calibration_page
 from studies.calibration_study import (
     COVERAGE,
@@ -40,7 +41,7 @@ from studies.calibration_study import (
     Study,
     tables,
 )
-from studies.ranks import FloatArray, rank
+from studies.ranks import rank
 
 #: Parameters with few values, and those of them that are of clusters, which have no order.
 COEFFICIENTS, OF_CLUSTERS = ("beta",), ("theta", "sigma_cluster")

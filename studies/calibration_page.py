@@ -15,8 +15,9 @@ from scipy import stats
 from lsm_stan.files import markdown
 from lsm_stan.model.parameters import NODE_PARAMETERS
 from lsm_stan.posterior.checks import MAX_SATURATED
+from lsm_stan.typing import IntArray
 from studies.calibration_study import Record, Study
-from studies.ranks import IntArray, band, coverage, deviation, ecdf, uniform
+from studies.ranks import band, coverage, deviation, ecdf, uniform
 
 Results: TypeAlias = Mapping[Study, Sequence[Record]]
 

@@ -12,10 +12,8 @@ from functools import cache
 
 import numpy as np
 from arviz.stats.ecdf_utils import ecdf_confidence_band
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import BoolArray, FloatArray, IntArray
 
 
 def rank(values: FloatArray) -> IntArray:
@@ -41,7 +39,7 @@ def rank(values: FloatArray) -> IntArray:
     return np.asarray((values[1:] < values[0]).sum(axis=0))
 
 
-def covered(ranks: IntArray, draws: int, share: float) -> NDArray[np.bool_]:
+def covered(ranks: IntArray, draws: int, share: float) -> BoolArray:
     """Return whether central posterior intervals hold the truth.
 
     Parameters

@@ -8,7 +8,6 @@ the degree-corrected null are the two regressors of a negative binomial's log me
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import sparse
 from scipy.optimize import minimize
 from scipy.special import gammaln
@@ -18,9 +17,7 @@ from lsm_stan import Network
 from lsm_stan.network.pairs import dyad_blocks
 from lsm_stan.prediction.baselines import degree_factors, negative_binomial
 from lsm_stan.prediction.scores import Prediction
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import FloatArray, IntArray
 
 
 def predict_spectral(

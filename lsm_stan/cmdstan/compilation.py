@@ -27,7 +27,6 @@ from typing import Any, Literal
 import cmdstanpy
 import numpy as np
 import platformdirs
-from numpy.typing import NDArray
 from pydantic_core import to_json
 
 from lsm_stan.cmdstan.find import Toolchain, ask_make, ensure_toolchain
@@ -35,8 +34,7 @@ from lsm_stan.errors import InferenceError, ToolchainError
 from lsm_stan.files import lock
 from lsm_stan.processes import LAST_LINES
 from lsm_stan.progress import Progress, print_progress
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 #: The costly sums in C++ with analytic gradients, or in the Stan language: the reference.
 Kernel = Literal["cpp", "stan"]

@@ -8,8 +8,6 @@ from pathlib import Path
 from typing import Any, get_args
 
 import cmdstanpy
-import numpy as np
-from numpy.typing import NDArray
 
 from lsm_stan.cmdstan.compilation import (
     Kernel,
@@ -18,8 +16,7 @@ from lsm_stan.cmdstan.compilation import (
     sources_digest,
 )
 from lsm_stan.cmdstan.find import Toolchain, ensure_toolchain
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 
 @dataclass(frozen=True)

@@ -11,15 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lsm_stan.inference.fit import Fit
 from lsm_stan.model.likelihood import pair_log_likelihood
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import mean_positions, procrustes_rmse
 from lsm_stan.posterior.invariants import sample_pairs
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 #: Chains are apart when their mean positions differ by this many times what the two halves of
 #: one chain differ by.

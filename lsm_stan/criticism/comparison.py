@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
@@ -16,8 +15,7 @@ from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import procrustes_rmse, spread
 from lsm_stan.posterior.intervals import interval
 from lsm_stan.posterior.invariants import MONITORED_PAIRS, pair_distances, sample_pairs
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 
 @dataclass(frozen=True, eq=False)

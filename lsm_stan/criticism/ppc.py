@@ -18,7 +18,6 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lsm_stan.criticism.advice import STATISTICS, fault
@@ -27,13 +26,11 @@ from lsm_stan.inference.fit import Fit
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.simulation import draw_weights, log_mean_cells
-from lsm_stan.network.edges import IntArray
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.checks import Check
 from lsm_stan.posterior.intervals import ENDS
 from lsm_stan.progress import has_bars
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray, IntArray
 
 #: Cells drawn at a time; memory grows by some 100 bytes a cell.
 BLOCK_CELLS = 250_000

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lsm_stan.criticism.comparison import comparable_log_joints
 from lsm_stan.inference.fit import Fit
@@ -15,6 +14,7 @@ from lsm_stan.network.network import Network
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.intervals import interval
 from lsm_stan.posterior.invariants import sample_pairs
+from lsm_stan.typing import IntArray
 
 #: How many of the heaviest pairs, and how many random ones, the tables and traces show.
 HEAVIEST_PAIRS, RANDOM_PAIRS = 6, 6
@@ -62,7 +62,7 @@ def summary_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def reported_pairs(network: Network) -> NDArray[np.int64]:
+def reported_pairs(network: Network) -> IntArray:
     """Return the fixed pairs whose distances and rates are shown: the heaviest and random ones.
 
     Parameters

@@ -16,14 +16,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Protocol, TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lsm_stan.model.family import Form
 from lsm_stan.posterior.alignment import procrustes_rmse
 from lsm_stan.processes import cores
+from lsm_stan.typing import FloatArray
 
-FloatArray = NDArray[np.float64]
 Point = TypeVar("Point")
 
 #: ε of the successive runs, in units of distance; the exact model follows by itself. The first

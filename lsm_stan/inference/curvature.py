@@ -11,9 +11,8 @@ from itertools import combinations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 #: Eigenvalues of the Hessian below this share of the largest, or below what is seen along a
 #: rotation, count as zero.

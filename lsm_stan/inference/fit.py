@@ -27,7 +27,7 @@ from typing import Any
 
 import numpy as np
 import tomli_w
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lsm_stan.cmdstan.compilation import cache_lock
 from lsm_stan.errors import InputError
@@ -48,9 +48,7 @@ from lsm_stan.posterior.invariants import (
     sample_pairs,
 )
 from lsm_stan.progress import print_progress
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import FloatArray, IntArray
 
 RECORD = "fit.json"
 EDGES, NODES, HIDDEN, DYADS = "edges.csv", "nodes.csv", "hidden.csv", "dyads.csv"

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lsm_stan.cmdstan.compilation import Kernel
 from lsm_stan.cmdstan.compiled import Compiled, compile_latent_space
@@ -36,8 +35,7 @@ from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.checks import approximation_khat, sampler_checks
 from lsm_stan.posterior.invariants import monitored
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 
 class LatentSpaceModel:

@@ -5,13 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.inference.problem import Problem
 from lsm_stan.model.parameters import SCALES, Parameters, flat
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 
 @dataclass(frozen=True)

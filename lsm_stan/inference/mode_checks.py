@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lsm_stan.cmdstan.compilation import write_data
 from lsm_stan.inference.curvature import curvature, newton_step, rotation_directions
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.model.parameters import TURNED, Parameters, flat
 from lsm_stan.posterior.checks import Check
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 #: A mode is accepted when a Newton step from it would gain less than this many nats.
 MAX_NEWTON_GAIN = 1e-3

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from tqdm import tqdm
 
 from lsm_stan.cmdstan.compilation import write_data
@@ -15,8 +14,7 @@ from lsm_stan.inference.continuation import continuation, distinct_modes
 from lsm_stan.inference.run import Run
 from lsm_stan.model.parameters import Parameters, from_stan
 from lsm_stan.progress import has_bars
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 #: An L-BFGS run of the continuation.
 LBFGS = {"algorithm": "lbfgs", "history_size": 20, "iter": 2000, "sig_figs": 18}

@@ -45,12 +45,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lsm_stan.model.family import MODELS, ModelSpec
 from lsm_stan.network.network import Network
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 #: Beyond this many nodes the N x N factor costs more than it saves.
 MAX_NODES = 2000

@@ -6,16 +6,12 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lsm_stan.inference.preconditioning import Preconditioner, preconditioner_of
 from lsm_stan.model.family import ModelSpec, find_model
 from lsm_stan.model.parameters import Parameters, declared
 from lsm_stan.model.stan_data import check_data, check_numbers, fixed_data, run_data
 from lsm_stan.network.network import Network
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 
 @dataclass(frozen=True)

@@ -30,11 +30,11 @@ from lsm_stan.posterior.checks import Check
 from lsm_stan.posterior.clusters import find_clusters, mean_clusters
 from lsm_stan.processes import LAST_LINES
 from lsm_stan.progress import print_progress
+from lsm_stan.typing import FloatArray
 
 # What CmdStanPy logs of each run is in the fit's record, or in an error of ours.
 get_logger().setLevel(logging.CRITICAL)
 
-FloatArray = NDArray[np.float64]
 
 #: Digits of CmdStan's CSV files: a distance of 0.01 keeps its first seven.
 SIG_FIGS = 10

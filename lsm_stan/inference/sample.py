@@ -14,8 +14,7 @@ from lsm_stan.model.parameters import Parameters, from_stan
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import mean_positions, rotation_onto
 from lsm_stan.progress import has_bars
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 #: Warmup and sampling iterations of the short run whose draws shape the preconditioner.
 PILOT = 150

@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.problem import Problem
 from lsm_stan.model.parameters import Parameters
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 #: Where a method starts: a MAP found first, draws from the prior, a fit (or its folder),
 #: parameters, or ``(N, K)`` positions (or an ``.npz`` or ``.npy`` file of them).

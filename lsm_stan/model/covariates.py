@@ -31,14 +31,11 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
 from lsm_stan.network.checks import clean_name
 from lsm_stan.network.network import Network
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import FloatArray, IntArray
 
 #: Terms that are parts of a node's charge, by whether sender and receiver have them.
 NODE_TERMS = {"nodeocov": (True, False), "nodeicov": (False, True), "nodecov": (True, True)}

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial.distance import cdist
 from scipy.special import expit, gammaln
 
@@ -17,9 +17,7 @@ from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import dyad_blocks
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import FloatArray, IntArray
 
 #: How many numbers a temporary array of coordinates may have: 32 MB.
 CHUNK = 4_000_000

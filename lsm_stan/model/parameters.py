@@ -36,15 +36,14 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.cluster.vq import kmeans
 
 from lsm_stan.model.family import ModelSpec
+from lsm_stan.typing import FloatArray
 
 if TYPE_CHECKING:
     import cmdstanpy
 
-FloatArray = NDArray[np.float64]
 Parameters: TypeAlias = Mapping[str, FloatArray]
 
 #: Dims of parameters that have any, after the draws'.

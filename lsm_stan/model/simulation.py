@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
 from lsm_stan.model.family import ModelSpec, find_model
@@ -14,9 +13,7 @@ from lsm_stan.model.likelihood import log_mean, mean_weight
 from lsm_stan.model.parameters import Parameters, rate_parameters
 from lsm_stan.model.stan_data import DIAGONAL_JITTER, check_data, check_numbers
 from lsm_stan.network.network import Network
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import FloatArray, IntArray
 
 #: Larger means are refused: their weights, or twice those, do not fit Stan's int.
 MAX_MEAN = 1e9

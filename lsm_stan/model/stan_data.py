@@ -13,6 +13,7 @@ from lsm_stan.model.family import FORMS, LIKELIHOODS, MODELS, ModelSpec
 from lsm_stan.model.parameters import effect_columns
 from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import dyad_blocks
+from lsm_stan.typing import FloatArray, IntArray
 
 #: What the tutorial adds to the diagonal's squared distance.
 DIAGONAL_JITTER = 1e3
@@ -20,7 +21,6 @@ DIAGONAL_JITTER = 1e3
 #: Terms u or log(1 + u) of the likelihood: sender, receiver, whether the reverse is in u, weight.
 Terms = tuple[NDArray[Any], ...]
 
-FloatArray = NDArray[np.float64]
 
 #: Dyads with charges of their own, at most: some gigabytes.
 MAX_OWN = 20_000_000
@@ -270,7 +270,7 @@ def own_terms(network: Network, covariates: Covariates, *, shared: bool) -> Term
         If there are more than :data:`MAX_OWN`.
     """
     n = network.n_nodes
-    found: list[NDArray[np.int64]] = []
+    found: list[IntArray] = []
     for sender, receiver in dyad_blocks(network, 1_000_000):
         own = covariates.of_dyads(sender, receiver).any(axis=1)
         found.append((sender * n + receiver)[own])

@@ -38,13 +38,13 @@ from scipy import sparse
 from lsm_stan.errors import InputError
 from lsm_stan.network.checks import as_list, checked_weights, node_name, node_names
 from lsm_stan.network.edges import (
-    IntArray,
     ParallelEdges,
     check_symmetric,
     count_isolated,
     merge_parallel,
     reverse_weight,
 )
+from lsm_stan.typing import BoolArray, IntArray
 
 SparseMatrix: TypeAlias = sparse.sparray | sparse.spmatrix
 
@@ -259,7 +259,7 @@ def _nonzero_cells(
     return row.astype(np.int64), column.astype(np.int64), cells[row, column]
 
 
-def _is_nan(values: NDArray[Any]) -> NDArray[np.bool_]:
+def _is_nan(values: NDArray[Any]) -> BoolArray:
     """Return which values of a matrix are NaN or the like, or say so in text."""
     if values.dtype.kind in "biufc":
         return np.asarray(np.isnan(values))

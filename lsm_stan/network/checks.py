@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
+from lsm_stan.typing import FloatArray, IntArray
 
 STAN_INT_MAX = 2**31 - 1
 """Largest weight that fits Stan's ``int``, a signed 32-bit integer."""
@@ -81,7 +82,7 @@ def check_names(names: Sequence[str], source: str) -> None:
 
 def checked_weights(
     values: Sequence[object] | NDArray[Any], where: Callable[[int], str], source: str
-) -> NDArray[np.int64]:
+) -> IntArray:
     """Turn the weights of listed edges or cells into integers Stan can hold.
 
     Parameters
@@ -121,7 +122,7 @@ def checked_weights(
 
 def _numbers(
     values: Sequence[object] | NDArray[Any], where: Callable[[int], str], source: str
-) -> NDArray[np.float64]:
+) -> FloatArray:
     """Turn numbers or numeric text into float64, exact for every weight that is accepted."""
     if isinstance(values, np.ndarray) and values.dtype.kind in "biuf":
         return values.astype(np.float64)

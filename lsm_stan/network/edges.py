@@ -10,12 +10,12 @@ from collections.abc import Sequence
 from typing import Literal, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from lsm_stan.errors import InputError
 from lsm_stan.network.checks import ACCEPTED_WEIGHTS, STAN_INT_MAX
+from lsm_stan.typing import IntArray
 
-IntArray: TypeAlias = NDArray[np.int64]
 ParallelEdges: TypeAlias = Literal["sum", "first"]
 
 

@@ -20,8 +20,9 @@ from lsm_stan.errors import InputError
 from lsm_stan.network.attributes import as_facts
 from lsm_stan.network.cells import SparseMatrix, cells_of_list, cells_of_matrix
 from lsm_stan.network.checks import check_names, clean_name
-from lsm_stan.network.edges import IntArray, check_edges, check_hidden, frozen_integers
 from lsm_stan.network.edges import ParallelEdges as ParallelEdges
+from lsm_stan.network.edges import check_edges, check_hidden, frozen_integers
+from lsm_stan.typing import IntArray
 
 #: The columns of a file that the names of a dyad's ends are in.
 DYAD_ENDS = ("source", "target")

@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lsm_stan.network.network import Network
-
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import IntArray
 
 
 def nth_dyad(number: IntArray, n_nodes: int) -> tuple[IntArray, IntArray]:

@@ -20,14 +20,12 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy import linalg, optimize
 from scipy.spatial.distance import pdist, squareform
 
 from lsm_stan.posterior.invariants import radii
+from lsm_stan.typing import BoolArray, FloatArray
 
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
 Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 #: L-BFGS iterations of :func:`minimum_kl`.

@@ -12,8 +12,7 @@ from numpy.typing import NDArray
 
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.invariants import settled
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 #: Limits of Vehtari et al. (Bayesian Analysis 16, 2021): of scalars each, of pairs and nodes this
 #: share has to keep them.

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.special import softmax
 
@@ -19,9 +18,7 @@ from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.posterior.alignment import rotation_onto
 from lsm_stan.posterior.intervals import interval
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import FloatArray, IntArray
 
 #: Draws among which the point partition is sought, and that stand for the posterior in that.
 CANDIDATES = 400

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lsm_stan.model.parameters import Parameters
-
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 #: Draws that predictions are means of: a thousand tell a log density to a few thousandths.
 MAX_DRAWS = 1000

@@ -28,6 +28,7 @@ from scipy.special import logsumexp
 from lsm_stan.model.parameters import DIMS, Parameters
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.invariants import settled
+from lsm_stan.typing import FloatArray
 
 with warnings.catch_warnings():
     # ArviZ 0.23 announces its successor once a day, at import
@@ -39,7 +40,6 @@ az._log.setLevel(logging.ERROR)
 
 InferenceData: TypeAlias = az.InferenceData
 Dataset: TypeAlias = xr.Dataset
-FloatArray = NDArray[np.float64]
 
 #: CmdStan's sampler columns under ArviZ's names.
 SAMPLE_STATS = {

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
-FloatArray = NDArray[np.float64]
+from lsm_stan.typing import FloatArray
 
 #: The quantiles at their ends: they hold 90 %.
 ENDS = (0.05, 0.95)

@@ -7,15 +7,12 @@ meaning of its own (see :mod:`lsm_stan.posterior.alignment`).
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.likelihood import log_mean
 from lsm_stan.model.parameters import NODE_PARAMETERS, Parameters, rate_parameters
 from lsm_stan.network.pairs import nth_pair
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import FloatArray, IntArray
 
 #: The pairs a fit is judged by, and the nodes: fixed random sets of this many.
 MONITORED_PAIRS, MONITORED_NODES = 500, 500

@@ -9,7 +9,6 @@ are Bernoulli, with odds m a_i b_j: the others would leave probability to weight
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.optimize import minimize, minimize_scalar
 from scipy.special import expit
 from scipy.stats import bernoulli, nbinom, poisson
@@ -19,9 +18,7 @@ from lsm_stan.model.likelihood import CHUNK, chunks
 from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import dyad_blocks
 from lsm_stan.prediction.scores import Prediction
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import FloatArray, IntArray
 
 #: Rounds of the degrees' coordinate ascent; it halves what is missing in each, or better.
 ROUNDS = 60
@@ -60,9 +57,7 @@ def degree_factors(network: Network) -> tuple[float, FloatArray, FloatArray]:
     a = np.ones(n)
     b = np.ones(n)
 
-    def update(
-        total: FloatArray, ends: FloatArray, own: IntArray, across: NDArray[np.int64]
-    ) -> FloatArray:
+    def update(total: FloatArray, ends: FloatArray, own: IntArray, across: IntArray) -> FloatArray:
         exposure = ends.sum() - ends - np.bincount(own, ends[across], minlength=n)
         return np.asarray((1 + total) / (1 + mean * exposure))
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 from scipy.stats import bernoulli, nbinom, poisson
 
 from lsm_stan.errors import InputError
@@ -17,9 +16,7 @@ from lsm_stan.network.pairs import dyad_blocks
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.intervals import interval
 from lsm_stan.prediction.scores import log_mean_exp
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import FloatArray, IntArray
 
 
 def predict_dyads(fit: Fit, top: int = 50) -> pd.DataFrame:

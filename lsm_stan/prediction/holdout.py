@@ -12,13 +12,12 @@ from collections.abc import Iterator
 from typing import Literal, get_args
 
 import numpy as np
-from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
 from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import nth_dyad, nth_pair, pair_number
+from lsm_stan.typing import IntArray
 
-IntArray = NDArray[np.int64]
 Dyads = tuple[IntArray, IntArray]
 
 #: How dyads are split: random shares, disjoint folds, or random shares of some nodes' dyads.

@@ -16,7 +16,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
@@ -27,9 +26,7 @@ from lsm_stan.posterior.checks import MAX_PARETO_K
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.invariants import MONITORED_PAIRS, sample_pairs
 from lsm_stan.prediction.scores import log_mean_exp, standard_error
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import BoolArray, FloatArray, IntArray
 
 #: The fewest draws that a tail can be smoothed with.
 MIN_DRAWS = 100
@@ -97,7 +94,7 @@ def loo(fit: Fit) -> LOO:
     pair, elpd, pareto_k, within, variance = map(np.concatenate, zip(*parts, strict=True))
     good_k = float(min(1 - 1 / np.log10(n_draws), 0.7))
 
-    def told(bad: NDArray[np.bool_], what: str) -> str:
+    def told(bad: BoolArray, what: str) -> str:
         return f"{bad.sum():,} of {len(bad):,} dyads have {what}" if bad.any() else ""
 
     def row(elpd: FloatArray, warning: str) -> dict[str, float | str]:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import minimize_scalar
 from scipy.special import logsumexp
 from scipy.stats import rankdata
@@ -23,9 +23,7 @@ from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.likelihood import chunks, log_likelihood
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.network.network import Network
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import BoolArray, FloatArray, IntArray
 
 
 class Prediction(NamedTuple):
@@ -158,7 +156,7 @@ def zero_inflation_gain(prediction: Prediction, weight: IntArray) -> float:
     return max(0.0, -float(minimize_scalar(loss, bounds=(0.0, 1.0), method="bounded").fun))
 
 
-def _edge_log_density(prediction: Prediction, edge: NDArray[np.bool_]) -> FloatArray:
+def _edge_log_density(prediction: Prediction, edge: BoolArray) -> FloatArray:
     """Return the log probability of what was found of each dyad, an edge or none."""
     probability = np.maximum(prediction.probability, np.finfo(float).tiny)
     return np.where(edge, np.log(probability), prediction.log_empty)
@@ -198,7 +196,7 @@ def split_error(values: pd.Series[float] | pd.DataFrame, share: float) -> Any:
     return independent * math.sqrt(1 + len(values) * share / (1 - share))
 
 
-def auc_roc(score: FloatArray, positive: NDArray[np.bool_]) -> float:
+def auc_roc(score: FloatArray, positive: BoolArray) -> float:
     """Return the area under the ROC curve: how often a positive scores above a negative.
 
     It is the Mann-Whitney statistic; a tie counts one half. NaN where all are of one kind.
@@ -211,7 +209,7 @@ def auc_roc(score: FloatArray, positive: NDArray[np.bool_]) -> float:
     return float(above / (n_positive * n_negative))
 
 
-def auc_pr(score: FloatArray, positive: NDArray[np.bool_]) -> float:
+def auc_pr(score: FloatArray, positive: BoolArray) -> float:
     """Return the area under the precision-recall curve, as average precision.
 
     The mean, over positives, of the share of positives among all that score no less. NaN where
@@ -224,9 +222,7 @@ def auc_pr(score: FloatArray, positive: NDArray[np.bool_]) -> float:
     return float(np.mean(found / at_least[positive]))
 
 
-def calibration_table(
-    probability: FloatArray, edge: NDArray[np.bool_], bins: int = 10
-) -> pd.DataFrame:
+def calibration_table(probability: FloatArray, edge: BoolArray, bins: int = 10) -> pd.DataFrame:
     """Set predicted probabilities beside what was found, in bins of equally many dyads.
 
     Parameters

@@ -20,7 +20,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
 from lsm_stan.files import ensure_ours, write_whole
@@ -37,8 +36,7 @@ from lsm_stan.prediction.holdout import Dyads, Scheme, in_words, splits
 from lsm_stan.prediction.scores import calibration_table, predict, scores, split_error
 from lsm_stan.processes import cores
 from lsm_stan.progress import Progress
-
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import IntArray
 
 #: The folder of the finished cells, in that of the selection.
 CELLS = "cells"

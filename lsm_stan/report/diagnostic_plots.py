@@ -15,7 +15,6 @@ from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-from numpy.typing import NDArray
 
 from lsm_stan.criticism.comparison import Comparison
 from lsm_stan.criticism.ppc import PredictiveCheck
@@ -24,6 +23,7 @@ from lsm_stan.inference.fit import Fit
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import MAX_RHAT, MIN_ESS
 from lsm_stan.report.plots import PALETTE, UNKNOWN_COLOUR, Figure
+from lsm_stan.typing import IntArray
 
 #: Distances traced one by one: heaviest pairs, then random ones.
 TRACED = (0, 1, 2, 3, -2, -1)
@@ -307,7 +307,7 @@ def _n_traced(chosen: container.InferenceData) -> int:
     return sum(variable[0, 0].size for variable in chosen.posterior.values())
 
 
-def _band(axis: Axes, x: NDArray[np.int64], table: pd.DataFrame, *, bars: bool) -> None:
+def _band(axis: Axes, x: IntArray, table: pd.DataFrame, *, bars: bool) -> None:
     """Draw the observed column black, the predicted ones as an interval about their median."""
     low, median, high = (table[f"predicted_{end}"] for end in ("low", "median", "high"))
     if bars:

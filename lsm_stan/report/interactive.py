@@ -8,14 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
-from numpy.typing import NDArray
 
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.alignment import principal_axes
 from lsm_stan.report.plots import DRAWN_EDGES, node_areas, node_colours
-
-FloatArray = NDArray[np.float64]
-BoolArray = NDArray[np.bool_]
+from lsm_stan.typing import BoolArray, FloatArray
 
 #: Diameter in pixels of the weakest and of the strongest nodes; area grows with total strength.
 SMALLEST, LARGEST = 5, 16

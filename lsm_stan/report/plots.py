@@ -14,7 +14,6 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Circle, Ellipse
 from matplotlib.text import Text
 from mpl_toolkits.mplot3d import Axes3D
-from numpy.typing import NDArray
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 
@@ -25,9 +24,7 @@ from lsm_stan.network.network import Network
 from lsm_stan.posterior.alignment import align, principal_axes, rotation_onto, strays
 from lsm_stan.posterior.clusters import co_membership
 from lsm_stan.posterior.draws import flat_draws
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
+from lsm_stan.typing import BoolArray, FloatArray, IntArray
 
 #: Colours that people with colour-blindness tell apart (Okabe & Ito), grey for the rest.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
@@ -336,7 +333,7 @@ def _in_plane(positions: FloatArray) -> FloatArray:
     return np.pad(positions, [*[(0, 0)] * (positions.ndim - 1), (0, missing)])[..., :2]
 
 
-def _faces(colours: list[str], hollow: NDArray[np.bool_]) -> dict[str, Any]:
+def _faces(colours: list[str], hollow: BoolArray) -> dict[str, Any]:
     """Return how nodes are drawn, full with a white edge or hollow."""
     return {
         "c": ["none" if empty else colour for colour, empty in zip(colours, hollow, strict=True)],
@@ -345,7 +342,7 @@ def _faces(colours: list[str], hollow: NDArray[np.bool_]) -> dict[str, Any]:
     }
 
 
-def _legend(legend: Mapping[str, str], hollow: NDArray[np.bool_]) -> list[Line2D]:
+def _legend(legend: Mapping[str, str], hollow: BoolArray) -> list[Line2D]:
     """Return what stands for the classes in a legend, and for hollow nodes where there are any."""
     style: dict[str, Any] = {"ls": "", "marker": "o"}
     handles = [Line2D([], [], color=colour, label=name, **style) for name, colour in legend.items()]

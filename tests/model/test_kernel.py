@@ -13,11 +13,12 @@ from numpy.typing import NDArray
 
 from lsm_stan.cmdstan.compilation import STAN_DIR, compile_model, compile_program, log_prob_grad
 from lsm_stan.cmdstan.find import Toolchain, ask_make
+from lsm_stan.typing import FloatArray
 
 HEADER = STAN_DIR / "kernel" / "pair_sums.hpp"
 PROGRAM = Path(__file__).parent / "stan" / "pair_sums_test.stan"
 
-Case = tuple[dict[str, Any], NDArray[np.float64]]
+Case = tuple[dict[str, Any], FloatArray]
 
 
 @pytest.fixture(scope="session", params=["fastest", "portable"])
@@ -63,7 +64,7 @@ def case(n_nodes: int, dim: int, form: int, softening: float, masked: bool, seed
     return data, np.concatenate([x, rng.normal(size=2 * n_nodes + 2 * len(pairs))])
 
 
-def numpy_value(data: dict[str, Any], point: NDArray[np.float64]) -> float:
+def numpy_value(data: dict[str, Any], point: FloatArray) -> float:
     """Return the program's value by dense arrays."""
     n, dim = data["N"], data["K"]
     x = point[: n * dim].reshape(dim, n).T
@@ -71,7 +72,7 @@ def numpy_value(data: dict[str, Any], point: NDArray[np.float64]) -> float:
     own, own_reverse = np.exp(point[n * (dim + 2) :].reshape(2, -1))
     fixed = np.asarray(data["fixed_charge"])
 
-    def f(z: NDArray[np.float64], softening: float) -> NDArray[np.float64]:
+    def f(z: FloatArray, softening: float) -> FloatArray:
         squared = ((z[:, None] - z) ** 2).sum(axis=-1) + softening**2
         with np.errstate(divide="ignore"):
             values = {1: squared**-0.5, 2: np.exp(-np.sqrt(squared)), 3: np.exp(-squared)}
