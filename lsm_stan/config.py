@@ -53,7 +53,7 @@ class FitConfig(_Strict):
         return self
 
 
-class Reference(_Strict):
+class PublishedLoss(_Strict):
     """A published loss to set the fits' losses beside."""
 
     label: str
@@ -103,7 +103,7 @@ class AnalysisConfig(_Strict):
     jitter: Annotated[float, Field(gt=0)] = DIAGONAL_JITTER
     kernel: Kernel = "cpp"
     threads: Annotated[int, Field(ge=1)] = 1
-    reference: Reference | None = None
+    reference: PublishedLoss | None = None
     note: str | None = None
     fit: Annotated[tuple[FitConfig, ...], Field(min_length=1, strict=False)]
 

@@ -25,7 +25,7 @@ from lsm_stan.posterior.checks import Finding
 from lsm_stan.posterior.idata import log_joint_of
 from lsm_stan.prediction.selection import Selection
 from lsm_stan.report.report import as_text, headline, shown_comparison, shown_fits
-from lsm_stan.report.selection_page import spread
+from lsm_stan.report.selection_page import with_error
 
 # brackets and colons in names are not markup
 _out = Console(highlight=False, markup=False, emoji=False)
@@ -56,7 +56,6 @@ def show_toolchain(toolchain: Toolchain) -> None:
             "CmdStan": f"{toolchain.version} ({toolchain.path})",
             "compiler": toolchain.compiler,
             "make": toolchain.make,
-            "methods of CmdStan": ", ".join(toolchain.methods),
         },
     )
 
@@ -171,19 +170,19 @@ def show_selection(selection: Selection) -> None:
     table = Table("model", "K", title="held-out dyads")
     for column in ("parameters", "log density a dyad", "from the best", "AUC"):
         table.add_column(column, justify="right")
-    choice, references = selection.choice, selection.references.groupby("model")
+    choice, baselines = selection.choice, selection.baselines.groupby("model")
     for row in choice.table.to_dict("records"):
         chosen = (row["model"], row["dim"]) == (choice.model, choice.dim)
         table.add_row(
             row["model"],
             str(row["dim"]),
             f"{row['parameters']:,.0f}",
-            spread(row["log_density"], row["error"]),
-            spread(row["difference"], row["difference_error"]),
+            with_error(row["log_density"], row["error"]),
+            with_error(row["difference"], row["difference_error"]),
             f"{row['auc']:.3f}",
             style="bold green" if chosen else None,
         )
-    for name, rows in references:
+    for name, rows in baselines:
         mean = rows[["log_density", "auc"]].mean()
         table.add_row(f"({name})", "", "", f"{mean['log_density']:.4f}", "", f"{mean['auc']:.3f}")
     _print(table)

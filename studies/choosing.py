@@ -262,8 +262,7 @@ def page(choices: pd.DataFrame) -> str:
             " log density a",
             "  held-out dyad is within one paired standard error of the best. Its interval is the"
             " exact binomial one.",
-            "- *none*: no candidate is better than the best reference predictor by one standard"
-            " error.",
+            "- *none*: no candidate is better than the best baseline by one standard error.",
             "- *within*: the true K is within one standard error of the best, though a smaller one"
             " may be, too.",
             "",

@@ -24,8 +24,8 @@ from lsm_stan.prediction.holdout import splits
 from lsm_stan.prediction.scores import scores
 from lsm_stan.prediction.selection import select
 from lsm_stan.report.selection_page import (
+    BASELINES,
     CALIBRATION,
-    REFERENCES,
     SCORES,
     WARNINGS,
     write_selection,
@@ -140,9 +140,9 @@ def collect(folder: Path, table: str) -> Iterator[pd.DataFrame]:
             )
 
 
-def references(folder: Path, network: Network) -> Iterator[pd.DataFrame]:
-    """Yield the scores of the references, on the splits of all runs that are whole."""
-    known = pd.concat(collect(folder, REFERENCES), ignore_index=True)
+def baselines(folder: Path, network: Network) -> Iterator[pd.DataFrame]:
+    """Yield the scores of the baselines, on the splits of all runs that are whole."""
+    known = pd.concat(collect(folder, BASELINES), ignore_index=True)
     known = known[~known["edges_only"]].assign(method=np.nan)
     for held_out, rows in known.groupby("held_out"):
         first = rows[rows["run"] == rows["run"].iloc[0]]  # the same in all runs
@@ -161,7 +161,7 @@ def main(folder: Path, names: Sequence[str]) -> None:
 
 def write(folder: Path, network: Network) -> None:
     """Write the page of the runs that are whole."""
-    parts = [*collect(folder, SCORES), *references(folder, network)]
+    parts = [*collect(folder, SCORES), *baselines(folder, network)]
     table = held_out_page.labelled(pd.concat(parts, ignore_index=True))
     warnings = held_out_page.labelled(pd.concat(collect(folder, WARNINGS), ignore_index=True))
     best = held_out_page.best(table)

@@ -15,7 +15,7 @@ from lsm_stan.prediction.scores import split_error
 from lsm_stan.prediction.selection import candidates
 from lsm_stan.report.plots import PALETTE, UNKNOWN_COLOUR
 from lsm_stan.report.score_plots import plot_calibration, plot_differences
-from lsm_stan.report.selection_page import failed_checks, spread
+from lsm_stan.report.selection_page import failed_checks, with_error
 
 #: What was held out: the first decides which candidate is the best.
 HELD_OUT = ("single dyads", "pairs")
@@ -210,7 +210,7 @@ def _text(
         "",
         "![scores](scores.png)",
         "",
-        "Log density with its standard error over splits, and AUC; references are hollow.",
+        "Log density with its standard error over splits, and AUC; baselines are hollow.",
         "",
         *as_markdown(_candidates(tables)),
         "",
@@ -247,7 +247,7 @@ def _text(
         f"`python -m studies.held_out reports/celegans/models`, which goes on where it stopped."
         f" {methods}; what is not named is as `lsm-stan fit` has it. A mode holds the scales of"
         " effects and positions fixed; NUTS learns them, from the best mode of eight."
-        " References: `constant`, one mean weight; `degrees`, sender × receiver factors;"
+        " Baselines: `constant`, one mean weight; `degrees`, sender × receiver factors;"
         " `spectral-nb`, scikit-learn's truncated SVD of log(1 + weight) with K vectors, its"
         " inner products and the degrees' log means being regressors of a negative binomial;"
         " `-nb`: negative binomial weights.",
@@ -262,7 +262,7 @@ def _first_place(table: pd.DataFrame) -> str:
     if len(table) < 2:
         return f"{text}."
     second = table.iloc[1]
-    gap = spread(-second["difference"], second["difference_error"])
+    gap = with_error(-second["difference"], second["difference_error"])
     return f"{text}: {gap} a dyad better than the next, {second['candidate']}."
 
 
@@ -338,7 +338,7 @@ def _candidates(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
         for what, table in others.items():
             known = name in table.index
             same = table.loc[name] if known else None
-            row[what] = "" if same is None else spread(same["log_density"], same["error"])
+            row[what] = "" if same is None else with_error(same["log_density"], same["error"])
             row[f"AUC, {what}"] = "" if same is None else f"{same['auc']:.3f}"
         fitted = not np.isnan(one["converged"])
         converged = round(one["converged"] * one["splits"]) if fitted else 0
@@ -392,7 +392,7 @@ def _gain(
 
 def _mean(values: pd.Series[float], digits: int = 4) -> str:
     """Return a mean over splits with its standard error."""
-    return spread(values.mean(), split_error(values, SHARE), digits)
+    return with_error(values.mean(), split_error(values, SHARE), digits)
 
 
 def _hurdle(scores: pd.DataFrame) -> list[str]:

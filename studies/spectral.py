@@ -1,4 +1,4 @@
-"""A reference for held-out dyads from scikit-learn: an adjacency spectral embedding.
+"""A baseline for held-out dyads from scikit-learn: an adjacency spectral embedding.
 
 Sussman et al., JASA 107, 2012: positions to send from and to receive at are the scaled singular
 vectors of the matrix of log(1 + weight), hidden dyads 0. Their inner product and the log mean of

@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from lsm_stan import cli, load_celegans, read_network
 from lsm_stan.analysis import WRITTEN
-from lsm_stan.config import AnalysisConfig, FitConfig, Reference
+from lsm_stan.config import AnalysisConfig, FitConfig, PublishedLoss
 from lsm_stan.network.summary import describe
 from lsm_stan.prediction.selection import Selection, choose
 
@@ -103,7 +103,7 @@ def test_the_help_of_run_names_every_key_of_a_configuration():
     result = CliRunner().invoke(cli.app, ["run", "--help"], env={"COLUMNS": "200"})
     assert "[[fit]]" in result.output
     words = set(re.findall(r"\w+", result.output.split("Arguments")[0]))
-    keys = [*AnalysisConfig.model_fields, *FitConfig.model_fields, *Reference.model_fields]
+    keys = [*AnalysisConfig.model_fields, *FitConfig.model_fields, *PublishedLoss.model_fields]
     assert [key for key in keys if key not in words] == []
 
 
@@ -430,7 +430,7 @@ def test_select_names_a_choice_or_none(command, monkeypatch, margin):
             "parameters": 10,
         }
     )
-    references = pd.DataFrame(
+    baselines = pd.DataFrame(
         {"model": "constant", "split": [1, 2], "log_density": -9.0, "auc": 0.5}
     )
     asked = {}
@@ -438,9 +438,9 @@ def test_select_names_a_choice_or_none(command, monkeypatch, margin):
     def run(network, folder, **arguments):
         asked.update(arguments)
         nothing = pd.DataFrame()
-        choice = choose(scores, references, 0.1)
+        choice = choose(scores, baselines, 0.1)
         facts = describe(load_celegans())
-        return Selection(scores, references, nothing, nothing, 0.1, choice, facts, "", "")
+        return Selection(scores, baselines, nothing, nothing, 0.1, choice, facts, "", "")
 
     monkeypatch.setattr(cli, "select_model", run)
     monkeypatch.setattr(cli, "write_selection", lambda _, folder: folder / "README.md")

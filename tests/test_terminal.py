@@ -36,13 +36,13 @@ def selection(tmp_path, *models):
             "parameters": 1033,
         }
     )
-    references = pd.DataFrame(
+    baselines = pd.DataFrame(
         {"model": "constant", "split": [1, 2], "log_density": -9.0, "auc": 0.5}
     )
     nothing = pd.DataFrame()
-    choice = choose(scores, references, 0.1)
+    choice = choose(scores, baselines, 0.1)
     facts = describe(load_celegans())
-    return Selection(scores, references, nothing, nothing, 0.1, choice, facts, "", "")
+    return Selection(scores, baselines, nothing, nothing, 0.1, choice, facts, "", "")
 
 
 def test_columns_with_units_are_printed_as_they_are(network, tmp_path, capsys):

@@ -40,19 +40,10 @@ from lsm_stan.processes import LAST_LINES, cores
 from lsm_stan.progress import Progress, print_progress
 
 #: Where CmdStan may come from.
-Source = Literal["auto", "github", "pypi"]
+Origin = Literal["auto", "github", "pypi"]
 
 #: The oldest CmdStan the Stan files are written for.
 MINIMUM_VERSION = (2, 27)
-
-#: CmdStan's methods, and the version that brought each (or the oldest supported).
-METHODS: dict[str, tuple[int, int]] = {
-    "optimize": MINIMUM_VERSION,
-    "variational": MINIMUM_VERSION,
-    "sample": MINIMUM_VERSION,
-    "laplace": (2, 32),
-    "pathfinder": (2, 33),
-}
 
 
 @dataclass(frozen=True)
@@ -120,8 +111,6 @@ class Toolchain:
         The command that runs the compiler, as make's ``CXX``.
     make
         The command that runs make.
-    methods
-        Which of CmdStan's methods this version has.
     """
 
     path: Path
@@ -129,7 +118,6 @@ class Toolchain:
     compiler: str
     cxx: str
     make: str
-    methods: tuple[str, ...]
 
 
 def find_toolchain() -> Toolchain | None:
@@ -161,7 +149,7 @@ def find_toolchain() -> Toolchain | None:
     return _inspect(max(usable, key=_version_numbers)) if usable else None
 
 
-def ensure_toolchain(source: Source = "auto", *, progress: Progress = print_progress) -> Toolchain:
+def ensure_toolchain(source: Origin = "auto", *, progress: Progress = print_progress) -> Toolchain:
     """Find CmdStan, or install it, and make it the one CmdStanPy uses.
 
     Parameters
@@ -275,14 +263,12 @@ def _inspect(path: Path) -> Toolchain:
     first_line = subprocess.run(
         [*shlex.split(cxx), "--version"], capture_output=True, text=True, check=False
     ).stdout.partition("\n")[0]
-    numbers = _version_numbers(path)
     return Toolchain(
         path=path,
         version=_version(path) or "",
         compiler=first_line,
         cxx=cxx,
         make=make,
-        methods=tuple(name for name, since in METHODS.items() if numbers >= since),
     )
 
 
@@ -329,7 +315,7 @@ def _install_hint() -> str:
 # Installing ------------------------------------------------------------------
 
 
-def _install(source: Source, make: str, cxx: str, progress: Progress) -> Path:
+def _install(source: Origin, make: str, cxx: str, progress: Progress) -> Path:
     """Install CmdStan from `source` and return its folder; the lock is held."""
     if source == "github":
         return _install_from_github(make, cxx, progress)

@@ -56,7 +56,7 @@ class LatentSpaceModel:
         Added to the squared distance of a node to itself; the tutorial's 1e3.
     kernel
         ``"cpp"``: the sums of the likelihood in C++ with analytic gradients. ``"stan"``: the
-        same in the Stan language, the readable reference.
+        same in the Stan language, to read and to compare with.
     threads
         How many threads each CmdStan process shares the sum over pairs among; worth it for
         thousands of nodes. Starts and chains run in processes of their own as it is.

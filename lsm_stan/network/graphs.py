@@ -15,10 +15,10 @@ import networkx as nx
 import pandas as pd
 
 from lsm_stan.network.checks import clean_name
-from lsm_stan.network.sources import Edges
+from lsm_stan.network.sources import EdgeList
 
 
-def read_gml(path: Path) -> Edges:
+def read_gml(path: Path) -> EdgeList:
     """Read a ``.gml`` file, repeated edges and all."""
     text = path.read_text(encoding="utf-8-sig")
     if not re.search(r"^\s*multigraph\s", text, flags=re.MULTILINE):
@@ -34,12 +34,12 @@ def read_gml(path: Path) -> Edges:
     return read_graph(graph, labels)
 
 
-def read_graphml(path: Path) -> Edges:
+def read_graphml(path: Path) -> EdgeList:
     """Read a ``.graphml`` file, repeated edges and all."""
     return read_graph(nx.read_graphml(path, force_multigraph=True))
 
 
-def read_graph(graph: nx.Graph, labels: dict[object, object] | None = None) -> Edges:
+def read_graph(graph: nx.Graph, labels: dict[object, object] | None = None) -> EdgeList:
     """Read a networkx graph, whose nodes `labels` may give other names."""
     names = {node: clean_name(labels[node] if labels else node) for node in graph.nodes}
     edges = list(graph.edges(data=True))
@@ -48,7 +48,7 @@ def read_graph(graph: nx.Graph, labels: dict[object, object] | None = None) -> E
     node_table = pd.DataFrame(
         [data for _, data in graph.nodes(data=True)], index=pd.Index(list(names.values()))
     ).rename(columns={"name": "name_attribute"})
-    return Edges(
+    return EdgeList(
         senders=[names[a] for a, *_ in edges],
         receivers=[names[b] for _, b, _ in edges],
         weights=[data.get(attribute) for *_, data in edges] if attribute in attributes else None,

@@ -36,7 +36,7 @@ from lsm_stan.network.checks import clean_name
 from lsm_stan.network.datasets import load_celegans
 from lsm_stan.network.graphs import read_gml, read_graph, read_graphml
 from lsm_stan.network.network import Network, ParallelEdges
-from lsm_stan.network.sources import Edges, Matrix
+from lsm_stan.network.sources import EdgeList, Matrix
 from lsm_stan.network.tables import (
     DELIMITERS,
     index_by_ends,
@@ -188,7 +188,7 @@ def hide_listed(network: Network, path: str | Path) -> Network:
     """
     path = Path(path)
     listed = _read_file(path)
-    if not isinstance(listed, Edges):
+    if not isinstance(listed, EdgeList):
         raise InputError(f"{path}: a list of dyads is needed, with columns source and target")
     index = {name: i for i, name in enumerate(network.names)}
     ends = []
@@ -232,7 +232,7 @@ def with_dyads(network: Network, dyads: Table) -> Network:
         raise InputError(f"{where}: {error}") from error
 
 
-def _read_object(source: object) -> tuple[Matrix | Edges, str]:
+def _read_object(source: object) -> tuple[Matrix | EdgeList, str]:
     """Read a source in memory; return what it says and what to call it in messages."""
     if isinstance(source, pd.DataFrame):
         return read_frame(source), "data frame"
@@ -267,7 +267,7 @@ def _read_facts(
     return index(table, where), where
 
 
-def _read_file(path: Path) -> Matrix | Edges:
+def _read_file(path: Path) -> Matrix | EdgeList:
     """Read a file by its suffix."""
     read = _FILE_READERS.get(path.suffix.lower())
     if read is None:
@@ -306,7 +306,7 @@ def _read_npz(path: Path) -> Matrix:
     return Matrix(cells)
 
 
-_FILE_READERS: dict[str, Callable[[Path], Matrix | Edges]] = {
+_FILE_READERS: dict[str, Callable[[Path], Matrix | EdgeList]] = {
     ".npy": _read_npy,
     ".npz": _read_npz,
     ".csv": read_table,

@@ -31,7 +31,7 @@ class Matrix:
         self,
         *,
         directed: bool | None,
-        parallel_edges: ParallelEdges,  # a matrix has none; as `Edges.build`
+        parallel_edges: ParallelEdges,  # a matrix has none; as `EdgeList.build`
         nodes: pd.DataFrame | None,
         title: str,
         source: str,
@@ -56,7 +56,7 @@ class Matrix:
 
 
 @dataclass(frozen=True)
-class Edges:
+class EdgeList:
     """What a source that lists edges says; fields are as in `Network.from_edges`.
 
     `names` is None if nodes are named by edges only; `notes` tell how the source was understood.
@@ -96,7 +96,7 @@ class Edges:
         )
         return replace(network, notes=(*content.notes, *network.notes))
 
-    def _in_both_directions(self) -> Edges:
+    def _in_both_directions(self) -> EdgeList:
         """Add to each edge of an undirected source its reverse, except to self-loops."""
         pairs = list(zip(self.senders, self.receivers, strict=True))
         between = [k for k, (a, b) in enumerate(pairs) if a != b]

@@ -32,7 +32,7 @@ from numpy.typing import NDArray
 from lsm_stan.errors import InputError
 from lsm_stan.network.attributes import check_columns
 from lsm_stan.network.checks import check_names, clean_name
-from lsm_stan.network.sources import Edges, Matrix
+from lsm_stan.network.sources import EdgeList, Matrix
 
 DELIMITERS = {".csv": ",", ".tsv": "\t"}
 
@@ -46,7 +46,7 @@ _ENDPOINTS = (
 _WEIGHTS = ("weight", "value", "count")
 
 
-def read_table(path: Path) -> Matrix | Edges:
+def read_table(path: Path) -> Matrix | EdgeList:
     """Read a ``.csv`` or ``.tsv`` file by the rules at the top of this module."""
     header, *rows = _read_rows(path)
     width = len(header)
@@ -69,7 +69,7 @@ def read_table(path: Path) -> Matrix | Edges:
     )
 
 
-def read_frame(frame: pd.DataFrame) -> Matrix | Edges:
+def read_frame(frame: pd.DataFrame) -> Matrix | EdgeList:
     """Read a data frame by the rules at the top of this module."""
     header = [str(name) for name in frame.columns]
     matrix = _labelled_matrix(list(frame.index), header, frame.to_numpy())
@@ -125,11 +125,11 @@ def _edge_list(
     cells: Sequence[Sequence[object]],
     columns: tuple[int, int, int | None],
     header: Sequence[str],
-) -> Edges:
+) -> EdgeList:
     """Take sender, receiver and weight from a table given by columns."""
     sender, receiver, weight = columns
     unused = [name for k, name in enumerate(header) if k not in columns]
-    return Edges(
+    return EdgeList(
         senders=cells[sender],
         receivers=cells[receiver],
         # An empty cell of a file is a missing weight.

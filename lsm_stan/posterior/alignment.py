@@ -1,14 +1,13 @@
-"""Orthogonal Procrustes: positions turned onto a reference, for display and for means.
+"""Orthogonal Procrustes: positions turned onto a target, for display and for means.
 
 The posterior is the same for every rotation and reflection of the positions, so coordinates
 of different draws, chains or methods can be compared only after one has been turned onto the
 other. Distances and everything made of them need no alignment; see
 :mod:`lsm_stan.posterior.invariants`. The prior is centred at the origin, so nothing is translated
-unless asked, and nothing is scaled.
+or scaled.
 
-What can serve as a reference: a mode; the positions of least Kullback–Leibler divergence from
-the posterior's mean rates (:func:`minimum_kl`, as in latentnet); or any positions of the
-user's. :func:`reference_sensitivity` says where the choice matters. :func:`mean_gram` needs none.
+What can serve as a target: a mode, or any positions of the user's. :func:`target_sensitivity`
+says where the choice matters. :func:`mean_gram` needs none.
 
 A mean of aligned draws is a place of its own: one that strays along the rim of the cloud has its
 mean amid it (:func:`strays`), so that distances between means are shorter than mean distances.
@@ -20,16 +19,10 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
-from scipy import linalg, optimize
-from scipy.spatial.distance import pdist, squareform
+from scipy import linalg
 
 from lsm_stan.posterior.invariants import radii
 from lsm_stan.typing import BoolArray, FloatArray
-
-Vector = np.ndarray[tuple[int], np.dtype[np.float64]]
-
-#: L-BFGS iterations of :func:`minimum_kl`.
-MAX_KL_ITERATIONS = 1000
 
 #: A node is flagged where its mean place moves by more than this many of its spreads.
 MAX_SHIFT = 0.5
@@ -38,59 +31,52 @@ MAX_SHIFT = 0.5
 MIN_RADIUS = 0.7
 
 
-def rotation_onto(positions: FloatArray, reference: FloatArray) -> FloatArray:
-    """Return the orthogonal matrices that turn positions onto a reference.
+def rotation_onto(positions: FloatArray, target: FloatArray) -> FloatArray:
+    """Return the orthogonal matrices that turn positions onto a target.
 
     Parameters
     ----------
     positions
         ``(..., N, K)`` positions, any number of sets.
-    reference
+    target
         ``(N, K)`` positions.
 
     Returns
     -------
     numpy.ndarray
         ``(..., K, K)`` matrices R, rotations or reflections, that minimise
-        ``|positions @ R - reference|`` (Schönemann, Psychometrika 31, 1966).
+        ``|positions @ R - target|`` (Schönemann, Psychometrika 31, 1966).
     """
-    left, _, right = np.linalg.svd(np.swapaxes(positions, -1, -2) @ reference)
+    left, _, right = np.linalg.svd(np.swapaxes(positions, -1, -2) @ target)
     return np.asarray(left @ right)
 
 
-def align(positions: FloatArray, reference: FloatArray, *, translate: bool = False) -> FloatArray:
-    """Turn positions onto a reference.
+def align(positions: FloatArray, target: FloatArray) -> FloatArray:
+    """Turn positions onto a target.
 
     Parameters
     ----------
     positions
         ``(..., N, K)`` positions.
-    reference
+    target
         ``(N, K)`` positions.
-    translate
-        Also move each set so that its centroid is the reference's: only where the prior does
-        not say where the centre is. This project's normal prior does.
 
     Returns
     -------
     numpy.ndarray
         ``(..., N, K)``.
     """
-    if not translate:
-        return np.asarray(positions @ rotation_onto(positions, reference))
-    centre = reference.mean(axis=-2)
-    centred = positions - positions.mean(axis=-2, keepdims=True)
-    return np.asarray(centred @ rotation_onto(centred, reference - centre) + centre)
+    return np.asarray(positions @ rotation_onto(positions, target))
 
 
-def procrustes_rmse(positions: FloatArray, reference: FloatArray) -> FloatArray:
-    """Return the root mean squared distance of a node to its place in the reference.
+def procrustes_rmse(positions: FloatArray, target: FloatArray) -> FloatArray:
+    """Return the root mean squared distance of a node to its place in the target.
 
     Parameters
     ----------
     positions
         ``(..., N, K)`` positions.
-    reference
+    target
         ``(N, K)`` positions.
 
     Returns
@@ -98,7 +84,7 @@ def procrustes_rmse(positions: FloatArray, reference: FloatArray) -> FloatArray:
     numpy.ndarray
         ``(...)`` errors after alignment, in units of distance.
     """
-    difference = align(positions, reference) - reference
+    difference = align(positions, target) - target
     return np.asarray(np.sqrt(np.mean(np.sum(difference**2, axis=-1), axis=-1)))
 
 
@@ -114,15 +100,15 @@ def principal_axes(positions: FloatArray) -> FloatArray:
     return np.asarray(positions @ (axes.T * np.where(skew < 0, -1.0, 1.0)))
 
 
-def mean_positions(draws: FloatArray, reference: FloatArray) -> FloatArray:
+def mean_positions(draws: FloatArray, target: FloatArray) -> FloatArray:
     """Return the mean of ``(..., N, K)`` draws, each aligned first.
 
-    The draws are turned onto the reference, then once more onto their own mean, so that the
-    mean hardly depends on which draw served as the reference (generalised Procrustes: Gower,
+    The draws are turned onto the target, then once more onto their own mean, so that the
+    mean hardly depends on which draw served as the target (generalised Procrustes: Gower,
     Psychometrika 40, 1975).
     """
     flat = draws.reshape(-1, *draws.shape[-2:])
-    mean = align(flat, reference).mean(axis=0)
+    mean = align(flat, target).mean(axis=0)
     return np.asarray(align(flat, mean).mean(axis=0))
 
 
@@ -176,7 +162,7 @@ def mean_gram(draws: FloatArray) -> FloatArray:
 def gram_positions(gram: FloatArray, dim: int) -> FloatArray:
     """Return the ``(N, K)`` centred positions whose Gram matrix is nearest a given ``(N, N)`` one.
 
-    Classical scaling (Torgerson, Psychometrika 17, 1952): a mean position set that no reference
+    Classical scaling (Torgerson, Psychometrika 17, 1952): a mean position set that no target
     enters.
     """
     n = len(gram)
@@ -184,73 +170,25 @@ def gram_positions(gram: FloatArray, dim: int) -> FloatArray:
     return np.asarray(vectors * np.sqrt(np.maximum(values, 0.0)))[:, ::-1]
 
 
-def minimum_kl(draws: FloatArray, start: FloatArray) -> FloatArray:
-    """Return the positions of least Kullback–Leibler divergence from the posterior's networks.
-
-    Parameters
-    ----------
-    draws
-        ``(..., N, K)`` positions.
-    start
-        ``(N, K)`` positions to descend from, such as a mode.
-
-    Returns
-    -------
-    numpy.ndarray
-        ``(N, K)`` positions that minimise ``Σ λ_ij - E[λ_ij] log λ_ij`` over pairs, λ being the
-        tutorial's rates 1/d: the best practice of latentnet (Shortreed, Handcock and Hoff,
-        Methodology 2, 2006). O(N²) memory; the divergence has many local minima, and this is the
-        start's, as far as :data:`MAX_KL_ITERATIONS` iterations of L-BFGS reach it.
-    """
-    flat = draws.reshape(-1, *draws.shape[-2:])
-    expected = np.zeros(flat.shape[1] * (flat.shape[1] - 1) // 2)
-    for z in flat:
-        expected += 1 / pdist(z)
-    expected /= len(flat)
-
-    def divergence(vector: Vector) -> tuple[float, Vector]:
-        z = vector.reshape(start.shape)
-        distance = pdist(z)
-        # of λ = 1 / d: the derivative of the divergence in d, over d
-        pull = squareform(expected / distance**2 - distance**-3)
-        gradient = pull.sum(axis=1, keepdims=True) * z - pull @ z
-        return float(np.sum(1 / distance + expected * np.log(distance))), gradient.reshape(-1)
-
-    found = optimize.minimize(
-        divergence,
-        start.ravel(),
-        method="L-BFGS-B",
-        jac=True,
-        options={
-            "maxiter": MAX_KL_ITERATIONS,
-            "maxfun": 2 * MAX_KL_ITERATIONS,
-            "maxcor": 20,
-            "ftol": 1e-15,
-            "gtol": 1e-9,
-        },
-    )
-    return np.asarray(found.x.reshape(start.shape))
-
-
-def reference_sensitivity(draws: FloatArray, references: Mapping[str, FloatArray]) -> pd.DataFrame:
+def target_sensitivity(draws: FloatArray, targets: Mapping[str, FloatArray]) -> pd.DataFrame:
     """Say of every node whether its mean place depends on what the draws were aligned to.
 
     Parameters
     ----------
     draws
         ``(..., N, K)`` positions.
-    references
+    targets
         Two or more ``(N, K)`` position sets by name; the first is the one that is reported.
 
     Returns
     -------
     pandas.DataFrame
         A row a node: ``spread``, its posterior spread about its mean place; ``shift``, how far
-        that place is from the one another reference gives, at most, when the mean sets are
+        that place is from the one another target gives, at most, when the mean sets are
         aligned; ``flagged``, whether the shift is more than :data:`MAX_SHIFT` spreads.
     """
     flat = draws.reshape(-1, *draws.shape[-2:])
-    means = [align(flat, reference).mean(axis=0) for reference in references.values()]
+    means = [align(flat, target).mean(axis=0) for target in targets.values()]
     shifts = [np.linalg.norm(align(other, means[0]) - means[0], axis=1) for other in means[1:]]
     shift, scale = np.max(shifts, axis=0), spread(flat, means[0])
     return pd.DataFrame({"spread": scale, "shift": shift, "flagged": shift > MAX_SHIFT * scale})

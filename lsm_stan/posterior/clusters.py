@@ -154,10 +154,10 @@ def membership(
     return np.asarray(softmax(log_p, axis=-1))
 
 
-def match_labels(drawn: FloatArray, reference: FloatArray) -> tuple[IntArray, FloatArray]:
+def match_labels(drawn: FloatArray, target: FloatArray) -> tuple[IntArray, FloatArray]:
     """Give a cluster the same label in all draws.
 
-    Each draw's labels are permuted so that its memberships overlap most with a reference, first
+    Each draw's labels are permuted so that its memberships overlap most with a target, first
     the one given and then the mean of the permuted draws, until that settles (Stephens, JRSS B
     62, 2000, with the overlap in the place of the divergence).
 
@@ -165,25 +165,25 @@ def match_labels(drawn: FloatArray, reference: FloatArray) -> tuple[IntArray, Fl
     ----------
     drawn
         ``(S, N, G)`` memberships.
-    reference
+    target
         ``(N, G)`` memberships.
 
     Returns
     -------
     order : numpy.ndarray
-        ``(S, G)``: which label of a draw is the reference's first, second, ...
+        ``(S, G)``: which label of a draw is the target's first, second, ...
     mean : numpy.ndarray
         ``(N, G)`` mean memberships of the permuted draws.
     """
     order = np.zeros(drawn.shape[::2], dtype=np.int64)
     for _ in range(MAX_ROUNDS):
-        overlaps = reference.T @ drawn
+        overlaps = target.T @ drawn
         found = np.array([linear_sum_assignment(-overlap)[1] for overlap in overlaps])
-        reference = np.mean([p[:, labels] for p, labels in zip(drawn, found, strict=True)], axis=0)
+        target = np.mean([p[:, labels] for p, labels in zip(drawn, found, strict=True)], axis=0)
         if np.array_equal(found, order):
             break
         order = found
-    return order, reference
+    return order, target
 
 
 def co_membership(drawn: FloatArray) -> FloatArray:

@@ -1,4 +1,4 @@
-"""Reference predictors, without positions: what a model has to beat.
+"""Baseline predictors, without positions: what a model has to beat.
 
 ``constant`` expects the same of all dyads, ``degrees`` a product of a factor of the sender and one
 of the receiver. Weights are Poisson, with means m a_i b_j, or negative binomial (``-nb``), of a
@@ -128,10 +128,10 @@ def degree_odds(network: Network) -> tuple[float, FloatArray, FloatArray]:
     return float(theta[0]), theta[of_sender], theta[of_receiver]
 
 
-def predict_references(
+def predict_baselines(
     network: Network, sender: IntArray, receiver: IntArray, weight: IntArray
 ) -> dict[str, Prediction]:
-    """Predict dyads from the observed ones, by every reference.
+    """Predict dyads from the observed ones, by every baseline.
 
     Parameters
     ----------

@@ -31,7 +31,7 @@ from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import pair_number
 from lsm_stan.network.summary import NetworkSummary, describe
 from lsm_stan.posterior.draws import flat_draws
-from lsm_stan.prediction.baselines import predict_references
+from lsm_stan.prediction.baselines import predict_baselines
 from lsm_stan.prediction.holdout import Dyads, Scheme, in_words, splits
 from lsm_stan.prediction.scores import calibration_table, predict, scores, split_error
 from lsm_stan.processes import cores
@@ -78,7 +78,7 @@ class Selection:
     scores
         A row a cell: ``model, dim, split, dyads, log_density, auc``, then the other scores of
         :func:`lsm_stan.prediction.scores.scores`, ``parameters``, ``converged`` and ``seconds``.
-    references
+    baselines
         The same scores of the predictors of :mod:`lsm_stan.prediction.baselines`, on the same
         splits.
     calibration
@@ -97,7 +97,7 @@ class Selection:
     """
 
     scores: pd.DataFrame
-    references: pd.DataFrame
+    baselines: pd.DataFrame
     calibration: pd.DataFrame
     warnings: pd.DataFrame
     share: float
@@ -178,9 +178,9 @@ def select(
     found = _run(grid, folder / CELLS, jobs or _default_jobs(requested), say)
     table = pd.DataFrame([{**cell.facts, **row["scores"]} for cell, row in found])
     table = table[list(dict.fromkeys([*COLUMNS, *table.columns]))]
-    references = _reference_scores(held_out)
+    baselines = _baseline_scores(held_out)
     held = float(table["dyads"].mean() / network.n_observed)
-    choice = choose(table, references, held)
+    choice = choose(table, baselines, held)
     best = choice.table.iloc[0]
     calibration = pd.concat(
         [
@@ -200,7 +200,7 @@ def select(
     )
     return Selection(
         scores=table,
-        references=references,
+        baselines=baselines,
         calibration=calibration,
         warnings=warnings,
         share=held,
@@ -251,23 +251,23 @@ def candidates(scores: pd.DataFrame, share: float, by: Sequence[str] = CANDIDATE
     return table.reset_index()
 
 
-def choose(scores: pd.DataFrame, references: pd.DataFrame, share: float) -> Choice:
+def choose(scores: pd.DataFrame, baselines: pd.DataFrame, share: float) -> Choice:
     """Choose the simplest candidate within one standard error of the best.
 
     The error is that of the paired difference of mean log densities, over splits (the
     one-standard-error rule: Breiman et al., Classification and Regression Trees, 1984), and the
-    simplest is the one of fewest parameters, of those that are better than the best reference by
+    simplest is the one of fewest parameters, of those that are better than the best baseline by
     one standard error.
 
     Nothing is chosen where there is one split only, where the best is not better than the best
-    reference by one standard error, or where several candidates within one standard error are
+    baseline by one standard error, or where several candidates within one standard error are
     equally simple.
 
     Parameters
     ----------
     scores
         As in :class:`Selection`: columns ``model, dim, split, log_density, auc, parameters``.
-    references
+    baselines
         Columns ``model, split, log_density``.
     share
         As in :func:`candidates`.
@@ -283,13 +283,13 @@ def choose(scores: pd.DataFrame, references: pd.DataFrame, share: float) -> Choi
 
     if scores["split"].nunique() < 2:
         return undecided("one split has no standard error; take more splits")
-    baseline = _best_reference(references)
+    baseline = _best_baseline(baselines)
     by_split = scores.pivot_table(index="split", columns=CANDIDATE, values="log_density")
     gains = by_split[pd.MultiIndex.from_frame(table[CANDIDATE])].sub(baseline, axis=0)
     gain, error = gains.mean().to_numpy(), split_error(gains, share).to_numpy()
     if not gain[0] > error[0]:
         return undecided(
-            f"no candidate predicts better than the reference {baseline.name!r} by one standard"
+            f"no candidate predicts better than the baseline {baseline.name!r} by one standard"
             f" error ({gain[0]:+.4f} ± {error[0]:.4f} a dyad)"
         )
     near = table[(-table["difference"] <= table["difference_error"]) & (gain > error)]
@@ -437,18 +437,18 @@ def _run(
     return [(cell, found[number]) for number, cell in enumerate(grid)]
 
 
-def _reference_scores(held_out: Sequence[_HeldOut]) -> pd.DataFrame:
+def _baseline_scores(held_out: Sequence[_HeldOut]) -> pd.DataFrame:
     rows = []
     for split, (train, dyads, weight, unit) in enumerate(held_out, start=1):
-        for name, prediction in predict_references(train, *dyads, weight).items():
+        for name, prediction in predict_baselines(train, *dyads, weight).items():
             facts = {"model": name, "split": split, "dyads": len(weight)}
             rows.append({**facts, **scores(prediction, weight, unit)})
     return pd.DataFrame(rows)
 
 
-def _best_reference(references: pd.DataFrame) -> pd.Series[float]:
-    """Return the log densities by split, named after the reference, of the best."""
-    by_split = references.pivot_table(index="split", columns="model", values="log_density")
+def _best_baseline(baselines: pd.DataFrame) -> pd.Series[float]:
+    """Return the log densities by split, named after the baseline, of the best."""
+    by_split = baselines.pivot_table(index="split", columns="model", values="log_density")
     return by_split[by_split.mean().idxmax()]
 
 

@@ -29,9 +29,9 @@ from lsm_stan.posterior.alignment import (
     gram_positions,
     mean_gram,
     principal_axes,
-    reference_sensitivity,
     spread,
     strays,
+    target_sensitivity,
 )
 from lsm_stan.posterior.checks import Finding
 from lsm_stan.posterior.clusters import cluster_table
@@ -617,12 +617,12 @@ def _node_table(fit: Fit) -> pd.DataFrame:
         flat = fit.draws.reshape(-1, *fit.positions.shape)
         draws = flat_draws(fit.parameters)["z"]
         best = flat[fit.idata.sample_stats["lp"].to_numpy().argmax()]
-        references = {
+        targets = {
             "mean": fit.positions,
             "best": best,
             "gram": gram_positions(mean_gram(draws), fit.record["dim"]),
         }
-        table = table.join(reference_sensitivity(draws, references))
+        table = table.join(target_sensitivity(draws, targets))
     if fit.clusters is not None:
         partition = fit.clusters.partition
         sure = fit.clusters.probability[np.arange(len(partition)), partition]

@@ -13,14 +13,14 @@ from lsm_stan.report.plots import PALETTE, UNKNOWN_COLOUR, Figure
 LINES = ("-", "--", "-.")
 
 
-def plot_scores(table: pd.DataFrame, references: pd.DataFrame) -> Figure:
-    """Draw the mean log density against K, a line a model; references as dotted lines.
+def plot_scores(table: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
+    """Draw the mean log density against K, a line a model; baselines as dotted lines.
 
     Parameters
     ----------
     table
         Of :func:`lsm_stan.prediction.selection.candidates`; bars are standard errors over splits.
-    references
+    baselines
         Columns ``model`` and ``log_density``; those far below all models are not in view.
 
     Returns
@@ -47,7 +47,7 @@ def plot_scores(table: pd.DataFrame, references: pd.DataFrame) -> Figure:
             capsize=3,
         )
     low, high = axes.get_ylim()
-    means = references.groupby("model")["log_density"].mean()
+    means = baselines.groupby("model")["log_density"].mean()
     for name, value in zip(means.index, means.to_numpy(), strict=True):
         if value > low - (high - low):
             axes.axhline(value, color=UNKNOWN_COLOUR, ls=":", lw=1)

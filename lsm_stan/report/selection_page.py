@@ -13,7 +13,7 @@ from lsm_stan.prediction.scores import split_error
 from lsm_stan.prediction.selection import CANDIDATE, Selection
 from lsm_stan.report.score_plots import plot_calibration, plot_differences, plot_scores
 
-SCORES, REFERENCES = "scores.csv", "references.csv"
+SCORES, BASELINES = "scores.csv", "baselines.csv"
 CALIBRATION, WARNINGS = "calibration.csv", "warnings.csv"
 
 #: How the choice is made; :func:`lsm_stan.prediction.selection.choose` does it.
@@ -22,8 +22,8 @@ RULE = (
     " where pairs are held out together that of both directions jointly; candidates are compared on"
     " the same splits, by the mean and the standard error of the differences from the best. The"
     " choice is the candidate of fewest parameters whose difference is within one standard error,"
-    " of those that are better than the best reference by one; none where that does not decide, or"
-    " where the best is not better than the best reference by one standard error."
+    " of those that are better than the best baseline by one; none where that does not decide, or"
+    " where the best is not better than the best baseline by one standard error."
 )
 
 
@@ -35,7 +35,7 @@ def write_selection(selection: Selection, folder: Path) -> Path:
     selection
         What came out.
     folder
-        For ``README.md``, which says it, ``scores.csv``, ``references.csv``, ``calibration.csv``
+        For ``README.md``, which says it, ``scores.csv``, ``baselines.csv``, ``calibration.csv``
         (of the best candidate), ``warnings.csv`` (checks that fits failed) and figures.
 
     Returns
@@ -46,13 +46,13 @@ def write_selection(selection: Selection, folder: Path) -> Path:
     table, best = selection.choice.table, selection.choice.table.iloc[0]
     title = f"{best['model']}, K = {best['dim']}"
     figures = {
-        "scores": plot_scores(table, selection.references),
+        "scores": plot_scores(table, selection.baselines),
         "differences": plot_differences(table, selection.scores, CANDIDATE),
         "calibration": plot_calibration(selection.calibration, title),
     }
     files = {
         SCORES: as_csv(selection.scores),
-        REFERENCES: as_csv(selection.references),
+        BASELINES: as_csv(selection.baselines),
         CALIBRATION: as_csv(selection.calibration),
         WARNINGS: as_csv(selection.warnings),
         **{f"{name}.png": as_png(figure) for name, figure in figures.items()},
@@ -102,17 +102,17 @@ def selection_page(selection: Selection) -> str:
         "Differences from the best on the same splits: mean and standard error, and every split in"
         " grey. Bars that reach the line are within one standard error.",
         "",
-        "## References",
+        "## Baselines",
         "",
-        *as_markdown(_references(selection.references, selection.share)),
+        *as_markdown(_baselines(selection.baselines, selection.share)),
         "",
         "Without positions: one mean weight (`constant`) or a product of sender and receiver"
         " factors (`degrees`), with Poisson or negative binomial (`-nb`) weights; with Bernoulli"
-        " ones where every weight is 0 or 1. Every split: [references.csv](references.csv).",
+        " ones where every weight is 0 or 1. Every split: [baselines.csv](baselines.csv).",
         "",
         "![scores](scores.png)",
         "",
-        "Log density against K, with standard errors; references that are in reach are dotted.",
+        "Log density against K, with standard errors; baselines that are in reach are dotted.",
         "",
         f"## Calibration of {best['model']}, K = {best['dim']}",
         "",
@@ -145,7 +145,7 @@ def failed_checks(warnings: pd.DataFrame) -> list[str]:
     return ["## Fits that did not converge", "", summary, "", *items, "", "</details>", ""]
 
 
-def spread(value: float, error: float, digits: int = 4) -> str:
+def with_error(value: float, error: float, digits: int = 4) -> str:
     """Return a mean with its standard error, if it has one."""
     return f"{value:.{digits}f}" + ("" if pd.isna(error) else f" ± {error:.{digits}f}")
 
@@ -153,45 +153,49 @@ def spread(value: float, error: float, digits: int = 4) -> str:
 def _candidates(selection: Selection) -> pd.DataFrame:
     chosen = (selection.choice.model, selection.choice.dim)
 
-    def row(place: int, one: Mapping[Any, Any]) -> dict[str, str]:
-        bold = "**" if (one["model"], one["dim"]) == chosen else ""
-        converged = round(one["converged"] * one["splits"])
-        mark = "" if converged == one["splits"] else " ✗"
+    def row(rank: int, candidate: Mapping[Any, Any]) -> dict[str, str]:
+        bold = "**" if (candidate["model"], candidate["dim"]) == chosen else ""
+        converged = round(candidate["converged"] * candidate["splits"])
+        mark = "" if converged == candidate["splits"] else " ✗"
         return {
-            "model": f"{bold}{one['model']}{bold}",
-            "K": str(one["dim"]),
-            "log density": spread(one["log_density"], one["error"]),
-            "from the best": spread(one["difference"], one["difference_error"]) if place else "",
-            **_shares(one),
-            "parameters": f"{one['parameters']:,.0f}",
-            "converged": f"{converged} of {one['splits']}{mark}",
-            "seconds": f"{one['seconds']:,.0f}",
+            "model": f"{bold}{candidate['model']}{bold}",
+            "K": str(candidate["dim"]),
+            "log density": with_error(candidate["log_density"], candidate["error"]),
+            "from the best": with_error(candidate["difference"], candidate["difference_error"])
+            if rank
+            else "",
+            **_shares(candidate),
+            "parameters": f"{candidate['parameters']:,.0f}",
+            "converged": f"{converged} of {candidate['splits']}{mark}",
+            "seconds": f"{candidate['seconds']:,.0f}",
         }
 
     records = selection.choice.table.to_dict("records")
-    return pd.DataFrame([row(place, one) for place, one in enumerate(records)])
+    return pd.DataFrame([row(rank, candidate) for rank, candidate in enumerate(records)])
 
 
-def _references(references: pd.DataFrame, share: float) -> pd.DataFrame:
-    by_split = references.pivot_table(index="split", columns="model", values="log_density")
-    means = references.groupby("model").mean(numeric_only=True)
+def _baselines(baselines: pd.DataFrame, share: float) -> pd.DataFrame:
+    by_split = baselines.pivot_table(index="split", columns="model", values="log_density")
+    means = baselines.groupby("model").mean(numeric_only=True)
     means["error"] = split_error(by_split, share)
     records = means.sort_values("log_density", ascending=False).reset_index().to_dict("records")
     return pd.DataFrame(
         [
             {
-                "reference": one["model"],
-                "log density": spread(one["log_density"], one["error"]),
-                **_shares(one),
+                "baseline": candidate["model"],
+                "log density": with_error(candidate["log_density"], candidate["error"]),
+                **_shares(candidate),
             }
-            for one in records
+            for candidate in records
         ]
     )
 
 
-def _shares(one: Mapping[Any, Any]) -> dict[str, str]:
+def _shares(candidate: Mapping[Any, Any]) -> dict[str, str]:
     names = {"AUC": "auc", "AUC-PR": "auc_pr", "Brier": "brier"}
-    return {shown: f"{one[name]:.{4 if name == 'brier' else 3}f}" for shown, name in names.items()}
+    return {
+        shown: f"{candidate[name]:.{4 if name == 'brier' else 3}f}" for shown, name in names.items()
+    }
 
 
 def _not_converged(table: pd.DataFrame) -> list[str]:

@@ -114,17 +114,6 @@ def test_cmdstan_of_the_environment_goes_first(home, tmp_path, monkeypatch):
     assert found.version == "2.32.2"
 
 
-@pytest.mark.parametrize(
-    ("version", "extra"),
-    [("2.27.0", set()), ("2.32.2", {"laplace"}), ("2.35.0", {"laplace", "pathfinder"})],
-)
-def test_methods_follow_the_version(home, version, extra):
-    fake_cmdstan(home / ".cmdstan" / f"cmdstan-{version}", version)
-    found = find_toolchain()
-    assert found is not None
-    assert set(found.methods) == {"optimize", "variational", "sample"} | extra
-
-
 def test_a_bad_cmdstan_variable_is_named(home, tmp_path, monkeypatch):
     monkeypatch.setenv("CMDSTAN", str(tmp_path / "nowhere"))
     with pytest.raises(ToolchainError, match=r"CMDSTAN points to .*nowhere, which is not"):

@@ -11,7 +11,7 @@ from lsm_stan import Network, simulate
 from lsm_stan.model.family import MODELS
 from lsm_stan.network.pairs import pair_number
 from lsm_stan.posterior.draws import flat_draws
-from lsm_stan.prediction.baselines import degree_factors, degree_odds, predict_references
+from lsm_stan.prediction.baselines import degree_factors, degree_odds, predict_baselines
 from lsm_stan.prediction.scores import (
     Prediction,
     auc_pr,
@@ -208,7 +208,7 @@ def test_calibration_of_true_probabilities_and_of_wrong_ones():
     assert (np.abs(wrong["observed"] - wrong["predicted"]) / wrong["error"]).max() > 5
 
 
-# --- references ---------------------------------------------------------------------------------
+# --- baselines ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("directed", [True, False])
@@ -230,7 +230,7 @@ def test_degree_factors_are_where_their_equations_hold(directed):
         np.testing.assert_allclose(a, b, rtol=1e-6)
 
 
-def test_references_know_strengths_and_dispersion():
+def test_baselines_know_strengths_and_dispersion():
     rng = np.random.default_rng(6)
     n, size = 60, 0.5
     a, b = rng.gamma(1.0, size=(2, n))
@@ -242,7 +242,7 @@ def test_references_know_strengths_and_dispersion():
     kept = sender != receiver
     sender, receiver = sender[kept], receiver[kept]
     weight = network.weight_of(sender, receiver)
-    found = predict_references(network.hide(sender, receiver), sender, receiver, weight)
+    found = predict_baselines(network.hide(sender, receiver), sender, receiver, weight)
     truth = stats.nbinom.logpmf(weight, size, share[sender, receiver]).mean()
     means = {name: prediction.log_density.mean() for name, prediction in found.items()}
     assert means["constant"] < means["degrees"] < means["degrees-nb"]
@@ -254,7 +254,7 @@ def test_references_know_strengths_and_dispersion():
 
 def test_the_constant_rate_is_the_mean_of_what_is_observed():
     network = Network.from_matrix([[0, 3, 0], [1, 0, 0], [0, 2, 0]]).hide([2], [1])
-    found = predict_references(network, np.array([2]), np.array([1]), np.array([2]))
+    found = predict_baselines(network, np.array([2]), np.array([1]), np.array([2]))
     assert found["constant"].log_density[0] == pytest.approx(stats.poisson.logpmf(2, 4 / 5))
     assert found["constant"].probability[0] == pytest.approx(1 - np.exp(-4 / 5))
 
@@ -283,7 +283,7 @@ def test_degree_odds_are_where_their_equations_hold(directed):
         np.testing.assert_array_equal(s, r)
 
 
-def test_references_of_a_binary_network_are_bernoulli():
+def test_baselines_of_a_binary_network_are_bernoulli():
     rng = np.random.default_rng(6)
     n = 60
     share = special.expit(-1.5 + np.add.outer(*rng.normal(size=(2, n))))
@@ -294,7 +294,7 @@ def test_references_of_a_binary_network_are_bernoulli():
     sender, receiver = sender[kept], receiver[kept]
     weight = network.weight_of(sender, receiver)
     train = network.hide(sender, receiver)
-    found = predict_references(train, sender, receiver, weight)
+    found = predict_baselines(train, sender, receiver, weight)
     assert list(found) == ["constant", "degrees"]
     truth = stats.bernoulli.logpmf(weight, share[sender, receiver]).mean()
     means = {name: prediction.log_density.mean() for name, prediction in found.items()}
@@ -304,6 +304,6 @@ def test_references_of_a_binary_network_are_bernoulli():
     expected = stats.bernoulli.logpmf(weight, density)
     np.testing.assert_allclose(found["constant"].log_density, expected)
     # a single weight of 2, held out or not, and it is a network of weights
-    assert "degrees-nb" in predict_references(train, sender, receiver, 2 * weight)
+    assert "degrees-nb" in predict_baselines(train, sender, receiver, 2 * weight)
     doubled = replace(train, weight=2 * train.weight)
-    assert "degrees-nb" in predict_references(doubled, sender, receiver, 0 * weight)
+    assert "degrees-nb" in predict_baselines(doubled, sender, receiver, 0 * weight)

@@ -37,14 +37,14 @@ def table(scores, parameters):
     )
 
 
-def reference(*values):
+def baseline(*values):
     return pd.DataFrame(
         {"model": "constant", "split": range(1, len(values) + 1), "log_density": values}
     )
 
 
 SIZES = {("a", 1): 10, ("a", 2): 20, ("a", 3): 30, ("b", 2): 20}
-POOR = reference(-9.0, -9.0, -9.0)
+POOR = baseline(-9.0, -9.0, -9.0)
 
 #: Of the dyads held out in a split; a standard error over three splits is larger by
 SHARE, FACTOR = 0.1, np.sqrt(1 + 3 / 9)
@@ -81,24 +81,24 @@ def test_candidates_that_the_data_do_not_tell_apart_are_not_told_apart():
     assert "a with K = 2 and b with K = 2 are equally simple" in choice.reason
 
 
-def test_what_is_no_better_than_a_reference_is_not_chosen():
+def test_what_is_no_better_than_a_baseline_is_not_chosen():
     scores = {("a", 1): [-1.0, -2.0, -3.0]}
-    choice = choose(table(scores, SIZES), reference(-1.2, -2.1, -2.8), SHARE)
+    choice = choose(table(scores, SIZES), baseline(-1.2, -2.1, -2.8), SHARE)
     assert choice.model is None
-    assert "better than the reference 'constant'" in choice.reason
+    assert "better than the baseline 'constant'" in choice.reason
     assert "no choice" not in choice.reason, "who shows it says so"
-    better = choose(table(scores, SIZES), reference(-1.2, -2.1, -3.1), SHARE)
+    better = choose(table(scores, SIZES), baseline(-1.2, -2.1, -3.1), SHARE)
     assert better.model == "a"
 
 
-def test_what_is_chosen_beats_the_reference_itself():
+def test_what_is_chosen_beats_the_baseline_itself():
     # within one standard error of the best, simpler, and no better than no positions at all
     best, poor = np.array([-1.0, -2.0, -3.0]), np.array([-1.6, -1.8, -3.2])
     less = np.array([-1.1, -1.95, -3.0])
     scores = {("a", 3): best, ("a", 2): less, ("a", 1): poor}
     table_of = table(scores, SIZES)
     assert choose(table_of, POOR, SHARE).dim == 1
-    assert choose(table_of, reference(-1.3, -2.2, -3.2), SHARE).dim == 2
+    assert choose(table_of, baseline(-1.3, -2.2, -3.2), SHARE).dim == 2
 
 
 def test_standard_errors_know_that_splits_share_dyads():
@@ -122,7 +122,7 @@ def test_standard_errors_know_that_splits_share_dyads():
 
 
 def test_one_split_decides_nothing():
-    choice = choose(table({("a", 1): [-1.0], ("a", 2): [-5.0]}, SIZES), reference(-9.0), SHARE)
+    choice = choose(table({("a", 1): [-1.0], ("a", 2): [-5.0]}, SIZES), baseline(-9.0), SHARE)
     assert choice.model is None
     assert choice.reason == "one split has no standard error; take more splits"
 
@@ -192,7 +192,7 @@ def test_positions_get_no_credit_for_the_density(toolchain, tmp_path, seed):
     asked = {**GRID, "models": ["bernoulli-squared"], "arguments": {"starts": 1}}
     result = select(network, tmp_path, dims=[1], **asked, say=lambda _: None)
     assert result.choice.model is None
-    assert "better than the reference 'constant'" in result.choice.reason
+    assert "better than the baseline 'constant'" in result.choice.reason
 
 
 def test_the_folder_holds_what_others_rely_on(selected):
@@ -203,13 +203,13 @@ def test_the_folder_holds_what_others_rely_on(selected):
     assert len(written) == 2 * 3
     assert (written["dyads"] == 2 * round(0.1 * 50 * 49 / 2)).all()
     figures = ("scores.png", "differences.png", "calibration.png")
-    for file in ("references.csv", "calibration.csv", *figures):
+    for file in ("baselines.csv", "calibration.csv", *figures):
         assert (folder / file).stat().st_size > 0
     page = (folder / "README.md").read_text()
     assert result.choice.reason in page
     assert all(figure in page for figure in figures)
     assert len(pd.read_csv(folder / "calibration.csv")) == 3 * 10
-    assert set(result.references["split"]) == {1, 2, 3}
+    assert set(result.baselines["split"]) == {1, 2, 3}
 
 
 def test_a_selection_goes_on_where_it_stopped(selected, monkeypatch):

@@ -43,11 +43,11 @@ def calibration():
 
 
 def selection(scores, warnings, network):
-    references = rows("constant-nb", 0, [-9.0] * 3)
+    baselines = rows("constant-nb", 0, [-9.0] * 3)
     table = pd.DataFrame(warnings, columns=[*CANDIDATE, "split", "warning"])
-    choice = choose(scores, references, SHARE)
+    choice = choose(scores, baselines, SHARE)
     return Selection(
-        scores, references, calibration(), table, SHARE, choice, network, "a tenth", "MAP"
+        scores, baselines, calibration(), table, SHARE, choice, network, "a tenth", "MAP"
     )
 
 
