@@ -1,36 +1,33 @@
-"""Latent space models of weighted networks in Stan."""
+"""Latent space models of weighted networks in Stan.
 
-from lsm_stan.criticism.comparison import compare
-from lsm_stan.criticism.ppc import predictive_checks
-from lsm_stan.criticism.verdict import judge, judge_model
-from lsm_stan.errors import InferenceError, InputError, LsmStanError, ToolchainError
-from lsm_stan.inference.fit import Fit
-from lsm_stan.inference.latent_space_model import LatentSpaceModel
-from lsm_stan.inference.methods import METHODS
-from lsm_stan.model.simulation import simulate
-from lsm_stan.network.datasets import load_celegans
-from lsm_stan.network.network import Network
-from lsm_stan.network.readers import read_network
-from lsm_stan.report.report import make_report, write_report
+The public names are those of ``__init__.pyi``. Each is imported when it is first asked for, so
+that ``import lsm_stan`` by itself takes no time.
+"""
+
+import ast
+from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "METHODS",
-    "Fit",
-    "InferenceError",
-    "InputError",
-    "LatentSpaceModel",
-    "LsmStanError",
-    "Network",
-    "ToolchainError",
-    "compare",
-    "judge",
-    "judge_model",
-    "load_celegans",
-    "make_report",
-    "predictive_checks",
-    "read_network",
-    "simulate",
-    "write_report",
-]
+#: Modules by the public names that they have.
+_MODULES = {
+    alias.name: str(statement.module)
+    for statement in ast.parse(Path(__file__).with_suffix(".pyi").read_text()).body
+    if isinstance(statement, ast.ImportFrom)
+    for alias in statement.names
+}
+
+__all__ = sorted(_MODULES)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _MODULES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_MODULES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -48,7 +48,7 @@ class Analysis:
     page: Path
 
 
-def run_analysis(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis:
+def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis:
     """Run the fits of a configuration that are missing, and write the report of all.
 
     Parameters

@@ -2,48 +2,23 @@
 
 from __future__ import annotations
 
-import contextlib
-import math
 import re
 import signal
 import sys
-import threading
-import time
 import tomllib
 from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
-from types import FrameType
 from typing import Annotated, Any
 
-import psutil
 import typer
 
-from lsm_stan import terminal
-from lsm_stan.analysis import run_analysis
-from lsm_stan.cmdstan.compilation import Kernel
-from lsm_stan.cmdstan.find import Origin, ensure_toolchain, find_toolchain
-from lsm_stan.config import load_config
-from lsm_stan.criticism.comparison import compare as compare_fits
+import lsm_stan as lsm
+from lsm_stan.choices import Kernel, Origin, ParallelEdges, Scheme
 from lsm_stan.errors import InputError, LsmStanError
-from lsm_stan.inference.fit import Fit, ensure_replaceable, load_fits
-from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
 from lsm_stan.inference.methods import METHODS
-from lsm_stan.model.covariates import split_outside_brackets
-from lsm_stan.model.family import find_model
-from lsm_stan.model.simulation import simulate as simulate_network
-from lsm_stan.network.network import Network, ParallelEdges
-from lsm_stan.network.readers import open_network
-from lsm_stan.prediction.dyads import predict_dyads
-from lsm_stan.prediction.holdout import Scheme
-from lsm_stan.prediction.loo import loo_table
-from lsm_stan.prediction.selection import select as select_model
+from lsm_stan.interrupts import Stop
 from lsm_stan.progress import print_progress
-from lsm_stan.report.report import ensure_page, headline, make_report, write_report
-from lsm_stan.report.selection_page import write_selection
-
-#: Seconds in which Ctrl-C pressed again says nothing new.
-PATIENCE = 1.0
 
 app = typer.Typer(
     help="Latent space models of weighted networks, fitted with Stan.",
@@ -133,7 +108,9 @@ def setup(
     ] = False,
 ) -> None:
     """Find CmdStan, or install it. Every other command does this by itself on first use."""
-    found = find_toolchain() if check else ensure_toolchain(source)
+    from lsm_stan import terminal
+
+    found = lsm.find_toolchain() if check else lsm.ensure_toolchain(source)
     if found is None:
         raise LsmStanError("no CmdStan found; `lsm-stan setup` installs one")
     terminal.show_toolchain(found)
@@ -149,6 +126,8 @@ def info(
     dyads: DyadsOption = None,
 ) -> None:
     """Show what is read from a network: nodes, edges, weights, covariates, warnings."""
+    from lsm_stan import terminal
+
     terminal.show_network(_open(network, directed, parallel_edges, nodes, hidden, dyads))
 
 
@@ -191,6 +170,10 @@ def fit(
     For instance: lsm-stan fit edges.csv --method nuts --dim 2 --seed 1 --set iter_sampling=500
     --out fits/nuts
     """
+    from lsm_stan import terminal
+    from lsm_stan.inference.fit import ensure_replaceable
+    from lsm_stan.inference.latent_space_model import requested_arguments
+
     arguments = dict(_setting(text) for text in settings or ())
     given = {"starts": starts, "ladder": None if ladder is None else _ladder(ladder), "init": init}
     arguments |= {name: value for name, value in given.items() if value is not None}
@@ -198,7 +181,7 @@ def fit(
     ensure_replaceable(out)
     read = _open(network, directed, parallel_edges, nodes, hidden, dyads)
     terminal.show_notes(read.notes)
-    fitted = LatentSpaceModel(read, dim, model=model, kernel=kernel, threads=threads)
+    fitted = lsm.LatentSpaceModel(read, dim, model=model, kernel=kernel, threads=threads)
     result = fitted.fit(method.value, seed=seed, **arguments)
     result.save(out)
     terminal.show_fit(result, out)
@@ -244,9 +227,12 @@ def select(
     Finished fits are kept: an interrupted selection goes on where it stopped. For instance:
     lsm-stan select edges.csv --models tutorial,nb-exponential --dims 1-4 --seed 1 --out chosen
     """
+    from lsm_stan import terminal
+    from lsm_stan.model.covariates import split_outside_brackets
+
     read = _open(network, directed, parallel_edges, nodes, hidden, dyads)
     terminal.show_notes(read.notes)
-    selection = select_model(
+    selection = lsm.select(
         read,
         out,
         dims=_dims(dims),
@@ -262,7 +248,7 @@ def select(
         say=print_progress,
     )
     terminal.show_selection(selection)
-    print_progress(f"page, tables and figures: {write_selection(selection, out).parent}")
+    print_progress(f"page, tables and figures: {lsm.write_selection(selection, out).parent}")
 
 
 @app.command()
@@ -276,8 +262,10 @@ def predict(
     Columns: kind (hidden, empty or heavy), source, target, weight, probability of an edge, expected
     weight, 90 % intervals of both over draws, and tail, the probability of so large a weight.
     """
+    from lsm_stan import terminal
+
     _ensure_csv(out)
-    table = predict_dyads(Fit.load(fit), top)
+    table = lsm.predict(lsm.Fit.load(fit), top)
     _write(lambda: table.to_csv(out, index=False), out)
     terminal.show_predictions(table)
     print_progress(f"{len(table)} dyads: {out}")
@@ -295,20 +283,22 @@ def simulate(
     directed: Annotated[bool, typer.Option("--directed/--undirected")] = True,
 ) -> None:
     """Draw a network from the model, and save its true positions with it."""
+    from lsm_stan import terminal
+
     _ensure_csv(out)
-    if find_model(model).terms:
+    if lsm.find_model(model).terms:
         raise InputError(
             f"{model} has covariates; simulate draws no tables of them: in Python"
             f" lsm_stan.simulate takes node_table and dyad_table"
         )
-    network, positions = simulate_network(nodes, dim, seed=seed, model=model, directed=directed)
-    table = network.node_frame()
+    drawn, parameters = lsm.simulate(nodes, dim, seed=seed, model=model, directed=directed)
+    table = drawn.node_frame()
     for axis in range(dim):
-        table[f"z{axis + 1}"] = positions[:, axis]
+        table[f"z{axis + 1}"] = parameters["z"][:, axis]
     node_file = out.with_name(f"{out.stem}-nodes.csv")
     _write(lambda: table.to_csv(node_file, index=False), node_file)
-    _write(lambda: network.edge_frame().to_csv(out, index=False), out)
-    terminal.show_network(network)
+    _write(lambda: drawn.edge_frame().to_csv(out, index=False), out)
+    terminal.show_network(drawn)
     print_progress(f"edges: {out}; nodes and true positions: {node_file}")
 
 
@@ -331,10 +321,12 @@ def run(
     dim, prior_scale, jitter, kernel, threads, note, and \[reference] with label and loss. Paths
     are relative to the file.
     """
-    loaded = load_config(config)
+    from lsm_stan import terminal
+
+    loaded = lsm.load_config(config)
     if out is None and not config.suffix:
         raise InputError(f"{config} has no suffix to leave out; name a folder with --out")
-    analysis = run_analysis(loaded, config.with_suffix("") if out is None else out, print_progress)
+    analysis = lsm.run(loaded, config.with_suffix("") if out is None else out, print_progress)
     terminal.show_analysis(analysis)
 
 
@@ -344,7 +336,9 @@ def compare(
     out: Annotated[Path, typer.Option(help="Folder for comparison.csv.")] = Path(),
 ) -> None:
     """Set fits of one network side by side: time, error, spread, against the most exact one."""
-    comparison = compare_fits(load_fits(fits))
+    from lsm_stan import terminal
+
+    comparison = lsm.compare(lsm.load_fits(fits))
     terminal.show_comparison(comparison)
     file = out / "comparison.csv"
     _write(lambda: comparison.table.to_csv(file, index=False), file)
@@ -361,8 +355,10 @@ def loo(
     Fits need draws of the posterior (nuts). Where Pareto k are too large, hold dyads out instead:
     lsm-stan select.
     """
+    from lsm_stan import terminal
+
     _ensure_csv(out)
-    table = loo_table(load_fits(fits))
+    table = lsm.loo_table(lsm.load_fits(fits))
     terminal.show_loo(table)
     _write(lambda: table.to_csv(out, index=False), out)
     print_progress(f"written to {out}")
@@ -374,20 +370,25 @@ def report(
     out: Annotated[Path, typer.Option(help="Folder for index.html, its figures and tables.")],
 ) -> None:
     """Write one page about fits of one network: what they say, and whether to trust it."""
+    from lsm_stan import terminal
+    from lsm_stan.report.report import ensure_page, headline
+
     ensure_page(out)
-    made = make_report(load_fits(fits), print_progress)
+    made = lsm.make_report(lsm.load_fits(fits), print_progress)
     terminal.show_findings(headline(made))
-    print_progress(f"report: {write_report(made, out).resolve()}")
+    print_progress(f"report: {lsm.write_report(made, out).resolve()}")
 
 
 def main() -> None:
     """Run the command line: exit code 0 is good, 2 bad usage or input, 1 failure, 130 a stop."""
-    stop = _Stop()
+    stop = Stop()
     for interrupt in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interrupt, stop)
     try:
         app()
     except LsmStanError as error:
+        from lsm_stan import terminal
+
         terminal.complain(str(error))
         sys.exit(error.exit_code)
     except KeyboardInterrupt:  # one more, while typer says that it was stopped
@@ -397,32 +398,6 @@ def main() -> None:
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
-class _Stop:
-    """Stop CmdStan's processes, which CmdStanPy would wait for, then the command itself.
-
-    Of signals that come faster than :data:`PATIENCE` the first is on its way, and the others
-    would only disturb it.
-    """
-
-    def __init__(self) -> None:
-        self.asked = -math.inf
-
-    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
-        now = time.monotonic()
-        if now - self.asked > PATIENCE:
-            self.asked = now
-            threading.Thread(target=_terminate_children, daemon=True).start()
-            raise KeyboardInterrupt
-
-
-def _terminate_children() -> None:
-    while True:  # CmdStanPy starts queued chains as others end; stop those too
-        for child in psutil.Process().children(recursive=True):
-            with contextlib.suppress(psutil.NoSuchProcess):
-                child.terminate()
-        time.sleep(0.05)
-
-
 def _open(
     network: str,
     directed: bool | None,
@@ -430,7 +405,9 @@ def _open(
     nodes: Path | None,
     hidden: Path | None,
     dyads: Path | None,
-) -> Network:
+) -> lsm.Network:
+    from lsm_stan.network.readers import open_network
+
     return open_network(
         network,
         directed=directed,

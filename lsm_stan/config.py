@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from lsm_stan.cmdstan.compilation import Kernel
+from lsm_stan.choices import Kernel
 from lsm_stan.errors import InputError
 from lsm_stan.inference.latent_space_model import requested_arguments
 from lsm_stan.inference.starts import MADE

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from lsm_stan import Fit, simulate
-from lsm_stan.analysis import run_analysis
+from lsm_stan.analysis import run
 from lsm_stan.config import load_config
 
 pytestmark = pytest.mark.cmdstan
@@ -46,7 +46,7 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "results.toml"
 
 
-def run(config: Path) -> subprocess.Popen[str]:
+def start(config: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "lsm_stan", "run", str(config)],
         stdout=subprocess.PIPE,
@@ -58,7 +58,7 @@ def run(config: Path) -> subprocess.Popen[str]:
 def test_results(config: Path) -> None:
     folder = config.with_suffix("")
     said: list[str] = []
-    run_analysis(load_config(config), folder, said.append)
+    run(load_config(config), folder, said.append)
     summary = pd.read_csv(folder / "summary.csv")
     assert summary["method"].tolist() == ["map", "advi", "nuts"]
     assert summary["fit"].tolist() == ["map", "advi", "nuts-short"]
@@ -98,7 +98,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(config: Path) -> None:
     # the last fit takes so long that the interrupt finds it running, however late it comes
     config.write_text(CONFIG.replace("iter_sampling = 60", "iter_sampling = 200_000"))
     said = []
-    with run(config) as first:
+    with start(config) as first:
         assert first.stdout is not None
         for line in first.stdout:
             said.append(line)
@@ -110,7 +110,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(config: Path) -> None:
     done = {path.parent.name: path.stat().st_mtime_ns for path in fits.glob("*/fit.json")}
     assert done.keys() == {"map", "advi"}
     config.write_text(CONFIG)
-    with run(config) as second:
+    with start(config) as second:
         output, _ = second.communicate()
     assert second.returncode == 0, output
     assert "[1/3] map: already done" in output
@@ -126,7 +126,7 @@ def test_a_changed_fit_is_run_again(config: Path) -> None:
     said: list[str] = []
     for text in (short, short, short.replace("seed = 1", "seed = 7")):
         config.write_text(text)
-        run_analysis(load_config(config), folder, said.append)
+        run(load_config(config), folder, said.append)
     started = [line for line in said if line.startswith("[1/1]")]
     assert ["already done" in line for line in started] == [False, True, False]
 
@@ -142,7 +142,7 @@ def test_a_fit_whose_start_has_changed_is_run_again(config: Path) -> None:
     def kept(folder: Path, seed: int) -> list[bool]:
         said.clear()
         (folder / "analysis.toml").write_text(base + first.format(seed) + second)
-        run_analysis(load_config(folder / "analysis.toml"), folder / "out", said.append)
+        run(load_config(folder / "analysis.toml"), folder / "out", said.append)
         return ["already done" in line for line in said if line.startswith("[")]
 
     assert kept(config.parent, 1) == [False, False]

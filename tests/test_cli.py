@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
-from lsm_stan import cli, load_celegans, read_network
+import lsm_stan
+from lsm_stan import cli, load_celegans, read_network, simulate
 from lsm_stan.analysis import WRITTEN
 from lsm_stan.config import AnalysisConfig, FitConfig, PublishedLoss
 from lsm_stan.network.summary import describe
@@ -442,8 +443,8 @@ def test_select_names_a_choice_or_none(command, monkeypatch, margin):
         facts = describe(load_celegans())
         return Selection(scores, baselines, nothing, nothing, 0.1, choice, facts, "", "")
 
-    monkeypatch.setattr(cli, "select_model", run)
-    monkeypatch.setattr(cli, "write_selection", lambda _, folder: folder / "README.md")
+    monkeypatch.setattr(lsm_stan, "select", run)
+    monkeypatch.setattr(lsm_stan, "write_selection", lambda _, folder: folder / "README.md")
     outcome = command(*SELECT, "--dims", "1-2,4", "--single", "--set", "starts=3")
     assert outcome.code == 0
     assert asked["dims"] == [1, 2, 4]
@@ -471,8 +472,8 @@ def test_predict_writes_a_table(command, tmp_path, monkeypatch):
         columns=["kind", "source", "target", "weight", "probability", "expected", "tail"],
     )
     asked = []
-    monkeypatch.setattr(cli.Fit, "load", lambda folder: folder)
-    monkeypatch.setattr(cli, "predict_dyads", lambda *args: asked.append(args) or table)
+    monkeypatch.setattr(lsm_stan.Fit, "load", lambda folder: folder)
+    monkeypatch.setattr(lsm_stan, "predict", lambda *args: asked.append(args) or table)
     outcome = command("predict", "fit", "--top", "7", "--out", "new/dyads.csv")
     assert outcome.code == 0
     assert [(str(fit), top) for fit, top in asked] == [("fit", 7)]
@@ -495,12 +496,12 @@ def test_a_simulated_network_comes_back_from_its_files(command, tmp_path, direct
     assert "net-nodes.csv" in outcome.err
     edges, nodes = tmp_path / "new" / "net.csv", tmp_path / "new" / "net-nodes.csv"
     network = read_network(edges, nodes=nodes, directed=directed)
-    drawn, positions = cli.simulate_network(15, 3, seed=3, directed=directed)
+    drawn, truth = simulate(15, 3, seed=3, directed=directed)
     assert network.n_nodes == 15
     assert network.digest == drawn.digest
     table = pd.read_csv(nodes)
     assert list(table.columns) == ["name", "z1", "z2", "z3"]
-    np.testing.assert_array_equal(table[["z1", "z2", "z3"]].to_numpy(), positions)
+    np.testing.assert_array_equal(table[["z1", "z2", "z3"]].to_numpy(), truth["z"])
 
 
 def test_the_same_seed_writes_the_same_files(command, tmp_path):

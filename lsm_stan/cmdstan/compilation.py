@@ -22,22 +22,20 @@ import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path, PurePath
-from typing import Any, Literal
+from typing import Any
 
 import cmdstanpy
 import numpy as np
 import platformdirs
 from pydantic_core import to_json
 
+from lsm_stan.choices import Kernel
 from lsm_stan.cmdstan.find import Toolchain, ask_make, ensure_toolchain
 from lsm_stan.errors import InferenceError, ToolchainError
 from lsm_stan.files import lock
 from lsm_stan.processes import LAST_LINES
 from lsm_stan.progress import Progress, print_progress
 from lsm_stan.typing import FloatArray
-
-#: The costly sums in C++ with analytic gradients, or in the Stan language: the reference.
-Kernel = Literal["cpp", "stan"]
 
 _PACKAGE = Path(__file__).resolve().parents[1]
 

@@ -30,17 +30,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
 import cmdstanpy
 
+from lsm_stan.choices import Origin
 from lsm_stan.errors import ToolchainError
 from lsm_stan.files import lock
 from lsm_stan.processes import LAST_LINES, cores
 from lsm_stan.progress import Progress, print_progress
-
-#: Where CmdStan may come from.
-Origin = Literal["auto", "github", "pypi"]
 
 #: The oldest CmdStan the Stan files are written for.
 MINIMUM_VERSION = (2, 27)

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from lsm_stan.cmdstan.compilation import Kernel
+from lsm_stan.choices import Kernel
 from lsm_stan.cmdstan.compiled import Compiled, compile_latent_space
 from lsm_stan.inference.arguments import Count, Softening, requested
 from lsm_stan.inference.continuation import LADDERS

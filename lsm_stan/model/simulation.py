@@ -96,7 +96,7 @@ def simulate(
     parameters: Parameters | None = None,
     node_table: pd.DataFrame | None = None,
     dyad_table: pd.DataFrame | None = None,
-) -> tuple[Network, FloatArray]:
+) -> tuple[Network, dict[str, FloatArray]]:
     """Simulate a network of a latent space model.
 
     Parameters
@@ -127,9 +127,8 @@ def simulate(
     -------
     network : Network
         Nodes are named as in the node table, else ``1`` to ``N``.
-    positions : numpy.ndarray
-        ``(N, K)`` positions the weights were drawn at. Who wants to know the other parameters
-        gives them, say those of :func:`draw_parameters`.
+    parameters : dict
+        All parameters the weights were drawn at, by name; ``z`` are the positions.
 
     Raises
     ------
@@ -176,7 +175,7 @@ def simulate(
     sender, receiver, weight = (np.concatenate(column) for column in zip(*rows, strict=True))
     order = np.lexsort((receiver, sender))
     network = replace(empty, sender=sender[order], receiver=receiver[order], weight=weight[order])
-    return network, given["z"]
+    return network, dict(given)
 
 
 def draw_weights(

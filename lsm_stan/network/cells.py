@@ -35,15 +35,10 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 
+from lsm_stan.choices import ParallelEdges
 from lsm_stan.errors import InputError
 from lsm_stan.network.checks import as_list, checked_weights, node_name, node_names
-from lsm_stan.network.edges import (
-    ParallelEdges,
-    check_symmetric,
-    count_isolated,
-    merge_parallel,
-    reverse_weight,
-)
+from lsm_stan.network.edges import check_symmetric, count_isolated, merge_parallel, reverse_weight
 from lsm_stan.typing import BoolArray, IntArray
 
 SparseMatrix: TypeAlias = sparse.sparray | sparse.spmatrix

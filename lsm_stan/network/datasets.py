@@ -11,7 +11,8 @@ from importlib import resources
 
 import pandas as pd
 
-from lsm_stan.network.network import Network, ParallelEdges
+from lsm_stan.choices import ParallelEdges
+from lsm_stan.network.network import Network
 
 SURE_AGREEMENT = 0.5
 """Least agreement of the graph matching at which a neuron is called by its matched name."""

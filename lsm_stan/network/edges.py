@@ -7,16 +7,14 @@ Everywhere N nodes are numbered from 0, and E edges are the arrays `sender`, `re
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lsm_stan.choices import ParallelEdges
 from lsm_stan.errors import InputError
 from lsm_stan.network.checks import ACCEPTED_WEIGHTS, STAN_INT_MAX
 from lsm_stan.typing import IntArray
-
-ParallelEdges: TypeAlias = Literal["sum", "first"]
 
 
 def frozen_integers(values: ArrayLike, field: str, source: str) -> IntArray:

@@ -16,11 +16,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
 
+from lsm_stan.choices import ParallelEdges
 from lsm_stan.errors import InputError
 from lsm_stan.network.attributes import as_facts
 from lsm_stan.network.cells import SparseMatrix, cells_of_list, cells_of_matrix
 from lsm_stan.network.checks import check_names, clean_name
-from lsm_stan.network.edges import ParallelEdges as ParallelEdges
 from lsm_stan.network.edges import check_edges, check_hidden, frozen_integers
 from lsm_stan.typing import IntArray
 

@@ -29,13 +29,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
+from lsm_stan.choices import ParallelEdges
 from lsm_stan.errors import InputError
 from lsm_stan.network.attributes import check_columns
 from lsm_stan.network.cells import SparseMatrix, counted
 from lsm_stan.network.checks import clean_name
 from lsm_stan.network.datasets import load_celegans
 from lsm_stan.network.graphs import read_gml, read_graph, read_graphml
-from lsm_stan.network.network import Network, ParallelEdges
+from lsm_stan.network.network import Network
 from lsm_stan.network.sources import EdgeList, Matrix
 from lsm_stan.network.tables import (
     DELIMITERS,
@@ -70,10 +71,8 @@ def open_network(
         As in `read_network`. Default: what `load_celegans` and `read_network` take by default.
     directed, nodes, title
         As in `read_network`. A packaged network is directed and brings its own node table.
-    hidden : str or Path, optional
-        A list of dyads that were not observed, as `hide_listed` reads it.
-    dyads : str, Path or DataFrame, optional
-        A table of facts about dyads, as `with_dyads` reads it.
+    hidden, dyads
+        As in `read_network`.
 
     Returns
     -------
@@ -94,9 +93,7 @@ def open_network(
             nodes=nodes,
             title=title,
         )
-    if hidden is not None:
-        network = hide_listed(network, hidden)
-    return network if dyads is None else with_dyads(network, dyads)
+    return _completed(network, hidden, dyads)
 
 
 def _packaged(
@@ -121,6 +118,8 @@ def read_network(
     directed: bool | None = None,
     parallel_edges: ParallelEdges = "sum",
     nodes: Table | None = None,
+    hidden: str | Path | None = None,
+    dyads: Table | None = None,
     title: str | None = None,
 ) -> Network:
     """Read a network from a file or an object, of any kind named at the top of this module.
@@ -139,6 +138,10 @@ def read_network(
         the order of the nodes and may add isolated ones. Node names are in the column ``name``,
         else in a data frame's named index, else in the first column. It replaces the node
         attributes of a graph.
+    hidden : str or Path, optional
+        A list of dyads that were not observed, as `hide_listed` reads it.
+    dyads : str, Path or DataFrame, optional
+        A table of facts about dyads, as `with_dyads` reads it.
     title : str, optional
         What to call the network in print. Default: a file's name without its suffix.
 
@@ -157,13 +160,21 @@ def read_network(
     else:
         content, where = _read_object(source)
         default_title = ""
-    return content.build(
+    network = content.build(
         directed=directed,
         parallel_edges=parallel_edges,
         nodes=None if nodes is None else _read_facts(nodes, index_by_name, "node table")[0],
         title=default_title if title is None else title,
         source=where,
     )
+    return _completed(network, hidden, dyads)
+
+
+def _completed(network: Network, hidden: str | Path | None, dyads: Table | None) -> Network:
+    """Return a network with the dyads that are listed hidden, and with its dyad table."""
+    if hidden is not None:
+        network = hide_listed(network, hidden)
+    return network if dyads is None else with_dyads(network, dyads)
 
 
 def hide_listed(network: Network, path: str | Path) -> Network:

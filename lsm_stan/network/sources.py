@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lsm_stan.choices import ParallelEdges
 from lsm_stan.errors import InputError
 from lsm_stan.network.cells import SparseMatrix
 from lsm_stan.network.checks import check_names
-from lsm_stan.network.network import Network, ParallelEdges
+from lsm_stan.network.network import Network
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from lsm_stan.prediction.scores import log_mean_exp
 from lsm_stan.typing import FloatArray, IntArray
 
 
-def predict_dyads(fit: Fit, top: int = 50) -> pd.DataFrame:
+def predict(fit: Fit, top: int = 50) -> pd.DataFrame:
     """Return the likeliest unobserved, the likeliest empty and the least expected dyads of a fit.
 
     Parameters

@@ -9,10 +9,11 @@ they are held out together unless single dyads are asked for.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal, get_args
+from typing import get_args
 
 import numpy as np
 
+from lsm_stan.choices import Scheme
 from lsm_stan.errors import InputError
 from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import nth_dyad, nth_pair, pair_number
@@ -20,8 +21,6 @@ from lsm_stan.typing import IntArray
 
 Dyads = tuple[IntArray, IntArray]
 
-#: How dyads are split: random shares, disjoint folds, or random shares of some nodes' dyads.
-Scheme = Literal["random", "folds", "nodes"]
 
 #: Share of the nodes of which :func:`hold_out_nodes` hides dyads.
 NODES_SHARE = 0.1

@@ -38,7 +38,7 @@ class Prediction(NamedTuple):
         return np.asarray(-np.expm1(self.log_empty))
 
 
-def predict(
+def predict_held_out(
     spec: ModelSpec,
     draws: Parameters,
     network: Network,
@@ -109,7 +109,7 @@ def scores(
     weight
         ``(D,)`` weights that were found there.
     unit
-        ``(D,)`` numbers of what was scored as one, as in :func:`predict`.
+        ``(D,)`` numbers of what was scored as one, as in :func:`predict_held_out`.
 
     Returns
     -------

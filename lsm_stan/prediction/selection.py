@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from lsm_stan.choices import Scheme
 from lsm_stan.errors import InputError
 from lsm_stan.files import ensure_ours, write_whole
 from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
@@ -32,8 +33,8 @@ from lsm_stan.network.pairs import pair_number
 from lsm_stan.network.summary import NetworkSummary, describe
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.prediction.baselines import predict_baselines
-from lsm_stan.prediction.holdout import Dyads, Scheme, in_words, splits
-from lsm_stan.prediction.scores import calibration_table, predict, scores, split_error
+from lsm_stan.prediction.holdout import Dyads, in_words, splits
+from lsm_stan.prediction.scores import calibration_table, predict_held_out, scores, split_error
 from lsm_stan.processes import cores
 from lsm_stan.progress import Progress
 from lsm_stan.typing import IntArray
@@ -386,7 +387,9 @@ class _Cell:
         model.problem = replace(model.problem)  # its own would keep the Stan data after the fit
         fit = model.fit(self.method, seed=self.seed, show_progress=False, **self.arguments)
         train, dyads, weight, unit = self.held_out
-        prediction = predict(fit.spec, flat_draws(fit.parameters), train, *dyads, weight, unit)
+        prediction = predict_held_out(
+            fit.spec, flat_draws(fit.parameters), train, *dyads, weight, unit
+        )
         numbers = {**scores(prediction, weight, unit), "converged": fit.converged}
         table = calibration_table(prediction.probability, weight > 0)
         return {

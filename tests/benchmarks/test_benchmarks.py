@@ -15,7 +15,8 @@ PROGRAMS = Path(__file__).parents[2] / "benchmarks" / "stan"
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["literal", "distance"])
 def test_the_tutorial_in_stan_is_the_model(toolchain: Toolchain, name: str) -> None:
-    network, z = simulate(14, 3, seed=1)
+    network, truth = simulate(14, 3, seed=1)
+    z = truth["z"]
     value, gradient = LatentSpaceModel(network, 3).log_prob_grad(z)
     program = compile_program(PROGRAMS / f"{name}.stan", toolchain=toolchain)
     # Stan stores a matrix column by column

@@ -23,7 +23,8 @@ COLUMNS = [
 
 @pytest.fixture(scope="module")
 def simulated() -> tuple[Network, np.ndarray]:
-    return simulate(15, 2, seed=4)
+    network, truth = simulate(15, 2, seed=4)
+    return network, truth["z"]
 
 
 def fits_of(network: Network, positions: np.ndarray, rng: np.random.Generator) -> dict[str, Fit]:
@@ -68,7 +69,8 @@ def test_the_reference_is_the_most_exact_that_passed(simulated):
 
 def test_fits_that_cannot_be_compared_are_refused(simulated):
     network, positions = simulated
-    other, places = simulate(15, 2, seed=5)
+    other, truth = simulate(15, 2, seed=5)
+    places = truth["z"]
     one = made_fit(network, positions[None, None], "map")
     with pytest.raises(InputError, match="different networks"):
         compare({"a": one, "b": made_fit(other, places[None, None], "map")})

@@ -223,7 +223,8 @@ def test_blocks_of_pairs_are_all_pairs_in_order(n_nodes, block, monkeypatch):
 
 @pytest.mark.parametrize("directed", [True, False])
 def test_blocks_change_nothing(directed, monkeypatch):
-    network, positions = simulate(25, 2, seed=1, directed=directed)
+    network, truth = simulate(25, 2, seed=1, directed=directed)
+    positions = truth["z"]
     fit = fit_of(network, positions[np.newaxis, np.newaxis])
     whole = predictive_checks(fit, replications=10)
     for block in (1, 130):
@@ -303,7 +304,8 @@ def test_mean_weight_is_the_mean_rate_of_the_draws(directed):
 
 def test_replications_take_draws_of_all_chains_evenly():
     """Draw k of chain c lies on a scale of its own, so that its networks tell which it was."""
-    network, positions = simulate(12, 2, seed=1)
+    network, truth = simulate(12, 2, seed=1)
+    positions = truth["z"]
     scale = 10.0 ** -np.arange(6).reshape(2, 3, 1, 1)
     fit = fit_of(network, scale * positions)
     rate = np.mean(1 / pdist(positions))
@@ -319,7 +321,8 @@ def test_replications_take_draws_of_all_chains_evenly():
 
 @pytest.mark.parametrize("directed", [True, False])
 def test_tables_are_quantiles_and_shares_of_the_replications(directed):
-    network, positions = simulate(15, 2, seed=3, directed=directed)
+    network, truth = simulate(15, 2, seed=3, directed=directed)
+    positions = truth["z"]
     check = predictive_checks(fit_of(network, positions[np.newaxis, np.newaxis]), replications=50)
     assert check.replicated.shape == (50, 11 if directed else 7)
     assert check.table["statistic"].tolist() == check.replicated.columns.tolist()
@@ -427,7 +430,8 @@ def hub(matrix: np.ndarray) -> np.ndarray:
 )
 def test_a_planted_fault_is_named(planted, statistic, words):
     """The network as simulated is among its replications; with the fault it is beyond them all."""
-    network, positions = simulate(40, 2, seed=2)
+    network, truth = simulate(40, 2, seed=2)
+    positions = truth["z"]
 
     def result_of(matrix: np.ndarray):
         fit = fit_of(Network.from_matrix(matrix), positions[np.newaxis, np.newaxis])
@@ -516,7 +520,8 @@ def test_memory_does_not_hold_a_matrix():
 
 
 def test_no_replication():
-    network, positions = simulate(5, 2, seed=1)
+    network, truth = simulate(5, 2, seed=1)
+    positions = truth["z"]
     with pytest.raises(InputError, match="replications is 0; an integer >= 1"):
         predictive_checks(fit_of(network, positions[np.newaxis, np.newaxis]), replications=0)
 
@@ -524,7 +529,8 @@ def test_no_replication():
 @pytest.mark.parametrize("directed", [True, False])
 def test_hidden_dyads_are_hidden_in_the_replications(directed):
     """Half of the dyads are hidden; the same statistics of both, and the rates of what is seen."""
-    network, positions = simulate(40, 2, seed=2, directed=directed)
+    network, truth = simulate(40, 2, seed=2, directed=directed)
+    positions = truth["z"]
     network = partly_hidden(network, 3, 0.5)
     fit = fit_of(network, positions[np.newaxis, np.newaxis])
     replications = 200

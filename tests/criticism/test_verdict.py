@@ -23,7 +23,8 @@ from tests.support.made import made_fit, scattered, turned
 
 @pytest.fixture(scope="module")
 def simulated() -> tuple[Network, np.ndarray]:
-    return simulate(12, 2, seed=4)
+    network, truth = simulate(12, 2, seed=4)
+    return network, truth["z"]
 
 
 @pytest.fixture
@@ -212,7 +213,8 @@ def test_a_model_with_too_few_zeros_is_named(rng):
 
 
 def test_weights_that_are_off_leave_probabilities_of_edges_alone():
-    network, positions = simulate(40, 2, seed=5)
+    network, truth = simulate(40, 2, seed=5)
+    positions = truth["z"]
     heavier = replace(network, weight=30 * network.weight)
     finding = judge_model(predictive_checks(made_fit(heavier, positions[None, None], "map")))
     assert finding.kind == "bad"

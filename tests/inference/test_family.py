@@ -8,7 +8,7 @@ import pytest
 from scipy import stats
 
 from lsm_stan import Fit, InputError, LatentSpaceModel, simulate
-from lsm_stan.analysis import run_analysis
+from lsm_stan.analysis import run
 from lsm_stan.config import load_config
 from lsm_stan.model.family import MODELS, ModelSpec, find_model, read_spec
 from lsm_stan.model.likelihood import log_mean
@@ -136,7 +136,7 @@ def test_every_parameter_is_kept(name: str, method: str, tmp_path) -> None:
     assert again.network.digest == model.network.digest
     np.testing.assert_array_equal(again.network.hidden_cells, model.network.hidden_cells)
     assert again.record["model_name"] == again.spec.name == name
-    repeated = run_analysis(load_config(tmp_path / "fit" / "config.toml"), tmp_path / "again")
+    repeated = run(load_config(tmp_path / "fit" / "config.toml"), tmp_path / "again")
     np.testing.assert_array_equal(repeated.report.fits[method].draws, fit.draws)
 
 

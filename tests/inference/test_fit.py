@@ -12,7 +12,7 @@ import pytest
 import xarray as xr
 
 from lsm_stan import Fit, InputError, LatentSpaceModel, simulate
-from lsm_stan.analysis import run_analysis
+from lsm_stan.analysis import run
 from lsm_stan.config import load_config
 from lsm_stan.posterior import idata
 
@@ -89,7 +89,7 @@ def test_arviz_goes_on_from_here(fit: Fit) -> None:
 
 def test_config_repeats_the_fit(fit: Fit, tmp_path) -> None:
     folder = fit.save(tmp_path / "f")
-    analysis = run_analysis(load_config(folder / "config.toml"), tmp_path / "again")
+    analysis = run(load_config(folder / "config.toml"), tmp_path / "again")
     np.testing.assert_array_equal(analysis.report.fits["nuts"].draws, fit.draws)
 
 

@@ -29,7 +29,8 @@ SHORT = {"iter_warmup": 150, "iter_sampling": 150, "show_progress": False}
 
 @pytest.fixture(scope="module")
 def simulated() -> tuple[LatentSpaceModel, np.ndarray]:
-    network, positions = simulate(60, 2, seed=11)
+    network, truth = simulate(60, 2, seed=11)
+    positions = truth["z"]
     return LatentSpaceModel(network, 2), positions
 
 

@@ -67,7 +67,8 @@ def test_curvature_is_the_mean_over_directions(dim):
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(DIMS), st.booleans())
 def test_curvature_is_symmetric_non_negative_and_rotation_invariant(seed, dim, directed):
-    network, positions = simulate(8, dim, seed=seed, directed=directed)
+    network, truth = simulate(8, dim, seed=seed, directed=directed)
+    positions = truth["z"]
     weight = pair_curvature(network, positions[None])
     scale = max(weight.max(), 1.0)
     assert np.all(weight >= 0)
@@ -86,7 +87,8 @@ def test_self_loops_have_no_part_in_it():
 
 
 def test_only_observed_edges_count_in_three_dimensions():
-    network, positions = simulate(15, 3, seed=1)
+    network, truth = simulate(15, 3, seed=1)
+    positions = truth["z"]
     weight = network.to_dense()
     np.testing.assert_array_equal(
         pair_curvature(network, positions[None]) > 0, (weight + weight.T) > np.diag(np.diag(weight))
@@ -118,7 +120,8 @@ def test_without_edges_only_the_prior_is_left():
 
 
 def test_relabelled_nodes_have_a_relabelled_covariance():
-    network, positions = simulate(10, 2, seed=4)
+    network, truth = simulate(10, 2, seed=4)
+    positions = truth["z"]
     order = np.random.default_rng(1).permutation(10)
     relabelled = Network.from_matrix(network.to_dense()[np.ix_(order, order)])
     one = preconditioner(network, positions[None])

@@ -10,7 +10,7 @@ import pytest
 from scipy import stats
 
 from lsm_stan import Fit, InputError, LatentSpaceModel, Network, compare, simulate
-from lsm_stan.analysis import run_analysis
+from lsm_stan.analysis import run
 from lsm_stan.config import load_config
 from lsm_stan.criticism.tables import coefficients_beside, coefficients_table
 from lsm_stan.model.covariates import _standard_deviations, possible_terms, split_outside_brackets
@@ -18,9 +18,9 @@ from lsm_stan.model.family import find_model
 from lsm_stan.model.likelihood import expected_strengths
 from lsm_stan.network.readers import open_network
 from lsm_stan.posterior.draws import flat_draws
-from lsm_stan.prediction.dyads import predict_dyads
+from lsm_stan.prediction.dyads import predict
 from lsm_stan.prediction.loo import loo
-from lsm_stan.prediction.scores import predict, scores
+from lsm_stan.prediction.scores import predict_held_out, scores
 from lsm_stan.prediction.selection import _Cell, _HeldOut, n_parameters
 from lsm_stan.report.plots import plot_rate_matrix
 from lsm_stan.report.report import make_report, write_report
@@ -208,7 +208,7 @@ def test_a_covariate_that_is_ignored_is_missed_where_dyads_are_hidden(
     for name in (NAME, "nb-squared"):
         train = network.hide(i, j)
         fit = LatentSpaceModel(train, 2, model=name).optimize(seed=1, starts=2, show_progress=False)
-        prediction = predict(fit.spec, flat_draws(fit.parameters), train, i, j, weight)
+        prediction = predict_held_out(fit.spec, flat_draws(fit.parameters), train, i, j, weight)
         found[name] = scores(prediction, weight)["log_density"]
     assert found[NAME] > found["nb-squared"] + 0.05
 
@@ -413,7 +413,7 @@ def test_everything_after_a_fit_knows_of_covariates(
     labels = list(map(str, mode.spec.terms))
     assert items.loc[items["quantity"] == "beta", "item"].tolist() == labels
     assert np.isfinite(loo(sampled).table.loc["loo", "elpd"])
-    dyads = predict_dyads(sampled, top=5)
+    dyads = predict(sampled, top=5)
     assert dyads["probability"].between(0, 1).all()
     # the expected weights are those of the model with its covariates, by hand
     row = dyads.iloc[0]
@@ -467,7 +467,7 @@ def test_an_analysis_fits_anew_where_a_covariate_changed(tmp_path: Path, toolcha
     for changed in (0.0, 0.0, 1e-6):
         dyads["contact"] += changed * rng.normal(size=len(dyads))
         dyads.to_csv(tmp_path / "dyads.csv", index=False)
-        analysis = run_analysis(load_config(config), tmp_path / "out", said.append)
+        analysis = run(load_config(config), tmp_path / "out", said.append)
     kept = [sentence for sentence in said if sentence.startswith("[1/1]")]
     assert ["kept" in sentence for sentence in kept] == [False, True, False]
     record = json.loads((tmp_path / "out" / "fits" / "map" / "fit.json").read_text())

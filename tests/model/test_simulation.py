@@ -16,8 +16,10 @@ REPEATS = 2000
 
 @pytest.mark.parametrize("directed", [True, False])
 def test_the_same_seed_gives_the_same_network(directed):
-    one, z_one = simulate(20, 2, seed=5, directed=directed)
-    two, z_two = simulate(20, 2, seed=5, directed=directed)
+    one, truth = simulate(20, 2, seed=5, directed=directed)
+    z_one = truth["z"]
+    two, truth = simulate(20, 2, seed=5, directed=directed)
+    z_two = truth["z"]
     other, _ = simulate(20, 2, seed=6, directed=directed)
     assert one.digest == two.digest != other.digest
     np.testing.assert_array_equal(z_one, z_two)
@@ -28,7 +30,8 @@ def test_the_same_seed_gives_the_same_network(directed):
 def mean_weights(positions, **options):
     total = np.zeros((len(positions), len(positions)))
     for seed in range(REPEATS):
-        network, kept = simulate(*positions.shape, seed=seed, positions=positions, **options)
+        network, truth = simulate(*positions.shape, seed=seed, positions=positions, **options)
+        kept = truth["z"]
         assert kept is positions
         total += network.to_dense()
     return total / REPEATS
@@ -73,7 +76,8 @@ def test_directed_cells_are_draws_of_their_own():
 
 @pytest.mark.parametrize("scale", [0.5, 4.0])
 def test_positions_come_from_the_prior(scale):
-    _, positions = simulate(400, 3, seed=1, prior_scale=scale)
+    _, truth = simulate(400, 3, seed=1, prior_scale=scale)
+    positions = truth["z"]
     assert positions.shape == (400, 3)
     error = scale / np.sqrt(2 * positions.size)
     assert abs(positions.std() - scale) < 5 * error
@@ -155,5 +159,6 @@ def test_what_depends_on_a_given_scale_is_drawn_at_that_scale(seed):
     )
     assert p["role"].std() == pytest.approx(0.05, rel=0.1)
     scale = {"sigma_z": np.asarray(0.3), "intercept": np.asarray(0.0)}
-    _, positions = simulate(200, 3, seed=seed, model="poisson-squared", parameters=scale)
+    _, truth = simulate(200, 3, seed=seed, model="poisson-squared", parameters=scale)
+    positions = truth["z"]
     assert positions.std() == pytest.approx(0.3, rel=0.15)

@@ -25,7 +25,7 @@ from lsm_stan.posterior.clusters import (
     mean_clusters,
     membership,
 )
-from lsm_stan.prediction.dyads import predict_dyads
+from lsm_stan.prediction.dyads import predict
 from lsm_stan.prediction.selection import n_parameters, select
 from lsm_stan.report.plots import plot_clusters
 from tests.support.made import disguised, made_fit
@@ -237,7 +237,7 @@ def test_other_methods_find_known_clusters_and_all_that_follows_runs(
     again = Fit.load(fit.save(tmp_path / "fit"))
     np.testing.assert_array_equal(again.clusters.partition, fit.clusters.partition)
     assert again.estimate.keys() == fit.estimate.keys()
-    assert len(predict_dyads(again, top=5)) == 10
+    assert len(predict(again, top=5)) == 10
     assert not predictive_checks(again, replications=10).table.empty
     assert compare({"map": mode, method: again}).reference == method
     invariants = again.invariants().posterior
@@ -293,7 +293,8 @@ def test_the_number_of_clusters_is_compared_on_held_out_dyads(tmp_path):
 
 
 def test_bad_numbers_of_clusters_are_refused():
-    network, positions = simulate(9, K, seed=1)
+    network, truth = simulate(9, K, seed=1)
+    positions = truth["z"]
     with pytest.raises(InputError, match="10 clusters of 9 nodes; at most one a node"):
         LatentSpaceModel(network, K, model="tutorial+clusters(10)")
     fit = made_fit(network, positions[None, None], "map")

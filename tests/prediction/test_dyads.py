@@ -19,7 +19,7 @@ from lsm_stan.model.parameters import rate_parameters
 from lsm_stan.posterior import idata
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.invariants import sample_pairs
-from lsm_stan.prediction.dyads import predict_dyads
+from lsm_stan.prediction.dyads import predict
 from lsm_stan.prediction.loo import loo, loo_table
 from lsm_stan.prediction.scores import standard_error
 
@@ -53,7 +53,7 @@ def network():
 
 
 def test_every_dyad_is_listed_by_what_was_observed(network):
-    table = predict_dyads(a_fit(network)[0], top=100)
+    table = predict(a_fit(network)[0], top=100)
     names = {name: i for i, name in enumerate(network.names)}
     sender, receiver = table["source"].map(names), table["target"].map(names)
     assert len(table) == 9 * 8
@@ -67,7 +67,7 @@ def test_every_dyad_is_listed_by_what_was_observed(network):
 
 def test_predictions_are_those_of_the_posterior(network):
     fit, shape, rate = a_fit(network)
-    table = predict_dyads(fit, top=100)
+    table = predict(fit, top=100)
     posterior = stats.gamma(shape, scale=1 / rate)
     # a mean of 4000 draws, thinned to 1000, knows this much
     error = 4 * posterior.std() / np.sqrt(1000)
@@ -85,7 +85,7 @@ def test_predictions_are_those_of_the_posterior(network):
 
 
 def test_the_least_expected_weight_comes_first(network):
-    table = predict_dyads(a_fit(network)[0], top=3)
+    table = predict(a_fit(network)[0], top=3)
     heavy = table[table["kind"] == "heavy"]
     assert heavy.iloc[0][["source", "target", "weight"]].tolist() == ["c", "h", 9]
     assert heavy["tail"].is_monotonic_increasing
@@ -96,9 +96,9 @@ def test_blocks_do_not_show(network, monkeypatch):
     rng = np.random.default_rng(1)
     fit, *_ = a_fit(network, "nb-squared", 50, phi=rng.gamma(3.0, size=(1, 50)),
                     z=rng.normal(size=(1, 50, 9, 2)))  # fmt: skip
-    whole = predict_dyads(fit, top=5)
+    whole = predict(fit, top=5)
     monkeypatch.setattr("lsm_stan.prediction.dyads.CHUNK", 50)
-    pd.testing.assert_frame_equal(predict_dyads(fit, top=5), whole)
+    pd.testing.assert_frame_equal(predict(fit, top=5), whole)
     empty = whole[whole["kind"] == "empty"]
     assert empty["probability"].is_monotonic_decreasing
 
@@ -108,19 +108,19 @@ def test_close_nodes_without_an_edge_are_likely_ones():
     network = Network.from_edges("ac", "cd", names="abcd", directed=False)
     z = np.broadcast_to(places, (1, 30, 4, 2))
     fit, *_ = a_fit(network, "bernoulli-squared", 30, z=z)
-    first = predict_dyads(fit, top=1).set_index("kind")
+    first = predict(fit, top=1).set_index("kind")
     assert first.loc["empty", ["source", "target"]].tolist() == ["a", "b"]
     assert first.loc["heavy", "tail"] == pytest.approx(first.loc["heavy", "probability"])
 
 
 def test_a_mode_has_no_intervals(network):
     fit, *_ = a_fit(network, n_draws=1)
-    table = predict_dyads(fit)
+    table = predict(fit)
     intervals = table.filter(regex="_(low|high)$")
     assert intervals.shape[1] == 4
     assert intervals.isna().all(axis=None)
     with pytest.raises(InputError, match="top is 0"):
-        predict_dyads(fit, 0)
+        predict(fit, 0)
 
 
 def test_loo_is_leaving_out(network):

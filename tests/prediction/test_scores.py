@@ -17,7 +17,7 @@ from lsm_stan.prediction.scores import (
     auc_pr,
     auc_roc,
     calibration_table,
-    predict,
+    predict_held_out,
     scores,
     standard_error,
     zero_inflation_gain,
@@ -93,7 +93,7 @@ def test_the_predictive_density_is_the_mean_of_probabilities(monkeypatch):
     weight = np.array([0, 2, 5])
     # 2 dyads a block: blocks must not show
     monkeypatch.setattr("lsm_stan.model.likelihood.CHUNK", 2 * n_draws)
-    prediction = predict(spec, draws, network, sender, receiver, weight)
+    prediction = predict_held_out(spec, draws, network, sender, receiver, weight)
     for d, (i, j, y) in enumerate(zip(sender, receiver, weight, strict=True)):
         pmf, empty = [], []
         for s in range(n_draws):
@@ -135,8 +135,8 @@ def test_a_pair_held_out_as_one_is_scored_as_one(monkeypatch):
     )
     network = Network.from_matrix(np.zeros((5, 5))).hide([*sender, 3], [*receiver, 2])
     monkeypatch.setattr("lsm_stan.model.likelihood.CHUNK", n_draws)  # a unit a block
-    found = predict(spec, draws, network, sender, receiver, weight, np.array([7, 7, 9, 8]))
-    alone = predict(spec, draws, network, sender, receiver, weight)
+    found = predict_held_out(spec, draws, network, sender, receiver, weight, np.array([7, 7, 9, 8]))
+    alone = predict_held_out(spec, draws, network, sender, receiver, weight)
     gap = np.sum((draws["z"][:, 0] - draws["z"][:, 1]) ** 2, axis=1)
     mu, phi = np.exp(draws["intercept"] - gap), draws["phi"]
     joint = [joint_density([4, 2], [m, m], p) for m, p in zip(mu, phi, strict=True)]
@@ -158,7 +158,7 @@ def test_only_the_joint_score_of_a_pair_sees_a_shared_frailty():
     train = network.hide(*dyads)
 
     def of(name, unit):
-        return predict(MODELS[name], draws, train, *dyads, weight, unit).log_density
+        return predict_held_out(MODELS[name], draws, train, *dyads, weight, unit).log_density
 
     np.testing.assert_allclose(of("dyadic-squared", None), of("nb-squared", None))
     np.testing.assert_allclose(of("nb-squared", pair).mean(), of("nb-squared", None).mean())

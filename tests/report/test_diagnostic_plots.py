@@ -68,7 +68,8 @@ def test_every_one_of_many_fits_is_drawn() -> None:
 
 
 def test_a_forest_of_many_fits() -> None:
-    network, positions = simulate(6, 2, seed=4)
+    network, truth = simulate(6, 2, seed=4)
+    positions = truth["z"]
     fit = made_fit(network, scattered(positions, np.random.default_rng(3), 0.1, size=10))
     (axis,) = plot_forest(dict.fromkeys(MANY, fit)).axes
     assert axis.get_legend() is not None

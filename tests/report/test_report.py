@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 
-from lsm_stan import cli, load_celegans, make_report, simulate, write_report
+from lsm_stan import cli, load_celegans, load_fits, make_report, simulate, write_report
 from lsm_stan.files import as_png
 from lsm_stan.report.page import PageFigure
 from lsm_stan.report.plots import Figure, plot_embedding, plot_rate_matrix
@@ -30,11 +30,13 @@ MEGABYTE = 1e6
 def folders(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder of three saved fits: `map` and `nuts` of one network, `other`."""
     folder = tmp_path_factory.mktemp("fits")
-    network, positions = simulate(12, 3, seed=4)
+    network, truth = simulate(12, 3, seed=4)
+    positions = truth["z"]
     rng = np.random.default_rng(5)
     made_fit(network, positions[None, None], "map").save(folder / "map")
     made_fit(network, scattered(positions, rng, 0.02, size=50)).save(folder / "nuts")
-    other, places = simulate(9, 3, seed=5)
+    other, truth = simulate(9, 3, seed=5)
+    places = truth["z"]
     made_fit(other, places[None, None], "map").save(folder / "other")
     return folder
 
@@ -102,7 +104,8 @@ def test_columns_of_the_node_table_are_not_taken_for_ours(sampled):
     """Nor is one lost: both are in ``nodes.csv``."""
     ours = ["out_strength", "in_strength", "spread", "shift", "flagged"]
     ours += ["cluster", "cluster_probability"]
-    drawn, positions = simulate(12, 2, seed=4)
+    drawn, truth = simulate(12, 2, seed=4)
+    positions = truth["z"]
     nodes = pd.DataFrame({name: [f"{name} {i}" for i in range(12)] for name in ours}, drawn.names)
     network = replace(drawn, node_table=nodes)
     rng = np.random.default_rng(5)
@@ -122,7 +125,8 @@ def test_columns_of_the_node_table_are_not_taken_for_ours(sampled):
 
 
 def test_names_with_dollars_make_a_page():
-    drawn, positions = simulate(12, 2, seed=4)
+    drawn, truth = simulate(12, 2, seed=4)
+    positions = truth["z"]
     names = ["a$x_$b", "$x^2$", r"a\$b$", *drawn.names[3:]]
     nodes = pd.DataFrame({"class": ["$_$", "b"] * 6}, names)
     network = replace(drawn, names=tuple(names), node_table=nodes, title="$_$")
@@ -156,7 +160,8 @@ def test_dollars_are_drawn_and_powers_of_ten_are_formulas():
 
 @pytest.mark.parametrize("directed", [True, False])
 def test_hidden_dyads_are_grey_in_the_matrix_of_weights(directed):
-    whole, positions = simulate(12, 2, seed=4, directed=directed)
+    whole, truth = simulate(12, 2, seed=4, directed=directed)
+    positions = truth["z"]
     network = whole.hide([0, 3, 7], [5, 4, 2])
     panel = plot_rate_matrix(made_fit(network, positions[None, None], "map")).axes[0]
     order = leaves_list(linkage(pdist(positions), "average", optimal_ordering=True))
@@ -192,7 +197,7 @@ def test_what_cannot_be_compared_is_refused(command, folders, tmp_path, monkeypa
 
 
 def test_every_figure_has_a_caption_and_a_still(folders):
-    fits = {name: cli.load_fits([folders / name])[name] for name in ("map", "nuts")}
+    fits = {name: load_fits([folders / name])[name] for name in ("map", "nuts")}
     page = report_page(make_report(fits, lambda _: None))
     figures = [i for s in page.sections for i in s.items if isinstance(i, PageFigure)]
     assert len(figures) > 8
@@ -201,7 +206,8 @@ def test_every_figure_has_a_caption_and_a_still(folders):
 
 def test_a_node_that_wanders_is_shown_as_such():
     """The mean of a node somewhere on a sphere is amid it: figure and table say so."""
-    network, positions = simulate(12, 3, seed=4)
+    network, truth = simulate(12, 3, seed=4)
+    positions = truth["z"]
     rng = np.random.default_rng(6)
     draws = scattered(positions, rng, 0.02)
     anywhere = rng.normal(size=(*draws.shape[:2], 3))
@@ -225,7 +231,7 @@ def test_a_node_that_wanders_is_shown_as_such():
 
 
 def test_the_summary_keeps_the_cautions_of_a_good_fit(folders):
-    report = make_report(cli.load_fits([folders / "map", folders / "nuts"]), lambda _: None)
+    report = make_report(load_fits([folders / "map", folders / "nuts"]), lambda _: None)
     of_nuts = [one for one in headline(report) if one.text.startswith("nuts:")]
     bad = [one for one in report.verdicts["nuts"].findings if one.kind == "bad"]
     cautions = [one for one in report.verdicts["nuts"].findings if one.kind == "caution"]
@@ -236,7 +242,7 @@ def test_the_summary_keeps_the_cautions_of_a_good_fit(folders):
 
 
 def test_no_probability_is_below_what_the_networks_tell(folders):
-    check = make_report(cli.load_fits([folders / "map"]), lambda _: None).checks["map"]
+    check = make_report(load_fits([folders / "map"]), lambda _: None).checks["map"]
     table = check.table.assign(p_value=0.25)
     table.loc[0, "p_value"], table.loc[1, "p_value"] = 0.0, 1.0
     shown = shown_checks(replace(check, table=table))["p_value"]
