@@ -11,7 +11,7 @@ import numpy as np
 
 from benchmarks.evaluator import Repeated
 from benchmarks.problem import DIM, Problem, from_stan
-from lsm_stan.cmdstan.find import ensure_toolchain
+from lsm_stan.cmdstan.install import ensure_toolchain
 from lsm_stan.typing import FloatArray
 
 SOURCE = Path(__file__).parent / "bare_loop.cpp"

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import psutil
 
-from lsm_stan.cmdstan.find import ensure_toolchain
+from lsm_stan.cmdstan.install import ensure_toolchain
 from lsm_stan.cmdstan.versions import versions
 
 #: Libraries of the ``bench`` extra.

@@ -1,8 +1,8 @@
 # The public names, and the modules that have them: __init__.py reads this file.
 
 from lsm_stan.analysis import run as run
-from lsm_stan.cmdstan.find import ensure_toolchain as ensure_toolchain
 from lsm_stan.cmdstan.find import find_toolchain as find_toolchain
+from lsm_stan.cmdstan.install import ensure_toolchain as ensure_toolchain
 from lsm_stan.config import AnalysisConfig as AnalysisConfig
 from lsm_stan.config import load_config as load_config
 from lsm_stan.criticism.comparison import compare as compare

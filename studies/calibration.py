@@ -172,7 +172,7 @@ def run(studies: dict[Study, int], folder: Path, jobs: int) -> dict[Study, list[
     # all studies get on alike, so that what is found can be looked at early
     missing.sort(key=lambda task: (task[1] + 0.5) / studies[task[0]])
     total = sum(studies.values())
-    compiled = LatentSpaceModel(simulate(2, 1, seed=1)[0], 1).compile()
+    compiled = LatentSpaceModel(simulate(2, 1, seed=1)[0], 1).compiled
     # threads: the work is done by CmdStan's processes
     with (
         ThreadPoolExecutor(max_workers=jobs) as pool,

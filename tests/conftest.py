@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
 
-from lsm_stan.cmdstan.find import Toolchain, ensure_toolchain
+from lsm_stan.cmdstan.find import Toolchain
+from lsm_stan.cmdstan.install import ensure_toolchain
 from tests.support.browser import MISSING, WEBGL, find_chromium
 
 # a slow or busy machine is no fault

@@ -30,7 +30,8 @@ import platformdirs
 from pydantic_core import to_json
 
 from lsm_stan.choices import Kernel
-from lsm_stan.cmdstan.find import Toolchain, ask_make, ensure_toolchain
+from lsm_stan.cmdstan.find import Toolchain, ask_make
+from lsm_stan.cmdstan.install import ensure_toolchain
 from lsm_stan.errors import InferenceError, ToolchainError
 from lsm_stan.files import lock
 from lsm_stan.processes import LAST_LINES

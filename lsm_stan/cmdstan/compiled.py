@@ -11,7 +11,8 @@ import cmdstanpy
 
 from lsm_stan.choices import Kernel
 from lsm_stan.cmdstan.compilation import compile_with_fallback, log_prob_grad, sources_digest
-from lsm_stan.cmdstan.find import Toolchain, ensure_toolchain
+from lsm_stan.cmdstan.find import Toolchain
+from lsm_stan.cmdstan.install import ensure_toolchain
 from lsm_stan.typing import FloatArray
 
 

