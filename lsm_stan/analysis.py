@@ -19,17 +19,10 @@ from lsm_stan.model.family import read_spec
 from lsm_stan.network.readers import open_network
 from lsm_stan.progress import Progress
 from lsm_stan.report.page import Page, PageFigure, PageTable, write_page
-from lsm_stan.report.report import (
-    COEFFICIENTS,
-    Report,
-    as_text,
-    is_page,
-    make_report,
-    report_page,
-    shown_checks,
-    shown_comparison,
-    shown_fits,
-)
+from lsm_stan.report.report import Report, make_report
+from lsm_stan.report.report_page import is_page, report_page
+from lsm_stan.report.sections import COEFFICIENTS, shown_fits
+from lsm_stan.report.text import as_text, shown_checks, shown_comparison
 
 #: Figures of the report that the README of the results shows, in this order, where it has them.
 SHOWN_FIGURES = ("embedding", "predictive", "distances", "rates")

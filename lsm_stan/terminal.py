@@ -24,8 +24,10 @@ from lsm_stan.network.summary import describe
 from lsm_stan.posterior.checks import Finding
 from lsm_stan.posterior.idata import log_joint_of
 from lsm_stan.prediction.selection import Selection
-from lsm_stan.report.report import as_text, headline, shown_comparison, shown_fits
+from lsm_stan.report.report_page import headline
+from lsm_stan.report.sections import shown_fits
 from lsm_stan.report.selection_page import with_error
+from lsm_stan.report.text import as_text, shown_comparison
 
 # brackets and colons in names are not markup
 _out = Console(highlight=False, markup=False, emoji=False)

@@ -16,7 +16,8 @@ from lsm_stan import cli, load_celegans, read_network, simulate
 from lsm_stan.analysis import WRITTEN
 from lsm_stan.config import AnalysisConfig, FitConfig, PublishedLoss
 from lsm_stan.network.summary import describe
-from lsm_stan.prediction.selection import Selection, choose
+from lsm_stan.prediction.choice import choose
+from lsm_stan.prediction.selection import Selection
 
 FIT = ("fit", "celegans", "--method", "map", "--seed", "1")
 COMMANDS = ("setup", "info", "fit", "select", "predict", "simulate", "run")

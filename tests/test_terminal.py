@@ -9,7 +9,8 @@ from lsm_stan.analysis import Analysis
 from lsm_stan.config import AnalysisConfig, FitConfig
 from lsm_stan.network.network import Network
 from lsm_stan.network.summary import describe
-from lsm_stan.prediction.selection import Selection, choose
+from lsm_stan.prediction.choice import choose
+from lsm_stan.prediction.selection import Selection
 from tests.support.made import made_fit
 
 #: Names that are markup or emoji to Rich.

@@ -19,7 +19,8 @@ def plot_scores(table: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        Of :func:`lsm_stan.prediction.selection.candidates`; bars are standard errors over splits.
+        Of :func:`lsm_stan.prediction.dyads.choice.candidates`; bars are standard errors over
+        splits.
     baselines
         Columns ``model`` and ``log_density``; those far below all models are not in view.
 
@@ -65,7 +66,7 @@ def plot_differences(table: pd.DataFrame, scores: pd.DataFrame, by: Sequence[str
     Parameters
     ----------
     table
-        Of :func:`lsm_stan.prediction.selection.candidates`.
+        Of :func:`lsm_stan.prediction.dyads.choice.candidates`.
     scores
         What it was made of.
     by

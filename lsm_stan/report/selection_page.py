@@ -9,14 +9,15 @@ from typing import Any
 import pandas as pd
 
 from lsm_stan.files import as_csv, as_markdown, as_png, write_whole
+from lsm_stan.prediction.choice import CANDIDATE
 from lsm_stan.prediction.scores import split_error
-from lsm_stan.prediction.selection import CANDIDATE, Selection
+from lsm_stan.prediction.selection import Selection
 from lsm_stan.report.score_plots import plot_calibration, plot_differences, plot_scores
 
 SCORES, BASELINES = "scores.csv", "baselines.csv"
 CALIBRATION, WARNINGS = "calibration.csv", "warnings.csv"
 
-#: How the choice is made; :func:`lsm_stan.prediction.selection.choose` does it.
+#: How the choice is made; :func:`lsm_stan.prediction.dyads.choice.choose` does it.
 RULE = (
     "A candidate's score is the mean log predictive density of the dyads held out from its fits,"
     " where pairs are held out together that of both directions jointly; candidates are compared on"

@@ -23,7 +23,8 @@ from lsm_stan.prediction.loo import loo
 from lsm_stan.prediction.scores import predict_held_out, scores
 from lsm_stan.prediction.selection import _Cell, _HeldOut, n_parameters
 from lsm_stan.report.plots import plot_rate_matrix
-from lsm_stan.report.report import make_report, write_report
+from lsm_stan.report.report import make_report
+from lsm_stan.report.report_page import write_report
 
 N = 40
 NAME = "nb-squared+nodeocov(size)+nodematch(class)+absdiff(size)+edgecov(contact)"

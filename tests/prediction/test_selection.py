@@ -16,8 +16,9 @@ from lsm_stan.cmdstan.compilation import compile_with_fallback
 from lsm_stan.model.family import MODELS
 from lsm_stan.model.likelihood import pair_log_likelihood
 from lsm_stan.prediction import selection
+from lsm_stan.prediction.choice import candidates, choose
 from lsm_stan.prediction.holdout import hold_out
-from lsm_stan.prediction.selection import candidates, choose, n_parameters, select
+from lsm_stan.prediction.selection import n_parameters, select
 from lsm_stan.report.selection_page import write_selection
 
 

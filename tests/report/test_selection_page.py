@@ -6,8 +6,9 @@ import pytest
 
 from lsm_stan import load_celegans
 from lsm_stan.network.summary import describe
+from lsm_stan.prediction.choice import CANDIDATE, candidates, choose
 from lsm_stan.prediction.scores import calibration_table
-from lsm_stan.prediction.selection import CANDIDATE, Selection, candidates, choose
+from lsm_stan.prediction.selection import Selection
 from lsm_stan.report.score_plots import plot_differences
 from lsm_stan.report.selection_page import selection_page
 from studies import held_out_page

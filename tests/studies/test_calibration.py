@@ -11,8 +11,8 @@ from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.model.family import MODELS
 from studies import calibration
 from studies.calibration import calibrate, keep, read_kept
-from studies.calibration_page import coverage_table, fit_table
 from studies.calibration_study import COVERAGE, Study
+from studies.calibration_tables import coverage_table, fit_table
 from studies.ranks import coverage, covered, deviation, rank
 
 DRAWS = 19

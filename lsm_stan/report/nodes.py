@@ -1,0 +1,67 @@
+"""The table of nodes of a report."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from lsm_stan.inference.fit import Fit
+from lsm_stan.posterior.alignment import (
+    gram_positions,
+    mean_gram,
+    principal_axes,
+    strays,
+    target_sensitivity,
+)
+from lsm_stan.posterior.draws import flat_draws
+from lsm_stan.posterior.invariants import radii
+
+#: Of the table of nodes: the columns that are computed, those of them that a page does not show,
+#: those that it does, and how many of the strongest nodes.
+COMPUTED_COLUMNS = (
+    "out_strength", "in_strength", "spread", "shift", "flagged", "cluster", "cluster_probability",
+)  # fmt: skip
+
+UNSHOWN_COLUMNS = ("radius", "strays")
+
+SHOWN_COLUMNS = ("name", "class", *COMPUTED_COLUMNS)
+
+SHOWN_NODES = 15
+
+#: Largest network whose N×N Gram matrix is computed to flag nodes.
+MAX_GRAM_NODES = 2000
+
+
+def node_table(fit: Fit) -> pd.DataFrame:
+    """Return the table of nodes, the strongest first."""
+    network, axes = fit.network, principal_axes(fit.positions)
+    places = {f"axis{k}": column for k, column in enumerate(axes.T, start=1)}
+    # a column of the user's must not be taken for one of ours, even where we have none
+    names = {
+        name: f"{name} (node table)" for name in (*COMPUTED_COLUMNS, *UNSHOWN_COLUMNS, *places)
+    }
+    table = (
+        network.node_frame()
+        .rename(columns=names)
+        .assign(out_strength=network.out_strength(), in_strength=network.in_strength(), **places)
+    )
+    many = fit.draws.shape[1] > 1
+    if many:
+        radius = radii(fit.draws).mean(axis=(0, 1))
+        table = table.assign(radius=radius, strays=strays(fit.draws, fit.positions))
+    if many and network.n_nodes <= MAX_GRAM_NODES:
+        flat = fit.draws.reshape(-1, *fit.positions.shape)
+        draws = flat_draws(fit.parameters)["z"]
+        best = flat[fit.idata.sample_stats["lp"].to_numpy().argmax()]
+        targets = {
+            "mean": fit.positions,
+            "best": best,
+            "gram": gram_positions(mean_gram(draws), fit.record["dim"]),
+        }
+        table = table.join(target_sensitivity(draws, targets))
+    if fit.clusters is not None:
+        partition = fit.clusters.partition
+        sure = fit.clusters.probability[np.arange(len(partition)), partition]
+        table = table.assign(cluster=partition + 1, cluster_probability=sure)
+    total = table["out_strength"] + table["in_strength"]
+    return table.iloc[total.argsort(kind="stable")[::-1]].reset_index(drop=True)

@@ -1,0 +1,62 @@
+"""Tables and lists as the text of a page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lsm_stan.criticism.comparison import Comparison
+from lsm_stan.criticism.ppc import PredictiveCheck
+
+#: Numbers below this are shown as 0: what rounding leaves of one.
+NEGLIGIBLE = 1e-9
+
+
+def as_text(frame: pd.DataFrame) -> pd.DataFrame:
+    """Format a table's cells, each number by its own size; nothing for what is missing."""
+    return frame.map(brief)
+
+
+def brief(value: Any) -> str:
+    """Return a cell of a table as text, a number by its own size."""
+    if isinstance(value, bool | np.bool_):
+        return "yes" if value else "no"
+    if not isinstance(value, float):
+        return "" if value is None else str(value)
+    if np.isnan(value) or abs(value) < NEGLIGIBLE:
+        return "" if np.isnan(value) else "0"
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.1f}"
+
+
+def listed(words: list[str]) -> str:
+    """Return words with commas and an "and" between."""
+    unique = list(dict.fromkeys(words))
+    return " and ".join([", ".join(unique[:-1]), unique[-1]] if len(unique) > 1 else unique)
+
+
+def capital(text: str) -> str:
+    """Return a text as a sentence: its first letter in upper case, a full stop behind."""
+    return text[:1].upper() + text[1:] + "."
+
+
+def shown_comparison(comparison: Comparison) -> pd.DataFrame:
+    """Return the table of a comparison as text, the fits' names first."""
+    table = comparison.table
+    shown = as_text(table.drop(columns=["fit", "method", "log_joint", "log_joint_draws_sd"]))
+    shown.insert(0, "fit", table["fit"])
+    sd = as_text(table[["log_joint_draws_sd"]])["log_joint_draws_sd"]
+    shown["log_joint_draws"] += [f" ± {one}" if one else "" for one in sd]
+    return shown
+
+
+def shown_checks(check: PredictiveCheck) -> pd.DataFrame:
+    """Return the table of predictive checks as text; R networks tell no probability below 1/R."""
+    table = check.table
+    shown = as_text(table)
+    for row, (name, p) in enumerate(zip(table["statistic"], table["p_value"], strict=True)):
+        least = 1 / max(1, check.replicated[name].count())
+        if p in (0, 1):
+            shown.loc[row, "p_value"] = f"> {1 - least:.3g}" if p else f"< {least:.3g}"
+    return shown
