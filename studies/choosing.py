@@ -115,7 +115,7 @@ def run(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
         true K is within one standard error of it) and ``reason``.
     candidates : pandas.DataFrame
         A row a network and ``dim``, with its scores as in
-        :class:`lsm_stan.prediction.dyads.choice.Choice`.
+        :class:`lsm_stan.prediction.choice.Choice`.
     """
     choices: list[dict[str, Any]] = []
     candidates = []

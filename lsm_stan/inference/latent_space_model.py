@@ -2,7 +2,7 @@
 
 Methods are named after CmdStanPy's own. An argument that a method does not know itself is
 passed to CmdStanPy's method as it is, unless it is in
-`lsm_stan.inference.latent_space_model.arguments.WITHHELD`.
+`lsm_stan.inference.arguments.WITHHELD`.
 """
 
 from __future__ import annotations

@@ -19,7 +19,7 @@ def plot_scores(table: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
     Parameters
     ----------
     table
-        Of :func:`lsm_stan.prediction.dyads.choice.candidates`; bars are standard errors over
+        Of :func:`lsm_stan.prediction.choice.candidates`; bars are standard errors over
         splits.
     baselines
         Columns ``model`` and ``log_density``; those far below all models are not in view.
@@ -66,7 +66,7 @@ def plot_differences(table: pd.DataFrame, scores: pd.DataFrame, by: Sequence[str
     Parameters
     ----------
     table
-        Of :func:`lsm_stan.prediction.dyads.choice.candidates`.
+        Of :func:`lsm_stan.prediction.choice.candidates`.
     scores
         What it was made of.
     by

@@ -17,7 +17,7 @@ from lsm_stan.report.score_plots import plot_calibration, plot_differences, plot
 SCORES, BASELINES = "scores.csv", "baselines.csv"
 CALIBRATION, WARNINGS = "calibration.csv", "warnings.csv"
 
-#: How the choice is made; :func:`lsm_stan.prediction.dyads.choice.choose` does it.
+#: How the choice is made; :func:`lsm_stan.prediction.choice.choose` does it.
 RULE = (
     "A candidate's score is the mean log predictive density of the dyads held out from its fits,"
     " where pairs are held out together that of both directions jointly; candidates are compared on"

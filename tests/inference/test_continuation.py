@@ -284,7 +284,7 @@ def test_conjugate_gradients_find_what_a_newton_step_gains(preconditioned):
 
 
 def test_conjugate_gradients_that_are_cut_short_bound_the_gain(monkeypatch):
-    monkeypatch.setattr("lsm_stan.inference.latent_space_model.curvature.CG_PRODUCTS", 5)
+    monkeypatch.setattr("lsm_stan.inference.curvature.CG_PRODUCTS", 5)
     matrix, gradients = quadratic(np.geomspace(1e-2, 1e3, 40), np.zeros(40))
     point = np.random.default_rng(2).normal(size=40)
     found = newton_step(gradients, point, gradients(point[None])[0], lambda v: v)

@@ -256,7 +256,7 @@ def test_a_large_mode_is_checked_without_its_hessian(
 ) -> None:
     network, _ = simulate(60, 2, seed=seed)
     model = LatentSpaceModel(network, 2)
-    monkeypatch.setattr("lsm_stan.inference.latent_space_model.mode_checks.MAX_CURVATURE_SIZE", 119)
+    monkeypatch.setattr("lsm_stan.inference.mode_checks.MAX_CURVATURE_SIZE", 119)
     fit = model.optimize(seed=1, starts=1, show_progress=False, iter=iterations)
     assert fit.record["details"].keys() >= {"newton_gain", "newton_step"}
     assert "curvature" not in fit.record["details"]
@@ -332,7 +332,7 @@ def test_a_random_start_needs_a_mode_only_where_it_shapes_something(
 
     monkeypatch.setattr(LatentSpaceModel, "optimize", counted)
     monkeypatch.setattr("lsm_stan.inference.preconditioning.MAX_NODES", max_nodes)
-    monkeypatch.setattr("lsm_stan.inference.latent_space_model.sample.PILOT", 10)
+    monkeypatch.setattr("lsm_stan.inference.sample.PILOT", 10)
     short = {
         "advi": {"iter": 50},
         "nuts": {"chains": 1, "iter_warmup": 5, "iter_sampling": 5, "max_treedepth": 3},
