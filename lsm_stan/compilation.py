@@ -7,7 +7,7 @@ with, and the versions of compiler and CmdStan. Whatever changes makes another k
 stale executable is never run; whatever is the same is compiled once.
 
 Every model is linked with ``stan/main.cpp``, CmdStan's own main program with one more
-method, which `log_prob_grad` calls.
+method (``stan/log_prob_grad.hpp``), which `log_prob_grad` calls.
 """
 
 from __future__ import annotations
@@ -52,6 +52,9 @@ _PACKAGE = Path(__file__).resolve().parent
 STAN_DIR = next(
     folder for folder in (_PACKAGE / "stan", _PACKAGE.parent / "stan") if folder.is_dir()
 )
+
+#: Our main program, and the header that it includes.
+MAIN = ("main.cpp", "log_prob_grad.hpp")
 
 
 def cache_dir() -> Path:
@@ -199,13 +202,16 @@ def compile_program(
         program, [*include_dirs, program.parent], user_header is not None, toolchain
     )
     headers = {} if user_header is None else _header_closure(user_header)
-    main = (STAN_DIR / "main.cpp").read_bytes()
+    main = {name: (STAN_DIR / name).read_bytes() for name in MAIN}
     variables = [f"CXX={toolchain.cxx}", "PRECOMPILED_HEADERS=false"]  # gain nothing, 750 MB
     if threads:
         variables.append("STAN_THREADS=true")
     # Tells what the variables, the environment and CmdStan's make/local amount to.
     flags = ask_make(toolchain.make, toolchain.path, *variables, "compile_info")
-    common = (str(toolchain.path), toolchain.version, toolchain.compiler, flags, main)
+    common = (
+        *(str(toolchain.path), toolchain.version, toolchain.compiler, flags),
+        *main.values(),
+    )
 
     def build_main(folder: Path) -> Path:
         _write_main(folder, main)
@@ -407,8 +413,9 @@ def _key(parts: Iterable[str | bytes]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _write_main(folder: Path, main: bytes) -> None:
-    (folder / "main.cpp").write_bytes(main)
+def _write_main(folder: Path, main: Mapping[str, bytes]) -> None:
+    for name, text in main.items():
+        (folder / name).write_bytes(text)
     # make would list every header main.cpp depends on, for a folder that soon goes.
     (folder / "main.d").touch()
 

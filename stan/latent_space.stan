@@ -83,7 +83,7 @@ real log_rising(real phi, real t) {
   real first = 0.5 * t * (t - 1);              // sums over k < t of k, k^2, k^3
   real second = first * (2 * t - 1) / 3;
   real third = square(first);
-  if (phi > 1e4 * t)
+  if (phi > 1e4 * t)                           // both branches agree there to 1e-12
     return t * log(phi) + (first - (0.5 * second - third / (3 * phi)) / phi) / phi;
   return lgamma(phi + t) - lgamma(phi);
 }
@@ -178,7 +178,7 @@ transformed data {
   array[T] int total_to;
   array[H] int hidden_to;
   array[D] int own_to;
-  vector[0] none;                              // no charge of its own
+  vector[0] none = rep_vector(0, 0);           // no charge of its own
   vector[E] y = to_vector(weight);
   vector[T] t = to_vector(total);
   array[T] int ascending = sort_asc(total);
@@ -200,6 +200,8 @@ transformed data {
   }
 }
 parameters {
+  // Every parameter has a prior. stanc --warn-pedantic misses them, since data that
+  // choose the model decide which.
   matrix[N, K] z_raw;                          // z, in units of its scale if that is learned
   matrix[roles ? N : 0, K] role_raw;           // in units of its scale
   vector[has_intercept] intercept;
@@ -223,12 +225,11 @@ transformed parameters {
   matrix[roles ? N : 0, K] role = (learned_roles ? sigma_role[1] : role_fixed) * role_raw;
   vector[learned_positions] sigma_z = exp(log_sigma_z);
   matrix[N, R] effect;                         // columns: sender, receiver
-  vector[G] theta;                             // shares of the clusters
+  vector[G] theta                              // shares of the clusters
+    = G > 0 ? softmax(append_row(theta_raw, 0)) : theta_raw;
   vector[G] sigma_cluster = (learned_positions ? sigma_z[1] : prior_scale)
                             * (learned_clusters ? exp(log_omega)
                                                 : rep_vector(cluster_fixed, G));
-  if (G > 0)
-    theta = softmax(append_row(theta_raw, 0));
   if (preconditioned)
     z = precondition(factor, z_raw);
   else

@@ -17,14 +17,16 @@
  * are exact to a few units in the last place for numbers of ordinary size, but
  * know nothing of poles. A result that is not of ordinary size is therefore
  * computed again by the same formulas with the standard library, which treats
- * zero, infinity and NaN as the reference does: where two nodes coincide and
- * eps = 0, form 1 is infinite, and forms 1 and 2 have a gradient of NaN.
+ * zero, infinity and NaN as the reference does. Where two nodes coincide and
+ * eps = 0, form 1 is infinite and its gradient NaN; form 2 has its cusp, where
+ * the pair's gradient is 0, the mean of those on either side.
  *
  * Lookup. CmdStan 2.27 to 2.31 declare the functions as templates in the
  * model's namespace, later releases not at all. Either way the call finds those
- * below through the namespace Eigen of its arguments, and because they fix the
- * type of softening (or x) they are more specialised than the declared ones and
- * preferred. No name of a model enters.
+ * below through the namespace Eigen of its arguments. They win over the declared
+ * ones because they fix the type of softening, or bind a variable without const;
+ * no name of a model enters. Matrices and vectors are any dense expression of
+ * double or var: CmdStan passes Matrix, Map or Map<const>, by its version.
  */
 #ifndef LSM_STAN_PAIR_SUMS_HPP
 #define LSM_STAN_PAIR_SUMS_HPP
@@ -122,6 +124,7 @@ struct Vectorisable {
     const double h = 1 - x * (y * y);
     return y + y * h * (0.5 + 0.375 * h);
   }
+  static LSM_INLINE double inverse_distance(double x) { return rsqrt(x); }
   static LSM_INLINE double sqrt(double x) { return x * rsqrt(x); }
 
   // x <= 0. x = k log 2 + r, |r| <= log(2) / 2, exp(r) by a minimax polynomial.
@@ -175,6 +178,7 @@ struct Vectorisable {
 struct Standard {
   static constexpr int lanes = 1;
   static double rsqrt(double x) { return 1 / std::sqrt(x); }
+  static double inverse_distance(double x) { return x == 0 ? 0 : rsqrt(x); }
   static double sqrt(double x) { return std::sqrt(x); }
   static double exp(double x) { return std::exp(x); }
   static void log(double x, double& log, double& inverse) {
@@ -194,7 +198,7 @@ LSM_INLINE void evaluate(int form, bool logarithm, double r2, double& F, double&
     F = Math::rsqrt(r2);
     c = F * F * F;
   } else if (form == 2) {
-    const double d = Math::sqrt(r2), inverse = Math::rsqrt(r2);
+    const double d = Math::sqrt(r2), inverse = Math::inverse_distance(r2);
     F = logarithm ? -d : Math::exp(-d);
     c = logarithm ? inverse : inverse * F;
   } else {
@@ -768,9 +772,11 @@ inline void check_indices(const char* function, const char* name, const Indices&
  * nothing. */
 struct Data {};
 template <typename T>
+constexpr bool is_data = std::is_same<stan::scalar_type_t<T>, double>::value;
+template <typename T, std::enable_if_t<is_data<T>>* = nullptr>
 Data operand(const T&) { return {}; }
-template <int R, int C>
-auto operand(const Eigen::Matrix<var, R, C>& x) { return stan::math::to_arena(x); }
+template <typename T, std::enable_if_t<!is_data<T>>* = nullptr>
+auto operand(const T& x) { return stan::math::to_arena(x); }
 
 template <typename G>
 void add_adjoint(Data&, double, const G&, int) {}
@@ -801,8 +807,7 @@ template <typename Z, typename W>
 stan::return_type_t<Z> edge_sum(const Z& z, const Indices& sender, const Indices& receiver,
                                 const W& weight, const double& softening, const int& form,
                                 std::ostream*) {
-  static_assert(std::is_same<stan::scalar_type_t<W>, double>::value,
-                "edge_sum: weight must be data or transformed data");
+  static_assert(is_data<W>, "edge_sum: weight must be data or transformed data");
   const int n = z.rows(), K = z.cols();
   stan::math::check_bounded("edge_sum", "form", form, 1, 3);
   stan::math::check_size_match("edge_sum", "receiver", receiver.size(), "sender", sender.size());
@@ -840,7 +845,7 @@ stan::return_type_t<Z, A, B> kernel_sum(const Z& z, const A& a, const B& b,
   check_indices("kernel_sum", "hidden_receiver", r, n);
 
   MatrixXd x = with_phantoms(z, a, b), g;
-  const bool charges = !std::is_same<stan::return_type_t<A, B>, double>::value;
+  const bool charges = !is_data<A> || !is_data<B>;
   double scale = 1;  // of data all equal, the product is left for the end
   const bool equal = !charges && n > 0 && (x.col(K).head(n).array() == x(0, K)).all()
                      && (x.col(K + 1).head(n).array() == x(0, K + 1)).all();
@@ -907,9 +912,9 @@ stan::return_type_t<Z, A, B, O> charged_edge_sum(
     const Z& z, const A& a, const B& b, const Indices& sender, const Indices& receiver,
     const V& back, const W& weight, const O& log_charge, const P& back_log_charge,
     const double& softening, const int& form, const int& logarithm, std::ostream*) {
-  static_assert(std::is_same<stan::return_type_t<V, W>, double>::value,
+  static_assert(is_data<V> && is_data<W>,
                 "charged_edge_sum: back and weight must be data or transformed data");
-  static_assert(std::is_same<stan::return_type_t<O>, stan::return_type_t<P>>::value,
+  static_assert(is_data<O> == is_data<P>,
                 "charged_edge_sum: log_charge and back_log_charge must be of one type");
   const char* function = "charged_edge_sum";
   const int n = z.rows(), K = z.cols(), E = sender.size(), log_charges = log_charge.size();
@@ -981,40 +986,50 @@ inline MatrixXd product(bool transposed, const double* C, const MatrixXd& x) {
   return y;
 }
 
+// The reverse pass reads the factor again. Data that Stan holds in a Map are still there;
+// anything else is copied.
+template <typename P, int O, typename S>
+const double* lasting(const Eigen::Map<P, O, S>& C) { return C.data(); }
 template <typename C>
-const double* checked_factor(const C& factor, long n) {
-  static_assert(std::is_same<stan::scalar_type_t<C>, double>::value,
-                "precondition: factor must be data or transformed data");
-  stan::math::check_size_match("precondition", "rows of factor", factor.rows(), "rows of x", n);
-  stan::math::check_size_match("precondition", "columns of factor", factor.cols(), "rows of x", n);
-  return factor.data();
-}
+const double* lasting(const C& factor) { return stan::math::to_arena(factor).data(); }
 
-template <typename C>
-MatrixXd precondition(const C& factor, const MatrixXd& x, std::ostream*) {
-  return product(false, checked_factor(factor, x.rows()), x);
+template <typename X, std::enable_if_t<is_data<X>>* = nullptr>
+MatrixXd change_of_variables(const double* C, const X& x) {
+  return product(false, C, x);
 }
-template <typename C>
-MatrixXd precondition(const C& factor, const Eigen::Map<MatrixXd>& x, std::ostream*) {
-  return product(false, checked_factor(factor, x.rows()), x);
-}
-
-// The reverse pass reads the factor again: data are still there, which Stan holds
-// in a Map, anything else is copied.
-inline const double* lasting(const Eigen::Map<MatrixXd>& C) { return C.data(); }
-inline const double* lasting(const MatrixXd& C) { return stan::math::to_arena(C).data(); }
-
-template <typename C>
-Eigen::Matrix<var, -1, -1> precondition(const C& factor, const Eigen::Matrix<var, -1, -1>& x,
-                                        std::ostream*) {
+template <typename X, std::enable_if_t<!is_data<X>>* = nullptr>
+Eigen::Matrix<var, -1, -1> change_of_variables(const double* C, const X& x) {
   using Arena = stan::arena_t<Eigen::Matrix<var, -1, -1>>;
   Arena from = x;
-  Arena to = product(false, checked_factor(factor, x.rows()), stan::math::value_of(x));
-  const double* C_again = lasting(factor);
-  stan::math::reverse_pass_callback([from, to, C_again]() mutable {
-    from.adj() += product(true, C_again, to.adj());
+  Arena to = product(false, C, stan::math::value_of(from));
+  stan::math::reverse_pass_callback([from, to, C]() mutable {
+    from.adj() += product(true, C, to.adj());
   });
   return to;
+}
+
+template <typename C, typename X>
+auto checked_change(const C& factor, const X& x) {
+  static_assert(is_data<C>, "precondition: factor must be data or transformed data");
+  stan::math::check_size_match("precondition", "rows of factor", factor.rows(), "rows of x",
+                               x.rows());
+  stan::math::check_size_match("precondition", "columns of factor", factor.cols(), "rows of x",
+                               x.rows());
+  return change_of_variables(lasting(factor), x);
+}
+
+// The first takes temporaries and variables, the others constants; see Lookup above.
+template <typename C, typename X>
+auto precondition(const C& factor, X&& x, std::ostream*) {
+  return checked_change(factor, x);
+}
+template <typename C, typename S, int R, int K>
+auto precondition(const C& factor, const Eigen::Matrix<S, R, K>& x, std::ostream*) {
+  return checked_change(factor, x);
+}
+template <typename C, typename P, int O, typename S>
+auto precondition(const C& factor, const Eigen::Map<P, O, S>& x, std::ostream*) {
+  return checked_change(factor, x);
 }
 
 }  // namespace lsm
