@@ -14,7 +14,7 @@ from collections.abc import Callable
 from enum import Enum
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import psutil
 import typer
@@ -22,11 +22,11 @@ import typer
 from lsm_stan import screen
 from lsm_stan.analysis import run_analysis
 from lsm_stan.comparison import compare as compare_fits
-from lsm_stan.compilation import Kernel
+from lsm_stan.compilation import Kernel, compile_with_fallback
 from lsm_stan.config import load_config
 from lsm_stan.covariates import split_outside_brackets
 from lsm_stan.description import describe
-from lsm_stan.errors import InputError, LsmStanError
+from lsm_stan.errors import InputError, LsmStanError, ToolchainError
 from lsm_stan.fit import Fit, ensure_replaceable, load_fits
 from lsm_stan.holdout import Scheme
 from lsm_stan.inference import LatentSpaceModel, requested_arguments
@@ -40,6 +40,7 @@ from lsm_stan.report import ensure_page, headline, make_report, write_report
 from lsm_stan.selection import run_selection
 from lsm_stan.simulation import simulate as simulate_network
 from lsm_stan.toolchain import Source, ensure_toolchain, find_toolchain, print_progress
+from lsm_stan.verification import check_kernel, check_program
 
 #: Seconds in which Ctrl-C pressed again says nothing new.
 PATIENCE = 1.0
@@ -131,11 +132,23 @@ def setup(
         bool, typer.Option("--check", help="Only print what is found; install nothing.")
     ] = False,
 ) -> None:
-    """Find CmdStan, or install it. Every other command does this by itself on first use."""
-    found = find_toolchain() if check else ensure_toolchain(source)
-    if found is None:
-        raise LsmStanError("no CmdStan found; `lsm-stan setup` installs one")
-    screen.show_toolchain(found)
+    """Find CmdStan, or install it, compile the model and evaluate one density.
+
+    Every other command does this by itself on first use.
+    """
+    if check:
+        toolchain = find_toolchain()
+        if toolchain is None:
+            raise LsmStanError("no CmdStan found; `lsm-stan setup` installs one")
+        kernels = [check_kernel(kernel, toolchain) for kernel in get_args(Kernel)]
+    else:
+        toolchain = ensure_toolchain(source)
+        model, kernel = compile_with_fallback(toolchain=toolchain)
+        kernels = [check_program(kernel, model)]
+    screen.show_toolchain(toolchain, kernels)
+    for result in kernels:
+        if result.state == "wrong":
+            raise ToolchainError(f"the kernel {result.kernel}: {result.message}")
 
 
 @app.command()

@@ -24,6 +24,7 @@ from lsm_stan.selection import Selection
 from lsm_stan.selection_page import spread
 from lsm_stan.summary import coefficients_table, interval_text
 from lsm_stan.toolchain import Toolchain
+from lsm_stan.verification import KernelCheck
 
 # brackets and colons in names are not markup
 _out = Console(highlight=False, markup=False, emoji=False)
@@ -46,8 +47,8 @@ def complain(sentence: str) -> None:
     _err.print(Text.assemble(("error:", "bold red"), f" {sentence}"), soft_wrap=True)
 
 
-def show_toolchain(toolchain: Toolchain) -> None:
-    """Print what compiles and runs the models."""
+def show_toolchain(toolchain: Toolchain, kernels: Sequence[KernelCheck]) -> None:
+    """Print what compiles and runs the models, and whether that is right."""
     _show(
         "Toolchain",
         {
@@ -55,6 +56,7 @@ def show_toolchain(toolchain: Toolchain) -> None:
             "compiler": toolchain.compiler,
             "make": toolchain.make,
             "methods of CmdStan": ", ".join(toolchain.methods),
+            **{f"kernel {check.kernel}": check.message for check in kernels},
         },
     )
 

@@ -13,6 +13,7 @@ import scipy.stats
 
 from lsm_stan import compilation
 from lsm_stan.compilation import (
+    MAIN,
     STAN_DIR,
     cache_dir,
     compile_program,
@@ -231,7 +232,8 @@ inline stan::math::var shifted(const stan::math::var& mu, std::ostream*) { retur
 }
 """
     )
-    shutil.copy(STAN_DIR / "main.cpp", folder)
+    for name in MAIN:
+        shutil.copy(STAN_DIR / name, folder)
     monkeypatch.setattr(compilation, "STAN_DIR", folder)
     return folder
 
@@ -245,7 +247,7 @@ def test_the_kernel_or_what_stands_in_for_it(fresh_cache, small_stan_dir, toolch
     before = sources_digest("cpp")
     (small_stan_dir / "kernel" / "latent_space.hpp").write_text(BROKEN)
     assert sources_digest("cpp") != before
-    with pytest.warns(UserWarning, match=r"slower Stan functions are used: .*nowhere\.hpp"):
+    with pytest.warns(UserWarning, match=r"slower Stan functions are used\. The compiler.s first error: .*nowhere\.hpp"):
         model, kernel = compile_with_fallback(toolchain=toolchain)
     assert kernel == "stan"
     np.testing.assert_allclose(log_prob_grad(model, DATA, row)[0], tiny_density(0.5, 0.25))
