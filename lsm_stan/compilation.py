@@ -124,10 +124,11 @@ def find_compiled(kernel: Kernel, toolchain: Toolchain) -> cmdstanpy.CmdStanMode
 
 def sources_digest(kernel: Kernel) -> str:
     """Return a digest of the model's sources with a kernel, whatever compiles them."""
-    program, included = STAN_DIR / "latent_space.stan", _kernel_dir(kernel) / "pair_sums.stan"
-    headers = _header_closure(included.with_suffix(".hpp")) if kernel == "cpp" else {}
-    parts = sorted({**headers, included.name: included.read_bytes()}.items())
-    return _key(part for named in [(program.name, program.read_bytes()), *parts] for part in named)
+    program, files = STAN_DIR / "latent_space.stan", _kernel_files(kernel)
+    sources = _stan_closure(program, files["include_dirs"])
+    if files["user_header"] is not None:
+        sources |= _header_closure(files["user_header"])
+    return _key(part for named in sorted(sources.items()) for part in named)
 
 
 def compile_with_fallback(
@@ -430,7 +431,8 @@ def _kernel_files(kernel: Kernel) -> dict[str, Any]:
     """Return what makes a program use a kernel, as arguments of :func:`plan_build`."""
     folder = _kernel_dir(kernel)
     return {
-        "include_dirs": [folder],
+        # pair_sums.stan is taken from the first, what both have in common from the second
+        "include_dirs": [folder, STAN_DIR / "functions"],
         "user_header": folder / "pair_sums.hpp" if kernel == "cpp" else None,
     }
 
@@ -493,6 +495,15 @@ def _translate(
         if stanc.returncode:
             raise ToolchainError(f"{program} does not compile:\n{stanc.stderr.strip()}")
         return output.read_bytes()
+
+
+def _stan_closure(program: Path, include_dirs: Sequence[Path]) -> dict[str, bytes]:
+    """Read a Stan program and the files that it includes, by their names."""
+    texts = {program.name: program.read_bytes()}
+    for name in re.findall(r"^#include (\S+)", texts[program.name].decode(), re.MULTILINE):
+        path = next(folder / name for folder in include_dirs if (folder / name).is_file())
+        texts[name] = path.read_bytes()
+    return texts
 
 
 def _header_closure(header: Path) -> dict[str, bytes]:
