@@ -23,10 +23,10 @@ name                                   shape         where
 =====================================  ============  =============================================
 
 The Stan program declares other coordinates, none of them bounded: ``log_phi``, the logarithms of
-scales, ``rho_raw`` with ``rho = tanh(rho_raw)``, ``coefficient``, ``beta`` of covariates divided
-by their scales, positions (where their scale is learned), effects and roles in units of their scales, ``z_raw``,
-``effect_raw`` and ``role_raw``, ``theta_raw``, logarithms of ``theta`` relative to its last, and
-``log_omega`` with ``sigma_cluster`` in units of the positions' scale.
+scales, ``rho_raw`` with ``rho = tanh(rho_raw)``, ``coefficient``, that is ``beta`` times the
+covariates' scales, positions (where their scale is learned), effects and roles in units of their
+scales, ``z_raw``, ``effect_raw`` and ``role_raw``, ``theta_raw``, logarithms of ``theta`` relative
+to its last, and ``log_omega`` with ``sigma_cluster`` in units of the positions' scale.
 """
 
 from __future__ import annotations

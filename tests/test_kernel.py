@@ -1,5 +1,6 @@
 """The C++ kernel against the Stan functions that define it, and against NumPy."""
 
+import shutil
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ def both(
     reference = compile_model("stan", program=PROGRAM, toolchain=toolchain)
     if request.param == "fastest":
         return [reference, compile_model("cpp", program=PROGRAM, toolchain=toolchain)]
-    header = tmp_path_factory.mktemp("portable") / HEADER.name
+    folder = tmp_path_factory.mktemp("portable") / "kernel"
+    shutil.copytree(HEADER.parent, folder)
+    header = folder / HEADER.name
     header.write_text("#define LSM_PORTABLE\n" + HEADER.read_text())
     portable = compile_program(
         PROGRAM, include_dirs=[HEADER.parent], user_header=header, toolchain=toolchain
