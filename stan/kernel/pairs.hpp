@@ -5,6 +5,8 @@
 #define LSM_STAN_PAIRS_HPP
 
 #include "elementary.hpp"
+#include "rows.hpp"
+#include "tiles.hpp"
 
 #include <stan/math/rev.hpp>
 #ifdef STAN_THREADS
@@ -15,23 +17,6 @@
 namespace lsm {
 
 using Eigen::MatrixXd;
-
-/* Rows begin <= i < end of the triangle of pairs i < j < n. The columns of x are
- * K coordinates, then the charges a and b; those of g the gradient in them.
- * After the n nodes come `lanes` phantoms without charge, away from all nodes:
- * rows are rounded up to whole vectors, which saves a scalar tail to each. */
-struct Rows {
-  int K, form;
-  bool charges;  // is the gradient in a and b wanted?
-  bool equal;    // is every w_ij = 1?
-  int begin, end, n;
-  long stride;
-  double eps2;
-  const double* x;
-  double* g;
-  bool log1p = false;   // the log kernel sum
-  bool shared = false;  // its two directions of a pair under one logarithm
-};
 
 /* Returns sum_{i < j} w_ij f_ij with w_ij = a_i b_j + a_j b_i. Gradient
  *   in z_i  sum_j w_ij c_ij (z_j - z_i)    in a_i  sum_j b_j f_ij, b_i likewise */
@@ -82,78 +67,6 @@ LSM_INLINE double pair_rows(const Rows& rows) {
   }
   return total;
 }
-
-#ifdef LSM_AVX512
-/* The same for form 1 with AVX-512, whose first y = x^(-1/2) is within 2^-14: three
- * terms of the series in h = 1 - x y^2 follow. A tile is eight rows from i against
- * eight columns from j, a vector each; the columns are read and written once. */
-typedef double Octet __attribute__((vector_size(64), aligned(8), may_alias));
-
-template <int K, bool charges, bool equal, bool diagonal>
-LSM_AVX512 __attribute__((always_inline)) inline void tile(const Rows& rows, int i, int j,
-                                                           Octet (&gi)[lanes][K + 2],
-                                                           Octet& total) {
-  const long stride = rows.stride;
-  const double *xi = rows.x + i, *ai = xi + K * stride, *bi = ai + stride;
-  Octet xj[K + 2], gj[K + 2];
-  for (int k = 0; k < K + 2; ++k) {
-    xj[k] = *reinterpret_cast<const Octet*>(rows.x + k * stride + j);
-    gj[k] = *reinterpret_cast<const Octet*>(rows.g + k * stride + j);
-  }
-  const Octet aj = xj[K], bj = xj[K + 1];
-#pragma GCC unroll 8
-  for (int r = 0; r < lanes; ++r) {
-    Octet dz[K], r2 = Octet{} + rows.eps2;
-    for (int k = 0; k < K; ++k) {
-      dz[k] = xi[k * stride + r] - xj[k];
-      r2 += dz[k] * dz[k];
-    }
-    const Octet y = _mm512_rsqrt14_pd(r2), h = 1 - r2 * y * y;
-    Octet f = y + y * h * (0.5 + h * (0.375 + h * 0.3125));
-    if (diagonal)  // j > i only
-      f = _mm512_maskz_mov_pd(0xfe << r, f);
-    const Octet wf = equal ? f : (ai[r] * bj + bi[r] * aj) * f, c = wf * (f * f);
-    total += wf;
-    for (int k = 0; k < K; ++k) {
-      gi[r][k] -= c * dz[k];
-      gj[k] += c * dz[k];
-    }
-    if (charges) {
-      gi[r][K] += bj * f;
-      gi[r][K + 1] += aj * f;
-      gj[K] += bi[r] * f;
-      gj[K + 1] += ai[r] * f;
-    }
-  }
-  for (int k = 0; k < (charges ? K + 2 : K); ++k)
-    *reinterpret_cast<Octet*>(rows.g + k * stride + j) = gj[k];
-}
-
-template <int K, bool charges, bool equal>
-LSM_AVX512 double tiles(const Rows& rows) {
-  Octet total = {};
-  for (int i = rows.begin; i < rows.end; i += lanes) {
-    Octet gi[lanes][K + 2] = {};
-    tile<K, charges, equal, true>(rows, i, i, gi, total);
-    for (int j = i + lanes; j < rows.n; j += lanes)
-      tile<K, charges, equal, false>(rows, i, j, gi, total);
-    for (int r = 0; r < lanes; ++r)
-      for (int k = 0; k < (charges ? K + 2 : K); ++k)
-        rows.g[k * rows.stride + i + r] += _mm512_reduce_add_pd(gi[r][k]);
-  }
-  return _mm512_reduce_add_pd(total);
-}
-
-template <bool charges, bool equal>
-double tiles_of(const Rows& rows) {
-  switch (rows.K) {
-    case 1: return tiles<1, charges, equal>(rows);
-    case 2: return tiles<2, charges, equal>(rows);
-    case 3: return tiles<3, charges, equal>(rows);
-    default: return tiles<4, charges, equal>(rows);
-  }
-}
-#endif
 
 /* The same for any K: one coordinate at a time over a block of pairs. With
  * Math = Standard also the loop for extreme numbers; it looks at no phantom. */
@@ -295,10 +208,8 @@ double rows_any(const Rows& rows) {
 /* The fastest loop that this machine has. */
 inline double fastest_rows(const Rows& rows) {
 #ifdef LSM_AVX512
-  if (rows.form == 1 && rows.K <= 4 && !rows.log1p && __builtin_cpu_supports("avx512f"))
-    return rows.charges ? tiles_of<true, false>(rows)
-           : rows.equal ? tiles_of<false, true>(rows)
-                        : tiles_of<false, false>(rows);
+  if (has_tiles(rows))
+    return tiles(rows);
 #endif
   return wide_rows(rows);
 }
