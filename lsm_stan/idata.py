@@ -7,8 +7,13 @@ A fit's InferenceData has the groups
 - ``sample_stats``: ``lp``, the log joint density of each draw, and the sampler's own columns;
 - ``estimate``: ``z`` with dims ``(node, dim)``, the one position set a report shows, and the
   other parameters that go with it;
-- ``observed_data``: the weighted edges, dim ``edge`` with coordinates ``sender``, ``receiver``;
-- ``constant_data``: the numbers of the model that were not estimated.
+- ``observed_data``: the weighted edges, ``edge_weight`` with dim ``edge`` and coordinates
+  ``edge_sender``, ``edge_receiver``;
+- ``constant_data``: the numbers of the model that were not estimated;
+
+and on request (:class:`lsm_stan.fit.Fit`) ``log_likelihood``, ``log_prior``,
+``posterior_predictive``, ``prior`` and ``prior_predictive``, with what they are compared with in
+``observed_data``: ``weight`` of dyads, statistics of the network, strengths of nodes.
 """
 
 from __future__ import annotations
@@ -25,9 +30,10 @@ import xarray as xr
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 
+from lsm_stan.groups import provenance, variables
 from lsm_stan.invariants import settled
 from lsm_stan.network import Network
-from lsm_stan.parameters import DIMS, Parameters
+from lsm_stan.parameters import Parameters
 
 with warnings.catch_warnings():
     # ArviZ 0.23 announces its successor once a day, at import
@@ -85,7 +91,7 @@ def build(
     coords
         Of the dims that are neither nodes' nor latent.
     attrs
-        Provenance, set on the posterior.
+        Further provenance, set on the posterior.
 
     Returns
     -------
@@ -98,28 +104,54 @@ def build(
     draw_coords = {"chain": np.arange(n_chains), "draw": np.arange(n_draws)}
     stats = {"lp": log_joint, **(sample_stats or {})}
     edges = xr.Dataset(
-        {"weight": ("edge", network.weight)},
+        {"edge_weight": ("edge", network.weight)},
         coords={
-            "sender": ("edge", names[network.sender]),
-            "receiver": ("edge", names[network.receiver]),
+            "edge_sender": ("edge", names[network.sender]),
+            "edge_receiver": ("edge", names[network.receiver]),
         },
+        attrs=provenance(),
     )
     return InferenceData(
         posterior=xr.Dataset(
-            _variables(draws, by_draw), coords={**draw_coords, **labels}, attrs=attrs
+            variables(draws, by_draw),
+            coords={**draw_coords, **labels},
+            attrs={**provenance(), **(attrs or {})},
         ),
         sample_stats=xr.Dataset(
-            {name: (by_draw, value) for name, value in stats.items()}, coords=draw_coords
+            {name: (by_draw, value) for name, value in stats.items()},
+            coords=draw_coords,
+            attrs=provenance(),
         ),
-        estimate=xr.Dataset(_variables(estimate, ()), coords=labels),
+        estimate=xr.Dataset(variables(estimate, ()), coords=labels, attrs=provenance()),
         observed_data=edges,
-        constant_data=xr.Dataset(dict(constants or {})),
+        constant_data=xr.Dataset(dict(constants or {}), attrs=provenance()),
     )
 
 
-def _variables(parameters: Parameters, leading: tuple[str, ...]) -> dict[str, Any]:
-    """Return parameters as xarray wants them, with the names of their dims."""
-    return {name: ((*leading, *DIMS.get(name, ())), values) for name, values in parameters.items()}
+def group(idata: InferenceData, name: str) -> xr.Dataset:
+    """Return a group of a container as a dataset."""
+    found = idata[name]
+    return found if isinstance(found, xr.Dataset) else found.to_dataset()
+
+
+def attach(idata: InferenceData, groups: Mapping[str, xr.Dataset]) -> None:
+    """Put groups into a container, in place of those of the same names."""
+    for name, dataset in groups.items():
+        if isinstance(idata, xr.DataTree):
+            idata[name] = xr.DataTree(dataset)
+            continue
+        if name in idata.groups():
+            delattr(idata, name)
+        idata.add_groups({name: dataset})
+
+
+def draw_labels(idata: InferenceData, thin: int = 1) -> dict[str, NDArray[Any]]:
+    """Return the coordinates of chains and of every ``thin``-th draw."""
+    posterior = idata.posterior
+    return {
+        "chain": posterior["chain"].to_numpy(),
+        "draw": posterior["draw"].to_numpy()[::thin],
+    }
 
 
 def save(idata: InferenceData, path: Path) -> None:
