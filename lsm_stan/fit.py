@@ -3,7 +3,7 @@
 A folder holds
 
 - ``fit.json``: what was run and what came of it, to be read by people and programs;
-- ``idata.nc``: the ArviZ InferenceData (see :mod:`lsm_stan.idata`);
+- ``idata.nc``: ArviZ's container (see :mod:`lsm_stan.idata`);
 - ``edges.csv``, ``nodes.csv``: the network that was fitted; ``hidden.csv``: its hidden dyads;
   ``dyads.csv``: its table of dyads;
 - ``config.toml``: ``lsm-stan run`` on it repeats the fit;
@@ -90,7 +90,7 @@ class Fit:
     network
         The network that was fitted.
     idata
-        ArviZ InferenceData: positions with dims ``(chain, draw, node, dim)`` and node names.
+        ArviZ's container: positions with dims ``(chain, draw, node, dim)`` and node names.
     record
         What ``fit.json`` holds.
     cmdstan_output
@@ -221,7 +221,7 @@ class Fit:
 
         Returns
         -------
-        arviz.InferenceData
+        arviz.InferenceData or xarray.DataTree
             Group ``posterior`` with ``log_joint``; the model's scalar parameters; ``theta`` and
             ``sigma_cluster`` of clusters (:attr:`clusters`), the largest first; ``distance`` and
             ``rate``, the expected weight of the first node to the second (dim ``pair``); and
@@ -235,7 +235,7 @@ class Fit:
         if nodes is None:
             nodes = sample_nodes(self.network.n_nodes, MONITORED_NODES)
         nodes = np.asarray(nodes, dtype=np.int64)
-        labels = [f"{names[i]}–{names[j]}" for i, j in pairs]
+        labels = pair_labels(names, pairs)
         quantities: dict[str, tuple[str, Sequence[str], FloatArray]] = {
             name: ("", (), values) for name, values in parameters.items() if values.ndim == 2
         }
@@ -543,6 +543,11 @@ class Fit:
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
     if value not in choices:
         raise InputError(f"{name} is {value!r}; one of {', '.join(map(repr, choices))} is needed")
+
+
+def pair_labels(names: Sequence[str], pairs: IntArray) -> list[str]:
+    """Return what pairs of nodes are called in tables and figures."""
+    return [f"{names[i]}–{names[j]}" for i, j in pairs]
 
 
 def _put_in_place(building: Path, folder: Path) -> None:

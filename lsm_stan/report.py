@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lsm_stan import idata as container
 from lsm_stan.alignment import (
     MIN_RADIUS,
     gram_positions,
@@ -556,8 +557,8 @@ def _quantities_section(report: Report) -> Section:
         items.append(
             PageFigure(
                 "forest",
-                "Distances of the same pairs in every fit with draws: median, quartiles and 90 %"
-                " highest density interval. The heaviest pairs first, then random ones.",
+                "Distances of the same pairs in every fit with draws: median, quartiles and"
+                " central 90 % interval. The heaviest pairs first, then random ones.",
                 plot_forest(report.fits),
             )
         )
@@ -617,7 +618,7 @@ def _node_table(fit: Fit) -> pd.DataFrame:
     if many and network.n_nodes <= MAX_GRAM_NODES:
         flat = fit.draws.reshape(-1, *fit.positions.shape)
         draws = flat_draws(fit.parameters)["z"]
-        best = flat[fit.idata.sample_stats["lp"].to_numpy().argmax()]
+        best = flat[container.log_joint_of(fit.idata).argmax()]
         references = {
             "mean": fit.positions,
             "best": best,
