@@ -308,7 +308,15 @@ class Fit:
         n_draws = draws["z"].shape[0] * draws["z"].shape[1]
         units = None if dyads is None else read_units(self.network, dyads, by)
         n_units = count_units(self.network, by) if units is None else len(units)
-        check_size("the log likelihood", n_draws, n_units, by, dtype, max_gigabytes)
+        check_size(
+            "the log likelihood",
+            n_draws,
+            n_units,
+            by,
+            thin=thin,
+            dtype=dtype,
+            max_gigabytes=max_gigabytes,
+        )
         units = observed_units(self.network, by) if units is None else units
         values = pointwise_log_likelihood(self.spec, draws, self.network, units, by, dtype)
         group = unit_group(values, self.network, units, by, labels)
@@ -377,7 +385,15 @@ class Fit:
             units = units if every else read_units(self.network, dyads)
             n_units = count_units(self.network) if every else len(units)
             n_kept = n_chains * len(labels["draw"])
-            check_size("weights", n_kept, n_units, "dyad", "int64", max_gigabytes)
+            check_size(
+                "weights",
+                n_kept,
+                n_units,
+                "dyad",
+                thin=thin,
+                dtype="int64",
+                max_gigabytes=max_gigabytes,
+            )
             units = observed_units(self.network) if every else units
         rng = np.random.default_rng(seed)
         kept = replications(self.spec, draws, self.network, units, rng)

@@ -50,6 +50,7 @@ from lsm_stan.optimization import (
 )
 from lsm_stan.parameters import SCALES, TURNED, Parameters, declared, flat, from_stan
 from lsm_stan.preconditioning import MAX_NODES, Preconditioner, preconditioner
+from lsm_stan.prior_predictive import PRIOR_DRAWS, prior_groups
 from lsm_stan.toolchain import Toolchain, ensure_toolchain
 
 FloatArray = NDArray[np.float64]
@@ -605,6 +606,39 @@ class LatentSpaceModel:
             checks=checks,
             details={"preconditioned": change is not None, **details},
         )
+
+    def prior_predictive(
+        self, *, draws: int = PRIOR_DRAWS, seed: int = 0
+    ) -> container.InferenceData:
+        """Draw parameters from the priors, and networks at them: what is expected before the data.
+
+        Parameters
+        ----------
+        draws
+            How many.
+        seed
+            The same seed gives the same draws.
+
+        Returns
+        -------
+        arviz.InferenceData or xarray.DataTree
+            Groups ``prior``; ``prior_predictive``, with statistics of the networks and strengths
+            of their nodes; and ``observed_data``, with those of the network itself.
+
+        Raises
+        ------
+        InputError
+            If ``draws`` is below 1.
+        """
+        groups = prior_groups(
+            self.spec,
+            self.network,
+            self.dim,
+            prior_scale=self.prior_scale,
+            draws=draws,
+            seed=seed,
+        )
+        return container.contained(groups)
 
     def _execution(
         self, method: str, seed: int, arguments: Mapping[str, Any], show_progress: bool

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 import numpy as np
@@ -128,15 +129,23 @@ def read_units(network: Network, units: ArrayLike, by: Unit = "dyad") -> IntArra
 
 
 def check_size(
-    what: str, n_draws: int, n_units: int, by: str, dtype: str, max_gigabytes: float
+    what: str, n_draws: int, n_units: int, by: str, *, thin: int, dtype: str, max_gigabytes: float
 ) -> None:
     """Raise InputError, before anything is computed, if an array would be larger than allowed."""
-    gigabytes = n_draws * n_units * np.dtype(dtype).itemsize / 1e9
-    if gigabytes > max_gigabytes:
-        thin = int(np.ceil(gigabytes / max_gigabytes))
+    size, most = n_draws * n_units * np.dtype(dtype).itemsize, max_gigabytes * 1e9
+    if size > most:
+        thinner = thin * math.ceil(size / most)
+        narrower = ", dtype='float32'" if dtype == "float64" else ""
         raise InputError(
-            f"{what} of {n_units:,} {by}s at {n_draws:,} draws would take {gigabytes:,.1f} GB, more"
-            f" than max_gigabytes = {max_gigabytes:g}: take thin={thin} times as large, some dyads"
-            + (", dtype='float32'" if dtype == "float64" else "")
-            + ", or allow more"
+            f"{what} of {n_units:,} {by}s at {n_draws:,} draws would take {_bytes(size)}, more than"
+            f" {_bytes(most)} (max_gigabytes = {max_gigabytes:g}): take thin={thinner}{narrower},"
+            " some of the dyads, or allow more"
         )
+
+
+def _bytes(size: float) -> str:
+    """Return a size in the largest unit that it has one of."""
+    for unit, number in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= number:
+            return f"{size / number:,.1f} {unit}"
+    return f"{size:.0f} bytes"
