@@ -58,7 +58,7 @@ from lsm_stan.pointwise import (
 )
 from lsm_stan.prior_predictive import PRIOR_DRAWS, prior_groups
 from lsm_stan.readers import open_network
-from lsm_stan.replication import observed, replications
+from lsm_stan.replication import NO_DYADS, observed, replications
 from lsm_stan.toolchain import print_progress
 
 FloatArray = NDArray[np.float64]
@@ -377,7 +377,7 @@ class Fit:
         if thin is None:
             thin = max(1, n_chains * n_draws // PREDICTIVE_DRAWS)
         draws, labels = self._thinned(thin)
-        units = np.zeros((0, 2), dtype=np.int64)
+        units = NO_DYADS
         if dyads is not None:
             every = isinstance(dyads, str)
             if every:

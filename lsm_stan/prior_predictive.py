@@ -10,7 +10,7 @@ from lsm_stan.groups import parameter_group, predictive_group
 from lsm_stan.models import ModelSpec
 from lsm_stan.network import Network
 from lsm_stan.parameters import Parameters
-from lsm_stan.replication import Replications, observed, replications
+from lsm_stan.replication import NO_DYADS, Replications, observed, replications
 from lsm_stan.simulation import draw_parameters
 
 #: Networks that are drawn unless others are asked for: their 90 % intervals are good to a few
@@ -74,8 +74,7 @@ def prior_predictive(
         for _ in range(draws)
     ]
     parameters = {name: np.stack([one[name] for one in drawn])[None] for name in drawn[0]}
-    none = np.zeros((0, 2), dtype=np.int64)
-    return parameters, replications(spec, parameters, network, none, rng)
+    return parameters, replications(spec, parameters, network, NO_DYADS, rng)
 
 
 def prior_groups(
@@ -89,10 +88,9 @@ def prior_groups(
         spec, network, dim, prior_scale=prior_scale, draws=draws, seed=seed
     )
     by_draw = {"chain": np.arange(1), "draw": np.arange(draws)}
-    none = np.zeros((0, 2), dtype=np.int64)
     labels = {"node": np.asarray(network.names, dtype=str), "dim": np.arange(1, dim + 1)}
     return {
         "prior": parameter_group(parameters, {**by_draw, **labels, **spec.coords}),
-        "prior_predictive": predictive_group(networks, network, none, by_draw),
-        "observed_data": predictive_group(observed(network, none), network, none, {}),
+        "prior_predictive": predictive_group(networks, network, NO_DYADS, by_draw),
+        "observed_data": predictive_group(observed(network, NO_DYADS), network, NO_DYADS, {}),
     }

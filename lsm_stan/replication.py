@@ -25,6 +25,9 @@ IntArray = NDArray[np.int64]
 #: Cells drawn at a time; memory grows by some 100 bytes a cell.
 BLOCK_CELLS = 250_000
 
+#: Where only statistics and strengths are kept.
+NO_DYADS: IntArray = np.zeros((0, 2), dtype=np.int64)
+
 
 def replicate(
     spec: ModelSpec, draw: Parameters, network: Network, rng: np.random.Generator
