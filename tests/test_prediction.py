@@ -4,8 +4,6 @@ All nodes are at one place, so that all dyads have one rate λ; its draws are fr
 distribution that is its posterior under a gamma prior.
 """
 
-import warnings
-
 import arviz as az
 import numpy as np
 import pandas as pd
@@ -176,6 +174,7 @@ def test_loo_says_where_it_cannot_be_trusted(network):
     assert "posterior variance above 0.4" in found.table.loc["waic", "warning"]
 
 
+@pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto:UserWarning")
 def test_loo_knows_that_draws_are_autocorrelated(network):
     """As ArviZ's own does, which estimates from the posterior how many of them are independent."""
     rng = np.random.default_rng(3)
@@ -186,16 +185,19 @@ def test_loo_knows_that_draws_are_autocorrelated(network):
     parts = list(conditional_log_likelihood(fit.spec, flat_draws(fit.parameters), network))
     log_lik = np.concatenate([part[2] for part in parts], axis=1)
     pairs = sample_pairs(9, 500)
-    posterior = {"log_mean": log_mean(fit.spec, fit.parameters, *pairs.T)}
-    data = az.from_dict(posterior=posterior, log_likelihood={"y": log_lik.reshape(2, 500, -1)})
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        theirs = az.loo(data, pointwise=True)
-        independent = az.loo(data, pointwise=True, reff=1.0)
+    log_means = log_mean(fit.spec, fit.parameters, *pairs.T)
+    data = idata.contained(
+        {
+            "posterior": idata.as_dataset(log_mean=log_means),
+            "log_likelihood": idata.as_dataset(y=log_lik.reshape(2, 500, -1)),
+        }
+    )
+    theirs, independent = (az.loo(data, pointwise=True, reff=reff) for reff in (None, 1.0))
     found = loo(fit)
     np.testing.assert_allclose(found.pareto_k, theirs.pareto_k, atol=0.02)
     assert np.abs(theirs.pareto_k - independent.pareto_k).max() > 0.1
-    assert found.table.loc["loo", "elpd"] == pytest.approx(theirs.elpd_loo, abs=0.1)
+    elpd = theirs.elpd if hasattr(theirs, "elpd") else theirs.elpd_loo  # ArviZ 1, 0.23
+    assert found.table.loc["loo", "elpd"] == pytest.approx(elpd, abs=0.1)
 
 
 def test_loo_needs_draws(network):
