@@ -1,5 +1,6 @@
 """A fit's container and its numbers are the same under every ArviZ."""
 
+import re
 from pathlib import Path
 
 import arviz as az
@@ -52,6 +53,15 @@ def test_what_either_arviz_wrote_is_read(file: Path, tmp_path: Path) -> None:
     assert set(again) == set(container)
     for name in container:
         xr.testing.assert_identical(idata.group(again, name), idata.group(container, name))
+
+
+def test_one_module_imports_arviz() -> None:
+    root = Path(idata.__file__).parents[1]
+    files = [file for folder in ("lsm_stan", "benchmarks") for file in (root / folder).glob("*.py")]
+    importing = re.compile(r"^\s*(import|from) arviz", re.MULTILINE)
+    assert [file.name for file in files if importing.search(file.read_text("utf-8"))] == [
+        "idata.py"
+    ]
 
 
 def test_there_is_a_container_of_each_line() -> None:
