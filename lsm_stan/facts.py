@@ -72,5 +72,8 @@ def _typed(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
     if cells and all(cell.lower() in ("true", "false") for cell in cells):
         return text.str.lower() == "true"
     if name != "label" and all(cell == "" or _NUMBER.fullmatch(cell) for cell in cells):
-        return pd.to_numeric(text.mask(text == ""))
+        numbers = pd.to_numeric(text.mask(text == ""))
+        # which misses the last digit of a float before pandas 3
+        exact = text.mask(text == "", "nan")
+        return exact.astype(np.float64) if numbers.dtype.kind == "f" else numbers
     return text
