@@ -1,8 +1,8 @@
 """Test the oldest dependencies and the newest: ``python tests/versions.py``, or make test-versions.
 
-Under each the quick tests run, and one fit from data to report; then each writes a report of what
-the other one fitted. Environments are kept in ``.venv-oldest`` and ``.venv-newest`` until
-``pyproject.toml`` or ``oldest.txt`` changes.
+Under each the quick tests run, the code of the page on ArviZ, and one fit from data to report; then
+each writes a report of what the other one fitted. Environments are kept in ``.venv-oldest`` and
+``.venv-newest`` until ``pyproject.toml`` or ``oldest.txt`` changes.
 """
 
 import hashlib
@@ -82,6 +82,7 @@ def main() -> None:
         line.install(python)
         line.run("python", "-m", "pip", "list", "--format=freeze", "--disable-pip-version-check")
         line.run("pytest", "--quiet", "-n", "auto", "--dist", "loadfile", "-m", QUICK)
+        line.run("pytest", "--quiet", "tests/test_docs.py")
         ready.append(line)
     with tempfile.TemporaryDirectory() as folder:
         where = Path(folder)
