@@ -19,7 +19,6 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import arviz as az
 import numpy as np
 import pandas as pd
 from cmdstanpy import CmdStanModel
@@ -28,6 +27,7 @@ from tqdm import tqdm
 from benchmarks import calibration_report
 from benchmarks.ranks import FloatArray, rank
 from lsm_stan import LatentSpaceModel, simulate
+from lsm_stan import idata as container
 from lsm_stan.compilation import sources_digest
 from lsm_stan.dyads import log_mean, mean_weight, pair_log_likelihood
 from lsm_stan.errors import LsmStanError
@@ -204,13 +204,13 @@ def simulation(study: Study, number: int, executable: CmdStanModel) -> Record:
         return {"simulation": number, "error": str(error)}
     details = fit.record["details"]
     scalars = [values for values in fit.parameters.values() if values.ndim == 2]
-    chains = [fit.idata.sample_stats["lp"].to_numpy(), *scalars]
+    chains = [container.log_joint_of(fit.idata), *scalars]
     return {
         "simulation": number,
         "ranks": {name: rank(values).tolist() for name, values in found.items()},
         "divergences": details["divergences"],
         "saturated": details["saturated"],
-        "ess": round(min(float(az.ess(values)) for values in chains), 1),
+        "ess": round(min(container.ess(values) for values in chains), 1),
         "weight": network.total_weight,
         "seconds": fit.record["seconds"],
     }

@@ -8,6 +8,7 @@ from lsm_stan.inference import LatentSpaceModel
 from lsm_stan.methods import METHODS
 from lsm_stan.network import Network
 from lsm_stan.ppc import predictive_checks
+from lsm_stan.prior_check import check_priors
 from lsm_stan.readers import read_network
 from lsm_stan.report import make_report, write_report
 from lsm_stan.simulation import simulate
@@ -24,6 +25,7 @@ __all__ = [
     "LsmStanError",
     "Network",
     "ToolchainError",
+    "check_priors",
     "compare",
     "judge",
     "judge_model",

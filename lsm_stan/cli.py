@@ -367,7 +367,7 @@ def loo(
     fits: FitsArgument,
     out: Annotated[Path, typer.Option(help="Table to write (.csv).")] = Path("loo.csv"),
 ) -> None:
-    """Set fits of one network, of any models, side by side by PSIS-LOO and WAIC over dyads.
+    """Set fits of one network, of any models, side by side by PSIS-LOO over dyads.
 
     Fits need draws of the posterior (nuts). Where Pareto k are too large, hold dyads out instead:
     lsm-stan select.

@@ -11,13 +11,12 @@ import re
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import Annotated, Any, get_args, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_type_hints
 
 import cmdstanpy
 import numpy as np
-from cmdstanpy.cmdstan_args import OptimizeArgs, SamplerArgs, VariationalArgs
 from numpy.typing import NDArray
 from pydantic import Field, TypeAdapter, ValidationError
 from tqdm import tqdm
@@ -50,6 +49,7 @@ from lsm_stan.optimization import (
 )
 from lsm_stan.parameters import SCALES, TURNED, Parameters, declared, flat, from_stan
 from lsm_stan.preconditioning import MAX_NODES, Preconditioner, preconditioner
+from lsm_stan.prior_predictive import PRIOR_DRAWS, prior_groups
 from lsm_stan.toolchain import Toolchain, ensure_toolchain
 
 FloatArray = NDArray[np.float64]
@@ -62,7 +62,8 @@ Init = str | Path | Fit | FloatArray | Parameters
 MADE = ("map", "random")
 
 Count = Annotated[int, Field(ge=1)]
-Softening = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 #: Digits of CmdStan's CSV files: a distance of 0.01 keeps its first seven.
 SIG_FIGS = 10
@@ -94,15 +95,24 @@ WITHHELD = {
     "sample": ("threads_per_chain", "save_warmup", "fixed_param"),
 }
 
-#: What CmdStanPy checks after the pilot run, or not at all: no draw is no fit.
-AT_LEAST_ONE: dict[str, Any] = dict.fromkeys(("iter_sampling", "thin", "draws"), Count | None)
-
-#: CmdStanPy's own checks of arguments, which it makes only when its turn comes.
-CHECKED: dict[str, Callable[..., Any]] = {
-    "optimize": partial(OptimizeArgs, algorithm="lbfgs"),
-    "variational": VariationalArgs,
-    "sample": SamplerArgs,
+#: What values CmdStanPy's arguments take. It checks some of them itself, but only when its turn
+#: comes, after a MAP or a pilot run, and the others not at all.
+CMDSTAN: dict[str, Any] = {
+    **dict.fromkeys(("iter", "iter_sampling", "thin", "draws", "output_samples"), Count | None),
+    **dict.fromkeys(("grad_samples", "elbo_samples", "adapt_iter", "eval_elbo"), Count | None),
+    **dict.fromkeys(("max_treedepth", "history_size", "refresh"), Count | None),
+    **dict.fromkeys(("iter_warmup", "adapt_init_phase"), NotNegative | None),
+    **dict.fromkeys(("adapt_metric_window", "adapt_step_size"), NotNegative | None),
+    **dict.fromkeys(("init_alpha", "tol_obj", "tol_rel_obj"), Positive | None),
+    **dict.fromkeys(("tol_grad", "tol_rel_grad", "tol_param", "timeout"), Positive | None),
+    "adapt_delta": Annotated[float, Field(gt=0, lt=1)] | None,
+    "adapt_engaged": bool,
+    "algorithm": Literal["meanfield", "fullrank"] | None,
+    "sig_figs": Annotated[int, Field(ge=1, le=18)] | None,
 }
+
+#: Those that only an adaptation has a use for.
+OF_ADAPTATION = ("adapt_delta", "adapt_init_phase", "adapt_metric_window", "adapt_step_size")
 
 #: Warmup and sampling iterations of the short run whose draws shape the preconditioner.
 PILOT = 150
@@ -301,7 +311,7 @@ class LatentSpaceModel:
         *,
         seed: int,
         starts: Count = 8,
-        ladder: Sequence[Softening] | None = None,
+        ladder: Sequence[Positive] | None = None,
         show_progress: bool = True,
         **cmdstan: Any,
     ) -> Fit:
@@ -606,6 +616,39 @@ class LatentSpaceModel:
             details={"preconditioned": change is not None, **details},
         )
 
+    def prior_predictive(
+        self, *, draws: int = PRIOR_DRAWS, seed: int = 0
+    ) -> container.InferenceData:
+        """Draw parameters from the priors, and networks at them: what is expected before the data.
+
+        Parameters
+        ----------
+        draws
+            How many.
+        seed
+            The same seed gives the same draws.
+
+        Returns
+        -------
+        arviz.InferenceData or xarray.DataTree
+            Groups ``prior``; ``prior_predictive``, with statistics of the networks and strengths
+            of their nodes; and ``observed_data``, with those of the network itself.
+
+        Raises
+        ------
+        InputError
+            If ``draws`` is below 1.
+        """
+        groups = prior_groups(
+            self.spec,
+            self.network,
+            self.dim,
+            prior_scale=self.prior_scale,
+            draws=draws,
+            seed=seed,
+        )
+        return container.contained(groups)
+
     def _execution(
         self, method: str, seed: int, arguments: Mapping[str, Any], show_progress: bool
     ) -> Execution:
@@ -785,34 +828,57 @@ def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, 
     Raises
     ------
     InputError
-        If there is no such method or argument, or CmdStanPy refuses its value.
+        If there is no such method or argument, or not with this value.
     """
     found = find_method(method)
     accepted = accepted_arguments(found)
     own = getattr(LatentSpaceModel, found.verb)
-    hints = AT_LEAST_ONE | get_type_hints(own, include_extras=True)
+    hints = CMDSTAN | get_type_hints(own, include_extras=True)
     for name, value in arguments.items():
         if name not in accepted:
             raise InputError(
                 f"method {method} has no argument {name!r}; it takes {', '.join(accepted)}"
             )
         if name in hints and name != "init":
-            try:
-                TypeAdapter(hints[name]).validate_python(value, strict=True)
-            except ValidationError as error:
-                wanted = error.errors()[0]["msg"].removeprefix("Input should be ")
-                raise InputError(f"{method}: {name} is {value!r}; needed: {wanted}") from error
+            _check_value(method, name, value, hints[name])
     parameters = inspect.signature(own).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     asked = {**defaults, **arguments}
-    check = CHECKED[found.verb]
-    known = inspect.signature(check).parameters
-    try:
-        check(**{k: v for k, v in arguments.items() if k in known}).validate(asked.get("chains"))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{method}: {error}") from error
+    _check_together(method, asked)
     del asked["show_progress"]  # says nothing of the result
     return {name: _plain(value) for name, value in asked.items() if value is not None}
+
+
+def _check_value(method: str, name: str, value: Any, hint: Any) -> None:
+    try:
+        TypeAdapter(hint).validate_python(_plain(value), strict=True)
+    except ValidationError as error:
+        wanted = error.errors()[0]["msg"].removeprefix("Input should be ")
+        raise InputError(f"{method}: {name} is {value!r}; needed: {wanted}") from error
+
+
+def _check_together(method: str, asked: Mapping[str, Any]) -> None:
+    """Check the sampler's arguments that depend on others."""
+    steps, chains = _plain(asked.get("step_size")), asked.get("chains")
+    if steps is not None:
+        each = isinstance(steps, list)
+        _check_value(method, "step_size", steps, list[Positive] if each else Positive)
+        if each and len(steps) != chains:
+            raise InputError(
+                f"{method}: step_size has {len(steps)} values; one is needed, or one for each of"
+                f" the {chains} chains"
+            )
+    given = [name for name in OF_ADAPTATION if asked.get(name) is not None]
+    if asked.get("adapt_engaged") is False and given:
+        raise InputError(
+            f"{method}: {given[0]} is {asked[given[0]]!r}, but adapt_engaged is False; drop one of"
+            " them"
+        )
+    if asked.get("iter_warmup") == 0 and asked.get("adapt_engaged") is not False:
+        raise InputError(
+            f"{method}: iter_warmup is 0, which leaves nothing to adapt in; needed: at least 1, or"
+            " adapt_engaged = False"
+        )
 
 
 def _newton_check(gain: float, bound: str = "") -> Check:

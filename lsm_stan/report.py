@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lsm_stan import idata as container
 from lsm_stan.alignment import (
     MIN_RADIUS,
     gram_positions,
@@ -49,7 +50,9 @@ from lsm_stan.plots import (
     plot_rate_matrix,
     plot_uncertainty,
 )
+from lsm_stan.power_scaling import MOVED
 from lsm_stan.ppc import PredictiveCheck, predictive_checks
+from lsm_stan.prior_check import PRIORS, PriorCheck, check_priors
 from lsm_stan.scores import flat_draws
 from lsm_stan.summary import (
     coefficients_beside,
@@ -106,6 +109,8 @@ class Report:
     clusters
         A row a cluster of the reference fit (:func:`lsm_stan.clusters.cluster_table`); empty where
         the model has none.
+    priors
+        What those of the reference fit say.
     """
 
     fits: Mapping[str, Fit]
@@ -117,6 +122,7 @@ class Report:
     coefficients: pd.DataFrame
     nodes: pd.DataFrame
     clusters: pd.DataFrame
+    priors: PriorCheck
 
     @property
     def reference(self) -> Fit:
@@ -159,6 +165,7 @@ def make_report(fits: Mapping[str, Fit], say: Say = print) -> Report:
         say(f"{name}: diagnostics and predictive checks")
         verdicts[name] = judge(fit)
         checks[name] = predictive_checks(fit, show_progress=True)
+    say(f"{comparison.reference}: networks of the priors, and what the priors move")
     found = fits[comparison.reference].clusters
     return Report(
         fits,
@@ -170,6 +177,7 @@ def make_report(fits: Mapping[str, Fit], say: Say = print) -> Report:
         coefficients_table(fits),
         _node_table(fits[comparison.reference]),
         pd.DataFrame() if found is None else cluster_table(found),
+        check_priors(fits[comparison.reference]),
     )
 
 
@@ -227,6 +235,7 @@ def report_page(report: Report) -> Page:
             _embedding_section(report),
             *([] if report.clusters.empty else [_clusters_section(report)]),
             _model_section(report),
+            _priors_section(report),
             *(_trust_section(report, *of_fit) for of_fit in file_stems(report.fits).items()),
             _quantities_section(report),
             _provenance_section(report),
@@ -478,6 +487,41 @@ def _model_section(report: Report) -> Section:
     )
 
 
+def _priors_section(report: Report) -> Section:
+    name, priors = report.comparison.reference, report.priors
+    items: list[PageTable | list[Finding]] = [
+        priors.findings,
+        PageTable(
+            "prior-predictive",
+            "Statistics of the observed network beside those of networks drawn from the priors"
+            " alone: the median, and the ends of 90 % (prior_low to prior_high).",
+            priors.predicted,
+            as_text(priors.predicted),
+        ),
+    ]
+    if not priors.quantities.empty:
+        shown = priors.quantities.assign(strongest=priors.quantities["strongest"].map(PRIORS))
+        items.append(
+            PageTable(
+                "power-scaling",
+                f"Power-scaling sensitivity of what {name} found, to all priors together and to the"
+                f" likelihood: medians over items, and how many have {MOVED} or more"
+                " (moved_by_prior, moved_by_likelihood; prior_alone: by the prior and not by the"
+                " likelihood). strongest: the prior that moves most. The CSV has every item.",
+                priors.items,
+                as_text(shown),
+            )
+        )
+    return Section(
+        "What do the priors say?",
+        "Before the data, the priors alone predict networks; the observed one should be among"
+        " them, or the priors are too narrow. After the data, a quantity that moves when the prior"
+        " is made a little stronger or weaker (power-scaling; Kallioinen et al. 2024) owes part of"
+        " its value to the prior.",
+        items,
+    )
+
+
 def shown_checks(check: PredictiveCheck) -> pd.DataFrame:
     """Return the table of predictive checks as text; R networks tell no probability below 1/R."""
     table = check.table
@@ -556,8 +600,8 @@ def _quantities_section(report: Report) -> Section:
         items.append(
             PageFigure(
                 "forest",
-                "Distances of the same pairs in every fit with draws: median, quartiles and 90 %"
-                " highest density interval. The heaviest pairs first, then random ones.",
+                "Distances of the same pairs in every fit with draws: median, quartiles and"
+                " central 90 % interval. The heaviest pairs first, then random ones.",
                 plot_forest(report.fits),
             )
         )
@@ -617,7 +661,7 @@ def _node_table(fit: Fit) -> pd.DataFrame:
     if many and network.n_nodes <= MAX_GRAM_NODES:
         flat = fit.draws.reshape(-1, *fit.positions.shape)
         draws = flat_draws(fit.parameters)["z"]
-        best = flat[fit.idata.sample_stats["lp"].to_numpy().argmax()]
+        best = flat[container.log_joint_of(fit.idata).argmax()]
         references = {
             "mean": fit.positions,
             "best": best,

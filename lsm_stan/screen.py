@@ -194,8 +194,8 @@ def show_selection(selection: Selection) -> None:
 def show_loo(table: pd.DataFrame) -> None:
     """Print fits beside each other by LOO, with what keeps the numbers from being trusted."""
     shown = Table("fit", "model", "K", title="leave one dyad out")
-    numbers = ["elpd", "se", "p", "difference", "difference_se", "waic"]
-    for column in (*numbers[:3], "from best", "se", "WAIC"):
+    numbers = ["elpd", "se", "p", "difference", "difference_se"]
+    for column in (*numbers[:3], "from best", "se"):
         shown.add_column(column, justify="right")
     for row in table.to_dict("records"):
         shown.add_row(

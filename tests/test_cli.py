@@ -496,7 +496,7 @@ def test_a_simulated_network_comes_back_from_its_files(command, tmp_path, direct
     drawn, positions = cli.simulate_network(15, 3, seed=3, directed=directed)
     assert network.n_nodes == 15
     assert network.digest == drawn.digest
-    table = pd.read_csv(nodes)
+    table = pd.read_csv(nodes, float_precision="round_trip")
     assert list(table.columns) == ["name", "z1", "z2", "z3"]
     np.testing.assert_array_equal(table[["z1", "z2", "z3"]].to_numpy(), positions)
 
