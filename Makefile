@@ -3,11 +3,11 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help analysis models notebook test lint bench choosing calibration clean
+.PHONY: help analysis models notebook test test-versions lint bench choosing calibration clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 15
 
 analysis: $(BIN)/.installed  ## fit the C. elegans network by every method: results in reports/celegans
 	$(BIN)/lsm-stan setup
@@ -24,6 +24,10 @@ notebook: $(BIN)/.installed-dev  ## execute reports/celegans.ipynb and keep its 
 test: $(BIN)/.installed-dev  ## run every test, those that need CmdStan included
 	$(BIN)/lsm-stan setup
 	$(BIN)/python -m pytest -n auto --dist loadfile
+
+test-versions: $(BIN)/.installed  ## run the quick tests and a fit under the oldest and the newest dependencies
+	$(BIN)/lsm-stan setup
+	$(BIN)/python tests/support/versions.py
 
 lint: $(BIN)/.installed-dev  ## check style and types
 	$(BIN)/ruff check .
@@ -43,7 +47,7 @@ calibration: $(BIN)/.installed  ## rank known truths among posterior draws of ev
 	$(BIN)/python -m studies.calibration reports/calibration
 
 clean:  ## remove the virtual environment and caches (CmdStan and compiled models stay)
-	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) .venv-oldest .venv-newest .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

@@ -7,7 +7,6 @@ import time
 from pathlib import Path
 from typing import Any
 
-import arviz as az
 import numpy as np
 import pandas as pd
 
@@ -114,7 +113,7 @@ def compare(one: FloatArray, other: FloatArray) -> dict[str, dict[str, float]]:
     found = {}
     for what, estimate in (("mean", np.mean), ("sd", np.std)):
         difference = estimate(one, axis=(0, 1)) - estimate(other, axis=(0, 1))
-        variance = ERRORS[what](one) ** 2 + ERRORS[what](other) ** 2
+        variance = container.mcse(one, what) ** 2 + container.mcse(other, what) ** 2
         units = np.abs(difference) / np.sqrt(variance)
         found[what] = {
             "rms": float(np.sqrt(np.mean(units**2))),
@@ -122,23 +121,3 @@ def compare(one: FloatArray, other: FloatArray) -> dict[str, dict[str, float]]:
             "largest": float(units.max()),
         }
     return found
-
-
-def error_of_mean(values: FloatArray) -> FloatArray:
-    """Return the Monte-Carlo standard errors of the means of ``(chain, draw, P)`` values."""
-    dataset = az.convert_to_dataset({"q": values})
-    return np.asarray(az.mcse(dataset, method="mean")["q"].values)
-
-
-def error_of_sd(values: FloatArray) -> FloatArray:
-    """Return the Monte-Carlo standard errors of the standard deviations: ``(P,)``.
-
-    By ArviZ's formula, whose own ``mcse(method="sd")`` fails under NumPy 2.4 (ArviZ 0.23): the
-    error of the variance, a mean of squares, over twice the standard deviation.
-    """
-    squares = (values - values.mean(axis=(0, 1))) ** 2
-    return np.asarray(error_of_mean(squares) / (2 * np.sqrt(squares.mean(axis=(0, 1)))))
-
-
-#: By the names in `compare`.
-ERRORS = {"mean": error_of_mean, "sd": error_of_sd}

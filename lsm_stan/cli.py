@@ -8,13 +8,13 @@ import sys
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 import typer
 
 import lsm_stan as lsm
 from lsm_stan.choices import Kernel, Origin, ParallelEdges, Scheme
-from lsm_stan.errors import InputError, LsmStanError
+from lsm_stan.errors import InputError, LsmStanError, ToolchainError
 from lsm_stan.interrupts import Stop
 from lsm_stan.options import (
     MODEL,
@@ -53,13 +53,27 @@ def setup(
         bool, typer.Option("--check", help="Only print what is found; install nothing.")
     ] = False,
 ) -> None:
-    """Find CmdStan, or install it. Every other command does this by itself on first use."""
-    from lsm_stan import terminal
+    """Find CmdStan, or install it, compile the model and evaluate one density.
 
-    found = lsm.find_toolchain() if check else lsm.ensure_toolchain(source)
-    if found is None:
-        raise LsmStanError("no CmdStan found; `lsm-stan setup` installs one")
-    terminal.show_toolchain(found)
+    Every other command does this by itself on first use.
+    """
+    from lsm_stan import terminal
+    from lsm_stan.cmdstan.compilation import compile_with_fallback
+    from lsm_stan.cmdstan.verification import check_kernel, check_program
+
+    if check:
+        toolchain = lsm.find_toolchain()
+        if toolchain is None:
+            raise LsmStanError("no CmdStan found; `lsm-stan setup` installs one")
+        kernels = [check_kernel(kernel, toolchain) for kernel in get_args(Kernel)]
+    else:
+        toolchain = lsm.ensure_toolchain(source)
+        executable, kernel = compile_with_fallback(toolchain=toolchain)
+        kernels = [check_program(kernel, executable)]
+    terminal.show_toolchain(toolchain, kernels)
+    for result in kernels:
+        if result.state == "wrong":
+            raise ToolchainError(f"the kernel {result.kernel}: {result.message}")
 
 
 @app.command()
@@ -296,7 +310,7 @@ def loo(
     fits: FitsArgument,
     out: Annotated[Path, typer.Option(help="Table to write (.csv).")] = Path("loo.csv"),
 ) -> None:
-    """Set fits of one network, of any models, side by side by PSIS-LOO and WAIC over dyads.
+    """Set fits of one network, of any models, side by side by PSIS-LOO over dyads.
 
     Fits need draws of the posterior (nuts). Where Pareto k are too large, hold dyads out instead:
     lsm-stan select.

@@ -14,6 +14,7 @@ from rich.text import Text
 
 from lsm_stan.analysis import Analysis
 from lsm_stan.cmdstan.find import Toolchain
+from lsm_stan.cmdstan.verification import KernelCheck
 from lsm_stan.criticism.comparison import Comparison
 from lsm_stan.criticism.tables import coefficients_table, interval_text
 from lsm_stan.inference.fit import Fit
@@ -50,14 +51,15 @@ def complain(sentence: str) -> None:
     _err.print(Text.assemble(("error:", "bold red"), f" {sentence}"), soft_wrap=True)
 
 
-def show_toolchain(toolchain: Toolchain) -> None:
-    """Print what compiles and runs the models."""
+def show_toolchain(toolchain: Toolchain, kernels: Sequence[KernelCheck]) -> None:
+    """Print what compiles and runs the models, and whether that is right."""
     _show(
         "Toolchain",
         {
             "CmdStan": f"{toolchain.version} ({toolchain.path})",
             "compiler": toolchain.compiler,
             "make": toolchain.make,
+            **{f"kernel {check.kernel}": check.message for check in kernels},
         },
     )
 
@@ -195,8 +197,8 @@ def show_selection(selection: Selection) -> None:
 def show_loo(table: pd.DataFrame) -> None:
     """Print fits beside each other by LOO, with what keeps the numbers from being trusted."""
     shown = Table("fit", "model", "K", title="leave one dyad out")
-    numbers = ["elpd", "se", "p", "difference", "difference_se", "waic"]
-    for column in (*numbers[:3], "from best", "se", "WAIC"):
+    numbers = ["elpd", "se", "p", "difference", "difference_se"]
+    for column in (*numbers[:3], "from best", "se"):
         shown.add_column(column, justify="right")
     for row in table.to_dict("records"):
         shown.add_row(

@@ -67,287 +67,229 @@
  */
 functions {
 #include pair_sums.stan
-
-/**
- * Log of the rising factorial phi (phi + 1) ... (phi + t - 1).
- *
- * It is lgamma(phi + t) - lgamma(phi), which has no digits left where phi is large;
- * there it is t log(phi) plus three terms of the series of sum over k < t of
- * log(1 + k / phi).
- *
- * @param phi > 0
- * @param t a count >= 1, as a real number: its powers are no integers of Stan's
- * @return the logarithm, with a relative error below 1e-12 in what t log(phi) leaves
- */
-real log_rising(real phi, real t) {
-  real first = 0.5 * t * (t - 1);              // sums over k < t of k, k^2, k^3
-  real second = first * (2 * t - 1) / 3;
-  real third = square(first);
-  if (phi > 1e4 * t)
-    return t * log(phi) + (first - (0.5 * second - third / (3 * phi)) / phi) / phi;
-  return lgamma(phi + t) - lgamma(phi);
-}
+#include priors.stan
+#include likelihood.stan
 }
 data {
-  int<lower=1> N;                              // nodes
-  int<lower=1> K;                              // latent dimensions
-  int<lower=0> E;                              // observed edges, i != j
-  array[E] int<lower=1, upper=N> sender;
-  array[E] int<lower=1, upper=N> receiver;
-  array[E] int<lower=1> weight;                // Y_ij where it is not 0
-  int<lower=0, upper=1> diagonal;              // is it modelled?
-  array[diagonal ? N : 0] int<lower=0> self_weight;  // Y_ii
-  // 2: Y_ij and Y_ji are two observations. 1: the network is undirected, a
-  // pair is one observation and an edge is listed once.
+  // The network
+  int<lower=1> n_nodes;
+  int<lower=1> n_dims; // dimensions of the latent space
+  int<lower=0> n_edges; // between different nodes, of weight > 0
+  array[n_edges] int<lower=1, upper=n_nodes> sender;
+  array[n_edges] int<lower=1, upper=n_nodes> receiver;
+  array[n_edges] int<lower=1> weight;
+  int<lower=0, upper=1> has_diagonal; // are self-loops observations?
+  array[has_diagonal ? n_nodes : 0] int<lower=0> self_weight;
+  // 2: the two directions of a pair are two observations. 1: the network is undirected,
+  // a pair is one observation, and an edge is listed once.
   int<lower=1, upper=2> cells_per_pair;
-  // Totals of a frailty, and what has to be taken out of the sum over pairs
-  // because it was not observed: terms log(1 + u), u with (back = 1) or without
-  // the reverse direction. In 1 the hidden dyads themselves, both ways if
-  // undirected.
-  int<lower=0> T;
-  array[T] int<lower=1, upper=N> total_sender;
-  array[T] int<lower=1, upper=N> total_receiver;
-  vector[T] total_back;
-  array[T] int<lower=1> total;
-  int<lower=0> H;
-  array[H] int<lower=1, upper=N> hidden_sender;
-  array[H] int<lower=1, upper=N> hidden_receiver;
-  vector[H] hidden_back;
-  vector[H] hidden_weight;
-  // Covariates: P of nodes; Q of dyads, which D terms have that are not 0. Of the
-  // totals' covariates and of the terms' there are those of the dyad and those of
-  // its reverse.
-  int<lower=0> P;
-  matrix[P ? N : 0, P] sender_covariate;
-  matrix[P ? N : 0, P] receiver_covariate;
-  int<lower=0> Q;
-  vector[Q] edge_covariate;                    // sum over edges of Y_ij x_ij
-  matrix[Q ? T : 0, Q] total_covariate;
-  matrix[Q ? T : 0, Q] total_back_covariate;
-  int<lower=0> D;
-  array[D] int<lower=1, upper=N> own_sender;
-  array[D] int<lower=1, upper=N> own_receiver;
-  vector[D] own_back;
-  vector[D] own_weight;
-  matrix[Q ? D : 0, Q] own_covariate;
-  matrix[Q ? D : 0, Q] own_back_covariate;
+
+  // Weights that share a frailty, added up. back: 1 where the total is that of both
+  // directions of a pair.
+  int<lower=0> n_totals;
+  array[n_totals] int<lower=1, upper=n_nodes> total_sender;
+  array[n_totals] int<lower=1, upper=n_nodes> total_receiver;
+  vector[n_totals] total_back;
+  array[n_totals] int<lower=1> total;
+
+  // What was not observed, and is taken out of the sum over all dyads. Likelihood 1 lists
+  // the hidden dyads themselves, both ways if the network is undirected.
+  int<lower=0> n_hidden;
+  array[n_hidden] int<lower=1, upper=n_nodes> hidden_sender;
+  array[n_hidden] int<lower=1, upper=n_nodes> hidden_receiver;
+  vector[n_hidden] hidden_back;
+  vector[n_hidden] hidden_weight;
+
+  // Covariates of nodes, and of dyads. A dyad whose covariates are not all 0 has a charge
+  // of its own and is listed here; reverse: the covariates of its reverse.
+  int<lower=0> n_node_covariates;
+  matrix[n_node_covariates ? n_nodes : 0, n_node_covariates] sender_covariate;
+  matrix[n_node_covariates ? n_nodes : 0, n_node_covariates] receiver_covariate;
+  int<lower=0> n_dyad_covariates;
+  vector[n_dyad_covariates] weighted_covariate; // summed over edges, times their weights
+  matrix[n_dyad_covariates ? n_totals : 0, n_dyad_covariates] total_covariate;
+  matrix[n_dyad_covariates ? n_totals : 0, n_dyad_covariates] total_reverse_covariate;
+  int<lower=0> n_charged;
+  array[n_charged] int<lower=1, upper=n_nodes> charged_sender;
+  array[n_charged] int<lower=1, upper=n_nodes> charged_receiver;
+  vector[n_charged] charged_back;
+  vector[n_charged] charged_weight;
+  matrix[n_dyad_covariates ? n_charged : 0, n_dyad_covariates] charged_covariate;
+  matrix[n_dyad_covariates ? n_charged : 0, n_dyad_covariates] charged_reverse_covariate;
+
   // The model
-  int<lower=1, upper=4> form;                  // of f; 4: the inner product
-  int<lower=1, upper=4> likelihood;            // as above
+  int<lower=1, upper=4> form; // of f; 4: the inner product
+  int<lower=1, upper=4> likelihood; // as above
   int<lower=0, upper=1> has_intercept;
-  // 2: a sender and a receiver effect for each node. 1: one effect that is
-  // both (undirected networks). 0: none.
-  int<lower=0, upper=2> R;
-  int<lower=0, upper=1> roles;                 // has a node two positions?
-  int<lower=0> G;                              // clusters of positions; 0: no mixture
-  // Are scales and correlation of the effects, and the scale of the positions,
-  // parameters? Not at a mode: the joint density has none but at scale 0.
+  // 2: a node has a sender and a receiver effect. 1: one effect that is both (undirected
+  // networks). 0: none.
+  int<lower=0, upper=2> n_effects;
+  int<lower=0, upper=1> has_roles; // does a node send and receive at two positions?
+  int<lower=0> n_clusters; // of positions; 0: no mixture
+  // Are scales, and the effects' correlation, parameters? Not at a mode: there the joint
+  // density grows without bound as a scale falls to 0.
   int<lower=0, upper=1> learned_effects;
   int<lower=0, upper=1> learned_roles;
   int<lower=0, upper=1> learned_positions;
   int<lower=0, upper=1> learned_clusters;
+
   // Priors
-  real<lower=0> jitter;                        // added to the diagonal's squared distance
-  real<lower=0> prior_scale;                   // sd of each coordinate, where not learned
-  real<lower=0> sigma_z_scale;                 // of its half-normal, where learned
-  real<lower=0> intercept_scale;               // sd of the intercept
-  real<lower=0> sigma_scale;                   // of the half-normal scales of effects
-  real<lower=0> sigma_fixed;                   // those scales, where not learned
-  real<lower=0> role_fixed;                    // sd of each coordinate of role, likewise
-  real<lower=0> phi_scale;                     // of the half-normal 1 / sqrt(phi)
-  vector<lower=0>[P + Q] beta_scale;           // sd of each covariate's coefficient
-  real<lower=0> cluster_fixed;                 // sd of a cluster, in units of the positions'
-  real<lower=0> cluster_scale;                 // sd of its logarithm, where learned
-  real<lower=0> concentration;                 // of theta's Dirichlet
+  real<lower=0> jitter; // added to the diagonal's squared distance
+  real<lower=0> prior_scale; // sd of each coordinate, where not learned
+  real<lower=0> sigma_z_scale; // of its half-normal, where learned
+  real<lower=0> intercept_scale; // sd of the intercept
+  real<lower=0> sigma_scale; // of the half-normal scales of effects and roles
+  real<lower=0> sigma_fixed; // scale of effects, where not learned
+  real<lower=0> role_fixed; // scale of roles, where not learned
+  real<lower=0> phi_scale; // of the half-normal 1 / sqrt(phi)
+  vector<lower=0>[n_node_covariates + n_dyad_covariates] coefficient_scale; // their sds
+  real<lower=0> cluster_fixed; // sd of a cluster, in units of the positions'
+  real<lower=0> cluster_scale; // sd of its logarithm, where learned
+  real<lower=0> concentration; // of the shares' Dirichlet
+
   // Numerics
-  real<lower=0> softening;                     // eps in d = sqrt(d^2 + eps^2); 0: exact
-  // A change of variables z = factor * z_raw, for samplers and optimisers only:
-  // the posterior of z is the same with and without.
+  real<lower=0> softening; // eps in d = sqrt(d^2 + eps^2); 0: exact
+  // A change of variables z = factor * z_raw, for samplers and optimisers only: the
+  // posterior of z is the same with and without.
   int<lower=0, upper=1> preconditioned;
-  matrix[preconditioned ? N : 0, preconditioned ? N : 0] factor;
+  matrix[preconditioned ? n_nodes : 0, preconditioned ? n_nodes : 0] factor;
 }
 transformed data {
-  int charged = likelihood > 1 || has_intercept || R > 0 || roles || form == 4
-                || P + Q > 0;
-  int dispersed = likelihood == 2 || likelihood == 3;
-  int distance_form = form == 4 ? 3 : form;
-  int shared = likelihood == 3;
-  int scales = learned_effects * R;
-  int M = roles ? 2 * N : N;                   // nodes in the sums over pairs
-  array[E] int to;                             // who receives
-  array[T] int total_to;
-  array[H] int hidden_to;
-  array[D] int own_to;
-  vector[0] none;                              // no charge of its own
-  vector[E] y = to_vector(weight);
-  vector[T] t = to_vector(total);
-  array[T] int ascending = sort_asc(total);
-  vector[N] unit_charge = rep_vector(1, N);    // no sender or receiver effects
-  vector[N] sent = rep_vector(0, N);           // out- and in-strength
-  vector[N] received = rep_vector(0, N);
-  real constant = poisson_lpmf(self_weight | inv_sqrt(jitter));
-  for (k in 1 : T)
-    total_to[k] = total_receiver[k] + M - N;
-  for (h in 1 : H)
-    hidden_to[h] = hidden_receiver[h] + M - N;
-  for (d in 1 : D)
-    own_to[d] = own_receiver[d] + M - N;
-  for (e in 1 : E) {
-    to[e] = receiver[e] + M - N;
-    constant -= lgamma(weight[e] + 1);
+  int has_frailty = likelihood == 2 || likelihood == 3;
+  int has_charges = likelihood > 1 || has_intercept || n_effects > 0 || has_roles
+                    || form == 4 || n_node_covariates + n_dyad_covariates > 0;
+  int is_inner = form == 4;
+  int distance_form = is_inner ? 3 : form;
+  int n_scales = learned_effects * n_effects;
+  int n_sites = has_roles ? 2 * n_nodes : n_nodes;
+  int shift = n_sites - n_nodes; // from a node to where it receives
+  array[n_edges] int to;
+  array[n_totals] int total_to;
+  array[n_hidden] int hidden_to;
+  array[n_charged] int charged_to;
+  vector[n_edges] y = to_vector(weight);
+  vector[n_totals] total_weight = to_vector(total);
+  array[n_totals] int ascending = sort_asc(total);
+  vector[n_nodes] unit_charge = rep_vector(1, n_nodes);
+  vector[shift] no_charge = rep_vector(0, shift); // of a site that only sends, or receives
+  vector[n_nodes] sent = rep_vector(0, n_nodes); // out- and in-strength
+  vector[n_nodes] received = rep_vector(0, n_nodes);
+  real constant = poisson_lpmf(self_weight | inv_sqrt(jitter)) - sum(lgamma(y + 1));
+  for (k in 1 : n_totals)
+    total_to[k] = total_receiver[k] + shift;
+  for (h in 1 : n_hidden)
+    hidden_to[h] = hidden_receiver[h] + shift;
+  for (c in 1 : n_charged)
+    charged_to[c] = charged_receiver[c] + shift;
+  for (e in 1 : n_edges) {
+    to[e] = receiver[e] + shift;
     sent[sender[e]] += weight[e];
     received[receiver[e]] += weight[e];
   }
 }
 parameters {
-  matrix[N, K] z_raw;                          // z, in units of its scale if that is learned
-  matrix[roles ? N : 0, K] role_raw;           // in units of its scale
+  // Every parameter has a prior. stanc --warn-pedantic misses them, since data that
+  // choose the model decide which.
+  matrix[n_nodes, n_dims] z_raw; // z, in units of its scale if that is learned
+  matrix[has_roles ? n_nodes : 0, n_dims] role_raw; // in units of its scale
   vector[has_intercept] intercept;
-  vector[dispersed] log_phi;
-  matrix[N, R] effect_raw;                     // effects in units of their scales
-  vector[scales] log_sigma;
-  vector[scales == 2] rho_raw;
+  vector[has_frailty] log_phi;
+  matrix[n_nodes, n_effects] effect_raw; // in units of their scales, uncorrelated
+  vector[n_scales] log_sigma;
+  vector[n_scales == 2] rho_raw;
   vector[learned_roles] log_sigma_role;
   vector[learned_positions] log_sigma_z;
-  vector[P + Q] beta;                          // those of nodes, then those of dyads
-  matrix[G, K] centre;
-  vector[max(G - 1, 0)] theta_raw;             // log(theta_g / theta_G)
-  vector[learned_clusters ? G : 0] log_omega;  // omega_g = sigma_cluster_g / scale of z
+  vector[n_node_covariates + n_dyad_covariates] coefficient; // of nodes first
+  matrix[n_clusters, n_dims] centre;
+  vector[max(n_clusters - 1, 0)] theta_raw; // log(theta / theta[last])
+  vector[learned_clusters ? n_clusters : 0] log_omega; // sigma_cluster / scale of z
 }
 transformed parameters {
-  matrix[N, K] z;                              // latent positions, a row a node
-  vector[dispersed] phi = exp(log_phi);
-  vector[scales] sigma = exp(log_sigma);       // scales of the effects
-  vector[scales == 2] rho = tanh(rho_raw);     // correlation of a node's two effects
-  vector[learned_roles] sigma_role = exp(log_sigma_role);
-  matrix[roles ? N : 0, K] role = (learned_roles ? sigma_role[1] : role_fixed) * role_raw;
   vector[learned_positions] sigma_z = exp(log_sigma_z);
-  matrix[N, R] effect;                         // columns: sender, receiver
-  vector[G] theta;                             // shares of the clusters
-  vector[G] sigma_cluster = (learned_positions ? sigma_z[1] : prior_scale)
-                            * (learned_clusters ? exp(log_omega)
-                                                : rep_vector(cluster_fixed, G));
-  if (G > 0)
-    theta = softmax(append_row(theta_raw, 0));
+  matrix[n_nodes, n_dims] z; // latent positions, a row a node
+  vector[has_frailty] phi = exp(log_phi); // frailties are gamma(phi, phi)
+  vector[n_scales] sigma = exp(log_sigma); // scales of the effects
+  vector[n_scales == 2] rho = tanh(rho_raw); // correlation of a node's two effects
+  matrix[n_nodes, n_effects] effect; // columns: sender, receiver
+  vector[learned_roles] sigma_role = exp(log_sigma_role);
+  matrix[has_roles ? n_nodes : 0, n_dims] role
+    = (learned_roles ? sigma_role[1] : role_fixed) * role_raw;
+  vector[n_clusters] theta // shares of the clusters
+    = n_clusters > 0 ? softmax(append_row(theta_raw, 0)) : theta_raw;
+  vector[n_clusters] sigma_cluster
+    = (learned_positions ? sigma_z[1] : prior_scale)
+      * (learned_clusters ? exp(log_omega) : rep_vector(cluster_fixed, n_clusters));
   if (preconditioned)
     z = precondition(factor, z_raw);
   else
     z = z_raw;
   if (learned_positions)
     z *= sigma_z[1];
-  if (scales == 2) {
+  if (n_scales == 2) {
     effect[ : , 1] = sigma[1] * effect_raw[ : , 1];
     effect[ : , 2] = sigma[2]
                      * (rho[1] * effect_raw[ : , 1]
                         + sqrt(1 - square(rho[1])) * effect_raw[ : , 2]);
-  } else if (scales == 1)
+  } else if (n_scales == 1)
     effect = sigma[1] * effect_raw;
   else
     effect = sigma_fixed * effect_raw;
 }
 model {
-  // The Jacobian of z = factor * z_raw is a constant and left out: lp__ is what it
-  // is without. That of z = sigma_z * z_raw is not.
-  if (learned_positions)
-    target += normal_lpdf(sigma_z | 0, sigma_z_scale) + log2()
-              + (1 + N * K) * log_sigma_z[1];
-  if (G > 0) {
-    matrix[N, G] log_p;
-    for (g in 1 : G)
-      log_p[ : , g] = log(theta[g])
-                      - 0.5 * rows_dot_self((z - rep_matrix(centre[g], N)) / sigma_cluster[g])
-                      + K * normal_lpdf(0 | 0, sigma_cluster[g]);
-    for (n in 1 : N)
-      target += log_sum_exp(log_p[n]);
-    target += normal_lpdf(to_vector(centre) | 0, learned_positions ? sigma_z[1] : prior_scale);
-    // theta is Dirichlet, with the Jacobian of softmax
-    target += concentration * sum(log(theta)) + lgamma(G * concentration)
-              - G * lgamma(concentration);
-    target += normal_lpdf(log_omega | log(cluster_fixed), cluster_scale);
-  } else if (learned_positions)
-    target += normal_lpdf(to_vector(z) | 0, sigma_z[1]);
-  else {                                       // normal(0, prior_scale), in parts for speed
-    target += -0.5 / square(prior_scale) * dot_self(to_vector(z));
-    target += N * K * normal_lpdf(0 | 0, prior_scale);
-  }
+  // Priors
+  real scale = learned_positions ? sigma_z[1] : prior_scale;
+  if (n_clusters > 0) {
+    target += clustered_positions_lpdf(z | theta, centre, sigma_cluster);
+    target += clusters_lpdf(centre | theta, log_omega, scale, concentration,
+                            cluster_fixed, cluster_scale);
+  } else
+    target += positions_lpdf(z | scale);
+  // z_raw is the parameter: the Jacobian of z = sigma_z * z_raw counts, that of
+  // z = factor * z_raw is a constant, left out so that lp__ is what it is without.
+  target += log_scale_lpdf(log_sigma_z | sigma_z_scale)
+            + n_nodes * n_dims * sum(log_sigma_z);
+  target += effects_lpdf(effect_raw | log_sigma, rho, sigma_scale);
+  target += effects_lpdf(role_raw | log_sigma_role, rep_vector(0, 0), sigma_scale);
+  target += dispersion_lpdf(log_phi | phi_scale);
+  target += normal_lpdf(intercept | 0, intercept_scale);
+  target += normal_lpdf(coefficient | 0, coefficient_scale);
+
+  // Likelihood
   target += constant;
-  if (!charged) {
+  if (!has_charges) {
     target += edge_sum(z, sender, receiver, y, softening, form);
     target += -0.5 * cells_per_pair
-              * kernel_sum(z, unit_charge, unit_charge, hidden_sender,
-                           hidden_receiver, softening, form);
+              * kernel_sum(z, unit_charge, unit_charge, hidden_sender, hidden_receiver,
+                           softening, form);
   } else {
-    matrix[M, K] x;                            // distances are of these
-    vector[N] log_a = rep_vector(sum(intercept) - sum(log_phi), N);
-    vector[N] log_b = rep_vector(0, N);
-    vector[M] a = rep_vector(0, M);            // u_ij = a_i b_j f(d_ij)
-    vector[M] b = rep_vector(0, M);
-    vector[Q] slope = tail(beta, Q);           // of the dyads' covariates
-    real pairs;                                // the sum over pairs
-    if (roles)
-      x = append_row(z + role, z - role);
-    else
-      x = z;
-    if (R > 0) {
-      log_a += effect[ : , 1];
-      log_b += effect[ : , R];
-    }
-    if (P > 0) {
-      log_a += sender_covariate * head(beta, P);
-      log_b += receiver_covariate * head(beta, P);
-    }
-    if (form == 4) {                           // z_i . z_j = (|z_i|^2 + |z_j|^2 - d^2) / 2
-      x /= sqrt2();
-      log_a += rows_dot_self(x[1 : N]);
-      log_b += rows_dot_self(x[(M - N + 1) : M]);
-    }
-    a[1 : N] = exp(log_a);
-    b[(M - N + 1) : M] = exp(log_b);
-    target += edge_sum(x, sender, to, y, softening, distance_form);
-    target += dot_product(sent, log_a) + dot_product(received, log_b);
-    target += dot_product(edge_covariate, slope);
-    pairs = likelihood == 1
-            ? 0.5 * cells_per_pair
-              * kernel_sum(x, a, b, hidden_sender, hidden_to, softening, distance_form)
-            : (shared ? 1 : 0.5 * cells_per_pair)
-              * log1p_kernel_sum(x, a, b, softening, distance_form, shared)
-              - charged_edge_sum(x, a, b, hidden_sender, hidden_to, hidden_back,
-                                 hidden_weight, none, none, softening, distance_form, 1);
-    if (Q > 0) {
-      vector[D] own = own_covariate * slope;
-      vector[D] own_reverse = own_back_covariate * slope;
-      pairs += charged_edge_sum(x, a, b, own_sender, own_to, own_back, own_weight, own,
-                                own_reverse, softening, distance_form, likelihood > 1)
-               - charged_edge_sum(x, a, b, own_sender, own_to, own_back, own_weight, none,
-                                  none, softening, distance_form, likelihood > 1);
-    }
-    target += -(dispersed ? phi[1] : 1) * pairs;
-    if (dispersed) {
-      int count = 0;                           // of totals equal to this one so far
-      vector[Q ? T : 0] own = total_covariate * slope;
-      vector[Q ? T : 0] own_reverse = total_back_covariate * slope;
-      target += -charged_edge_sum(x, a, b, total_sender, total_to, total_back, t, own,
-                                  own_reverse, softening, distance_form, 1);
-      for (k in 1 : T) {
-        count += 1;
-        if (k == T || ascending[k + 1] != ascending[k]) {
-          target += count * log_rising(phi[1], ascending[k]);
-          count = 0;
-        }
-      }
-      // 1 / sqrt(phi), the frailty's coefficient of variation, is half-normal
-      target += normal_lpdf(inv_sqrt(phi) | 0, phi_scale) - 0.5 * log_phi[1];
-    }
-    target += normal_lpdf(intercept | 0, intercept_scale);
-    target += normal_lpdf(beta | 0, beta_scale);
-    target += std_normal_lpdf(to_vector(effect_raw));
-    target += std_normal_lpdf(to_vector(role_raw));
-    target += normal_lpdf(sigma_role | 0, sigma_scale) + learned_roles * log2()
-              + sum(log_sigma_role);
-    // sigma is half-normal, rho has the LKJ(2) density 3/4 (1 - rho^2); with the
-    // Jacobians of exp and tanh
-    target += normal_lpdf(sigma | 0, sigma_scale) + scales * log2()
-              + sum(log_sigma);
-    target += sum(2 * log1m(square(rho)) + log(0.75));
+    matrix[n_sites, n_dims] x = sites(z, role, is_inner);
+    vector[n_nodes] log_a
+      = log_charges(sum(intercept) - sum(log_phi), effect, 1, sender_covariate,
+                    head(coefficient, n_node_covariates), x[1 : n_nodes], is_inner);
+    vector[n_nodes] log_b
+      = log_charges(0, effect, n_effects, receiver_covariate,
+                    head(coefficient, n_node_covariates), x[(shift + 1) : n_sites],
+                    is_inner);
+    vector[n_sites] a = append_row(exp(log_a), no_charge); // mu_ij = phi a_i b_j f(d_ij)
+    vector[n_sites] b = append_row(no_charge, exp(log_b));
+    vector[n_dyad_covariates] slope = tail(coefficient, n_dyad_covariates);
+    real cost
+      = all_dyads(x, a, b, hidden_sender, hidden_to, hidden_back, hidden_weight,
+                  cells_per_pair, likelihood, softening, distance_form);
+    if (n_dyad_covariates > 0)
+      cost
+        += charged_dyads(x, a, b, charged_sender, charged_to, charged_back,
+                         charged_weight, charged_covariate * slope,
+                         charged_reverse_covariate * slope, likelihood, softening,
+                         distance_form);
+    target += -(has_frailty ? phi[1] : 1) * cost;
+    target += observed_edges(x, log_a, log_b, sender, to, y, sent, received, softening,
+                             distance_form)
+              + dot_product(weighted_covariate, slope);
+    if (has_frailty)
+      target += frailties(x, a, b, total_sender, total_to, total_back, total_weight,
+                          ascending, total_covariate * slope,
+                          total_reverse_covariate * slope, phi[1], softening,
+                          distance_form);
   }
 }

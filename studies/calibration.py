@@ -17,7 +17,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import arviz as az
 import numpy as np
 from tqdm import tqdm
 
@@ -27,6 +26,7 @@ from lsm_stan.errors import LsmStanError
 from lsm_stan.model.likelihood import log_mean, mean_weight, pair_log_likelihood
 from lsm_stan.model.parameters import NODE_PARAMETERS, Parameters
 from lsm_stan.model.simulation import draw_parameters
+from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.invariants import pair_distances, radii
 from lsm_stan.prediction.holdout import hold_out
 from lsm_stan.processes import cores
@@ -95,13 +95,13 @@ def simulation(study: Study, number: int, compiled: Compiled) -> Record:
         return {"simulation": number, "error": str(error)}
     details = fit.record["details"]
     scalars = [values for values in fit.parameters.values() if values.ndim == 2]
-    chains = [fit.idata.sample_stats["lp"].to_numpy(), *scalars]
+    chains = [container.log_joint_of(fit.idata), *scalars]
     return {
         "simulation": number,
         "ranks": {name: rank(values).tolist() for name, values in found.items()},
         "divergences": details["divergences"],
         "saturated": details["saturated"],
-        "ess": round(min(float(az.ess(values)) for values in chains), 1),
+        "ess": round(min(container.ess(values) for values in chains), 1),
         "weight": network.total_weight,
         "seconds": fit.record["seconds"],
     }

@@ -11,9 +11,12 @@ from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
-from arviz.stats.ecdf_utils import ecdf_confidence_band
+from scipy.stats import binom
 
 from lsm_stan.typing import BoolArray, FloatArray, IntArray
+
+#: How often a band holds a whole ecdf of uniform ranks.
+SIMULTANEOUS = 0.95
 
 
 def rank(values: FloatArray) -> IntArray:
@@ -94,10 +97,45 @@ def ecdf(ranks: IntArray, draws: int) -> FloatArray:
 def band(simulations: int, draws: int) -> tuple[FloatArray, FloatArray]:
     """Return the 95 % simultaneous band of :func:`ecdf` of S uniform ranks.
 
-    That of Säilynoja, Bürkner & Vehtari (Statistics and Computing 32, 2022), by ArviZ.
+    That of Säilynoja, Bürkner & Vehtari (Statistics and Computing 32, 2022): central intervals of
+    the binomial distributions at single points, of the least probability at which the whole ecdf
+    is inside all of them in 95 % of cases.
     """
-    points = uniform(draws)
-    return ecdf_confidence_band(simulations, points, points, prob=0.95, method="optimized")
+
+    def pointwise(share: float) -> tuple[IntArray, IntArray]:
+        low, high = binom.interval(share, simulations, uniform(draws))
+        return low.astype(int), high.astype(int)
+
+    narrow, wide = SIMULTANEOUS, 1.0
+    while wide - narrow > 1e-9:
+        middle = (narrow + wide) / 2
+        if share_inside(*pointwise(middle), simulations) < SIMULTANEOUS:
+            narrow = middle
+        else:
+            wide = middle
+    below, above = pointwise(wide)
+    return below / simulations, above / simulations
+
+
+def share_inside(below: IntArray, above: IntArray, simulations: int) -> float:
+    """Return how probable it is that S uniform ranks stay inside a band.
+
+    Parameters
+    ----------
+    below, above
+        ``(L,)`` fewest and most ranks below 1, ..., L.
+    simulations
+        S.
+    """
+    shares = uniform(len(below))
+    # from point to point: how probable each number of ranks is, those before being inside
+    counts, probability = np.zeros(1, dtype=int), np.ones(1)
+    for before, share, low, high in zip([0.0, *shares], shares, below, above, strict=False):
+        left = simulations - counts[:, None]
+        further = np.arange(low, high + 1) - counts[:, None]
+        probability = probability @ binom.pmf(further, left, (share - before) / (1 - before))
+        counts = np.arange(low, high + 1)
+    return float(probability.sum())
 
 
 def deviation(ranks: IntArray, draws: int) -> float:

@@ -31,10 +31,11 @@ def pytest_sessionstart() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark every test that uses CmdStan, so that ``-m "not cmdstan"`` leaves it out."""
+    """Mark tests that use CmdStan or a browser, so that ``-m "not cmdstan"`` leaves them out."""
     for item in items:
-        if "toolchain" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.cmdstan)
+        for fixture, name in (("toolchain", "cmdstan"), ("browser", "browser")):
+            if fixture in getattr(item, "fixturenames", ()):
+                item.add_marker(name)
 
 
 @pytest.fixture(scope="session")

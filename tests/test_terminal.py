@@ -79,7 +79,7 @@ def test_models_are_printed_as_they_are_and_whole(unit, tmp_path, monkeypatch, c
     assert choice.startswith(f"{models[0]} with K = 2: the best")
     assert column(table, 1) == f"{names}(constant)"
     assert column(table, 3) == "1,0331,033", "counts are whole numbers"
-    numbers = ["elpd", "se", "p", "difference", "difference_se", "waic"]
+    numbers = ["elpd", "se", "p", "difference", "difference_se"]
     rows = [
         {"fit": unit, "model": model, "dim": 3, "warning": model} | dict.fromkeys(numbers, -12345.6)
         for model in models

@@ -25,7 +25,7 @@ from lsm_stan.model.stan_data import stan_data
 found = {path.name for path in STAN_DIR.iterdir()}
 assert {"functions", "kernel", "latent_space.stan", "main.cpp"} <= found
 network = lsm_stan.load_celegans("first")
-print(lsm_stan.__file__, STAN_DIR, stan_data(network, 3)["N"], network.total_weight)
+print(lsm_stan.__file__, STAN_DIR, stan_data(network, 3)["n_nodes"], network.total_weight)
 """
     run = subprocess.run(
         [sys.executable, "-c", code],

@@ -7,7 +7,7 @@ with, and the versions of compiler and CmdStan. Whatever changes makes another k
 stale executable is never run; whatever is the same is compiled once.
 
 Every model is linked with ``stan/main.cpp``, CmdStan's own main program with one more
-method, which `log_prob_grad` calls.
+method (``stan/log_prob_grad.hpp``), which `log_prob_grad` calls.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -44,6 +45,9 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 STAN_DIR = next(
     folder for folder in (_PACKAGE / "stan", _PACKAGE.parent / "stan") if folder.is_dir()
 )
+
+#: Our main program, and the header that it includes.
+MAIN = ("main.cpp", "log_prob_grad.hpp")
 
 
 def cache_dir() -> Path:
@@ -87,23 +91,36 @@ def compile_model(
     ToolchainError
         If there is no toolchain, or the program does not compile.
     """
-    folder = _kernel_dir(kernel)
     return compile_program(
         program or STAN_DIR / "latent_space.stan",
-        include_dirs=[folder],
-        user_header=folder / "pair_sums.hpp" if kernel == "cpp" else None,
+        **_kernel_files(kernel),
         threads=threads,
         toolchain=toolchain,
         progress=progress,
     )
 
 
+def find_compiled(kernel: Kernel, toolchain: Toolchain) -> cmdstanpy.CmdStanModel | None:
+    """Return the latent space program with a kernel if it is compiled, without threads.
+
+    Raises
+    ------
+    ToolchainError
+        If stanc refuses the program.
+    """
+    build = plan_build(STAN_DIR / "latent_space.stan", **_kernel_files(kernel), toolchain=toolchain)
+    if not build.executable.exists():
+        return None
+    return cmdstanpy.CmdStanModel(exe_file=build.executable)
+
+
 def sources_digest(kernel: Kernel) -> str:
     """Return a digest of the model's sources with a kernel, whatever compiles them."""
-    program, included = STAN_DIR / "latent_space.stan", _kernel_dir(kernel) / "pair_sums.stan"
-    headers = _header_closure(included.with_suffix(".hpp")) if kernel == "cpp" else {}
-    parts = sorted({**headers, included.name: included.read_bytes()}.items())
-    return _key(part for named in [(program.name, program.read_bytes()), *parts] for part in named)
+    program, files = STAN_DIR / "latent_space.stan", _kernel_files(kernel)
+    sources = _stan_closure(program, files["include_dirs"])
+    if files["user_header"] is not None:
+        sources |= _header_closure(files["user_header"])
+    return _key(part for named in sorted(sources.items()) for part in named)
 
 
 def compile_with_fallback(
@@ -139,11 +156,17 @@ def compile_with_fallback(
             return compiled("cpp"), "cpp"
         except ToolchainError as error:
             warnings.warn(
-                "the C++ kernel does not compile, the slower Stan functions are used: "
-                + str(error).splitlines()[-1],
+                "the C++ kernel does not compile, the slower Stan functions are used. The"
+                f" compiler's first error: {first_error(error)}",
                 stacklevel=2,
             )
     return compiled("stan"), "stan"
+
+
+def first_error(error: ToolchainError) -> str:
+    """Return the first thing that a compiler complained of, in one line."""
+    title, *complaints = str(error).splitlines()
+    return complaints[0].strip() if complaints else title
 
 
 def compile_program(
@@ -186,60 +209,143 @@ def compile_program(
         Stan or of the C++ compiler.
     """
     toolchain = toolchain or ensure_toolchain(progress=progress)
-    program = program.resolve()
-    translated = _translate(
-        program, [*include_dirs, program.parent], user_header is not None, toolchain
+    build = plan_build(
+        program,
+        include_dirs=include_dirs,
+        user_header=user_header,
+        threads=threads,
+        toolchain=toolchain,
     )
-    headers = {} if user_header is None else _header_closure(user_header)
-    main = (STAN_DIR / "main.cpp").read_bytes()
-    variables = [f"CXX={toolchain.cxx}", "PRECOMPILED_HEADERS=false"]  # gain nothing, 750 MB
-    if threads:
-        variables.append("STAN_THREADS=true")
-    # Tells what the variables, the environment and CmdStan's make/local amount to.
-    flags = ask_make(toolchain.make, toolchain.path, *variables, "compile_info")
-    common = (str(toolchain.path), toolchain.version, toolchain.compiler, flags, main)
-
-    def build_main(folder: Path) -> Path:
-        _write_main(folder, main)
-        variables_here = [*variables, f"CMDSTAN_MAIN={folder}/main.cpp"]
-        target = _main_object(toolchain, variables_here)
-        _make(toolchain, [*variables_here, str(target)], "main.cpp")
-        return target
-
     main_object = _once(
-        cache_dir() / "main" / f"{_key(common)}.o",
-        build_main,
+        build.main_object,
+        build.compile_main,
         progress,
         "compiling CmdStan's main program",
         "about a minute, once",
     )
-
-    def build_model(folder: Path) -> Path:
-        _write_main(folder, main)
-        variables_here = [*variables, f"CMDSTAN_MAIN={folder}/main.cpp"]
-        shutil.copyfile(main_object, _main_object(toolchain, variables_here))
-        for name, text in headers.items():
-            # In a folder of their own: X.hpp is what X.stan is translated to.
-            (folder / "header" / name).parent.mkdir(parents=True, exist_ok=True)
-            (folder / "header" / name).write_bytes(text)
-        if user_header is not None:
-            variables_here.append("STANCFLAGS=--allow-undefined")  # makes make include it
-            variables_here.append(f"USER_HEADER={folder}/header/{user_header.name}")
-        target = folder / program.stem
-        shutil.copyfile(program, target.with_suffix(".stan"))
-        target.with_suffix(".hpp").write_bytes(translated)  # the newer: make keeps it
-        _make(toolchain, [*variables_here, str(target)], str(program))
-        return target
-
-    key = _key((*common, translated, *(part for header in headers.items() for part in header)))
     executable = _once(
-        cache_dir() / "models" / f"{program.stem}-{key}" / program.stem,
-        build_model,
+        build.executable,
+        lambda folder: build.compile_model(folder, main_object),
         progress,
-        f"compiling {program.name}",
+        f"compiling {build.program.name}",
         "about 20 s, once",
     )
     return cmdstanpy.CmdStanModel(exe_file=executable)
+
+
+@dataclass(frozen=True, eq=False)
+class Build:
+    """Everything that decides an executable.
+
+    Attributes
+    ----------
+    toolchain
+        What compiles.
+    program
+        The Stan program.
+    translated
+        The C++ that stanc makes of it.
+    headers
+        The user header, if there is one, and the headers that it includes: contents by their
+        path from its folder. The user header is the first.
+    variables
+        What make is told.
+    flags
+        What the variables, the environment and CmdStan's ``make/local`` amount to.
+    main
+        The sources of the main program, by name.
+    """
+
+    toolchain: Toolchain
+    program: Path
+    translated: bytes
+    headers: Mapping[str, bytes]
+    variables: tuple[str, ...]
+    flags: str
+    main: Mapping[str, bytes]
+
+    @property
+    def main_object(self) -> Path:
+        """Where the compiled main program is kept."""
+        return cache_dir() / "main" / f"{_key(self._common)}.o"
+
+    @property
+    def executable(self) -> Path:
+        """Where the executable is kept; it is there once it is compiled."""
+        headers = (part for header in self.headers.items() for part in header)
+        key = _key([*self._common, self.translated, *headers])
+        return cache_dir() / "models" / f"{self.program.stem}-{key}" / self.program.stem
+
+    def compile_main(self, folder: Path) -> Path:
+        """Compile the main program in a temporary folder, and return the object file."""
+        variables = self._write_main(folder)
+        target = _main_object(self.toolchain, variables)
+        _make(self.toolchain, [*variables, str(target)], "main.cpp")
+        return target
+
+    def compile_model(self, folder: Path, main_object: Path) -> Path:
+        """Compile the executable in a temporary folder, and return it."""
+        variables = self._write_main(folder)
+        shutil.copyfile(main_object, _main_object(self.toolchain, variables))
+        for name, text in self.headers.items():
+            # In a folder of their own: X.hpp is what X.stan is translated to.
+            (folder / "header" / name).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "header" / name).write_bytes(text)
+        if self.headers:
+            variables.append("STANCFLAGS=--allow-undefined")  # makes make include the header
+            variables.append(f"USER_HEADER={folder}/header/{next(iter(self.headers))}")
+        target = folder / self.program.stem
+        shutil.copyfile(self.program, target.with_suffix(".stan"))
+        target.with_suffix(".hpp").write_bytes(self.translated)  # the newer: make keeps it
+        _make(self.toolchain, [*variables, str(target)], str(self.program))
+        return target
+
+    @property
+    def _common(self) -> list[str | bytes]:
+        """What the main program and the model have in common."""
+        toolchain = self.toolchain
+        versions = str(toolchain.path), toolchain.version, toolchain.compiler
+        return [*versions, self.flags, *self.main.values()]
+
+    def _write_main(self, folder: Path) -> list[str]:
+        """Write the main program's sources to a folder; return make's variables with it."""
+        for name, text in self.main.items():
+            (folder / name).write_bytes(text)
+        # make would list every header main.cpp depends on, for a folder that soon goes.
+        (folder / "main.d").touch()
+        return [*self.variables, f"CMDSTAN_MAIN={folder}/main.cpp"]
+
+
+def plan_build(
+    program: Path,
+    *,
+    include_dirs: Sequence[Path] = (),
+    user_header: Path | None = None,
+    threads: bool = False,
+    toolchain: Toolchain,
+) -> Build:
+    """Translate a Stan program and gather what decides its executable; arguments as above.
+
+    Raises
+    ------
+    ToolchainError
+        If stanc refuses the program, or there is no such header.
+    """
+    program = program.resolve()
+    variables = [f"CXX={toolchain.cxx}", "PRECOMPILED_HEADERS=false"]  # gain nothing, 750 MB
+    if threads:
+        variables.append("STAN_THREADS=true")
+    return Build(
+        toolchain=toolchain,
+        program=program,
+        translated=_translate(
+            program, [*include_dirs, program.parent], user_header is not None, toolchain
+        ),
+        headers={} if user_header is None else _header_closure(user_header),
+        variables=tuple(variables),
+        flags=ask_make(toolchain.make, toolchain.path, *variables, "compile_info"),
+        main={name: (STAN_DIR / name).read_bytes() for name in MAIN},
+    )
 
 
 def write_data(path: Path, data: Mapping[str, Any]) -> Path:
@@ -313,6 +419,16 @@ def _kernel_dir(kernel: Kernel) -> Path:
     return STAN_DIR / ("kernel" if kernel == "cpp" else "functions")
 
 
+def _kernel_files(kernel: Kernel) -> dict[str, Any]:
+    """Return what makes a program use a kernel, as arguments of :func:`plan_build`."""
+    folder = _kernel_dir(kernel)
+    return {
+        # pair_sums.stan is taken from the first, what both have in common from the second
+        "include_dirs": [folder, STAN_DIR / "functions"],
+        "user_header": folder / "pair_sums.hpp" if kernel == "cpp" else None,
+    }
+
+
 def _once(
     target: Path,
     build: Callable[[Path], Path],
@@ -373,6 +489,15 @@ def _translate(
         return output.read_bytes()
 
 
+def _stan_closure(program: Path, include_dirs: Sequence[Path]) -> dict[str, bytes]:
+    """Read a Stan program and the files that it includes, by their names."""
+    texts = {program.name: program.read_bytes()}
+    for name in re.findall(r"^#include (\S+)", texts[program.name].decode(), re.MULTILINE):
+        path = next(folder / name for folder in include_dirs if (folder / name).is_file())
+        texts[name] = path.read_bytes()
+    return texts
+
+
 def _header_closure(header: Path) -> dict[str, bytes]:
     """Read a header and those it includes in quotes, by their path from its folder."""
     if not header.is_file():
@@ -388,7 +513,7 @@ def _header_closure(header: Path) -> dict[str, bytes]:
         found[name] = path.read_bytes()
         includes = re.findall(r'^\s*#\s*include\s*"([^"]+)"', found[name].decode(), re.MULTILINE)
         waiting += [os.path.normpath(PurePath(name).parent / include) for include in includes]
-    return dict(sorted(found.items()))
+    return found
 
 
 def _key(parts: Iterable[str | bytes]) -> str:
@@ -397,12 +522,6 @@ def _key(parts: Iterable[str | bytes]) -> str:
         text = part.encode() if isinstance(part, str) else part
         digest.update(len(text).to_bytes(8, "big") + text)
     return digest.hexdigest()[:16]
-
-
-def _write_main(folder: Path, main: bytes) -> None:
-    (folder / "main.cpp").write_bytes(main)
-    # make would list every header main.cpp depends on, for a folder that soon goes.
-    (folder / "main.d").touch()
 
 
 def _main_object(toolchain: Toolchain, variables: Sequence[str]) -> Path:

@@ -64,8 +64,9 @@ def judge(fit: Fit) -> Verdict:
     Verdict
     """
     invariants = fit.invariants()
-    many = invariants.posterior.sizes["draw"] > 1
-    items = container.diagnostics(invariants.posterior) if many else pd.DataFrame()
+    posterior = container.group(invariants, "posterior")
+    many = posterior.sizes["draw"] > 1
+    items = container.diagnostics(posterior) if many else pd.DataFrame()
     quantities = quantity_table(items) if many else pd.DataFrame()
     modes = mode_report(fit)
     findings = [*_of_the_run(fit), *_of_the_approximation(fit)]

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, get_type_hints
+from typing import Annotated, Any, Literal, get_type_hints
 
 import cmdstanpy
 import numpy as np
-from cmdstanpy.cmdstan_args import OptimizeArgs, SamplerArgs, VariationalArgs
 from pydantic import Field, TypeAdapter, ValidationError
 
 from lsm_stan.errors import InputError
@@ -18,7 +16,8 @@ from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.methods import Method
 
 Count = Annotated[int, Field(ge=1)]
-Softening = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[int, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
 #: CmdStanPy's arguments that are not passed on: those that are ours to give, those that change
 #: nothing here (there are no bounds, no profiles; ADVI's eta counts only without adaptation), and
@@ -31,15 +30,24 @@ WITHHELD = {
     "sample": ("threads_per_chain", "save_warmup", "fixed_param"),
 }
 
-#: What CmdStanPy checks after the pilot run, or not at all: no draw is no fit.
-AT_LEAST_ONE: dict[str, Any] = dict.fromkeys(("iter_sampling", "thin", "draws"), Count | None)
-
-#: CmdStanPy's own checks of arguments, which it makes only when its turn comes.
-CHECKED: dict[str, Callable[..., Any]] = {
-    "optimize": partial(OptimizeArgs, algorithm="lbfgs"),
-    "variational": VariationalArgs,
-    "sample": SamplerArgs,
+#: What values CmdStanPy's arguments take. It checks some of them itself, but only when its turn
+#: comes, after a MAP or a pilot run, and the others not at all.
+CMDSTAN: dict[str, Any] = {
+    **dict.fromkeys(("iter", "iter_sampling", "thin", "draws", "output_samples"), Count | None),
+    **dict.fromkeys(("grad_samples", "elbo_samples", "adapt_iter", "eval_elbo"), Count | None),
+    **dict.fromkeys(("max_treedepth", "history_size", "refresh"), Count | None),
+    **dict.fromkeys(("iter_warmup", "adapt_init_phase"), NotNegative | None),
+    **dict.fromkeys(("adapt_metric_window", "adapt_step_size"), NotNegative | None),
+    **dict.fromkeys(("init_alpha", "tol_obj", "tol_rel_obj"), Positive | None),
+    **dict.fromkeys(("tol_grad", "tol_rel_grad", "tol_param", "timeout"), Positive | None),
+    "adapt_delta": Annotated[float, Field(gt=0, lt=1)] | None,
+    "adapt_engaged": bool,
+    "algorithm": Literal["meanfield", "fullrank"] | None,
+    "sig_figs": Annotated[int, Field(ge=1, le=18)] | None,
 }
+
+#: Those that only an adaptation has a use for.
+OF_ADAPTATION = ("adapt_delta", "adapt_init_phase", "adapt_metric_window", "adapt_step_size")
 
 
 def accepted_arguments(method: Method, ours: Callable[..., Any]) -> list[str]:
@@ -73,32 +81,55 @@ def requested(
     Raises
     ------
     InputError
-        If there is no such argument, or CmdStanPy refuses its value.
+        If there is no such argument, or not with this value.
     """
     accepted = accepted_arguments(method, ours)
-    hints = AT_LEAST_ONE | get_type_hints(ours, include_extras=True)
+    hints = CMDSTAN | get_type_hints(ours, include_extras=True)
     for name, value in arguments.items():
         if name not in accepted:
             raise InputError(
                 f"method {method.name} has no argument {name!r}; it takes {', '.join(accepted)}"
             )
         if name in hints and name != "init":
-            try:
-                TypeAdapter(hints[name]).validate_python(value, strict=True)
-            except ValidationError as error:
-                wanted = error.errors()[0]["msg"].removeprefix("Input should be ")
-                raise InputError(f"{method.name}: {name} is {value!r}; needed: {wanted}") from error
+            _check_value(method.name, name, value, hints[name])
     parameters = inspect.signature(ours).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     asked = {**defaults, **arguments}
-    check = CHECKED[method.verb]
-    known = inspect.signature(check).parameters
-    try:
-        check(**{k: v for k, v in arguments.items() if k in known}).validate(asked.get("chains"))
-    except (TypeError, ValueError) as error:
-        raise InputError(f"{method.name}: {error}") from error
+    _check_together(method.name, asked)
     del asked["show_progress"]  # says nothing of the result
     return {name: _plain(value) for name, value in asked.items() if value is not None}
+
+
+def _check_value(method: str, name: str, value: Any, hint: Any) -> None:
+    try:
+        TypeAdapter(hint).validate_python(_plain(value), strict=True)
+    except ValidationError as error:
+        wanted = error.errors()[0]["msg"].removeprefix("Input should be ")
+        raise InputError(f"{method}: {name} is {value!r}; needed: {wanted}") from error
+
+
+def _check_together(method: str, asked: Mapping[str, Any]) -> None:
+    """Check the sampler's arguments that depend on others."""
+    steps, chains = _plain(asked.get("step_size")), asked.get("chains")
+    if steps is not None:
+        each = isinstance(steps, list)
+        _check_value(method, "step_size", steps, list[Positive] if each else Positive)
+        if each and len(steps) != chains:
+            raise InputError(
+                f"{method}: step_size has {len(steps)} values; one is needed, or one for each of"
+                f" the {chains} chains"
+            )
+    given = [name for name in OF_ADAPTATION if asked.get(name) is not None]
+    if asked.get("adapt_engaged") is False and given:
+        raise InputError(
+            f"{method}: {given[0]} is {asked[given[0]]!r}, but adapt_engaged is False; drop one of"
+            " them"
+        )
+    if asked.get("iter_warmup") == 0 and asked.get("adapt_engaged") is not False:
+        raise InputError(
+            f"{method}: iter_warmup is 0, which leaves nothing to adapt in; needed: at least 1, or"
+            " adapt_engaged = False"
+        )
 
 
 def _plain(value: Any) -> Any:

@@ -3,7 +3,7 @@
 A folder holds
 
 - ``fit.json``: what was run and what came of it, to be read by people and programs;
-- ``idata.nc``: the ArviZ InferenceData (see :mod:`lsm_stan.posterior.idata`);
+- ``idata.nc``: ArviZ's container (see :mod:`lsm_stan.posterior.idata`);
 - ``edges.csv``, ``nodes.csv``: the network that was fitted; ``hidden.csv``: its hidden dyads;
   ``dyads.csv``: its table of dyads;
 - ``config.toml``: ``lsm-stan run`` on it repeats the fit;
@@ -23,22 +23,40 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tomli_w
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from lsm_stan.cmdstan.compilation import cache_lock
 from lsm_stan.errors import InputError
 from lsm_stan.files import ensure_ours
+from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_groups
 from lsm_stan.model.family import ModelSpec, read_spec
 from lsm_stan.model.likelihood import expected_strengths, log_mean, mean_weight
+from lsm_stan.model.log_prior import log_jacobian, log_prior
 from lsm_stan.model.parameters import SCALES
+from lsm_stan.model.pointwise import (
+    MAX_GIGABYTES,
+    check_size,
+    count_units,
+    observed_units,
+    pointwise_log_likelihood,
+    read_units,
+)
+from lsm_stan.model.replication import NO_DYADS, observed, replications
 from lsm_stan.network.network import Network
 from lsm_stan.network.readers import open_network
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.clusters import Clusters, find_clusters
+from lsm_stan.posterior.groups import (
+    observed_group,
+    predictive_group,
+    scalar_group,
+    unit_group,
+    updated,
+)
 from lsm_stan.posterior.invariants import (
     MONITORED_NODES,
     MONITORED_PAIRS,
@@ -54,6 +72,9 @@ RECORD = "fit.json"
 EDGES, NODES, HIDDEN, DYADS = "edges.csv", "nodes.csv", "hidden.csv", "dyads.csv"
 #: Starting values that were given, among CmdStan's files.
 INIT = "init.npz"
+
+#: Draws of which a network is drawn, about, where nothing else is asked for.
+PREDICTIVE_DRAWS = 200
 
 
 class Scratch:
@@ -73,7 +94,7 @@ class Fit:
     network
         The network that was fitted.
     idata
-        ArviZ InferenceData: positions with dims ``(chain, draw, node, dim)`` and node names.
+        ArviZ's container: positions with dims ``(chain, draw, node, dim)`` and node names.
     record
         What ``fit.json`` holds.
     cmdstan_output
@@ -149,13 +170,42 @@ class Fit:
         """``(chain, draw, N, K)`` positions; not aligned."""
         return container.draws_of(self.idata)
 
+    @property
+    def prior_scale(self) -> float:
+        """Standard deviation of a coordinate's prior, where it is not learned."""
+        return float(self.record["model"]["prior_scale"])
+
+    @cached_property
+    def log_prior_blocks(self) -> dict[str, FloatArray]:
+        """Log prior densities ``(chain, draw)`` by block; see :mod:`lsm_stan.model.log_prior`."""
+        return log_prior(
+            self.spec,
+            self.parameters,
+            directed=self.network.directed,
+            prior_scale=self.prior_scale,
+        )
+
+    @property
+    def log_likelihood_total(self) -> FloatArray:
+        """Log likelihoods ``(chain, draw)`` of the network: the log joint, less the priors.
+
+        The Stan program has added it up already, and O(N²) sums a draw in NumPy are slow.
+        """
+        volume = log_jacobian(
+            self.spec,
+            self.parameters,
+            directed=self.network.directed,
+            prior_scale=self.prior_scale,
+        )
+        priors = sum(self.log_prior_blocks.values(), start=volume)
+        return np.asarray(container.log_joint_of(self.idata) - priors)
+
     @cached_property
     def clusters(self) -> Clusters | None:
         """Clusters of nodes, with one label in all draws; None where the model has none."""
         if not self.spec.clusters:
             return None
-        scale = self.record["model"]["prior_scale"]
-        return find_clusters(self.spec, self.parameters, self.positions, scale)
+        return find_clusters(self.spec, self.parameters, self.positions, self.prior_scale)
 
     def invariants(
         self, pairs: IntArray | None = None, nodes: ArrayLike | None = None
@@ -175,7 +225,7 @@ class Fit:
 
         Returns
         -------
-        arviz.InferenceData
+        arviz.InferenceData or xarray.DataTree
             Group ``posterior`` with ``log_joint``; the model's scalar parameters; ``theta`` and
             ``sigma_cluster`` of clusters (:attr:`clusters`), the largest first; ``distance`` and
             ``rate``, the expected weight of the first node to the second (dim ``pair``); and
@@ -189,7 +239,7 @@ class Fit:
         if nodes is None:
             nodes = sample_nodes(self.network.n_nodes, MONITORED_NODES)
         nodes = np.asarray(nodes, dtype=np.int64)
-        labels = [f"{names[i]}–{names[j]}" for i, j in pairs]
+        labels = pair_labels(names, pairs)
         quantities: dict[str, tuple[str, Sequence[str], FloatArray]] = {
             name: ("", (), values) for name, values in parameters.items() if values.ndim == 2
         }
@@ -212,6 +262,197 @@ class Fit:
             else:
                 quantities["strength"] = ("node", of_nodes, sent)
         return container.invariants(self.idata, quantities)
+
+    def log_likelihood(
+        self,
+        by: Literal["dyad", "pair", "network"] = "dyad",
+        dyads: ArrayLike | None = None,
+        *,
+        thin: int = 1,
+        dtype: Literal["float64", "float32"] = "float64",
+        max_gigabytes: float = MAX_GIGABYTES,
+    ) -> container.Dataset:
+        """Put the log likelihood of observations into :attr:`idata`, for ``az.loo`` and others.
+
+        Parameters
+        ----------
+        by
+            What is one observation. ``"dyad"``: a dyad given its reverse, which matters in
+            ``dyadic`` alone; ``"pair"``: both directions together; ``"network"``: all of it, one
+            number a draw, which power-scaling (``az.psense_summary``) takes.
+        dyads
+            ``(D, 2)`` node indices, from 0, of observed dyads or pairs; all by default.
+        thin
+            Every so manieth draw of each chain.
+        dtype
+            ``"float32"`` halves the memory, and keeps seven digits.
+        max_gigabytes
+            What is larger is refused before anything is computed.
+
+        Returns
+        -------
+        xarray.Dataset
+            Group ``log_likelihood``: ``weight`` with dims ``(chain, draw, dyad)`` and coordinates
+            ``sender`` and ``receiver``; ``(chain, draw, pair)``; or ``(chain, draw)``. Of dyads,
+            ``observed_data`` has their ``weight`` too.
+
+        Raises
+        ------
+        InputError
+            If a dyad was not observed, the array would be too large (the message says how large,
+            and what makes it smaller), or an argument is none that is known.
+        """
+        _check_choice("by", by, ("dyad", "pair", "network"))
+        _check_choice("dtype", dtype, ("float64", "float32"))
+        draws, labels = self._thinned(thin)
+        if by == "network":
+            group = scalar_group({"weight": self.log_likelihood_total[:, ::thin]}, labels)
+            container.attach(self.idata, {"log_likelihood": group})
+            return group
+        n_draws = draws["z"].shape[0] * draws["z"].shape[1]
+        units = None if dyads is None else read_units(self.network, dyads, by)
+        n_units = count_units(self.network, by) if units is None else len(units)
+        check_size(
+            "the log likelihood",
+            n_draws,
+            n_units,
+            by,
+            thin=thin,
+            dtype=dtype,
+            max_gigabytes=max_gigabytes,
+        )
+        units = observed_units(self.network, by) if units is None else units
+        values = pointwise_log_likelihood(self.spec, draws, self.network, units, by, dtype)
+        group = unit_group(values, self.network, units, by, labels)
+        container.attach(self.idata, {"log_likelihood": group})
+        if by == "dyad":
+            self._observe(observed_group(self.network, units))
+        return group
+
+    def log_prior(self) -> container.Dataset:
+        """Put the log prior density of every draw into :attr:`idata`, by block.
+
+        Returns
+        -------
+        xarray.Dataset
+            Group ``log_prior``: a variable with dims ``(chain, draw)`` a block of
+            :mod:`lsm_stan.model.log_prior`, which says what each is the density of.
+        """
+        group = scalar_group(self.log_prior_blocks, container.draw_labels(self.idata))
+        container.attach(self.idata, {"log_prior": group})
+        return group
+
+    def posterior_predictive(
+        self,
+        dyads: ArrayLike | Literal["all"] | None = None,
+        *,
+        thin: int | None = None,
+        seed: int = 0,
+        max_gigabytes: float = MAX_GIGABYTES,
+    ) -> container.Dataset:
+        """Draw networks of the fitted model, and put what is kept of them into :attr:`idata`.
+
+        Parameters
+        ----------
+        dyads
+            ``(D, 2)`` node indices, from 0, of observed dyads whose weights are kept; ``"all"``
+            of them; or none.
+        thin
+            A network of every so manieth draw of each chain; by default of some 200 draws.
+        seed
+            The same seed gives the same networks.
+        max_gigabytes
+            Weights of dyads that take more are refused before anything is drawn.
+
+        Returns
+        -------
+        xarray.Dataset
+            Group ``posterior_predictive``, dims ``(chain, draw, ...)``: the statistics of
+            :func:`lsm_stan.predictive_checks`, one variable each; ``out_strength`` and
+            ``in_strength``, or ``strength``, of dim ``node``; and ``weight`` of dim ``dyad``.
+            ``observed_data`` has the same of the network itself.
+
+        Raises
+        ------
+        InputError
+            If a dyad was not observed, or there are too many.
+        """
+        n_chains, n_draws = self.draws.shape[:2]
+        if thin is None:
+            thin = max(1, n_chains * n_draws // PREDICTIVE_DRAWS)
+        draws, labels = self._thinned(thin)
+        units = NO_DYADS
+        if dyads is not None:
+            every = isinstance(dyads, str)
+            if every:
+                _check_choice("dyads", dyads, ("all",))
+            units = units if every else read_units(self.network, dyads)
+            n_units = count_units(self.network) if every else len(units)
+            n_kept = n_chains * len(labels["draw"])
+            check_size(
+                "weights",
+                n_kept,
+                n_units,
+                "dyad",
+                thin=thin,
+                dtype="int64",
+                max_gigabytes=max_gigabytes,
+            )
+            units = observed_units(self.network) if every else units
+        rng = np.random.default_rng(seed)
+        kept = replications(self.spec, draws, self.network, units, rng)
+        group = predictive_group(kept, self.network, units, labels)
+        container.attach(self.idata, {"posterior_predictive": group})
+        self._observe(predictive_group(observed(self.network, units), self.network, units, {}))
+        return group
+
+    def prior_predictive(
+        self, *, draws: int = PRIOR_DRAWS, seed: int = 0
+    ) -> tuple[container.Dataset, container.Dataset]:
+        """Put draws from the model's priors, and of networks at them, into :attr:`idata`.
+
+        Parameters
+        ----------
+        draws
+            How many.
+        seed
+            The same seed gives the same draws.
+
+        Returns
+        -------
+        prior, prior_predictive : xarray.Dataset
+            Named as in ``posterior`` and as :meth:`posterior_predictive` names them, of one chain.
+            ``observed_data`` has the statistics of the network itself.
+
+        Raises
+        ------
+        InputError
+            If ``draws`` is below 1.
+        """
+        groups = prior_groups(
+            self.spec,
+            self.network,
+            self.record["dim"],
+            prior_scale=self.prior_scale,
+            draws=draws,
+            seed=seed,
+        )
+        observation = groups.pop("observed_data")
+        container.attach(self.idata, groups)
+        self._observe(observation)
+        return groups["prior"], groups["prior_predictive"]
+
+    def _thinned(self, thin: int) -> tuple[dict[str, FloatArray], dict[str, NDArray[Any]]]:
+        """Return every so manieth draw of each chain, with its labels."""
+        if thin < 1:
+            raise InputError(f"thin is {thin}; an integer >= 1 is needed")
+        draws = {name: values[:, ::thin] for name, values in self.parameters.items()}
+        return draws, container.draw_labels(self.idata, thin)
+
+    def _observe(self, new: container.Dataset) -> None:
+        """Put what draws are compared with into ``observed_data``."""
+        group = updated(container.group(self.idata, "observed_data"), new)
+        container.attach(self.idata, {"observed_data": group})
 
     def config(self) -> dict[str, Any]:
         """Return the configuration that repeats this fit, network files beside it."""
@@ -317,6 +558,16 @@ class Fit:
             record=record,
             cmdstan_output=folder / "cmdstan",
         )
+
+
+def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise InputError(f"{name} is {value!r}; one of {', '.join(map(repr, choices))} is needed")
+
+
+def pair_labels(names: Sequence[str], pairs: IntArray) -> list[str]:
+    """Return what pairs of nodes are called in tables and figures."""
+    return [f"{names[i]}–{names[j]}" for i, j in pairs]
 
 
 def _put_in_place(building: Path, folder: Path) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 
 from lsm_stan.choices import Kernel
 from lsm_stan.cmdstan.compiled import Compiled, compile_latent_space
-from lsm_stan.inference.arguments import Count, Softening, requested
+from lsm_stan.inference.arguments import Count, Positive, requested
 from lsm_stan.inference.continuation import LADDERS
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.log_joint import LogJoint
@@ -24,6 +24,7 @@ from lsm_stan.inference.methods import METHODS, find_method
 from lsm_stan.inference.mode_checks import judge_mode
 from lsm_stan.inference.optimize import find_modes, starts_of_record
 from lsm_stan.inference.preconditioning import Preconditioner, is_preconditioned
+from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_groups
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import SIG_FIGS, Run
 from lsm_stan.inference.sample import mean_of_draws, run_pilot, sample_chains, sample_stats
@@ -33,6 +34,7 @@ from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.parameters import Parameters, flat, from_stan
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network.network import Network
+from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import approximation_khat, sampler_checks
 from lsm_stan.posterior.invariants import monitored
 from lsm_stan.typing import FloatArray
@@ -149,6 +151,39 @@ class LatentSpaceModel:
         """
         return self.log_joint.at({"z": z, **others})
 
+    def prior_predictive(
+        self, *, draws: int = PRIOR_DRAWS, seed: int = 0
+    ) -> container.InferenceData:
+        """Draw parameters from the priors, and networks at them: what is expected before the data.
+
+        Parameters
+        ----------
+        draws
+            How many.
+        seed
+            The same seed gives the same draws.
+
+        Returns
+        -------
+        arviz.InferenceData or xarray.DataTree
+            Groups ``prior``; ``prior_predictive``, with statistics of the networks and strengths
+            of their nodes; and ``observed_data``, with those of the network itself.
+
+        Raises
+        ------
+        InputError
+            If ``draws`` is below 1.
+        """
+        groups = prior_groups(
+            self.spec,
+            self.network,
+            self.dim,
+            prior_scale=self.problem.prior_scale,
+            draws=draws,
+            seed=seed,
+        )
+        return container.contained(groups)
+
     def fit(self, method: str, *, seed: int, **arguments: Any) -> Fit:
         """Run a method by its name.
 
@@ -174,7 +209,7 @@ class LatentSpaceModel:
         *,
         seed: int,
         starts: Count = 8,
-        ladder: Sequence[Softening] | None = None,
+        ladder: Sequence[Positive] | None = None,
         show_progress: bool = True,
         **cmdstan: Any,
     ) -> Fit:

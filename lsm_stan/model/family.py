@@ -236,7 +236,7 @@ class ModelSpec:
             "intercept": self.intercept_scale,
             "log_phi": np.pi / math.sqrt(2),  # -2 log |x| of a normal x
             "effect_raw": 1.0,
-            "beta": self.beta_scale,
+            "coefficient": self.beta_scale,
             "centre": prior_scale,
             # of the log ratio of two gamma variables
             "theta_raw": math.sqrt(2 * float(polygamma(1, self.concentration))),

@@ -23,10 +23,10 @@ name                                   shape         where
 =====================================  ============  =============================================
 
 The Stan program declares other coordinates, none of them bounded: ``log_phi``, the logarithms of
-scales, ``rho_raw`` with ``rho = tanh(rho_raw)``, ``beta`` of covariates divided by their scales,
-positions (where their scale is learned), effects and roles in units of their scales, ``z_raw``,
-``effect_raw`` and ``role_raw``, ``theta_raw``, logarithms of ``theta`` relative to its last, and
-``log_omega`` with ``sigma_cluster`` in units of the positions' scale.
+scales, ``rho_raw`` with ``rho = tanh(rho_raw)``, ``coefficient``, that is ``beta`` times the
+covariates' scales, positions (where their scale is learned), effects and roles in units of their
+scales, ``z_raw``, ``effect_raw`` and ``role_raw``, ``theta_raw``, logarithms of ``theta`` relative
+to its last, and ``log_omega`` with ``sigma_cluster`` in units of the positions' scale.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def from_stan(
         found["role"] = read("role", *z.shape[-2:])
     found |= {name: read(name) for name in ("sigma_role", "sigma_z") if name in names}
     if spec.covariates is not None:
-        found["beta"] = read("beta", len(spec.terms)) / spec.covariates.scale
+        found["beta"] = read("coefficient", len(spec.terms)) / spec.covariates.scale
     if spec.clusters:
         found["centre"] = read("centre", spec.clusters, z.shape[-1])
         found["theta"] = read("theta", spec.clusters)
@@ -195,7 +195,7 @@ def declared(
     values["log_sigma_z"] = np.log(unit)[..., None] if learned_positions else _none(batch)
     n_terms, n_clusters = len(spec.terms), spec.clusters
     beta = parameters.get("beta", np.zeros((*batch, n_terms)))[..., :n_terms]
-    values["beta"] = beta if spec.covariates is None else beta * spec.covariates.scale
+    values["coefficient"] = beta if spec.covariates is None else beta * spec.covariates.scale
     values["centre"] = _centres(parameters, n_clusters)
     theta = parameters.get("theta", np.ones((*batch, n_clusters)))[..., :n_clusters]
     log_theta = np.log(np.maximum(theta, 1e-100))  # CSV files round a small share to 0

@@ -161,26 +161,26 @@ def fixed_data(
         itself = own, own, np.zeros_like(own), np.ones(network.n_nodes)
         hidden = tuple(np.concatenate(both) for both in zip(hidden, itself, strict=True))
     return {
-        "N": network.n_nodes,
-        "K": int(dim),
-        "E": len(edges[0]),
+        "n_nodes": network.n_nodes,
+        "n_dims": int(dim),
+        "n_edges": len(edges[0]),
         "sender": edges[0] + 1,
         "receiver": edges[1] + 1,
         "weight": edges[2],
-        "diagonal": int(spec.diagonal),
+        "has_diagonal": int(spec.diagonal),
         "self_weight": self_weight if spec.diagonal else self_weight[:0],
         "cells_per_pair": 2 if network.directed else 1,
-        "T": len(totals[0]),
+        "n_totals": len(totals[0]),
         **_terms("total", "total", totals),
-        "H": len(hidden[0]),
+        "n_hidden": len(hidden[0]),
         **_terms("hidden", "hidden_weight", hidden),
         **_covariate_data(network, spec, edges, totals),
         "form": FORMS.index(spec.form) + 1,
         "likelihood": LIKELIHOODS.index(spec.likelihood) + 1,
         "has_intercept": int(spec.intercept),
-        "R": effect_columns(spec, network.directed),
-        "roles": int(spec.roles),
-        "G": spec.clusters,
+        "n_effects": effect_columns(spec, network.directed),
+        "has_roles": int(spec.roles),
+        "n_clusters": spec.clusters,
         "jitter": float(jitter),
         "prior_scale": float(prior_scale),
         "sigma_z_scale": spec.sigma_z_scale,
@@ -302,8 +302,8 @@ def _covariate_data(
     own: Terms = tuple(np.zeros(0, dtype=np.int64) for _ in range(4))
     empty = np.zeros((0, 0))
     values = dict.fromkeys(("sender_covariate", "receiver_covariate"), empty)
-    for name in ("total", "own"):
-        values |= {f"{name}_covariate": empty, f"{name}_back_covariate": empty}
+    for name in ("total", "charged"):
+        values |= {f"{name}_covariate": empty, f"{name}_reverse_covariate": empty}
     moment, beta_scale = np.zeros(0), np.zeros(0)
     covariates = spec.covariates
     if covariates is not None:
@@ -317,17 +317,17 @@ def _covariate_data(
         own = own_terms(network, covariates, shared=spec.likelihood == "dyadic")
         scale = covariates.scale[of_nodes:]
         moment = edges[2] @ covariates.of_dyads(edges[0], edges[1]) / scale
-        for name, terms in (("total", totals), ("own", own)):
+        for name, terms in (("total", totals), ("charged", own)):
             values[f"{name}_covariate"] = covariates.of_dyads(terms[0], terms[1]) / scale
-            values[f"{name}_back_covariate"] = covariates.of_dyads(terms[1], terms[0]) / scale
+            values[f"{name}_reverse_covariate"] = covariates.of_dyads(terms[1], terms[0]) / scale
     return {
-        "P": of_nodes,
-        "Q": of_dyads,
-        "edge_covariate": moment,
-        "D": len(own[0]),
-        **_terms("own", "own_weight", own),
+        "n_node_covariates": of_nodes,
+        "n_dyad_covariates": of_dyads,
+        "weighted_covariate": moment,
+        "n_charged": len(own[0]),
+        **_terms("charged", "charged_weight", own),
         **values,
-        "beta_scale": beta_scale,
+        "coefficient_scale": beta_scale,
     }
 
 

@@ -23,6 +23,7 @@ from lsm_stan.network.checks import clean_name
 MISSING = ("", "NA", "NaN", "nan")
 
 _NUMBER = re.compile(r"[+-]?((?!0[0-9])[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?|inf)")
+_WHOLE = re.compile("[+-]?[0-9]+")
 
 
 def check_columns(names: Sequence[str], source: str) -> None:
@@ -72,5 +73,11 @@ def _typed(name: str, column: pd.Series[Any]) -> pd.Series[Any]:
     if cells and all(cell.lower() in ("true", "false") for cell in cells):
         return text.str.lower() == "true"
     if name != "label" and all(cell == "" or _NUMBER.fullmatch(cell) for cell in cells):
-        return pd.to_numeric(text.mask(text == ""))
+        # by Python: before pandas 3, its own reader of numbers misses last digits
+        if cells and all(_WHOLE.fullmatch(cell) for cell in cells):
+            whole = [int(cell) for cell in cells]
+            for limits in (np.iinfo(np.int64), np.iinfo(np.uint64)):
+                if limits.min <= min(whole) and max(whole) <= limits.max:
+                    return pd.Series(whole, column.index, dtype=limits.dtype)
+        return text.mask(text == "", "nan").astype(np.float64)
     return text

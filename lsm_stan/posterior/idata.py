@@ -1,19 +1,25 @@
-"""Everything that touches ArviZ's container and numbers (ArviZ 1 replaces it by a DataTree).
+"""Everything that touches ArviZ, before 1 and since: the container of a fit, and its numbers.
 
-A fit's InferenceData has the groups
+ArviZ before 1 keeps a fit in its own ``InferenceData``, ArviZ 1 in an ``xarray.DataTree``; what is
+written by one is read by the other. A fit's container has the groups
 
 - ``posterior``: ``z`` with dims ``(chain, draw, node, dim)``; one chain and one draw for a mode;
   and the model's other parameters (:mod:`lsm_stan.model.parameters`), with dim ``node`` or none;
 - ``sample_stats``: ``lp``, the log joint density of each draw, and the sampler's own columns;
 - ``estimate``: ``z`` with dims ``(node, dim)``, the one position set a report shows, and the
   other parameters that go with it;
-- ``observed_data``: the weighted edges, dim ``edge`` with coordinates ``sender``, ``receiver``;
-- ``constant_data``: the numbers of the model that were not estimated.
+- ``observed_data``: the weighted edges, ``edge_weight`` with dim ``edge`` and coordinates
+  ``edge_sender``, ``edge_receiver``;
+- ``constant_data``: the numbers of the model that were not estimated;
+
+and on request (:class:`lsm_stan.inference.fit.Fit`) ``log_likelihood``, ``log_prior``,
+``posterior_predictive``, ``prior`` and ``prior_predictive``, with what they are compared with in
+``observed_data``: ``weight`` of dyads, statistics of the network, strengths of nodes.
 """
 
 from __future__ import annotations
 
-import logging
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -23,22 +29,23 @@ import numpy as np
 import pandas as pd
 import xarray as xr
 from numpy.typing import NDArray
+from scipy.optimize import LinearConstraint, minimize
 from scipy.special import logsumexp
 
-from lsm_stan.model.parameters import DIMS, Parameters
+from lsm_stan.model.parameters import Parameters
 from lsm_stan.network.network import Network
+from lsm_stan.posterior.groups import provenance, variables
 from lsm_stan.posterior.invariants import settled
 from lsm_stan.typing import FloatArray
 
 with warnings.catch_warnings():
     # ArviZ 0.23 announces its successor once a day, at import
-    warnings.simplefilter("ignore", FutureWarning)
+    warnings.filterwarnings("ignore", r"\nArviZ is undergoing a major refactor", FutureWarning)
     import arviz as az
 
-# it says of every quantity that one chain has no R-hat; the tables show it
-az._log.setLevel(logging.ERROR)
-
-InferenceData: TypeAlias = az.InferenceData
+#: ``arviz.InferenceData`` before ArviZ 1, ``xarray.DataTree`` since: in both, groups are items and
+#: attributes, and so are their variables.
+InferenceData: TypeAlias = Any
 Dataset: TypeAlias = xr.Dataset
 
 #: CmdStan's sampler columns under ArviZ's names.
@@ -85,11 +92,11 @@ def build(
     coords
         Of the dims that are neither nodes' nor latent.
     attrs
-        Provenance, set on the posterior.
+        Further provenance, set on the posterior.
 
     Returns
     -------
-    arviz.InferenceData
+    arviz.InferenceData or xarray.DataTree
     """
     names = np.asarray(network.names, dtype=str)
     n_chains, n_draws, _, dim = draws["z"].shape
@@ -98,39 +105,81 @@ def build(
     draw_coords = {"chain": np.arange(n_chains), "draw": np.arange(n_draws)}
     stats = {"lp": log_joint, **(sample_stats or {})}
     edges = xr.Dataset(
-        {"weight": ("edge", network.weight)},
+        {"edge_weight": ("edge", network.weight)},
         coords={
-            "sender": ("edge", names[network.sender]),
-            "receiver": ("edge", names[network.receiver]),
+            "edge_sender": ("edge", names[network.sender]),
+            "edge_receiver": ("edge", names[network.receiver]),
         },
     )
-    return InferenceData(
-        posterior=xr.Dataset(
-            _variables(draws, by_draw), coords={**draw_coords, **labels}, attrs=attrs
+    groups = {
+        "posterior": xr.Dataset(
+            variables(draws, by_draw), coords={**draw_coords, **labels}, attrs=attrs
         ),
-        sample_stats=xr.Dataset(
+        "sample_stats": xr.Dataset(
             {name: (by_draw, value) for name, value in stats.items()}, coords=draw_coords
         ),
-        estimate=xr.Dataset(_variables(estimate, ()), coords=labels),
-        observed_data=edges,
-        constant_data=xr.Dataset(dict(constants or {})),
-    )
+        "estimate": xr.Dataset(variables(estimate, ()), coords=labels),
+        "observed_data": edges,
+        "constant_data": xr.Dataset(dict(constants or {})),
+    }
+    stamp = provenance()
+    return contained({name: ds.assign_attrs({**stamp, **ds.attrs}) for name, ds in groups.items()})
 
 
-def _variables(parameters: Parameters, leading: tuple[str, ...]) -> dict[str, Any]:
-    """Return parameters as xarray wants them, with the names of their dims."""
-    return {name: ((*leading, *DIMS.get(name, ())), values) for name, values in parameters.items()}
+def contained(groups: Mapping[str, xr.Dataset]) -> InferenceData:
+    """Put groups into the container of the ArviZ that is installed."""
+    tree = xr.DataTree.from_dict(dict(groups))
+    return az.from_datatree(tree) if hasattr(az, "from_datatree") else tree
+
+
+def group(idata: InferenceData, name: str) -> xr.Dataset:
+    """Return a group of a container as a dataset."""
+    found = idata[name]
+    return found if isinstance(found, xr.Dataset) else found.to_dataset()
+
+
+def attach(idata: InferenceData, groups: Mapping[str, xr.Dataset]) -> None:
+    """Put groups into a container, in place of those of the same names."""
+    for name, dataset in groups.items():
+        if isinstance(idata, xr.DataTree):
+            idata[name] = xr.DataTree(dataset)
+            continue
+        if name in idata.groups():
+            delattr(idata, name)
+        idata.add_groups({name: dataset})
+
+
+def draw_labels(idata: InferenceData, thin: int = 1) -> dict[str, NDArray[Any]]:
+    """Return the coordinates of chains and of every ``thin``-th draw."""
+    posterior = idata.posterior
+    return {
+        "chain": posterior["chain"].to_numpy(),
+        "draw": posterior["draw"].to_numpy()[::thin],
+    }
 
 
 def save(idata: InferenceData, path: Path) -> None:
-    """Write an InferenceData to a netCDF file."""
-    idata.to_netcdf(str(path), engine="h5netcdf")
+    """Write a container to a netCDF file, numbers compressed."""
+    tree = xr.DataTree.from_dict({name: group(idata, name) for name in idata})
+    encoding = {
+        node.path: {
+            str(name): {"zlib": True}
+            for name, variable in node.variables.items()
+            if variable.dtype.kind in "biuf"
+        }
+        for node in tree.leaves
+    }
+    tree.to_netcdf(path, engine="h5netcdf", encoding=encoding)
 
 
 def load(path: Path) -> InferenceData:
-    """Read an InferenceData from a netCDF file into memory."""
-    with az.rc_context({"data.load": "eager"}):
-        return az.from_netcdf(str(path), engine="h5netcdf")
+    """Read a container from a netCDF file into memory."""
+    groups = xr.open_groups(path, engine="h5netcdf")
+    try:
+        return contained({name: dataset.load() for name, dataset in groups.items()})
+    finally:
+        for dataset in groups.values():
+            dataset.close()
 
 
 def draws_of(idata: InferenceData) -> FloatArray:
@@ -148,9 +197,9 @@ def estimate_of(idata: InferenceData) -> FloatArray:
     return np.asarray(idata.estimate["z"].to_numpy())
 
 
-def parameters_of(idata: InferenceData, group: str) -> dict[str, FloatArray]:
+def parameters_of(idata: InferenceData, name: str) -> dict[str, FloatArray]:
     """Return all parameters in ``posterior``, leading axes (chain, draw), or in ``estimate``."""
-    return {str(name): values.to_numpy() for name, values in idata[group].items()}
+    return {str(key): values.to_numpy() for key, values in group(idata, name).items()}
 
 
 def sample_stat(idata: InferenceData, name: str) -> NDArray[Any] | None:
@@ -173,11 +222,11 @@ def invariants(
 
     Returns
     -------
-    arviz.InferenceData
+    arviz.InferenceData or xarray.DataTree
         Group ``posterior`` with ``log_joint`` and the quantities, and the fit's
         ``sample_stats``.
     """
-    stats = idata.sample_stats
+    stats = group(idata, "sample_stats")
     variables: dict[str, Any] = {
         "log_joint": stats["lp"].copy(data=settled(stats["lp"].to_numpy()))
     }
@@ -186,18 +235,8 @@ def invariants(
         variables[name] = (("chain", "draw", *([dim] if dim else [])), settled(values))
         if dim:
             coords[dim] = np.asarray(labels, dtype=str)
-    return InferenceData(posterior=xr.Dataset(variables, coords=coords), sample_stats=stats)
-
-
-def summarise(invariants: InferenceData) -> pd.DataFrame:
-    """Return ArviZ's summary table: means, intervals, and diagnostics where there are draws."""
-    dataset = invariants.posterior
-    one_draw = dataset.sizes["draw"] == 1
-    with warnings.catch_warnings():
-        # NumPy says of every quantity that one draw has no spread
-        warnings.simplefilter("ignore", RuntimeWarning)
-        frame = az.summary(dataset, kind="stats" if one_draw else "all", round_to=6)
-    return pd.DataFrame(frame)
+    posterior = xr.Dataset(variables, coords=coords)
+    return contained({"posterior": posterior, "sample_stats": stats})
 
 
 def as_dataset(**quantities: FloatArray) -> xr.Dataset:
@@ -209,6 +248,15 @@ def as_dataset(**quantities: FloatArray) -> xr.Dataset:
         }
     )
 
+
+#: Dims that statistics are taken over.
+BY_DRAW = ("chain", "draw")
+
+#: The quantiles whose effective sample size is that of the tails (Vehtari et al.).
+TAILS = (0.05, 0.95)
+
+#: Kinds of effective sample size.
+ESS = ("bulk", "tail")
 
 #: Columns of :func:`diagnostics`, each from ArviZ's function of that name (and method).
 DIAGNOSTICS = ("rhat", "ess_bulk", "ess_tail", "mcse_mean", "sd")
@@ -230,23 +278,102 @@ def diagnostics(dataset: xr.Dataset) -> pd.DataFrame:
         bulk and tail effective sample size, Monte-Carlo standard error of the mean (Vehtari et
         al., Bayesian Analysis 16, 2021) and standard deviation; NaN where there are too few draws.
     """
-    by_draw = ("chain", "draw")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", RuntimeWarning)  # of quantities that never change
-        found = {
-            "rhat": az.rhat(dataset, method="rank"),
-            "ess_bulk": az.ess(dataset, method="bulk"),
-            "ess_tail": az.ess(dataset, method="tail"),
-            "mcse_mean": az.mcse(dataset, method="mean"),
-            "sd": dataset.std(by_draw, ddof=1),
-        }
+    return _table(_statistics(dataset), dataset, DIAGNOSTICS)
+
+
+#: Fewest draws that ArviZ fits a tail to.
+MIN_TAIL = 5
+
+#: What :func:`summarise` calls its columns, and those of them that need more than one draw.
+SUMMARY = ("mean", "sd", "hdi_3%", "hdi_97%")
+SUMMARY_OF_DRAWS = ("mcse_mean", "mcse_sd", "ess_bulk", "ess_tail", "r_hat")
+
+
+def summarise(invariants: InferenceData) -> pd.DataFrame:
+    """Return a summary table of a container's posterior, as ArviZ 0.23 calls and orders it.
+
+    Parameters
+    ----------
+    invariants
+        What :func:`invariants` returns.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row an item, named ``quantity[item]``: mean, standard deviation, 94 % highest density
+        interval, and, where there is more than one draw, Monte-Carlo errors, effective sample
+        sizes and R-hat; rounded to 6 decimals.
+    """
+    dataset = group(invariants, "posterior")
+    interval = az.hdi(dataset, 0.94)  # the ends are the last dim, of one name or another
+    statistics = {
+        **_statistics(dataset),
+        "mean": dataset.mean(BY_DRAW),
+        "hdi_3%": interval.map(lambda ends: ends[..., 0]),
+        "hdi_97%": interval.map(lambda ends: ends[..., 1]),
+    }
+    statistics["r_hat"] = statistics["rhat"]
+    many = dataset.sizes["draw"] > 1
+    table = _table(statistics, dataset, SUMMARY + (SUMMARY_OF_DRAWS if many else ()))
+    names = [
+        f"{quantity}[{item}]" if dataset[quantity].ndim > 2 else quantity
+        for quantity, item in zip(table.pop("quantity"), table.pop("item"), strict=True)
+    ]
+    return table.set_axis(names).round(6)
+
+
+def _statistics(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
+    """Return standard deviations and ArviZ's diagnostics; NaN where there are too few draws."""
+    n_chains, n_draws = (dataset.sizes[dim] for dim in BY_DRAW)
+    unknown = dataset.mean(BY_DRAW) * np.nan
+    statistics = dict.fromkeys(("rhat", "ess_bulk", "ess_tail", "mcse_mean", "mcse_sd"), unknown)
+    statistics["sd"] = dataset.std(BY_DRAW, ddof=1) if n_chains * n_draws > 1 else unknown
+    if n_draws < 4:
+        return statistics
+    with np.errstate(invalid="ignore"):  # 0 / 0, of quantities that never change
+        if n_chains > 1:
+            statistics["rhat"] = az.rhat(dataset, method="rank")
+        statistics["ess_bulk"] = az.ess(dataset, method="bulk")
+        statistics["ess_tail"] = az.ess(dataset, method="tail", prob=TAILS)
+        statistics["mcse_mean"] = az.mcse(dataset, method="mean")
+        statistics["mcse_sd"] = az.mcse(dataset, method="sd")
+    return statistics
+
+
+def _table(
+    statistics: Mapping[str, xr.Dataset], dataset: xr.Dataset, columns: Sequence[str]
+) -> pd.DataFrame:
+    """Set statistics of a dataset side by side: a row an item of a quantity."""
     tables = []
     for name, variable in dataset.items():
-        dims = [dim for dim in variable.dims if dim not in by_draw]
+        dims = [dim for dim in variable.dims if dim not in BY_DRAW]
         items = variable[dims[0]].to_numpy() if dims else [""]
-        columns = {key: np.atleast_1d(found[key][name].to_numpy()) for key in DIAGNOSTICS}
-        tables.append(pd.DataFrame({"quantity": str(name), "item": items, **columns}))
+        values = {key: np.atleast_1d(statistics[key][name].to_numpy()) for key in columns}
+        tables.append(pd.DataFrame({"quantity": str(name), "item": items, **values}))
     return pd.concat(tables, ignore_index=True)
+
+
+def ess(values: FloatArray, method: str = "bulk") -> float:
+    """Return the effective sample size, of a kind in :data:`ESS`, of ``(chain, draw)`` values."""
+    return float(az.ess(values, method=method, prob=TAILS if method == "tail" else None))
+
+
+def mcse(values: FloatArray, method: str) -> FloatArray:
+    """Return Monte-Carlo standard errors of means, or standard deviations.
+
+    Parameters
+    ----------
+    values
+        ``(chain, draw, item)``.
+    method
+        ``mean`` or ``sd``.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(item,)``.
+    """
+    return np.asarray(az.mcse(as_dataset(q=values), method=method)["q"].to_numpy())
 
 
 def bfmi(energy: FloatArray) -> FloatArray:
@@ -265,9 +392,7 @@ def pareto_k(log_ratio: FloatArray) -> float:
     Below 0.7 the draws can stand for the target density; the higher, the further they are from
     it (Vehtari et al., JMLR 25, 2024; Yao et al., ICML 2018).
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that k-hat is high is what is asked
-        return float(az.psislw(log_ratio)[1])
+    return float(_psislw(log_ratio[None], 1.0)[1][0])
 
 
 def stacking_weights(log_likelihood: FloatArray) -> FloatArray:
@@ -283,17 +408,26 @@ def stacking_weights(log_likelihood: FloatArray) -> FloatArray:
     numpy.ndarray
         ``(chain,)`` weights that sum to 1 (Yao, Vehtari and Gelman, JMLR 23, 2022).
     """
-    scores = {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # of k-hat of single observations
-        warnings.simplefilter("ignore", DeprecationWarning)  # ArviZ 0.23 on pandas 3
-        for chain, values in enumerate(log_likelihood):
-            one = az.from_dict(
-                posterior={"lp": values[None, :, 0]}, log_likelihood={"pair": values[None]}
-            )
-            scores[str(chain)] = az.loo(one, pointwise=True)
-        weights = az.compare(scores, method="stacking")["weight"]
-    return np.array([weights[str(chain)] for chain in range(len(log_likelihood))])
+    elpd = np.stack([psis(of_chain, reff=1.0)[0] for of_chain in log_likelihood])
+    density = np.exp(elpd - elpd.max(axis=0))
+    n_chains = len(density)
+
+    def loss(weights: FloatArray) -> float:  # convex
+        return -float(np.log(weights @ density).mean())
+
+    def gradient(weights: FloatArray) -> FloatArray:
+        return np.asarray(-(density / (weights @ density)).mean(axis=1))
+
+    found = minimize(
+        loss,
+        np.full(n_chains, 1 / n_chains),
+        jac=gradient,
+        method="SLSQP",
+        bounds=[(0.0, 1.0)] * n_chains,
+        constraints=LinearConstraint(np.ones(n_chains), 1, 1),
+        options={"ftol": 1e-10},
+    )
+    return np.asarray(found.x)
 
 
 def psis(log_likelihood: FloatArray, reff: float) -> tuple[FloatArray, FloatArray]:
@@ -311,9 +445,28 @@ def psis(log_likelihood: FloatArray, reff: float) -> tuple[FloatArray, FloatArra
     elpd, pareto_k : numpy.ndarray
         ``(D,)`` each, by Pareto smoothed importance sampling.
     """
-    with warnings.catch_warnings():
-        # of observations that no draw disagrees on: every k is fine
-        warnings.simplefilter("ignore", RuntimeWarning)
-        log_weights, pareto_k = az.psislw(-log_likelihood.T, reff=reff)
-    elpd = logsumexp(log_weights + log_likelihood.T, axis=1)
-    return np.asarray(elpd), np.asarray(pareto_k)
+    log_weights, pareto_k = _psislw(-log_likelihood.T, reff)
+    return np.asarray(logsumexp(log_weights + log_likelihood.T, axis=1)), pareto_k
+
+
+def _psislw(log_ratio: FloatArray, reff: float) -> tuple[FloatArray, FloatArray]:
+    """Return ArviZ's smoothed, normalised log weights of ``(D, S)`` log ratios, and ``(D,)`` k.
+
+    Ratios without a tail, the largest being equal or few, are not smoothed: their k is infinite.
+    """
+    if hasattr(az, "psislw"):
+        with np.errstate(divide="ignore", invalid="ignore"):  # of ratios without a tail
+            log_weights, pareto_k = az.psislw(log_ratio, reff=reff)
+        return np.asarray(log_weights), np.nan_to_num(pareto_k, nan=np.inf, posinf=np.inf)
+    # ArviZ 1 refuses ratios without a tail; this is its size there
+    n_draws = log_ratio.shape[1]
+    n_tail = int(3 * math.sqrt(n_draws / reff) if n_draws * reff > 225 else n_draws / 5)
+    log_weights, pareto_k = log_ratio.copy(), np.full(len(log_ratio), np.inf)
+    if n_tail >= MIN_TAIL:
+        ordered = np.sort(log_ratio, axis=1)
+        tailed = ordered[:, -1] > ordered[:, -n_tail]
+        # and it takes log likelihoods, which are minus the log ratios
+        log_likelihood = xr.DataArray(-log_ratio[tailed], dims=("observation", "draw"))
+        log_weights[tailed], found = log_likelihood.azstats.psislw(dim="draw", r_eff=reff)
+        pareto_k[tailed] = np.nan_to_num(found, nan=np.inf, posinf=np.inf)
+    return log_weights - logsumexp(log_weights, axis=1, keepdims=True), pareto_k

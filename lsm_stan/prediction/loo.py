@@ -1,4 +1,4 @@
-"""Leave-one-dyad-out cross-validation and WAIC, from the draws of one fit.
+"""Leave-one-dyad-out cross-validation, from the draws of one fit.
 
 PSIS-LOO (Vehtari, Gelman & Gabry, Statistics and Computing 27, 2017) estimates from the draws of
 the whole posterior what a fit without a dyad would have predicted there. The largest Pareto k says
@@ -23,10 +23,10 @@ from lsm_stan.model.likelihood import conditional_log_likelihood, log_mean
 from lsm_stan.network.pairs import pair_number
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import MAX_PARETO_K
-from lsm_stan.posterior.draws import flat_draws
+from lsm_stan.posterior.draws import MAX_DRAWS
 from lsm_stan.posterior.invariants import MONITORED_PAIRS, sample_pairs
 from lsm_stan.prediction.scores import log_mean_exp, standard_error
-from lsm_stan.typing import BoolArray, FloatArray, IntArray
+from lsm_stan.typing import FloatArray, IntArray
 
 #: The fewest draws that a tail can be smoothed with.
 MIN_DRAWS = 100
@@ -36,28 +36,41 @@ MIN_DRAWS = 100
 class LOO:
     """What :func:`loo` finds.
 
+    Names are ArviZ's: ``az.loo`` finds the same on ``fit.log_likelihood(thin=thin)`` with ``reff``,
+    but for ``se``, which there takes all dyads as independent.
+
     Attributes
     ----------
-    table
-        Rows ``loo`` and ``waic``; columns ``elpd`` (expected log predictive density, summed over
-        dyads, nats), ``se`` (its standard error, pairs of nodes taken as independent), ``p``
-        (effective number of parameters), ``mean`` (``elpd`` a dyad) and ``warning`` (a sentence,
-        or empty).
-    pareto_k
-        ``(D,)`` of every observed dyad, in the order of edges.
     elpd
-        ``(D,)`` of PSIS-LOO.
-    pair
-        ``(D,)`` numbers of the pairs that the dyads belong to.
+        Expected log predictive density, summed over dyads, in nats.
+    se
+        Its standard error, pairs of nodes taken as independent.
+    p
+        Effective number of parameters.
+    warning
+        What keeps the numbers from being trusted, a sentence; or empty.
+    elpd_i, pareto_k
+        ``(D,)`` of every observed dyad, in the order of edges.
     good_k
         Up to where a Pareto k is fine, by the number of draws.
+    pair
+        ``(D,)`` numbers of the pairs that the dyads belong to.
+    thin
+        Every so manieth draw of each chain was taken.
+    reff
+        How many independent draws each of them is worth.
     """
 
-    table: pd.DataFrame
+    elpd: float
+    se: float
+    p: float
+    warning: str
+    elpd_i: FloatArray
     pareto_k: FloatArray
-    elpd: FloatArray
-    pair: IntArray
     good_k: float
+    pair: IntArray
+    thin: int
+    reff: float
 
 
 def loo(fit: Fit) -> LOO:
@@ -66,9 +79,8 @@ def loo(fit: Fit) -> LOO:
     Parameters
     ----------
     fit
-        With draws of the posterior (NUTS), thinned as in
-        :func:`lsm_stan.posterior.draws.flat_draws`. Those of an approximation are taken as if
-        they were.
+        With draws of the posterior (NUTS), thinned to about a thousand. Those of an approximation
+        are taken as if they were.
 
     Returns
     -------
@@ -79,38 +91,30 @@ def loo(fit: Fit) -> LOO:
     InputError
         If there are fewer than 100 draws, as of a mode.
     """
-    draws = _thinned("the fit", fit)
+    _ensure_draws("the fit", fit)
+    thin = max(1, -(-fit.draws[..., 0, 0].size // MAX_DRAWS))
+    draws = {name: v[:, ::thin].reshape(-1, *v.shape[2:]) for name, v in fit.parameters.items()}
     n_draws = len(draws["z"])
     reff = _relative_efficiency(fit, n_draws)
     parts = [
-        (
-            pair_number(sender, receiver),
-            *container.psis(log_lik, reff),
-            log_mean_exp(log_lik),
-            log_lik.var(axis=0, ddof=1),
-        )
+        (pair_number(sender, receiver), *container.psis(log_lik, reff), log_mean_exp(log_lik))
         for sender, receiver, log_lik in conditional_log_likelihood(fit.spec, draws, fit.network)
     ]
-    pair, elpd, pareto_k, within, variance = map(np.concatenate, zip(*parts, strict=True))
+    pair, elpd, pareto_k, within = map(np.concatenate, zip(*parts, strict=True))
     good_k = float(min(1 - 1 / np.log10(n_draws), 0.7))
-
-    def told(bad: BoolArray, what: str) -> str:
-        return f"{bad.sum():,} of {len(bad):,} dyads have {what}" if bad.any() else ""
-
-    def row(elpd: FloatArray, warning: str) -> dict[str, float | str]:
-        return {
-            "elpd": float(elpd.sum()),
-            "se": len(elpd) * standard_error(elpd, pair),
-            "p": float((within - elpd).sum()),
-            "mean": float(elpd.mean()),
-            "warning": warning,
-        }
-
-    rows = {
-        "loo": row(elpd, told(pareto_k > good_k, f"a Pareto k above {good_k:.2f}")),
-        "waic": row(within - variance, told(variance > 0.4, "a posterior variance above 0.4")),
-    }
-    return LOO(pd.DataFrame.from_dict(rows, orient="index"), pareto_k, elpd, pair, good_k)
+    bad = int(np.count_nonzero(pareto_k > good_k))
+    return LOO(
+        elpd=float(elpd.sum()),
+        se=len(elpd) * standard_error(elpd, pair),
+        p=float((within - elpd).sum()),
+        warning=f"{bad:,} of {len(elpd):,} dyads have a Pareto k above {good_k:.2f}" if bad else "",
+        elpd_i=elpd,
+        pareto_k=pareto_k,
+        good_k=good_k,
+        pair=pair,
+        thin=thin,
+        reff=reff,
+    )
 
 
 def loo_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
@@ -126,8 +130,7 @@ def loo_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     pandas.DataFrame
         A row a fit, best first: ``fit``, ``model``, ``dim``, ``elpd``, ``se``, ``p``;
         ``difference`` from the best, dyad by dyad, and its standard error ``difference_se``, pairs
-        of nodes taken as independent; ``waic``; and ``warning``, what keeps the numbers from being
-        trusted.
+        of nodes taken as independent; and ``warning``, what keeps the numbers from being trusted.
 
     Raises
     ------
@@ -138,25 +141,24 @@ def loo_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     for name, fit in fits.items():
         if fit.network.digest != one.digest:
             raise InputError(f"{name} is a fit of another network; LOO compares fits of one")
-        _thinned(name, fit)  # refuses before anything is computed
+        _ensure_draws(name, fit)
     found = {name: loo(fit) for name, fit in fits.items()}
-    names = sorted(found, key=lambda name: -found[name].elpd.sum())
+    names = sorted(found, key=lambda name: -found[name].elpd)
     rows = []
     for name in names:
-        numbers, difference = found[name].table, found[name].elpd - found[names[0]].elpd
-        of_loo, of_method = numbers.loc["loo"], [*fits[name].warnings, _approximation(fits[name])]
+        numbers, difference = found[name], found[name].elpd_i - found[names[0]].elpd_i
+        warnings = [*fits[name].warnings, _approximation(fits[name]), numbers.warning]
         rows.append(
             {
                 "fit": name,
                 "model": fits[name].spec.label,
                 "dim": fits[name].record["dim"],
-                "elpd": of_loo["elpd"],
-                "se": of_loo["se"],
-                "p": of_loo["p"],
+                "elpd": numbers.elpd,
+                "se": numbers.se,
+                "p": numbers.p,
                 "difference": float(difference.sum()),
-                "difference_se": len(difference) * standard_error(difference, found[name].pair),
-                "waic": numbers.loc["waic", "elpd"],
-                "warning": "; ".join(filter(None, [*of_method, *numbers["warning"].astype(str)])),
+                "difference_se": len(difference) * standard_error(difference, numbers.pair),
+                "warning": "; ".join(filter(None, warnings)),
             }
         )
     return pd.DataFrame(rows)
@@ -180,13 +182,11 @@ def _relative_efficiency(fit: Fit, n_draws: int) -> float:
     return min(1.0, float(effective) / n_draws)
 
 
-def _thinned(name: str, fit: Fit) -> dict[str, FloatArray]:
-    """Return the draws of a fit, thinned; raise InputError if there are too few."""
-    draws = flat_draws(fit.parameters)
-    n_draws = len(draws["z"])
+def _ensure_draws(name: str, fit: Fit) -> None:
+    """Raise InputError if a fit has too few draws."""
+    n_draws = fit.draws[..., 0, 0].size
     if n_draws < MIN_DRAWS:
         raise InputError(
-            f"{name} has {n_draws} draws; LOO and WAIC need at least {MIN_DRAWS}: take method"
-            f" nuts, or hold dyads out (lsm-stan select)"
+            f"{name} has {n_draws} draws; LOO needs at least {MIN_DRAWS}: take method nuts, or hold"
+            f" dyads out (lsm-stan select)"
         )
-    return draws

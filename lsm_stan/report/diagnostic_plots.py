@@ -1,32 +1,34 @@
-"""Figures that judge fits: ArviZ's own on invariants, predictive checks, comparisons."""
+"""Figures that judge fits: chains by invariants, predictive checks, comparisons."""
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from itertools import cycle, product
 
-import arviz as az
 import numpy as np
 import pandas as pd
-from matplotlib import MatplotlibDeprecationWarning
 from matplotlib.axes import Axes
 from matplotlib.axis import Axis
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+from scipy.stats import rankdata
 
 from lsm_stan.criticism.comparison import Comparison
 from lsm_stan.criticism.ppc import PredictiveCheck
 from lsm_stan.criticism.tables import reported_pairs
-from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.fit import Fit, pair_labels
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import MAX_RHAT, MIN_ESS
+from lsm_stan.posterior.intervals import interval
+from lsm_stan.posterior.invariants import pair_distances
 from lsm_stan.report.plots import PALETTE, UNKNOWN_COLOUR, Figure
-from lsm_stan.typing import IntArray
+from lsm_stan.typing import FloatArray, IntArray
 
 #: Distances traced one by one: heaviest pairs, then random ones.
 TRACED = (0, 1, 2, 3, -2, -1)
+
+#: Bars of a histogram of ranks.
+RANK_BINS = 20
 
 #: Tell quantities of one colour apart.
 MARKERS = "o^s"
@@ -36,68 +38,78 @@ FAR = 1.5
 
 
 def plot_trace(fit: Fit) -> Figure:
-    """Draw ArviZ's trace and rank plots of the log joint, coefficients and some distances.
+    """Draw distributions and ranks of the log joint, coefficients and some distances, by chain.
 
     Parameters
     ----------
     fit
-        With more than one draw. The rank plot needs more than one chain; a single chain's
-        trace is drawn instead.
+        With more than one draw. Ranks need more than one chain; a single chain's trace is drawn
+        instead.
 
     Returns
     -------
     matplotlib.figure.Figure
+        A row a quantity. Ranks of a chain's draws among all chains' are drawn as bars about the
+        height that all have where the chains agree (Vehtari et al., Bayesian Analysis 16, 2021).
     """
-    chosen = _traced(fit)
-    kind = "rank_bars" if chosen.posterior.sizes["chain"] > 1 else "trace"
-    n_rows = _n_traced(chosen)
-    figure = Figure(figsize=(10, 1.7 * n_rows), layout="constrained")
-    axes = figure.subplots(n_rows, 2, squeeze=False)
-    with _quiet():
-        az.plot_trace(chosen.posterior, kind=kind, compact=False, axes=axes)
-    for row in axes:
-        for axis in row:
+    traced = _traced(fit)
+    figure = Figure(figsize=(10, 1.7 * len(traced)), layout="constrained")
+    axes = figure.subplots(len(traced), 2, squeeze=False)
+    for (left, right), (name, values) in zip(axes, traced.items(), strict=True):
+        colours = [PALETTE[chain % len(PALETTE)] for chain in range(len(values))]
+        left.hist(list(values), bins=30, density=True, histtype="step", color=colours)
+        left.set_yticks([])
+        if len(values) > 1:
+            _rank_bars(right, values, colours)
+        else:
+            right.plot(values[0], color=colours[0], lw=0.6)
+        for axis in (left, right):
+            axis.set_title(name)
             _small(axis)
-    for axis in axes[:-1, 1]:
-        axis.set_xlabel("")
+    axes[-1, 1].set_xlabel("rank" if len(values) > 1 else "draw")
     return figure
 
 
 def plot_ess(fit: Fit) -> Figure:
-    """Draw how ESS of the log joint, coefficients and some distances grew with draws (ArviZ)."""
-    chosen = _traced(fit)
-    n_panels = _n_traced(chosen)
+    """Draw how ESS of the log joint, coefficients and some distances grew with draws."""
+    traced = _traced(fit)
     figure = Figure(figsize=(11, 5), layout="constrained")
-    axes = figure.subplots(2, (n_panels + 1) // 2, squeeze=False)
-    with _quiet():
-        az.plot_ess(
-            chosen,
-            kind="evolution",
-            ax=axes.flat[:n_panels],
-            min_ess=int(MIN_ESS),
-        )
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    for number, axis in enumerate(axes.flat):
+    axes = figure.subplots(2, (len(traced) + 1) // 2, squeeze=False)
+    for axis in axes.flat[len(traced) :]:
+        axis.set_visible(False)
+    for axis, (name, values) in zip(axes.flat, traced.items(), strict=False):
+        lengths = np.unique(np.linspace(4, values.shape[1], 20, dtype=int))
+        for method, colour in zip(container.ESS, PALETTE, strict=False):
+            ess = [container.ess(values[:, :length], method) for length in lengths]
+            axis.plot(len(values) * lengths, ess, "o-", ms=3, color=colour, label=method)
+        axis.axhline(MIN_ESS, color=UNKNOWN_COLOUR, lw=1, ls="--", label=f"{MIN_ESS:g}")
+        axis.set(title=name, xlabel="draws", ylabel="ESS", ylim=(0, None))
         _small(axis)
-        axis.set_visible(number < n_panels)
-        if axis.get_legend() is not None:
-            axis.get_legend().remove()
+    handles, labels = axes.flat[0].get_legend_handles_labels()
     figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=8)
     return figure
 
 
 def plot_energy(fit: Fit) -> Figure:
-    """Draw the marginal and the transition energies of every chain (ArviZ, Betancourt 2016)."""
+    """Draw energies of the draws and their changes from draw to draw (Betancourt 2016)."""
+    energy = container.group(fit.idata, "sample_stats")["energy"].to_numpy()
     figure = Figure(figsize=(6.5, 3.6), layout="constrained")
     axis = figure.add_subplot()
-    with _quiet():
-        az.plot_energy(fit.idata, ax=axis)
+    both = {
+        "energy, less its mean": (energy - energy.mean()).ravel(),
+        "change of energy": np.diff(energy, axis=1).ravel(),
+    }
+    bins = np.histogram_bin_edges(np.concatenate(list(both.values())), bins=40).tolist()
+    for colour, (label, values) in zip(PALETTE, both.items(), strict=False):
+        axis.hist(values, bins=bins, density=True, color=colour, alpha=0.55, label=label)
+    axis.set_yticks([])
+    axis.legend(fontsize=8)
     _small(axis)
     return figure
 
 
 def plot_forest(fits: Mapping[str, Fit]) -> Figure:
-    """Draw intervals of the same distances under several fits (ArviZ).
+    """Draw intervals of the same distances under several fits.
 
     Parameters
     ----------
@@ -107,25 +119,26 @@ def plot_forest(fits: Mapping[str, Fit]) -> Figure:
     Returns
     -------
     matplotlib.figure.Figure
-        Per distance and fit the 90 % highest density interval, quartiles and median.
+        Per distance and fit the central 90 % interval, quartiles and median.
     """
-    pairs = reported_pairs(next(iter(fits.values())).network)
+    network = next(iter(fits.values())).network
+    pairs = reported_pairs(network)
     colours = dict(zip(fits, cycle(PALETTE), strict=False))
     drawn = {name: fit for name, fit in fits.items() if fit.draws.shape[:2] != (1, 1)}
     figure = Figure(figsize=(8, 0.8 + 0.22 * len(pairs) * (len(drawn) + 1)), layout="constrained")
     axis = figure.add_subplot()
-    with _quiet():
-        az.plot_forest(
-            [fit.invariants(pairs, nodes=[]).posterior for fit in drawn.values()],
-            model_names=list(drawn),
-            var_names=["distance"],
-            combined=True,
-            hdi_prob=0.9,
-            colors=[colours[name] for name in drawn],
-            ax=axis,
-        )
+    for number, (name, fit) in enumerate(drawn.items()):
+        place = np.arange(len(pairs)) + (number - (len(drawn) - 1) / 2) / (len(drawn) + 1)
+        distances = pair_distances(fit.draws, pairs).reshape(-1, len(pairs))
+        quartiles = np.quantile(distances, (0.25, 0.75), axis=0)
+        for (low, high), width in ((interval(distances), 1), (quartiles, 2.5)):
+            axis.hlines(place, low, high, lw=width, color=colours[name])
+        median = np.median(distances, axis=0)
+        axis.plot(median, place, "o", ms=4, mfc="white", color=colours[name], label=name)
+    axis.set_yticks(np.arange(len(pairs)), pair_labels(network.names, pairs))
+    axis.set(ylim=(len(pairs) - 0.5, -0.5), xlabel="distance", xscale="log")
+    axis.legend(fontsize=8)
     _small(axis)
-    axis.set(xlabel="distance", xscale="log")
     _plain_ticks(axis.xaxis)
     return figure
 
@@ -294,17 +307,37 @@ def plot_distances(comparison: Comparison) -> Figure:
     return figure
 
 
-def _traced(fit: Fit) -> container.InferenceData:
+def _traced(fit: Fit) -> dict[str, FloatArray]:
+    """Return what is traced by its names: ``(chain, draw)`` values of each."""
     pairs = reported_pairs(fit.network)
     chosen = np.unique(np.mod(TRACED, len(pairs)))
-    invariants = fit.invariants(pairs[chosen], nodes=[])
-    names = [name for name in ("log_joint", "beta", "distance") if name in invariants.posterior]
-    invariants.posterior = invariants.posterior[names]
-    return invariants
+    posterior = container.group(fit.invariants(pairs[chosen], nodes=[]), "posterior")
+    traced: dict[str, FloatArray] = {}
+    for quantity in ("log_joint", "beta", "distance"):
+        if quantity in posterior:
+            values = posterior[quantity].to_numpy()
+            dims = posterior[quantity].dims[2:]
+            items = posterior[dims[0]].to_numpy() if dims else [""]
+            columns = np.moveaxis(values.reshape(*values.shape[:2], -1), -1, 0)
+            traced |= {
+                f"{quantity} {item}".rstrip().replace("_", " "): column
+                for item, column in zip(items, columns, strict=True)
+            }
+    return traced
 
 
-def _n_traced(chosen: container.InferenceData) -> int:
-    return sum(variable[0, 0].size for variable in chosen.posterior.values())
+def _rank_bars(axis: Axes, values: FloatArray, colours: Sequence[str]) -> None:
+    """Draw a histogram of the ranks of every chain's draws, one chain above the other."""
+    ranks = rankdata(values).reshape(values.shape)
+    edges = np.linspace(0.5, values.size + 0.5, RANK_BINS + 1)
+    for chain, (row, colour) in enumerate(zip(ranks, colours, strict=True)):
+        counts, _ = np.histogram(row, edges)
+        # in units of the height that all bars would have
+        heights = counts / (values.shape[1] / RANK_BINS) / 2
+        axis.bar(edges[:-1], heights, np.diff(edges), chain, align="edge", color=colour, alpha=0.7)
+        axis.axhline(chain + 0.5, color="black", lw=0.7, ls="--")
+    axis.set_yticks(np.arange(len(values)), np.arange(len(values)) + 1)
+    axis.set_ylabel("chain")
 
 
 def _band(axis: Axes, x: IntArray, table: pd.DataFrame, *, bars: bool) -> None:
@@ -332,11 +365,3 @@ def _small(axis: Axes) -> None:
     axis.tick_params(labelsize=7)
     axis.xaxis.label.set_fontsize(8)
     axis.yaxis.label.set_fontsize(8)
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    with warnings.catch_warnings():
-        # ArviZ 0.23 calls what Matplotlib 3.11 deprecates
-        warnings.simplefilter("ignore", MatplotlibDeprecationWarning)
-        yield

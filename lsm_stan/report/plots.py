@@ -162,15 +162,16 @@ def plot_uncertainty(fit: Fit) -> Figure:
     axis = figure.add_subplot()
     for node in [*np.setdiff1d(np.arange(len(axes)), named), *named]:
         colour = PALETTE[named.index(node) % len(PALETTE)] if node in named else UNKNOWN_COLOUR
-        centre, (minor, major) = flat[:, node].mean(axis=0), diameter[node]
+        x, y = flat[:, node].mean(axis=0)
+        minor, major = diameter[node]
         style: dict[str, Any] = {"fc": "none", "ec": colour, "alpha": 0.9 if node in named else 0.2}
         width = 1.4 if node in named else 0.6
-        axis.add_patch(Ellipse(centre, major, minor, angle=angle[node], lw=width, **style))
-        axis.plot(*centre, marker="+", ms=5, color=colour)
+        axis.add_patch(Ellipse((x, y), major, minor, angle=angle[node], lw=width, **style))
+        axis.plot(x, y, marker="+", ms=5, color=colour)
         if node in named:
             name = fit.network.names[node]
             axis.annotate(
-                name, centre, (3, 3), textcoords="offset points", fontsize=8, color=colour
+                name, (x, y), (3, 3), textcoords="offset points", fontsize=8, color=colour
             )
     axis.set(xlabel="first principal axis", ylabel="second principal axis", aspect="equal")
     axis.autoscale_view()

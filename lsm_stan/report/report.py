@@ -9,6 +9,7 @@ import pandas as pd
 
 from lsm_stan.criticism.comparison import Comparison, compare
 from lsm_stan.criticism.ppc import PredictiveCheck, predictive_checks
+from lsm_stan.criticism.prior_check import PriorCheck, check_priors
 from lsm_stan.criticism.tables import (
     coefficients_table,
     invariants_table,
@@ -43,6 +44,8 @@ class Report:
     clusters
         A row a cluster of the reference fit (:func:`lsm_stan.posterior.clusters.cluster_table`);
         empty where the model has none.
+    priors
+        What those of the reference fit say.
     """
 
     fits: Mapping[str, Fit]
@@ -54,6 +57,7 @@ class Report:
     coefficients: pd.DataFrame
     nodes: pd.DataFrame
     clusters: pd.DataFrame
+    priors: PriorCheck
 
     @property
     def reference(self) -> Fit:
@@ -96,7 +100,8 @@ def make_report(fits: Mapping[str, Fit], say: Progress = print) -> Report:
         say(f"{name}: diagnostics and predictive checks")
         verdicts[name] = judge(fit)
         checks[name] = predictive_checks(fit, show_progress=True)
-    found = fits[comparison.reference].clusters
+    say(f"{comparison.reference}: networks of the priors, and what the priors move")
+    clusters = fits[comparison.reference].clusters
     return Report(
         fits,
         comparison,
@@ -106,5 +111,6 @@ def make_report(fits: Mapping[str, Fit], say: Progress = print) -> Report:
         invariants_table(fits),
         coefficients_table(fits),
         node_table(fits[comparison.reference]),
-        pd.DataFrame() if found is None else cluster_table(found),
+        pd.DataFrame() if clusters is None else cluster_table(clusters),
+        check_priors(fits[comparison.reference]),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from lsm_stan.criticism.prior_check import PRIORS
 from lsm_stan.criticism.tables import (
     coefficients_beside,
     side_by_side,
@@ -15,6 +16,7 @@ from lsm_stan.posterior.alignment import (
     strays,
 )
 from lsm_stan.posterior.checks import Finding
+from lsm_stan.posterior.power_scaling import MOVED
 from lsm_stan.report.diagnostic_plots import (
     plot_coefficients,
     plot_convergence,
@@ -274,6 +276,42 @@ def model_section(report: Report) -> Section:
     )
 
 
+def priors_section(report: Report) -> Section:
+    """Show what the priors expect, and what they move."""
+    name, priors = report.comparison.reference, report.priors
+    items: list[PageTable | list[Finding]] = [
+        priors.findings,
+        PageTable(
+            "prior-predictive",
+            "Statistics of the observed network beside those of networks drawn from the priors"
+            " alone: the median, and the ends of 90 % (prior_low to prior_high).",
+            priors.predicted,
+            as_text(priors.predicted),
+        ),
+    ]
+    if not priors.quantities.empty:
+        shown = priors.quantities.assign(strongest=priors.quantities["strongest"].map(PRIORS))
+        items.append(
+            PageTable(
+                "power-scaling",
+                f"Power-scaling sensitivity of what {name} found, to all priors together and to the"
+                f" likelihood: medians over items, and how many have {MOVED} or more"
+                " (moved_by_prior, moved_by_likelihood; prior_alone: by the prior and not by the"
+                " likelihood). strongest: the prior that moves most. The CSV has every item.",
+                priors.items,
+                as_text(shown),
+            )
+        )
+    return Section(
+        "What do the priors say?",
+        "Before the data, the priors alone predict networks; the observed one should be among"
+        " them, or the priors are too narrow. After the data, a quantity that moves when the prior"
+        " is made a little stronger or weaker (power-scaling; Kallioinen et al. 2024) owes part of"
+        " its value to the prior.",
+        items,
+    )
+
+
 def trust_section(report: Report, name: str, stem: str) -> Section:
     """Say whether a fit, of that name, can be trusted; `stem` begins the names of its files."""
     fit, verdict = report.fits[name], report.verdicts[name]
@@ -343,8 +381,8 @@ def quantities_section(report: Report) -> Section:
         items.append(
             PageFigure(
                 "forest",
-                "Distances of the same pairs in every fit with draws: median, quartiles and 90 %"
-                " highest density interval. The heaviest pairs first, then random ones.",
+                "Distances of the same pairs in every fit with draws: median, quartiles and"
+                " central 90 % interval. The heaviest pairs first, then random ones.",
                 plot_forest(report.fits),
             )
         )

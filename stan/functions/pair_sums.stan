@@ -4,6 +4,9 @@
  * stan/kernel/pair_sums.hpp computes the same functions in C++ with analytic
  * gradients; stan/kernel/pair_sums.stan declares them. Which of the two a
  * program uses is decided by its include path, not by the program.
+ *
+ * stanc --warn-pedantic says that control flow depends on z and on log_charge: it
+ * depends on their sizes, which are data. log_form branches at the cusp of form 2.
  */
 
 /**
@@ -14,13 +17,14 @@
  * @param d2 squared Euclidean distance, >= 0
  * @param softening eps >= 0, in units of distance
  * @param form 1: f(d) = 1/d; 2: f(d) = exp(-d); 3: f(d) = exp(-d^2)
- * @return log f(d_eps); +infinity for form 1 at d_eps = 0
+ * @return log f(d_eps). At d_eps = 0 form 1 is +infinity and its gradient NaN; form 2 is 0
+ *   and its gradient 0, the mean of those on either side of the cusp.
  * @reject if form is not 1, 2 or 3
  */
 real log_form(real d2, real softening, int form) {
   real r2 = d2 + square(softening);
   if (form == 1) return -0.5 * log(r2);
-  if (form == 2) return -sqrt(r2);
+  if (form == 2) return r2 == 0 ? 0 : -sqrt(r2);  // some versions of Stan derive sqrt(0) to NaN
   if (form != 3)
     reject("form must be 1 (inverse), 2 (exponential) or 3 (squared), found ", form);
   return -r2;

@@ -13,6 +13,7 @@ import scipy.stats
 
 from lsm_stan.cmdstan import compilation
 from lsm_stan.cmdstan.compilation import (
+    MAIN,
     STAN_DIR,
     cache_dir,
     compile_program,
@@ -219,7 +220,9 @@ def small_stan_dir(tmp_path, monkeypatch) -> Path:
     for name, text in [("functions", SHIFT), ("kernel", "real shifted(real mu);\n")]:
         (folder / name).mkdir()
         (folder / name / "pair_sums.stan").write_text(text)
-    (folder / "latent_space.stan").write_text(TINY.replace("shift.stan", "pair_sums.stan"))
+    (folder / "functions" / "shared.stan").write_text("real twice(real x) { return 2 * x; }\n")
+    includes = "pair_sums.stan\n#include shared.stan"
+    (folder / "latent_space.stan").write_text(TINY.replace("shift.stan", includes))
     # The name of the program is taken on purpose: stanc writes latent_space.hpp.
     (folder / "kernel" / "pair_sums.hpp").write_text('#include "latent_space.hpp"\n')
     (folder / "kernel" / "latent_space.hpp").write_text(
@@ -232,7 +235,8 @@ inline stan::math::var shifted(const stan::math::var& mu, std::ostream*) { retur
 }
 """
     )
-    shutil.copy(STAN_DIR / "main.cpp", folder)
+    for name in MAIN:
+        shutil.copy(STAN_DIR / name, folder)
     monkeypatch.setattr(compilation, "STAN_DIR", folder)
     return folder
 
@@ -246,7 +250,10 @@ def test_the_kernel_or_what_stands_in_for_it(fresh_cache, small_stan_dir, toolch
     before = sources_digest("cpp")
     (small_stan_dir / "kernel" / "latent_space.hpp").write_text(BROKEN)
     assert sources_digest("cpp") != before
-    with pytest.warns(UserWarning, match=r"slower Stan functions are used: .*nowhere\.hpp"):
+    with pytest.warns(
+        UserWarning,
+        match=r"slower Stan functions are used\. The compiler.s first error: .*nowhere\.hpp",
+    ):
         model, kernel = compile_with_fallback(toolchain=toolchain)
     assert kernel == "stan"
     np.testing.assert_allclose(log_prob_grad(model, DATA, row)[0], tiny_density(0.5, 0.25))
@@ -263,6 +270,7 @@ def test_only_what_is_compiled_is_in_the_digest(small_stan_dir):
         "kernel/pair_sums.hpp": {"cpp"},
         "kernel/latent_space.hpp": {"cpp"},
         "functions/pair_sums.stan": {"stan"},
+        "functions/shared.stan": {"cpp", "stan"},
         "latent_space.stan": {"cpp", "stan"},
     }.items():
         path = small_stan_dir / file

@@ -99,7 +99,7 @@ def test_a_scalar_that_has_not_converged_is_named_with_its_figures(
     checks = {check["name"]: check["passed"] for check in fit.record["checks"]}
     assert [check for check, passed in checks.items() if not passed] == ["exploration"]
     assert not fit.converged
-    rhat, bulk, tail = az.rhat(bad), az.ess(bad), az.ess(bad, method="tail")
+    rhat, bulk, tail = az.rhat(bad), az.ess(bad), az.ess(bad, method="tail", prob=(0.05, 0.95))
     figures = f"{words}: R-hat {rhat:.3f}, bulk ESS {bulk:.0f}, tail ESS {tail:.0f}"
     assert figures in fit.warnings[0]
     assert figures[1:] in texts(judge(fit).findings, "bad")

@@ -56,7 +56,7 @@ def test_prior_standard_deviations_are_those_of_draws() -> None:
     found = spec.prior_sd(1.5)
     assert {name: found[name] for name in expected} == pytest.approx(expected, rel=0.01)
     assert replace(spec, clusters=0).prior_sd(1.5)["z_raw"] == 1.5
-    assert (found["intercept"], found["beta"]) == (spec.intercept_scale, spec.beta_scale)
+    assert (found["intercept"], found["coefficient"]) == (spec.intercept_scale, spec.beta_scale)
 
 
 @pytest.mark.cmdstan

@@ -73,15 +73,25 @@ def test_map_is_a_mode(simulated, mode) -> None:
     assert 1 <= mode.record["details"]["distinct_modes"] <= 4
 
 
-@pytest.mark.parametrize("init", ["map", "random"])
-def test_advi_recovers_distances(simulated, init) -> None:
+def test_advi_recovers_distances(simulated, mode) -> None:
     model, truth = simulated
-    fit = model.variational(seed=1, init=init, show_progress=False)
+    fit = model.variational(seed=1, init=mode, show_progress=False)
     mean = distances(fit.draws).mean(axis=(0, 1))
     assert stats.spearmanr(mean, distances(truth)).statistic >= 0.8
     assert fit.draws.shape == (1, 1000, 60, 2)
     expected = [tutorial.log_joint(z, model.network.to_dense()) for z in fit.draws[0, :3]]
     np.testing.assert_allclose(fit.idata.sample_stats["lp"].to_numpy()[0, :3], expected, rtol=1e-10)
+
+
+def test_advi_recovers_distances_from_random_starts(simulated) -> None:
+    """Hold for any stream of random numbers, and so for any Stan: 0.80 ± 0.06 by seed."""
+    model, truth = simulated
+    correlations = []
+    for seed in range(1, 6):
+        fit = model.variational(seed=seed, init="random", show_progress=False)
+        mean = distances(fit.draws).mean(axis=(0, 1))
+        correlations.append(stats.spearmanr(mean, distances(truth)).statistic)
+    assert np.mean(correlations) >= 0.7
 
 
 @pytest.mark.parametrize("precondition", [True, False])
@@ -364,15 +374,39 @@ def test_map_of_celegans_beats_the_tutorial(seed) -> None:
 @pytest.mark.parametrize(
     ("method", "arguments", "message"),
     [
-        ("nuts", {"adapt_delta": 1.5}, "nuts: .*adapt_delta.* between 0 and 1"),
-        ("nuts", {"max_treedepth": "abc"}, "nuts: max_treedepth must be of type int"),
-        ("nuts", {"step_size": [0.1, 0.2]}, "Expecting 4 per-chain step_size"),
-        ("advi", {"iter": -1}, "advi: iter must be greater than 0"),
+        ("nuts", {"adapt_delta": 1.5}, "nuts: adapt_delta is 1.5; needed: less than 1"),
+        ("nuts", {"max_treedepth": "abc"}, "nuts: max_treedepth is 'abc'; needed: a valid integer"),
+        ("nuts", {"step_size": [0.1, 0.2]}, "step_size has 2 values; .* each of the 4 chains"),
+        ("nuts", {"step_size": [0.1, 0.2, 0.3, -1]}, "step_size is .*; needed: greater than 0"),
+        ("nuts", {"step_size": 0.0}, "step_size is 0.0; needed: greater than 0"),
+        ("nuts", {"iter_warmup": -1}, "iter_warmup is -1; needed: greater than or equal to 0"),
+        ("nuts", {"iter_warmup": 0}, "iter_warmup is 0, .* or adapt_engaged = False"),
+        (
+            "nuts",
+            {"adapt_delta": 0.9, "adapt_engaged": False},
+            "adapt_delta is 0.9, but adapt_engaged is False",
+        ),
+        ("nuts", {"sig_figs": 19}, "sig_figs is 19; needed: less than or equal to 18"),
+        ("advi", {"iter": -1}, "advi: iter is -1; needed: greater than or equal to 1"),
+        ("advi", {"algorithm": "laplace"}, "advi: algorithm is 'laplace'; needed: 'meanfield' or"),
         ("advi", {"draws": 0}, "draws is 0; needed: greater than or equal to 1"),
-        ("map", {"tol_obj": "small"}, "map: tol_obj must be of type float"),
+        ("map", {"tol_obj": "small"}, "map: tol_obj is 'small'; needed: a valid number"),
+        ("map", {"timeout": -1}, "map: timeout is -1; needed: greater than 0"),
     ],
 )
 def test_what_cmdstan_refuses_is_refused_before_anything_runs(method, arguments, message) -> None:
     with pytest.raises(InputError, match=message):
         requested_arguments(method, arguments)
-    requested_arguments("map", {"history_size": 5, "iter": 100})
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("map", {"history_size": 5, "iter": np.int64(100), "tol_obj": 1}),
+        ("nuts", {"step_size": [0.1, 0.2], "chains": 2, "thin": None}),
+        ("nuts", {"step_size": 0.1, "iter_warmup": 0, "adapt_engaged": False}),
+    ],
+)
+def test_what_cmdstan_takes_is_taken(method, arguments) -> None:
+    asked = requested_arguments(method, arguments)
+    assert asked.items() >= {k: v for k, v in arguments.items() if v is not None}.items()

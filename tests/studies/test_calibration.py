@@ -13,9 +13,15 @@ from studies import calibration
 from studies.calibration import calibrate, keep, read_kept
 from studies.calibration_study import COVERAGE, Study
 from studies.calibration_tables import coverage_table, fit_table
-from studies.ranks import coverage, covered, deviation, rank
+from studies.ranks import band, coverage, covered, deviation, rank, share_inside
 
 DRAWS = 19
+
+#: Of 300 ranks, by ``ecdf_confidence_band`` of ArviZ 0.23, method "optimized".
+ARVIZ_BAND = (
+    [6, 17, 29, 42, 55, 69, 83, 97, 112, 126, 141, 157, 172, 188, 204, 220, 237, 255, 274],
+    [26, 45, 63, 80, 96, 112, 128, 143, 159, 174, 188, 203, 217, 231, 245, 258, 271, 283, 294],
+)
 
 
 def normal_ranks(*shape: int, spread: float = 1.0, seed: int = 1) -> np.ndarray:
@@ -55,6 +61,31 @@ def test_ranks_of_exact_posteriors_are_uniform() -> None:
 def test_the_band_holds_uniform_ranks_in_95_per_cent_of_cases() -> None:
     outside = sum(deviation(ranks, DRAWS) > 1 for ranks in normal_ranks(1000, 100))
     assert stats.binomtest(outside, 1000, 0.05).pvalue > 1e-3
+
+
+@pytest.mark.parametrize("simulations", [20, 100, 1000])
+def test_the_probability_of_staying_inside_a_band_is_that_of_simulations(simulations) -> None:
+    below, above = (np.rint(simulations * edge).astype(int) for edge in band(simulations, DRAWS))
+    rng = np.random.default_rng(5)
+    counts = rng.multinomial(simulations, np.full(DRAWS + 1, 1 / (DRAWS + 1)), size=20_000)
+    paths = counts.cumsum(axis=1)[:, :-1]
+    inside = ((paths >= below) & (paths <= above)).all(axis=1).sum()
+    probability = share_inside(below, above, simulations)
+    assert probability >= 0.95
+    assert stats.binomtest(int(inside), 20_000, probability).pvalue > 1e-3
+
+
+def test_a_band_of_one_point_is_the_binomial_interval() -> None:
+    below, above = band(50, 1)
+    low, high = stats.binom.interval(0.95, 50, 0.5)
+    np.testing.assert_allclose([below[0], above[0]], [low / 50, high / 50])
+
+
+def test_the_band_is_that_of_arviz_within_one_rank() -> None:
+    """ArviZ comes as near to 95 % as it can, we do not go below."""
+    below, above = band(300, DRAWS)
+    np.testing.assert_allclose(300 * below, ARVIZ_BAND[0], atol=1.01)
+    np.testing.assert_allclose(300 * above, ARVIZ_BAND[1], atol=1.01)
 
 
 @pytest.mark.parametrize("spread", [0.6, 1.6])

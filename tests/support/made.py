@@ -4,9 +4,10 @@ from typing import Any
 
 import numpy as np
 
-from lsm_stan import Fit
+from lsm_stan import Fit, simulate
 from lsm_stan.inference.fit import Scratch
 from lsm_stan.model.family import find_model
+from lsm_stan.model.simulation import draw_parameters
 from lsm_stan.network.network import Network
 from lsm_stan.posterior import idata
 from lsm_stan.posterior.alignment import mean_positions
@@ -117,3 +118,54 @@ def disguised(
         for name in ("theta", "sigma_cluster")
     }
     return z, {"centre": np.take_along_axis(centre, order[..., None], axis=-2), **permuted}
+
+
+def simulated_fit(
+    model: str = "nb-squared-effects",
+    *,
+    directed: bool = True,
+    n_nodes: int = 12,
+    dim: int = 2,
+    n_draws: int = 40,
+    hide: bool = True,
+) -> Fit:
+    """Return a fit whose draws are near the truth of a simulated network, two chains of them."""
+    spec = find_model(model)
+    truth = draw_parameters(n_nodes, dim, seed=5, model=spec, directed=directed)
+    truth |= {"phi": np.asarray(1.5)} if spec.dispersed else {}
+    network, _ = simulate(n_nodes, dim, seed=5, model=spec, directed=directed, parameters=truth)
+    names = tuple(f"n{i}" for i in range(n_nodes))
+    network = Network.from_matrix(network.to_dense(), list(names), directed=directed)
+    network = network.hide([0, 1, 2], [1, 2, 7]) if hide else network
+    rng = np.random.default_rng(6)
+    draws = {
+        name: np.stack(
+            [value * np.exp(0.1 * rng.normal(size=value.shape)) for _ in range(2 * n_draws)]
+        )
+        for name, value in truth.items()
+    }
+    if "rho" in draws:
+        draws["rho"] = np.clip(draws["rho"], -0.95, 0.95)
+    if not directed and spec.effects:
+        draws["receiver_effect"] = draws["sender_effect"]
+        draws["sigma_receiver"] = draws["sigma_sender"]
+    draws = {name: v.reshape(2, n_draws, *v.shape[1:]) for name, v in draws.items()}
+    return fit_of(network, draws, model)
+
+
+def fit_of(network: Network, draws: dict[str, np.ndarray], model: str) -> Fit:
+    """Return a fit by NUTS with draws of every parameter, and hardly a record."""
+    built = idata.build(
+        network,
+        draws=draws,
+        log_joint=np.zeros(draws["z"].shape[:2]),
+        estimate={name: values[0, 0] for name, values in draws.items()},
+    )
+    record = {
+        "method": "nuts",
+        "model": {"model": model, "prior_scale": 1.0},
+        "dim": draws["z"].shape[-1],
+        "warnings": [],
+        "details": {},
+    }
+    return Fit(network, built, record, None)

@@ -1,0 +1,224 @@
+"""What the priors of a fit say: before the data, and of what the data left open."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from lsm_stan.criticism.advice import STATISTICS
+from lsm_stan.criticism.verdict import CHANCE_FAILURES
+from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_predictive
+from lsm_stan.model.log_prior import chosen_blocks
+from lsm_stan.model.replication import NO_DYADS, observed
+from lsm_stan.posterior import idata as container
+from lsm_stan.posterior.checks import SHARE, WORDS, Finding
+from lsm_stan.posterior.draws import MAX_DRAWS
+from lsm_stan.posterior.intervals import ENDS
+from lsm_stan.posterior.power_scaling import MOVED, sensitivity
+
+#: The fewest draws whose distribution functions can be told apart.
+MIN_DRAWS = 100
+
+#: What the blocks of :mod:`lsm_stan.model.log_prior` are priors of, in words.
+PRIORS = {
+    "positions": "positions",
+    "positions_scale": "the scale of positions",
+    "clusters": "shares and sizes of clusters",
+    "intercept": "the intercept",
+    "dispersion": "the frailty's size",
+    "effects": "sender and receiver effects",
+    "effects_scale": "scales of effects",
+    "roles": "roles",
+    "roles_scale": "the scale of roles",
+    "covariates": "coefficients",
+}
+
+#: Statistics that a sentence lists.
+LISTED = 3
+
+#: What quantities are called in sentences, where not by their names.
+NAMES = {
+    **WORDS,
+    "distance": "distances",
+    "rate": "rates",
+    "beta": "coefficients",
+    "theta": "shares of clusters",
+    "sigma_cluster": "standard deviations of clusters",
+}
+
+
+@dataclass(frozen=True, eq=False)
+class PriorCheck:
+    """What the priors of a fit say.
+
+    Attributes
+    ----------
+    predicted
+        A row a statistic: ``statistic``; ``observed``; and of networks drawn from the priors
+        ``prior_median``, ``prior_low`` and ``prior_high``, the ends of 90 %.
+    items
+        A row a posterior quantity, of those that rotations leave unchanged: ``quantity``,
+        ``item``, and its power-scaling sensitivity to the priors (``prior``), to the likelihood
+        (``likelihood``), and to each prior alone, under the names of :data:`PRIORS`. Empty of a
+        fit with fewer than 100 draws.
+    quantities
+        The same condensed, a row a quantity: how many ``items`` there are, how many of them are
+        ``moved_by_prior`` and ``moved_by_likelihood``, and by the prior alone (``prior_alone``):
+        their sensitivity is 0.05 or more; the medians of their sensitivities, ``prior`` and
+        ``likelihood``; and the prior that moves most of them, ``strongest``.
+    findings
+        In sentences.
+    """
+
+    predicted: pd.DataFrame
+    items: pd.DataFrame
+    quantities: pd.DataFrame
+    findings: list[Finding]
+
+
+def check_priors(fit: Fit, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> PriorCheck:
+    """Say what the priors of a fit expect before the data, and what of the result is theirs.
+
+    Parameters
+    ----------
+    fit
+        By any method; what is moved by priors is said of one with draws.
+    draws
+        Networks that are drawn from the priors.
+    seed
+        The same seed gives the same networks.
+
+    Returns
+    -------
+    PriorCheck
+    """
+    _, networks = prior_predictive(
+        fit.spec,
+        fit.network,
+        fit.record["dim"],
+        prior_scale=fit.prior_scale,
+        draws=draws,
+        seed=seed,
+    )
+    network = observed(fit.network, NO_DYADS).statistics
+    table = pd.DataFrame({str(name): values[0] for name, values in networks.statistics.items()})
+    low, median, high = table.quantile([ENDS[0], 0.5, ENDS[1]]).to_numpy()
+    predicted = pd.DataFrame(
+        {
+            "statistic": list(table),
+            "observed": [float(value) for value in network.values()],
+            "prior_median": median,
+            "prior_low": low,
+            "prior_high": high,
+        }
+    )
+    findings = [_of_the_prior_networks(predicted)]
+    items = quantities = pd.DataFrame()
+    if fit.draws[..., 0, 0].size >= MIN_DRAWS:
+        items = _sensitivities(fit)
+        quantities = _condensed(items)
+        findings += _of_the_sensitivities(quantities)
+    else:
+        text = "What of the result is due to the priors is not known of a mode: it needs draws."
+        findings.append(Finding("caution", text))
+    return PriorCheck(predicted, items, quantities, findings)
+
+
+def _sensitivities(fit: Fit) -> pd.DataFrame:
+    """Return the sensitivities of all invariant quantities to each prior and to the likelihood."""
+    blocks = fit.log_prior_blocks
+    priors = {name: blocks[name].reshape(-1) for name in chosen_blocks(blocks)}
+    parts = {
+        "prior": np.sum(list(priors.values()), axis=0),
+        "likelihood": fit.log_likelihood_total.reshape(-1),
+        **priors,
+    }
+    step = -(-len(parts["prior"]) // MAX_DRAWS)
+    tables = []
+    for name, variable in container.group(fit.invariants(), "posterior").items():
+        if name == "log_joint":  # is made of prior and likelihood
+            continue
+        values = variable.to_numpy()
+        values = values.reshape(values.shape[0] * values.shape[1], -1)[::step]
+        dims = variable.dims[2:]
+        labels = variable[dims[0]].to_numpy() if dims else [""]
+        found = {part: sensitivity(values, log_p[::step]) for part, log_p in parts.items()}
+        tables.append(pd.DataFrame({"quantity": str(name), "item": labels, **found}))
+    return pd.concat(tables, ignore_index=True)
+
+
+def _condensed(items: pd.DataFrame) -> pd.DataFrame:
+    """Return a row a quantity: what moves its items."""
+    blocks = [name for name in items if name in PRIORS]
+    rows = []
+    for quantity, group in items.groupby("quantity", sort=False):
+        moved = group["prior"] >= MOVED
+        strongest = group.loc[moved, blocks].median() if moved.any() else group[blocks].median()
+        rows.append(
+            {
+                "quantity": quantity,
+                "items": len(group),
+                "moved_by_prior": int(moved.sum()),
+                "moved_by_likelihood": int((group["likelihood"] >= MOVED).sum()),
+                "prior": group["prior"].median(),
+                "likelihood": group["likelihood"].median(),
+                "prior_alone": int((moved & (group["likelihood"] < MOVED)).sum()),
+                "strongest": str(strongest.idxmax()),
+            }
+        )
+    return pd.DataFrame(rows)
+
+
+def _of_the_prior_networks(predicted: pd.DataFrame) -> Finding:
+    """Say whether networks like the observed one are among those that the priors expect."""
+    table = predicted.dropna()
+    inside = table["observed"].between(table["prior_low"], table["prior_high"])
+    outside = table[~inside]
+    count = f"{inside.sum()} of {len(table)} statistics"
+    if len(outside) <= CHANCE_FAILURES * len(table):
+        text = (
+            f"Before the data the priors allow for this network: {count} lie in 90 % of what"
+            " networks drawn from the priors have."
+        )
+        return Finding("good", text)
+    told = "; ".join(
+        f"{STATISTICS[row['statistic']].label} is {row['observed']:.3g}, the priors expect"
+        f" {row['prior_low']:.3g} to {row['prior_high']:.3g}"
+        for row in outside.head(LISTED).to_dict("records")
+    )
+    rest = f"; and {len(outside) - LISTED} more" if len(outside) > LISTED else ""
+    text = (
+        f"Before the data the priors expect other networks: {count} lie in 90 % of what networks"
+        f" drawn from the priors have. {told[:1].upper()}{told[1:]}{rest}. Wider priors would be"
+        " looked at next."
+    )
+    return Finding("caution", text)
+
+
+def _of_the_sensitivities(quantities: pd.DataFrame) -> list[Finding]:
+    """Say which quantities the priors move, and of which the likelihood says little."""
+    findings = []
+    # a few items of many are moved by chance
+    said = quantities["moved_by_prior"] > (1 - SHARE) * quantities["items"]
+    for row in quantities[said].to_dict("records"):
+        name = NAMES.get(row["quantity"], row["quantity"])
+        one, decided = row["items"] == 1, row["prior_alone"]
+        which = f"{name} is" if one else f"{row['moved_by_prior']:,} of {row['items']:,} {name} are"
+        text = f"{which} moved by the prior of {PRIORS[row['strongest']]}"
+        if not decided:
+            text += " and by the data."
+        elif one:
+            text += ", hardly by the data: the prior decides."
+        else:
+            text += f"; {decided:,} hardly by the data: there the prior decides."
+        findings.append(Finding("caution", text[:1].upper() + text[1:]))
+    if findings:
+        return findings
+    text = (
+        f"The priors move no quantity of the result: {SHARE:.0%} of the power-scaling sensitivities"
+        f" of each are below {MOVED}."
+    )
+    return [Finding("good", text)]

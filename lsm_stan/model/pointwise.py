@@ -1,0 +1,149 @@
+"""The log likelihood of a fit's draws, one number an observation: arrays in, an array out."""
+
+from __future__ import annotations
+
+import math
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from lsm_stan.errors import InputError
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.likelihood import chunks, log_likelihood, pair_log_likelihood
+from lsm_stan.model.parameters import Parameters
+from lsm_stan.network.network import Network
+from lsm_stan.network.pairs import dyad_blocks
+from lsm_stan.typing import IntArray
+
+#: What one observation is: a dyad, given the reverse one; or both directions of a pair.
+Unit = Literal["dyad", "pair"]
+
+#: Gigabytes that one array of draws of dyads may take, unless more are asked for.
+MAX_GIGABYTES = 2.0
+
+
+def pointwise_log_likelihood(
+    spec: ModelSpec,
+    parameters: Parameters,
+    network: Network,
+    units: IntArray,
+    by: Unit = "dyad",
+    dtype: str = "float64",
+) -> NDArray[np.floating]:
+    """Return the log likelihood of observations at every draw.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    parameters
+        With any leading axes.
+    network
+        N nodes.
+    units
+        ``(D, 2)`` node indices of observed dyads, or of pairs, from 0.
+    by
+        ``"dyad"``: of each dyad given the weight of its reverse, which matters in ``dyadic``
+        alone. ``"pair"``: of both directions together; over all pairs these sum to the log
+        likelihood, the diagonal left out.
+    dtype
+        Of the result: ``"float64"`` or ``"float32"``. What is computed is of 64 bits.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(..., D)``, in nats. Memory beyond it is bounded.
+    """
+    z = parameters["z"]
+    values = np.empty((*z.shape[:-2], len(units)), dtype=dtype)
+    for part in chunks(len(units), max(1, z.size // z.shape[-2])):
+        if by == "pair":
+            values[..., part] = pair_log_likelihood(spec, parameters, network, units[part])
+            continue
+        sender, receiver = units[part].T
+        weight = network.weight_of(sender, receiver)
+        reverse = network.weight_of(receiver, sender)
+        values[..., part] = log_likelihood(spec, parameters, sender, receiver, weight, reverse)
+    return values
+
+
+def observed_units(network: Network, by: Unit = "dyad") -> IntArray:
+    """Return all observed dyads, or the pairs of which a direction was observed.
+
+    Returns
+    -------
+    numpy.ndarray
+        ``(D, 2)`` node indices, from 0, in the order of edges; of a pair the smaller first.
+    """
+    found = []
+    for sender, receiver in dyad_blocks(network, 1_000_000):
+        seen = network.weight_of(sender, receiver) >= 0
+        if by == "pair":
+            seen |= network.weight_of(receiver, sender) >= 0
+            seen &= sender < receiver
+        found.append(np.column_stack([sender, receiver])[seen])
+    return np.concatenate(found)
+
+
+def count_units(network: Network, by: Unit = "dyad") -> int:
+    """Return how many :func:`observed_units` there are, without listing them."""
+    if by == "dyad" or not network.directed:
+        return network.n_observed
+    sender, receiver = network.hidden_sender, network.hidden_receiver
+    hidden = np.count_nonzero((sender < receiver) & (network.weight_of(receiver, sender) < 0))
+    return network.n_nodes * (network.n_nodes - 1) // 2 - int(hidden)
+
+
+def read_units(network: Network, units: ArrayLike, by: Unit = "dyad") -> IntArray:
+    """Return dyads or pairs that somebody named, each once as it was named.
+
+    Raises
+    ------
+    InputError
+        If they are no node indices of the network, a node with itself, or were not observed.
+    """
+    ends = np.asarray(units)
+    if ends.ndim != 2 or ends.shape[1] != 2 or ends.dtype.kind not in "iu" or not len(ends):
+        raise InputError(
+            f"dyads have shape {ends.shape} and type {ends.dtype}; (D, 2) node indices from 0 are"
+            " needed, D >= 1"
+        )
+    names = network.names
+    outside = (ends < 0) | (ends >= network.n_nodes)
+    for index in ends[outside][:1]:
+        raise InputError(f"dyads name node {index}; indices go from 0 to {network.n_nodes - 1}")
+    sender, receiver = ends.T
+    for i in sender[sender == receiver][:1]:
+        raise InputError(f"dyads have node {names[i]!r} with itself; two different ones are needed")
+    seen = network.weight_of(sender, receiver) >= 0
+    if by == "pair":
+        seen |= network.weight_of(receiver, sender) >= 0
+    for i, j in ends[~seen][:1]:
+        raise InputError(
+            f"the {by} {names[i]!r} to {names[j]!r} was not observed; leave hidden ones out"
+        )
+    return ends.astype(np.int64)
+
+
+def check_size(
+    what: str, n_draws: int, n_units: int, by: str, *, thin: int, dtype: str, max_gigabytes: float
+) -> None:
+    """Raise InputError, before anything is computed, if an array would be larger than allowed."""
+    size, most = n_draws * n_units * np.dtype(dtype).itemsize, max_gigabytes * 1e9
+    if size > most:
+        thinner = thin * math.ceil(size / most)
+        narrower = ", dtype='float32'" if dtype == "float64" else ""
+        raise InputError(
+            f"{what} of {n_units:,} {by}s at {n_draws:,} draws would take {_bytes(size)}, more than"
+            f" {_bytes(most)} (max_gigabytes = {max_gigabytes:g}): take thin={thinner}{narrower},"
+            " some of the dyads, or allow more"
+        )
+
+
+def _bytes(size: float) -> str:
+    """Return a size in the largest unit that it has one of."""
+    for unit, number in (("GB", 1e9), ("MB", 1e6), ("kB", 1e3)):
+        if size >= number:
+            return f"{size / number:,.1f} {unit}"
+    return f"{size:.0f} bytes"

@@ -1,0 +1,157 @@
+"""Networks drawn at draws of a model's parameters, a block of pairs at a time, and what is kept.
+
+Of a network of every draw its statistics are kept, the strengths of its nodes, and the weights of
+the dyads that were asked for: memory does not grow with the square of the number of nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.parameters import Parameters
+from lsm_stan.model.simulation import MAX_MEAN, draw_weights, log_mean_cells
+from lsm_stan.network.network import Network
+from lsm_stan.network.statistics import Edges, features, observed_edges
+from lsm_stan.typing import FloatArray, IntArray
+
+#: Cells drawn at a time; memory grows by some 100 bytes a cell.
+BLOCK_CELLS = 250_000
+
+#: Where only statistics and strengths are kept.
+NO_DYADS: IntArray = np.zeros((0, 2), dtype=np.int64)
+
+
+def replicate(
+    spec: ModelSpec, draw: Parameters, network: Network, rng: np.random.Generator
+) -> Iterator[Edges]:
+    """Draw a network at one draw of the parameters: its edges, a block of pairs at a time.
+
+    Dyads that are hidden in the network are hidden here. Means above
+    :data:`lsm_stan.model.simulation.MAX_MEAN`, which wide priors have, are taken for that.
+    """
+    for pairs in pair_blocks(network.n_nodes):
+        log_mu = log_mean_cells(spec, draw, pairs, both=network.directed)
+        weights = draw_weights(spec, draw, np.minimum(log_mu, np.log(MAX_MEAN)), rng)
+        if network.n_hidden:
+            ways = [pairs, pairs[:, ::-1]][: weights.shape[1]]
+            seen = np.column_stack([network.weight_of(*way.T) >= 0 for way in ways])
+            weights = np.where(seen, weights, -1)
+        pair, way = np.nonzero(weights > 0)
+        yield Edges(
+            pairs[pair, way], pairs[pair, 1 - way], weights[pair, way], weights[:, ::-1][pair, way]
+        )
+
+
+def pair_blocks(n_nodes: int) -> Iterator[IntArray]:
+    """Yield all pairs i < j in order, ``(P, 2)`` at a time, of at most `BLOCK_CELLS` cells.
+
+    A block has whole rows i, and one at least.
+    """
+    first = 0
+    while first < n_nodes - 1:
+        columns = n_nodes - first
+        rows = min(max(1, BLOCK_CELLS // (2 * columns)), columns - 1)
+        yield first + np.column_stack(np.triu_indices(rows, 1, columns))
+        first += rows
+
+
+@dataclass(frozen=True, eq=False)
+class Replications:
+    """What is kept of networks, or of one; arrays have the draws' leading axes ``(...)``.
+
+    Attributes
+    ----------
+    statistics
+        ``(...)`` each, by the names of :data:`lsm_stan.criticism.advice.STATISTICS`.
+    strengths
+        ``(..., N)`` each: ``out_strength`` and ``in_strength``, or ``strength`` if undirected.
+    weights
+        ``(..., D)`` of the dyads that were asked for.
+    """
+
+    statistics: dict[str, FloatArray]
+    strengths: dict[str, IntArray]
+    weights: IntArray
+
+
+def replications(
+    spec: ModelSpec,
+    parameters: Parameters,
+    network: Network,
+    dyads: IntArray,
+    rng: np.random.Generator,
+) -> Replications:
+    """Draw a network at every draw of the parameters.
+
+    Parameters
+    ----------
+    spec
+        The model.
+    parameters
+        With any leading axes ``(...)``.
+    network
+        Whose nodes and hidden dyads the networks have.
+    dyads
+        ``(D, 2)`` node indices, from 0, of the dyads whose weights are kept; D may be 0.
+    rng
+        What to draw with.
+    """
+    batch = parameters["z"].shape[:-2]
+    kept = []
+    for index in np.ndindex(*batch):
+        draw = {name: values[index] for name, values in parameters.items()}
+        kept.append(_kept(replicate(spec, draw, network, rng), network, dyads))
+
+    def stacked(rows: Iterable[NDArray[Any]]) -> NDArray[Any]:
+        values = np.stack(list(rows))
+        return values.reshape(*batch, *values.shape[1:])
+
+    first = kept[0]
+    return Replications(
+        {name: stacked(one.statistics[name] for one in kept) for name in first.statistics},
+        {name: stacked(one.strengths[name] for one in kept) for name in first.strengths},
+        stacked(one.weights for one in kept),
+    )
+
+
+def observed(network: Network, dyads: IntArray) -> Replications:
+    """Return of a network itself what :func:`replications` keeps of those drawn from a model."""
+    return _kept([observed_edges(network)], network, dyads)
+
+
+def _kept(blocks: Iterable[Edges], network: Network, dyads: IntArray) -> Replications:
+    cells = _cells(network, *dyads.T)
+    order = np.argsort(cells)
+    ascending = cells[order]
+    weights = np.zeros(len(dyads), dtype=np.int64)
+
+    def looked_through() -> Iterator[Edges]:
+        for edges in blocks:
+            cell = _cells(network, edges.sender, edges.receiver)
+            first = np.searchsorted(ascending, cell)
+            last = np.searchsorted(ascending, cell, side="right")  # a dyad may be named twice
+            for shift in range(int((last - first).max(initial=0))):
+                there = first + shift < last
+                weights[order[first[there] + shift]] = edges.weight[there]
+            yield edges
+
+    found = features(looked_through(), network)
+    strengths = {
+        "strength" if direction == "both" else f"{direction}_strength": values.astype(np.int64)
+        for direction, values in found.strengths.items()
+    }
+    statistics = {name: np.asarray(value) for name, value in found.statistics.items()}
+    return Replications(statistics, strengths, weights)
+
+
+def _cells(network: Network, sender: IntArray, receiver: IntArray) -> IntArray:
+    """Return one number a dyad, the same for both directions if the network is undirected."""
+    if not network.directed:
+        sender, receiver = np.minimum(sender, receiver), np.maximum(sender, receiver)
+    return sender * network.n_nodes + receiver

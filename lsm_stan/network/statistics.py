@@ -1,0 +1,160 @@
+"""Statistics of a network, added up from blocks of its edges.
+
+Self-loops are left out: the model gives them one constant rate, so they say nothing of positions.
+A *cell* is an observed ordered pair of different nodes, or an unordered one if the network is
+undirected.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from lsm_stan.network.network import Network
+from lsm_stan.typing import FloatArray, IntArray
+
+#: Transitivity takes time N^3: beyond this many nodes it is that of a fixed random set of them.
+TRANSITIVITY_NODES = 2000
+#: Classes of weights: 0, 1, 2, 3-4, 5-8, ... up to the largest int64.
+WEIGHT_CLASSES = 65
+
+
+class Edges(NamedTuple):
+    """Edges between different nodes, an undirected one once: arrays of shape (E,).
+
+    ``reverse`` is the weight of the reverse of each edge: its own if the network is undirected,
+    -1 if that dyad is hidden.
+    """
+
+    sender: IntArray
+    receiver: IntArray
+    weight: IntArray
+    reverse: IntArray
+
+
+@dataclass(frozen=True)
+class Features:
+    """What is compared of two networks.
+
+    Attributes
+    ----------
+    statistics : dict of str to float
+        The names of :data:`lsm_stan.criticism.advice.STATISTICS` that the network can have; NaN
+        where undefined.
+    shares : numpy.ndarray
+        ``(WEIGHT_CLASSES,)`` shares of the cells.
+    strengths : dict of str to numpy.ndarray
+        ``(N,)`` strengths of the nodes: ``out`` and ``in``, or ``both`` if undirected.
+    """
+
+    statistics: dict[str, float]
+    shares: FloatArray
+    strengths: dict[str, FloatArray]
+
+
+def observed_edges(network: Network) -> Edges:
+    """Return the edges of a network, self-loops left out."""
+    between = network.sender != network.receiver
+    sender, receiver, weight = (
+        ends[between] for ends in (network.sender, network.receiver, network.weight)
+    )
+    return Edges(sender, receiver, weight, network.weight_of(receiver, sender))
+
+
+def features(blocks: Iterable[Edges], network: Network) -> Features:
+    """Add up what is compared of a network from blocks of its edges.
+
+    Strengths are sums over observed dyads; their standard deviations have divisor N. Reciprocity
+    is the share of edges whose reverse is there, and the correlation of weights is over pairs;
+    where one direction is hidden a pair is in neither. Transitivity is that of the network without
+    directions and weights: of the triples in which one node is connected to two others, the share
+    in which those are connected too. A triple is left out where a dyad between those is hidden.
+    Beyond `TRANSITIVITY_NODES` nodes it is that of the sub-network of a random set of so many
+    nodes, the same set for all networks of N nodes.
+
+    Parameters
+    ----------
+    blocks
+        Every edge in one block.
+    network
+        With the same nodes and hidden dyads. Its edges are not looked at.
+
+    Returns
+    -------
+    Features
+    """
+    n_nodes, directed, n_cells = network.n_nodes, network.directed, network.n_observed
+    size = min(n_nodes, TRANSITIVITY_NODES)
+    place = np.full(n_nodes, -1)
+    place[np.random.default_rng(0).choice(n_nodes, size, replace=False)] = np.arange(size)
+    # single precision, in which BLAS counts up to 2^24 exactly
+    skeleton = np.zeros((size, size), dtype=np.float32)
+    sent, received = np.zeros(n_nodes), np.zeros(n_nodes)
+    counts = np.zeros(WEIGHT_CLASSES, dtype=np.int64)
+    total = squares = 0.0
+    # of edges whose reverse was observed: how many, and sums of weights, squares and products
+    n_paired = returned = largest = 0
+    paired = np.zeros(3)
+    for sender, receiver, weight, reverse in blocks:
+        # floating point: squares of Stan's largest int, added up, can leave int64
+        y = weight.astype(np.float64)
+        total += float(y.sum())
+        squares += float(y @ y)
+        there, back = y[reverse >= 0], reverse[reverse >= 0]
+        n_paired += len(back)
+        returned += int(np.count_nonzero(back))
+        paired += there.sum(), there @ there, there @ back
+        largest = max(largest, int(weight.max(initial=0)))
+        counts += np.bincount(_weight_class(weight), minlength=WEIGHT_CLASSES)
+        sent += np.bincount(sender, y, minlength=n_nodes)
+        received += np.bincount(receiver, y, minlength=n_nodes)
+        a, b = _places(place, sender, receiver)
+        skeleton[a, b] = skeleton[b, a] = 1
+    counts[0] = n_cells - counts.sum()
+    mean = total / n_cells
+    variance = squares / n_cells - mean**2
+    statistics = {
+        "share_zero": counts[0] / n_cells,
+        "mean_weight": mean,
+        "dispersion": _ratio(variance, mean),
+        "max_weight": float(largest),
+    }
+    strengths = {"out": sent, "in": received} if directed else {"both": sent + received}
+    for direction, strength in strengths.items():
+        name = f"{direction}_strength" if directed else "strength"
+        statistics[f"sd_{name}"] = float(strength.std())
+        statistics[f"max_{name}"] = float(strength.max())
+    if directed:
+        statistics["reciprocity"] = _ratio(returned, n_paired)
+        alone = network.weight_of(network.hidden_receiver, network.hidden_sender) >= 0
+        n_both = n_cells - np.count_nonzero(alone)
+        both_total, both_squares, products = paired
+        statistics["weight_correlation"] = _ratio(
+            n_both * products - both_total**2, n_both * both_squares - both_total**2
+        )
+    triples = skeleton @ skeleton
+    a, b = _places(place, network.hidden_sender, network.hidden_receiver)
+    triples[a, b] = triples[b, a] = 0
+    np.fill_diagonal(triples, 0)
+    closed = float(triples.sum(where=skeleton > 0, dtype=np.float64))
+    statistics["transitivity"] = _ratio(closed, float(triples.sum(dtype=np.float64)))
+    return Features(statistics, counts / n_cells, strengths)
+
+
+def _places(place: IntArray, sender: IntArray, receiver: IntArray) -> IntArray:
+    """Return the places, ``(2, D)``, of the ends of those dyads of which both have one."""
+    ends = place[np.array([sender, receiver])]
+    return np.asarray(ends[:, (ends >= 0).all(axis=0)])
+
+
+def _ratio(part: float, whole: float) -> float:
+    return part / whole if whole else np.nan
+
+
+def _weight_class(weight: IntArray) -> IntArray:
+    """Return the number of the class of each weight from 1 on: 1 + log2 of it, rounded up."""
+    exponent: IntArray = np.frexp(weight - 1.0)[1].astype(np.int64)
+    return exponent + 1

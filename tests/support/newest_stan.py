@@ -1,0 +1,94 @@
+"""The newest Stan that the Python package index carries: its compiler, headers and TBB.
+
+The wheels of httpstan hold them; CmdStan's own driver is not among them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import subprocess
+import sys
+import zipfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lsm_stan.cmdstan.compilation import STAN_DIR, cache_dir, write_data
+
+WHEEL = "httpstan-4.17.0-cp312-cp312-manylinux2014_x86_64.manylinux_2_17_x86_64.whl"
+SHA256 = "7f73e29a415718ddc45e4703c0253a9d4adc6a21aa7110ccf36821a0f94202cd"
+VERSION = "2.39"
+DRIVER = Path(__file__).parents[1] / "model" / "stan" / "newest.cpp"
+
+
+@dataclass(frozen=True)
+class NewestStan:
+    """A folder with ``stanc``, ``include`` and ``lib``."""
+
+    folder: Path
+
+    def translate(
+        self, program: Path, output: Path, *options: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Translate a Stan program to C++; the result's ``stderr`` holds errors and warnings."""
+        return subprocess.run(
+            [self.folder / "stanc", *options, f"--o={output}", program],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def compiler_call(self, cxx: str, model_hpp: Path, header: Path | None, exe: Path) -> list[str]:
+        """Return the command that compiles a translated program with our driver."""
+        return [
+            *(cxx, "-std=c++17", "-O1", "-D_REENTRANT", "-DBOOST_DISABLE_ASSERTS"),
+            *("-isystem", str(self.folder / "include"), f"-I{STAN_DIR}"),
+            *([] if header is None else ["-include", str(header)]),
+            *(f'-DMODEL_HPP="{model_hpp}"', str(DRIVER), "-o", str(exe)),
+            *(f"-L{self.folder / 'lib'}", "-ltbb", f"-Wl,-rpath,{self.folder / 'lib'}"),
+        ]
+
+
+def download() -> NewestStan:
+    """Return the newest Stan, downloaded on first use and kept in the user's cache."""
+    folder = cache_dir() / "newest-stan" / VERSION
+    if not (folder / "httpstan").is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        options = "--no-deps --only-binary=:all: --implementation cp --abi cp312"
+        subprocess.run(
+            [
+                *(sys.executable, "-m", "pip", "download", "--quiet", *options.split()),
+                *("--python-version", "3.12", "--platform", "manylinux2014_x86_64"),
+                *("--dest", str(folder), "httpstan==4.17.0"),
+            ],
+            check=True,
+        )
+        wheel = folder / WHEEL
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        assert digest == SHA256, f"{wheel} has sha256 {digest}"
+        parts = ("httpstan/stanc", "httpstan/include/", "httpstan/lib/")
+        unpacked = folder / "unpacked"
+        with zipfile.ZipFile(wheel) as archive:
+            members = [name for name in archive.namelist() if name.startswith(parts)]
+            archive.extractall(unpacked, members)
+        (unpacked / "httpstan" / "stanc").chmod(0o755)
+        (unpacked / "httpstan").rename(folder / "httpstan")
+        wheel.unlink()
+    return NewestStan(folder / "httpstan")
+
+
+def evaluate(
+    executable: Path, data: Mapping[str, object], points: NDArray[np.float64], folder: Path
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return log densities and gradients at ``(M, P)`` points, by a program of this module."""
+    data_file = write_data(folder / "data.json", data)
+    points.tofile(folder / "points")
+    command = [executable, data_file, folder / "points", folder / "values"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
+    assert run.returncode == 0, run.stderr
+    values = np.fromfile(folder / "values").reshape(len(points), -1)
+    return values[:, 0], values[:, 1:]
