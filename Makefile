@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help analysis models notebook test test-versions lint bench choosing calibration clean
+.PHONY: help analysis models notebook test test-versions lint format bench choosing calibration clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -29,10 +29,15 @@ test-versions: $(BIN)/.installed  ## run the quick tests and a fit under the old
 	$(BIN)/lsm-stan setup
 	$(BIN)/python tests/support/versions.py
 
-lint: $(BIN)/.installed-dev  ## check style and types
+lint: $(BIN)/.installed-dev  ## check style and types, of the Stan files too
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.support.stan_format --check
+
+format: $(BIN)/.installed-dev  ## format Python and Stan files
+	$(BIN)/ruff format .
+	$(BIN)/python -m tests.support.stan_format
 
 bench: $(BIN)/.installed-bench  ## compare speed with JAX, PyMC and plain Stan: results in reports/benchmarks
 	$(BIN)/lsm-stan setup

@@ -82,7 +82,7 @@ def run(warmup: int = WARMUP, draws: int = DRAWS) -> tuple[pd.DataFrame, dict[st
         "warmup": warmup,
         "draws": draws,
         "max_treedepth": MAX_TREEDEPTH,
-        "mode_loss": mode.record["loss"],
+        "mode_loss": mode.record.loss,
         "comparison": compare(*distances),
     }
     return pd.DataFrame(rows), details

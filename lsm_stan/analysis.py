@@ -12,8 +12,10 @@ import pandas as pd
 from lsm_stan.config import AnalysisConfig, FitConfig
 from lsm_stan.criticism.tables import coefficients_beside, side_by_side
 from lsm_stan.files import as_markdown, ensure_ours, write_whole
-from lsm_stan.inference.fit import INIT, Fit, ensure_replaceable, read_record
+from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.fit_folder import INIT, ensure_replaceable
 from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
+from lsm_stan.inference.record import read_record
 from lsm_stan.inference.starts import MADE, read_start
 from lsm_stan.model.family import read_spec
 from lsm_stan.network.readers import open_network
@@ -119,12 +121,12 @@ def _is_done(
     """Return whether a folder has the fit that is asked for."""
     record = read_record(folder)
     if record is None or (
-        record["method"],
-        record["seed"],
-        _without_path(record["arguments"]),
-        record["model"],
-        record["network"]["digest"],
-        record["program"],
+        record.method,
+        record.seed,
+        _without_path(record.arguments),
+        record.model,
+        record.network.digest,
+        record.program,
     ) != (
         fit.method,
         fit.seed,

@@ -131,7 +131,7 @@ def fit(
     --out fits/nuts
     """
     from lsm_stan import terminal
-    from lsm_stan.inference.fit import ensure_replaceable
+    from lsm_stan.inference.fit_folder import ensure_replaceable
     from lsm_stan.inference.latent_space_model import requested_arguments
 
     arguments = dict(_setting(text) for text in settings or ())

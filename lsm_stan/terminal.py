@@ -103,7 +103,7 @@ def show_notes(notes: Sequence[str]) -> None:
 
 def show_fit(fit: Fit, folder: Path) -> None:
     """Print what came of one fit."""
-    details = fit.record["details"]
+    details = fit.record.details
     plain = {
         name.replace("_", " "): _number(value)
         for name, value in details.items()
@@ -111,8 +111,8 @@ def show_fit(fit: Fit, folder: Path) -> None:
     }
     rows = {
         "network": fit.network.title,
-        "method": f"{METHODS[fit.method].title}, seed {fit.record['seed']}",
-        "seconds": f"{fit.record['seconds']:.1f}",
+        "method": f"{METHODS[fit.method].title}, seed {fit.record.seed}",
+        "seconds": f"{fit.record.seconds:.1f}",
         **_log_joint(fit),
         **plain,
         **{

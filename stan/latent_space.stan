@@ -66,9 +66,9 @@
  * one density, of the parameters as declared, for modes and for samplers.
  */
 functions {
-#include pair_sums.stan
-#include priors.stan
-#include likelihood.stan
+  #include pair_sums.stan
+  #include priors.stan
+  #include likelihood.stan
 }
 data {
   // The network
@@ -212,13 +212,15 @@ transformed parameters {
   vector[n_scales == 2] rho = tanh(rho_raw); // correlation of a node's two effects
   matrix[n_nodes, n_effects] effect; // columns: sender, receiver
   vector[learned_roles] sigma_role = exp(log_sigma_role);
-  matrix[has_roles ? n_nodes : 0, n_dims] role
-    = (learned_roles ? sigma_role[1] : role_fixed) * role_raw;
-  vector[n_clusters] theta // shares of the clusters
-    = n_clusters > 0 ? softmax(append_row(theta_raw, 0)) : theta_raw;
-  vector[n_clusters] sigma_cluster
-    = (learned_positions ? sigma_z[1] : prior_scale)
-      * (learned_clusters ? exp(log_omega) : rep_vector(cluster_fixed, n_clusters));
+  matrix[has_roles ? n_nodes : 0, n_dims] role = role_raw
+                                                 * (learned_roles ? sigma_role[1]
+                                                    : role_fixed);
+  // shares and standard deviations of the clusters
+  vector[n_clusters] theta = n_clusters > 0 ? softmax(append_row(theta_raw, 0))
+                             : theta_raw;
+  vector[n_clusters] sigma_cluster = (learned_positions ? sigma_z[1] : prior_scale)
+                                     * (learned_clusters ? exp(log_omega)
+                                        : rep_vector(cluster_fixed, n_clusters));
   if (preconditioned)
     z = precondition(factor, z_raw);
   else
@@ -263,25 +265,23 @@ model {
                            softening, form);
   } else {
     matrix[n_sites, n_dims] x = sites(z, role, is_inner);
-    vector[n_nodes] log_a
-      = log_charges(sum(intercept) - sum(log_phi), effect, 1, sender_covariate,
-                    head(coefficient, n_node_covariates), x[1 : n_nodes], is_inner);
-    vector[n_nodes] log_b
-      = log_charges(0, effect, n_effects, receiver_covariate,
-                    head(coefficient, n_node_covariates), x[(shift + 1) : n_sites],
-                    is_inner);
+    vector[n_nodes] log_a = log_charges(sum(intercept) - sum(log_phi), effect, 1,
+                                        sender_covariate,
+                                        head(coefficient, n_node_covariates),
+                                        x[1 : n_nodes], is_inner);
+    vector[n_nodes] log_b = log_charges(0, effect, n_effects, receiver_covariate,
+                                        head(coefficient, n_node_covariates),
+                                        x[(shift + 1) : n_sites], is_inner);
     vector[n_sites] a = append_row(exp(log_a), no_charge); // mu_ij = phi a_i b_j f(d_ij)
     vector[n_sites] b = append_row(no_charge, exp(log_b));
     vector[n_dyad_covariates] slope = tail(coefficient, n_dyad_covariates);
-    real cost
-      = all_dyads(x, a, b, hidden_sender, hidden_to, hidden_back, hidden_weight,
-                  cells_per_pair, likelihood, softening, distance_form);
+    real cost = all_dyads(x, a, b, hidden_sender, hidden_to, hidden_back, hidden_weight,
+                          cells_per_pair, likelihood, softening, distance_form);
     if (n_dyad_covariates > 0)
-      cost
-        += charged_dyads(x, a, b, charged_sender, charged_to, charged_back,
-                         charged_weight, charged_covariate * slope,
-                         charged_reverse_covariate * slope, likelihood, softening,
-                         distance_form);
+      cost += charged_dyads(x, a, b, charged_sender, charged_to, charged_back,
+                            charged_weight, charged_covariate * slope,
+                            charged_reverse_covariate * slope, likelihood, softening,
+                            distance_form);
     target += -(has_frailty ? phi[1] : 1) * cost;
     target += observed_edges(x, log_a, log_b, sender, to, y, sent, received, softening,
                              distance_form)

@@ -93,7 +93,7 @@ def simulation(study: Study, number: int, compiled: Compiled) -> Record:
         found = quantities(model, joined)
     except LsmStanError as error:
         return {"simulation": number, "error": str(error)}
-    details = fit.record["details"]
+    details = fit.record.details
     scalars = [values for values in fit.parameters.values() if values.ndim == 2]
     chains = [container.log_joint_of(fit.idata), *scalars]
     return {
@@ -103,7 +103,7 @@ def simulation(study: Study, number: int, compiled: Compiled) -> Record:
         "saturated": details["saturated"],
         "ess": round(min(container.ess(values) for values in chains), 1),
         "weight": network.total_weight,
-        "seconds": fit.record["seconds"],
+        "seconds": fit.record.seconds,
     }
 
 

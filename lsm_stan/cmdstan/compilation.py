@@ -492,7 +492,7 @@ def _translate(
 def _stan_closure(program: Path, include_dirs: Sequence[Path]) -> dict[str, bytes]:
     """Read a Stan program and the files that it includes, by their names."""
     texts = {program.name: program.read_bytes()}
-    for name in re.findall(r"^#include (\S+)", texts[program.name].decode(), re.MULTILINE):
+    for name in re.findall(r"^\s*#include (\S+)", texts[program.name].decode(), re.MULTILINE):
         path = next(folder / name for folder in include_dirs if (folder / name).is_file())
         texts[name] = path.read_bytes()
     return texts

@@ -114,7 +114,7 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
     comparable = comparable_log_joints(fits)
     rows = []
     for name, fit in fits.items():
-        details, log_joint = fit.record["details"], container.log_joint_of(fit.idata)
+        details, log_joint = fit.record.details, container.log_joint_of(fit.idata)
         log_joint = log_joint if name in comparable else np.full_like(log_joint, np.nan)
         draws, many = distances[name], len(distances[name]) > 1
         error = draws.mean(axis=0) - truth.mean(axis=0)
@@ -122,7 +122,7 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
         rows.append(
             {
                 "method": fit.method,
-                "seconds": fit.record["seconds"],
+                "seconds": fit.record.seconds,
                 "log_joint": fit.log_joint if name in comparable else np.nan,
                 "elbo": details.get("elbo"),
                 "khat": details.get("khat"),
@@ -171,9 +171,9 @@ def _check_comparable(fits: Mapping[str, Fit]) -> None:
                 f"{name} and {first} are fits of different networks"
                 f" ({fit.network.title} and {one.network.title}); fits of one network are compared"
             )
-        if fit.record["dim"] != one.record["dim"]:
+        if fit.record.dim != one.record.dim:
             raise InputError(
-                f"{name} has K = {fit.record['dim']} and {first} K = {one.record['dim']};"
+                f"{name} has K = {fit.record.dim} and {first} K = {one.record.dim};"
                 " fits with one number of dimensions are compared"
             )
         if fit.spec != one.spec:

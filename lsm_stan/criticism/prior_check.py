@@ -98,7 +98,7 @@ def check_priors(fit: Fit, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> PriorC
     _, networks = prior_predictive(
         fit.spec,
         fit.network,
-        fit.record["dim"],
+        fit.record.dim,
         prior_scale=fit.prior_scale,
         draws=draws,
         seed=seed,

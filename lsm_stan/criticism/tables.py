@@ -50,12 +50,12 @@ def summary_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
             {
                 "method": fit.method,
                 "fit": name,
-                "seed": record["seed"],
-                "seconds": record["seconds"],
+                "seed": record.seed,
+                "seconds": record.seconds,
                 "log_joint": fit.log_joint if name in comparable else np.nan,
                 "loss": fit.loss if name in comparable else np.nan,
                 "converged": fit.converged,
-                **{key: record["details"].get(key) for key in DETAILS},
+                **{key: record.details.get(key) for key in DETAILS},
                 "warnings": "; ".join(fit.warnings),
             }
         )

@@ -128,12 +128,12 @@ def _of_the_run(fit: Fit) -> list[Finding]:
     failed = [Finding("bad", _sentence(message)) for message in fit.warnings]
     if failed:
         return failed
-    passed = "; ".join(check["message"] for check in fit.record["checks"])
+    passed = "; ".join(check.message for check in fit.record.checks)
     return [Finding("good", _sentence(f"{METHODS[fit.method].title} passed its checks: {passed}"))]
 
 
 def _of_the_approximation(fit: Fit) -> list[Finding]:
-    details = fit.record["details"]
+    details = fit.record.details
     if "khat" not in details:
         return []
     khat = details["khat"]
@@ -184,14 +184,14 @@ def _of_other_quantities(quantities: pd.DataFrame) -> Finding:
 
 def _of_the_scope(fit: Fit) -> list[Finding]:
     """Say what even a good fit by this method does not tell."""
-    details = fit.record["details"]
+    details = fit.record.details
     if fit.draws.shape[:2] == (1, 1):
         found = details.get("distinct_modes", 1)
         many = (
             f"{found} different modes were found, of which this is the best. " if found > 1 else ""
         )
         return [Finding("caution", f"{many}A mode is one point: it tells nothing of uncertainty.")]
-    if fit.record["arguments"].get("init") == "random":
+    if fit.record.arguments.get("init") == "random":
         return []
     return [
         Finding(

@@ -1,38 +1,23 @@
-"""A fit, in memory and as a folder that repeats it.
-
-A folder holds
-
-- ``fit.json``: what was run and what came of it, to be read by people and programs;
-- ``idata.nc``: ArviZ's container (see :mod:`lsm_stan.posterior.idata`);
-- ``edges.csv``, ``nodes.csv``: the network that was fitted; ``hidden.csv``: its hidden dyads;
-  ``dyads.csv``: its table of dyads;
-- ``config.toml``: ``lsm-stan run`` on it repeats the fit;
-- ``cmdstan/``: CmdStan's own CSV files and console output.
-
-It is written under a temporary name and renamed when whole, so that a folder with a
-``fit.json`` is a finished fit.
-"""
+"""A fit: what one method said about one network."""
 
 from __future__ import annotations
 
-import json
 import shutil
 import tempfile
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-import tomli_w
 from numpy.typing import ArrayLike, NDArray
 
-from lsm_stan.cmdstan.compilation import cache_lock
 from lsm_stan.errors import InputError
-from lsm_stan.files import ensure_ours
+from lsm_stan.inference.fit_folder import Content
 from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_groups
+from lsm_stan.inference.record import FitRecord
 from lsm_stan.model.family import ModelSpec, read_spec
 from lsm_stan.model.likelihood import expected_strengths, log_mean, mean_weight
 from lsm_stan.model.log_prior import log_jacobian, log_prior
@@ -47,7 +32,6 @@ from lsm_stan.model.pointwise import (
 )
 from lsm_stan.model.replication import NO_DYADS, observed, replications
 from lsm_stan.network.network import Network
-from lsm_stan.network.readers import open_network
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.clusters import Clusters, find_clusters
 from lsm_stan.posterior.groups import (
@@ -65,13 +49,7 @@ from lsm_stan.posterior.invariants import (
     sample_nodes,
     sample_pairs,
 )
-from lsm_stan.progress import print_progress
 from lsm_stan.typing import FloatArray, IntArray
-
-RECORD = "fit.json"
-EDGES, NODES, HIDDEN, DYADS = "edges.csv", "nodes.csv", "hidden.csv", "dyads.csv"
-#: Starting values that were given, among CmdStan's files.
-INIT = "init.npz"
 
 #: Draws of which a network is drawn, about, where nothing else is asked for.
 PREDICTIVE_DRAWS = 200
@@ -95,15 +73,15 @@ class Fit:
         The network that was fitted.
     idata
         ArviZ's container: positions with dims ``(chain, draw, node, dim)`` and node names.
-    record
-        What ``fit.json`` holds.
+    record : FitRecord
+        What was run and what came of it.
     cmdstan_output
         Folder of CmdStan's CSV files and console output.
     """
 
     network: Network
     idata: container.InferenceData
-    record: dict[str, Any]
+    record: FitRecord
     cmdstan_output: Path
     # keeps the folder of unsaved output alive as long as the fit
     _scratch: Scratch | None = None
@@ -111,34 +89,34 @@ class Fit:
     def __repr__(self) -> str:
         verdict = "converged" if self.converged else "NOT converged"
         return (
-            f"Fit({self.method}, {self.network.title}, K = {self.record['dim']}, "
-            f"loss {self.loss:,.1f}, {self.record['seconds']:.1f} s, {verdict})"
+            f"Fit({self.method}, {self.network.title}, K = {self.record.dim}, "
+            f"loss {self.loss:,.1f}, {self.record.seconds:.1f} s, {verdict})"
         )
 
     @property
     def method(self) -> str:
         """The method's name in :data:`lsm_stan.inference.methods.METHODS`."""
-        return str(self.record["method"])
+        return self.record.method
 
     @property
     def converged(self) -> bool:
         """Whether every check of the method passed; see :attr:`warnings`."""
-        return bool(self.record["converged"])
+        return self.record.converged
 
     @property
     def warnings(self) -> list[str]:
         """What keeps the fit from being trusted, in sentences."""
-        return list(self.record["warnings"])
+        return self.record.warnings
 
     @property
     def log_joint(self) -> float:
         """Log joint density at :attr:`positions`, every constant included, in nats."""
-        return float(self.record["log_joint"])
+        return self.record.log_joint
 
     @property
     def loss(self) -> float:
         """Minus :attr:`log_joint`: what the tutorial prints as its loss."""
-        return float(self.record["loss"])
+        return self.record.loss
 
     @property
     def learned(self) -> bool:
@@ -163,7 +141,7 @@ class Fit:
     @cached_property
     def spec(self) -> ModelSpec:
         """The model that was fitted, with its covariates."""
-        return _recorded_spec(self.record).bound(self.network)
+        return read_spec(self.record.model.get("model", "tutorial")).bound(self.network)
 
     @property
     def draws(self) -> FloatArray:
@@ -173,7 +151,7 @@ class Fit:
     @property
     def prior_scale(self) -> float:
         """Standard deviation of a coordinate's prior, where it is not learned."""
-        return float(self.record["model"]["prior_scale"])
+        return float(self.record.model["prior_scale"])
 
     @cached_property
     def log_prior_blocks(self) -> dict[str, FloatArray]:
@@ -432,7 +410,7 @@ class Fit:
         groups = prior_groups(
             self.spec,
             self.network,
-            self.record["dim"],
+            self.record.dim,
             prior_scale=self.prior_scale,
             draws=draws,
             seed=seed,
@@ -454,67 +432,34 @@ class Fit:
         group = updated(container.group(self.idata, "observed_data"), new)
         container.attach(self.idata, {"observed_data": group})
 
+    @property
+    def _content(self) -> Content:
+        return Content(self.network, self.idata, self.record, self.cmdstan_output)
+
     def config(self) -> dict[str, Any]:
         """Return the configuration that repeats this fit, network files beside it."""
-        arguments = dict(self.record["arguments"])
-        if (self.cmdstan_output / INIT).exists():
-            arguments["init"] = f"cmdstan/{INIT}"
-        return {
-            "network": EDGES,
-            "nodes": NODES,
-            **({"hidden": HIDDEN} if self.network.n_hidden else {}),
-            **({} if self.network.dyad_table is None else {"dyads": DYADS}),
-            "title": self.network.title,
-            "directed": self.network.directed,
-            **self.record["model"],
-            "fit": [
-                {
-                    "method": self.method,
-                    "seed": self.record["seed"],
-                    "arguments": arguments,
-                }
-            ],
-        }
+        return self._content.config()
 
     def save(self, folder: str | Path) -> Path:
         """Write the fit as a folder, which appears only when whole.
 
         Parameters
         ----------
-        folder
+        folder : str or Path
             Replaced if it holds an earlier fit or is empty.
 
         Returns
         -------
         pathlib.Path
-            The folder.
+            The folder; see :mod:`lsm_stan.inference.fit_folder`.
 
         Raises
         ------
         InputError
             If ``folder`` exists and is something else than a fit.
         """
-        folder = Path(folder)
-        ensure_replaceable(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-        try:
-            building.chmod(0o755)
-            self.network.edge_frame().to_csv(building / EDGES, index=False)
-            self.network.node_frame().to_csv(building / NODES, index=False)
-            if self.network.n_hidden:
-                self.network.hidden_frame().to_csv(building / HIDDEN, index=False)
-            if self.network.dyad_table is not None:
-                self.network.dyad_frame().to_csv(building / DYADS, index=False)
-            (building / "config.toml").write_text(tomli_w.dumps(self.config()), encoding="utf-8")
-            shutil.copytree(self.cmdstan_output, building / "cmdstan")
-            container.save(self.idata, building / "idata.nc")
-            text = json.dumps(self.record, indent=2, allow_nan=False)
-            (building / RECORD).write_text(text + "\n", encoding="utf-8")
-            _put_in_place(building, folder)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
-        return folder
+        self._content.write(Path(folder))
+        return Path(folder)
 
     @classmethod
     def load(cls, folder: str | Path) -> Fit:
@@ -522,7 +467,7 @@ class Fit:
 
         Parameters
         ----------
-        folder
+        folder : str or Path
             The fit's folder.
 
         Returns
@@ -534,30 +479,8 @@ class Fit:
         InputError
             If the folder is not a finished fit, or its network is not the one that was fitted.
         """
-        folder = Path(folder)
-        record = read_record(folder)
-        if record is None:
-            raise InputError(f"{folder}: no finished fit here (no {RECORD})")
-        facts = record["network"]
-        network = open_network(
-            folder / EDGES,
-            directed=facts["directed"],
-            nodes=folder / NODES,
-            hidden=folder / HIDDEN if facts.get("hidden") else None,
-            dyads=folder / DYADS if (folder / DYADS).exists() else None,
-            title=facts["title"],
-        )
-        spec = _recorded_spec(record).bound(network)
-        if spec.digest(network) != facts["digest"]:
-            raise InputError(
-                f"{folder}: {EDGES}, or a table beside it, is not the network that was fitted"
-            )
-        return cls(
-            network=replace(network, notes=tuple(facts.get("notes", network.notes))),
-            idata=container.load(folder / "idata.nc"),
-            record=record,
-            cmdstan_output=folder / "cmdstan",
-        )
+        content = Content.read(Path(folder))
+        return cls(content.network, content.idata, content.record, content.cmdstan_output)
 
 
 def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
@@ -568,24 +491,6 @@ def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
 def pair_labels(names: Sequence[str], pairs: IntArray) -> list[str]:
     """Return what pairs of nodes are called in tables and figures."""
     return [f"{names[i]}–{names[j]}" for i, j in pairs]
-
-
-def _put_in_place(building: Path, folder: Path) -> None:
-    """Give a whole folder its name, in place of an earlier one, which goes."""
-    replaced = building.with_name(f"{building.name}-replaced")
-    with cache_lock("fits", print_progress, "saving a fit"):
-        try:
-            if folder.exists():
-                folder.rename(replaced)
-            building.rename(folder)
-        finally:
-            if not folder.exists():  # interrupted between the two
-                building.rename(folder)
-            shutil.rmtree(replaced, ignore_errors=True)
-
-
-def _recorded_spec(record: dict[str, Any]) -> ModelSpec:
-    return read_spec(record["model"].get("model", "tutorial"))
 
 
 def load_fits(folders: Sequence[str | Path]) -> dict[str, Fit]:
@@ -605,19 +510,3 @@ def load_fits(folders: Sequence[str | Path]) -> dict[str, Fit]:
             raise InputError(f"{path} is named twice; name each fit once")
         fits[key] = Fit.load(path)
     return fits
-
-
-def read_record(folder: Path) -> dict[str, Any] | None:
-    """Return a fit folder's ``fit.json``, or None where there is no finished fit."""
-    try:
-        record: dict[str, Any] = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (FileNotFoundError, NotADirectoryError):
-        return None
-    except json.JSONDecodeError as error:
-        raise InputError(f"{folder / RECORD}: not readable as JSON ({error})") from error
-    return record
-
-
-def ensure_replaceable(folder: Path) -> None:
-    """Raise InputError if a folder holds anything that is not a fit."""
-    ensure_ours(folder, "a fit", (folder / RECORD).exists())

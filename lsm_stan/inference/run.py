@@ -20,10 +20,12 @@ from lsm_stan.cmdstan.compilation import write_data
 from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.cmdstan.versions import versions
 from lsm_stan.errors import InferenceError, InputError
-from lsm_stan.inference.fit import INIT, Fit, Scratch
+from lsm_stan.inference.fit import Fit, Scratch
+from lsm_stan.inference.fit_folder import INIT
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.methods import Method
 from lsm_stan.inference.problem import Problem
+from lsm_stan.inference.record import FitRecord, NetworkRecord
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import Check
@@ -162,36 +164,33 @@ class Run:
         if spec.clusters:
             clusters = find_clusters(spec, draws, estimate["z"], problem.prior_scale)
             estimate = {**estimate, **mean_clusters(clusters, draws)}
-        at_estimate = float(LogJoint(problem, compiled).at(estimate)[0])
-        record = {
-            "method": self.method.name,
-            "seed": self.seed,
-            "seconds": round(seconds, 3),
-            "log_joint": at_estimate,
-            "loss": -at_estimate,
-            "nodes": network.n_nodes,
-            "dim": problem.dim,
-            "total_weight": network.total_weight,
-            "converged": all(check.passed for check in checks),
-            "warnings": [check.message for check in checks if not check.passed],
-            "checks": [check.as_record() for check in checks],
-            "details": details,
-            "arguments": self.arguments,
-            "model_name": spec.label,
-            "model": {**problem.as_record(), **compiled.as_record()},
-            "program": compiled.program,
-            "network": {
-                "title": network.title,
-                "digest": problem.digest,
-                "directed": network.directed,
-                "edges": network.n_edges,
-                "hidden": network.n_hidden,
-                "notes": list(network.notes),
-            },
-            "versions": versions(compiled.toolchain),
-        }
+        record = FitRecord(
+            method=self.method.name,
+            seed=self.seed,
+            seconds=round(seconds, 3),
+            log_joint=float(LogJoint(problem, compiled).at(estimate)[0]),
+            nodes=network.n_nodes,
+            dim=problem.dim,
+            total_weight=network.total_weight,
+            checks=checks,
+            details=details,
+            arguments=self.arguments,
+            model_name=spec.label,
+            model={**problem.as_record(), **compiled.as_record()},
+            program=compiled.program,
+            network=NetworkRecord(
+                title=network.title,
+                digest=problem.digest,
+                directed=network.directed,
+                edges=network.n_edges,
+                hidden=network.n_hidden,
+                notes=network.notes,
+            ),
+            versions=versions(compiled.toolchain),
+        )
         provenance = ("method", "seed", "seconds", "log_joint", "arguments", "versions")
-        attrs = {name: record[name] for name in provenance} | {"network_digest": problem.digest}
+        attrs = {name: getattr(record, name) for name in provenance}
+        attrs["network_digest"] = problem.digest
         built = container.build(
             network,
             draws=draws,

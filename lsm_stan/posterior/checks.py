@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
@@ -46,10 +46,6 @@ class Check:
     name: str
     passed: bool
     message: str
-
-    def as_record(self) -> dict[str, Any]:
-        """Return the check for ``fit.json``."""
-        return asdict(self)
 
 
 @dataclass(frozen=True)

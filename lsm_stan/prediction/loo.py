@@ -152,7 +152,7 @@ def loo_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
             {
                 "fit": name,
                 "model": fits[name].spec.label,
-                "dim": fits[name].record["dim"],
+                "dim": fits[name].record.dim,
                 "elpd": numbers.elpd,
                 "se": numbers.se,
                 "p": numbers.p,
@@ -166,7 +166,7 @@ def loo_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
 
 def _approximation(fit: Fit) -> str:
     """Say of an approximation's draws that they are not the posterior's, where they are not."""
-    khat = fit.record["details"].get("khat", 0.0)
+    khat = fit.record.details.get("khat", 0.0)
     if khat is not None and khat <= MAX_PARETO_K:
         return ""
     how = "could not be computed" if khat is None else f"is {khat:.1f} (above {MAX_PARETO_K})"

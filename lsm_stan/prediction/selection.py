@@ -279,7 +279,7 @@ class _Cell:
         numbers = {**scores(prediction, weight, unit), "converged": fit.converged}
         table = calibration_table(prediction.probability, weight > 0)
         return {
-            "scores": {**numbers, "seconds": fit.record["seconds"]},
+            "scores": {**numbers, "seconds": fit.record.seconds},
             "calibration": table.rename_axis("bin").reset_index().to_dict("list"),
             "warnings": fit.warnings,
         }

@@ -56,7 +56,7 @@ def node_table(fit: Fit) -> pd.DataFrame:
         targets = {
             "mean": fit.positions,
             "best": best,
-            "gram": gram_positions(mean_gram(draws), fit.record["dim"]),
+            "gram": gram_positions(mean_gram(draws), fit.record.dim),
         }
         table = table.join(target_sensitivity(draws, targets))
     if fit.clusters is not None:

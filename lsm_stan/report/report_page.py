@@ -6,8 +6,8 @@ from pathlib import Path
 
 from lsm_stan.criticism.verdict import judge_model
 from lsm_stan.files import ensure_ours
-from lsm_stan.inference.fit import RECORD
 from lsm_stan.inference.methods import METHODS
+from lsm_stan.inference.record import RECORD
 from lsm_stan.network.summary import describe
 from lsm_stan.posterior.checks import Finding
 from lsm_stan.report.page import INDEX, Page, file_stems, write_page
@@ -66,12 +66,12 @@ def report_page(report: Report) -> Page:
     network, facts = fit.network, describe(fit.network)
     return Page(
         title=network.title or "Latent space model",
-        subtitle=f"A latent space model in {fit.record['dim']} dimensions, fitted by"
+        subtitle=f"A latent space model in {fit.record.dim} dimensions, fitted by"
         f" {listed([METHODS[fit.method].title for fit in report.fits.values()])}",
         facts={
             **facts.in_short,
             "model": fit.spec.label,
-            "dimensions": str(fit.record["dim"]),
+            "dimensions": str(fit.record.dim),
         },
         findings=headline(report),
         sections=[
@@ -85,7 +85,7 @@ def report_page(report: Report) -> Page:
             quantities_section(report),
             provenance_section(report),
         ],
-        footer=f"lsm-stan {fit.record['versions']['lsm-stan']}. Everything on this page but the"
+        footer=f"lsm-stan {fit.record.versions['lsm-stan']}. Everything on this page but the"
         " pictures of positions is the same for every rotation and reflection of the draws.",
     )
 

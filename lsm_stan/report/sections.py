@@ -407,10 +407,10 @@ def provenance_section(report: Report) -> Section:
         {
             "fit": name,
             "method": METHODS[fit.method].title,
-            "seed": str(fit.record["seed"]),
-            "arguments": ", ".join(f"{k} = {brief(v)}" for k, v in fit.record["arguments"].items()),
-            "CmdStan": fit.record["versions"]["cmdstan"],
-            "ArviZ": fit.record["versions"]["arviz"],
+            "seed": str(fit.record.seed),
+            "arguments": ", ".join(f"{k} = {brief(v)}" for k, v in fit.record.arguments.items()),
+            "CmdStan": fit.record.versions["cmdstan"],
+            "ArviZ": fit.record.versions["arviz"],
         }
         for name, fit in report.fits.items()
     ]

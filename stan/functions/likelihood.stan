@@ -21,7 +21,7 @@ real log_rising(real phi, real t) {
   real first = 0.5 * t * (t - 1); // sums over k < t of k, k^2, k^3
   real second = first * (2 * t - 1) / 3;
   real third = square(first);
-  if (phi > 1e4 * t) // both branches agree there to 1e-12
+  if (phi > 1e4 * t)  // both branches agree there to 1e-12
     return t * log(phi) + (first - (0.5 * second - third / (3 * phi)) / phi) / phi;
   return lgamma(phi + t) - lgamma(phi);
 }
@@ -85,9 +85,16 @@ vector log_charges(real level, matrix effect, int column, matrix covariate,
  * @param sent, received out- and in-strength of each node
  * @param softening, form see pair_sums.stan
  */
-real observed_edges(matrix x, vector log_a, vector log_b, array[] int sender,
-                    array[] int receiver, vector weight, vector sent,
-                    vector received, real softening, int form) {
+real observed_edges(matrix x,
+                    vector log_a,
+                    vector log_b,
+                    array[] int sender,
+                    array[] int receiver,
+                    vector weight,
+                    vector sent,
+                    vector received,
+                    real softening,
+                    int form) {
   return edge_sum(x, sender, receiver, weight, softening, form)
          + dot_product(sent, log_a) + dot_product(received, log_b);
 }
@@ -108,10 +115,17 @@ real observed_edges(matrix x, vector log_a, vector log_b, array[] int sender,
  * @param likelihood see latent_space.stan
  * @param softening, form see pair_sums.stan
  */
-real all_dyads(matrix x, vector a, vector b, array[] int hidden_sender,
-               array[] int hidden_receiver, vector hidden_back,
-               vector hidden_weight, int cells_per_pair, int likelihood,
-               real softening, int form) {
+real all_dyads(matrix x,
+               vector a,
+               vector b,
+               array[] int hidden_sender,
+               array[] int hidden_receiver,
+               vector hidden_back,
+               vector hidden_weight,
+               int cells_per_pair,
+               int likelihood,
+               real softening,
+               int form) {
   vector[0] no_charge = rep_vector(0, 0);
   int shared = likelihood == 3;
   if (likelihood == 1)
@@ -135,10 +149,18 @@ real all_dyads(matrix x, vector a, vector b, array[] int hidden_sender,
  * @param weight how often a term counts
  * @param log_charge, back_log_charge log charges of the dyads and of their reverses
  */
-real charged_dyads(matrix x, vector a, vector b, array[] int sender,
-                   array[] int receiver, vector back, vector weight,
-                   vector log_charge, vector back_log_charge, int likelihood,
-                   real softening, int form) {
+real charged_dyads(matrix x,
+                   vector a,
+                   vector b,
+                   array[] int sender,
+                   array[] int receiver,
+                   vector back,
+                   vector weight,
+                   vector log_charge,
+                   vector back_log_charge,
+                   int likelihood,
+                   real softening,
+                   int form) {
   vector[0] no_charge = rep_vector(0, 0);
   int logarithm = likelihood > 1;
   return charged_edge_sum(x, a, b, sender, receiver, back, weight, log_charge,
@@ -160,10 +182,19 @@ real charged_dyads(matrix x, vector a, vector b, array[] int sender,
  * @param log_charge, back_log_charge see charged_dyads; of size 0 without covariates
  * @param phi the frailties are gamma(phi, phi)
  */
-real frailties(matrix x, vector a, vector b, array[] int sender,
-               array[] int receiver, vector back, vector total,
-               array[] int ascending, vector log_charge, vector back_log_charge,
-               real phi, real softening, int form) {
+real frailties(matrix x,
+               vector a,
+               vector b,
+               array[] int sender,
+               array[] int receiver,
+               vector back,
+               vector total,
+               array[] int ascending,
+               vector log_charge,
+               vector back_log_charge,
+               real phi,
+               real softening,
+               int form) {
   real log_gammas = 0;
   int count = 0; // of totals equal to this one so far
   for (k in 1 : size(ascending)) {

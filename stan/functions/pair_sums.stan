@@ -23,8 +23,10 @@
  */
 real log_form(real d2, real softening, int form) {
   real r2 = d2 + square(softening);
-  if (form == 1) return -0.5 * log(r2);
-  if (form == 2) return r2 == 0 ? 0 : -sqrt(r2);  // some versions of Stan derive sqrt(0) to NaN
+  if (form == 1)
+    return -0.5 * log(r2);
+  if (form == 2)
+    return r2 == 0 ? 0 : -sqrt(r2); // some versions of Stan derive sqrt(0) to NaN
   if (form != 3)
     reject("form must be 1 (inverse), 2 (exponential) or 3 (squared), found ", form);
   return -r2;
@@ -43,13 +45,12 @@ real log_form(real d2, real softening, int form) {
  * @param form distance form, see log_form
  * @return the sum; O(E) time
  */
-real edge_sum(matrix z, array[] int sender, array[] int receiver,
-              vector weight, real softening, int form) {
+real edge_sum(matrix z, array[] int sender, array[] int receiver, vector weight,
+              real softening, int form) {
   real total = 0;
   for (e in 1 : size(sender))
     total += weight[e]
-             * log_form(squared_distance(z[sender[e]], z[receiver[e]]),
-                        softening, form);
+             * log_form(squared_distance(z[sender[e]], z[receiver[e]]), softening, form);
   return total;
 }
 
@@ -71,26 +72,24 @@ real edge_sum(matrix z, array[] int sender, array[] int receiver,
  * @return the sum; O(N^2) time, O(N) memory beyond the autodiff stack;
  *   +infinity for form 1 when two nodes coincide and eps = 0
  */
-real kernel_sum(matrix z, vector a, vector b,
-                array[] int hidden_sender, array[] int hidden_receiver,
-                real softening, int form) {
+real kernel_sum(matrix z, vector a, vector b, array[] int hidden_sender,
+                array[] int hidden_receiver, real softening, int form) {
   int N = rows(z);
   array[N] row_vector[cols(z)] p;
   real total = 0;
-  for (i in 1 : N) p[i] = z[i];
+  for (i in 1 : N)
+    p[i] = z[i];
   for (i in 1 : (N - 1)) {
     int rest = N - i;
     vector[rest] log_f;
     for (j in (i + 1) : N)
       log_f[j - i] = log_form(squared_distance(p[i], p[j]), softening, form);
-    total += dot_product(exp(log_f),
-                         a[i] * b[(i + 1) : N] + b[i] * a[(i + 1) : N]);
+    total += dot_product(exp(log_f), a[i] * b[(i + 1) : N] + b[i] * a[(i + 1) : N]);
   }
   for (h in 1 : size(hidden_sender)) {
     int i = hidden_sender[h];
     int j = hidden_receiver[h];
-    total -= a[i] * b[j]
-             * exp(log_form(squared_distance(p[i], p[j]), softening, form));
+    total -= a[i] * b[j] * exp(log_form(squared_distance(p[i], p[j]), softening, form));
   }
   return total;
 }
@@ -109,12 +108,12 @@ real kernel_sum(matrix z, vector a, vector b,
  * @param shared 0 or 1
  * @return the sum; O(N^2) time, O(N) memory beyond the autodiff stack
  */
-real log1p_kernel_sum(matrix z, vector a, vector b, real softening, int form,
-                      int shared) {
+real log1p_kernel_sum(matrix z, vector a, vector b, real softening, int form, int shared) {
   int N = rows(z);
   array[N] row_vector[cols(z)] p;
   real total = 0;
-  for (i in 1 : N) p[i] = z[i];
+  for (i in 1 : N)
+    p[i] = z[i];
   for (i in 1 : (N - 1)) {
     int rest = N - i;
     vector[rest] f;
@@ -151,10 +150,18 @@ real log1p_kernel_sum(matrix z, vector a, vector b, real softening, int form,
  * @param logarithm 0 or 1
  * @return the sum; O(E) time
  */
-real charged_edge_sum(matrix z, vector a, vector b, array[] int sender,
-                      array[] int receiver, vector back, vector weight,
-                      vector log_charge, vector back_log_charge, real softening,
-                      int form, int logarithm) {
+real charged_edge_sum(matrix z,
+                      vector a,
+                      vector b,
+                      array[] int sender,
+                      array[] int receiver,
+                      vector back,
+                      vector weight,
+                      vector log_charge,
+                      vector back_log_charge,
+                      real softening,
+                      int form,
+                      int logarithm) {
   real total = 0;
   for (e in 1 : size(sender)) {
     int s = sender[e];
@@ -166,8 +173,7 @@ real charged_edge_sum(matrix z, vector a, vector b, array[] int sender,
       there *= exp(log_charge[e]);
       reverse *= exp(back_log_charge[e]);
     }
-    u = (there + reverse)
-        * exp(log_form(squared_distance(z[s], z[r]), softening, form));
+    u = (there + reverse) * exp(log_form(squared_distance(z[s], z[r]), softening, form));
     total += weight[e] * (logarithm ? log1p(u) : u);
   }
   return total;

@@ -12,7 +12,8 @@
  * @return log density of log_sigma, summed
  */
 real log_scale_lpdf(vector log_sigma, real scale) {
-  return normal_lpdf(exp(log_sigma) | 0, scale) + size(log_sigma) * log2() + sum(log_sigma);
+  return normal_lpdf(exp(log_sigma) | 0, scale) + size(log_sigma) * log2()
+         + sum(log_sigma);
 }
 
 /**
@@ -45,7 +46,8 @@ real clustered_positions_lpdf(matrix z, vector theta, matrix centre, vector sigm
   vector[n_nodes] density;
   for (g in 1 : rows(centre))
     log_p[ : , g] = log(theta[g])
-                    - 0.5 * rows_dot_self((z - rep_matrix(centre[g], n_nodes)) / sigma[g])
+                    - 0.5
+                      * rows_dot_self((z - rep_matrix(centre[g], n_nodes)) / sigma[g])
                     + cols(z) * normal_lpdf(0 | 0, sigma[g]);
   for (n in 1 : n_nodes)
     density[n] = log_sum_exp(log_p[n]);
@@ -104,7 +106,7 @@ real correlation_lpdf(vector rho) {
  */
 real effects_lpdf(matrix raw, vector log_sigma, vector rho, real scale) {
   return std_normal_lpdf(to_vector(raw)) + log_scale_lpdf(log_sigma | scale)
-         + correlation_lpdf(rho | );
+         + correlation_lpdf(rho);
 }
 
 /**

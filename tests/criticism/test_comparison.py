@@ -78,7 +78,7 @@ def test_fits_that_cannot_be_compared_are_refused(simulated):
     with pytest.raises(InputError, match=r"b has K = 1 and a K = 2"):
         compare({"a": one, "b": flat})
     nb = made_fit(network, positions[None, None], "map")
-    nb.record["model"]["model"] = "nb-inverse"
+    nb.record.model["model"] = "nb-inverse"
     with pytest.raises(InputError, match="b is a fit of the model nb-inverse and a of tutorial"):
         compare({"a": one, "b": nb})
     with pytest.raises(InputError, match="no fits"):

@@ -23,7 +23,7 @@ def one_intercept(intercept_scale: float, mean: float, sd: float) -> Fit:
     z = np.broadcast_to(np.array([[np.cos(a), np.sin(a)] for a in np.arange(6)]), (2, 500, 6, 2))
     intercept = rng.normal(mean, sd, size=(2, 500))
     fit = fit_of(network, {"z": np.array(z), "intercept": intercept}, "poisson-inverse")
-    fit.record["model"]["model"] = spec.as_record()
+    fit.record.model["model"] = spec.as_record()
     # the likelihood of the intercept alone is normal too
     precision = sd**-2 - intercept_scale**-2
     likelihood = stats.norm.logpdf(intercept, mean * sd**-2 / precision, precision**-0.5)

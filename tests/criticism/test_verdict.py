@@ -96,7 +96,7 @@ def test_a_scalar_that_has_not_converged_is_named_with_its_figures(
     others = {} if name == "log_joint" else {name: bad}
     log_joint = bad if name == "log_joint" else rng.normal(size=bad.shape)
     fit = made_fit(network, draws, model=model, others=others, log_joint=log_joint)
-    checks = {check["name"]: check["passed"] for check in fit.record["checks"]}
+    checks = {check.name: check.passed for check in fit.record.checks}
     assert [check for check, passed in checks.items() if not passed] == ["exploration"]
     assert not fit.converged
     rhat, bulk, tail = az.rhat(bad), az.ess(bad), az.ess(bad, method="tail", prob=(0.05, 0.95))

@@ -93,7 +93,7 @@ def test_a_mode_recovers_the_rates(name: str) -> None:
 def test_nuts_covers_the_truth(name: str) -> None:
     model, parameters = simulated(name, seed=3)
     fit = model.sample(seed=2, chains=2, iter_warmup=250, iter_sampling=250, show_progress=False)
-    assert fit.record["details"]["divergences"] == 0
+    assert fit.record.details["divergences"] == 0
     draws = {k: v.reshape(-1, *v.shape[2:]) for k, v in fit.parameters.items()}
     found = all_log_means(model.spec, {k: draws[k] for k in parameters})
     expected = all_log_means(model.spec, parameters)
@@ -135,7 +135,7 @@ def test_every_parameter_is_kept(name: str, method: str, tmp_path) -> None:
     assert again.spec == model.spec
     assert again.network.digest == model.network.digest
     np.testing.assert_array_equal(again.network.hidden_cells, model.network.hidden_cells)
-    assert again.record["model_name"] == again.spec.name == name
+    assert again.record.model_name == again.spec.name == name
     repeated = run(load_config(tmp_path / "fit" / "config.toml"), tmp_path / "again")
     np.testing.assert_array_equal(repeated.report.fits[method].draws, fit.draws)
 

@@ -48,7 +48,7 @@ def test_map_recovers_distances(simulated, mode) -> None:
     assert stats.spearmanr(distances(mode.positions), distances(truth)).statistic >= 0.8
     assert mode.converged
     assert mode.log_joint == pytest.approx(mode.idata.sample_stats["lp"].item())
-    assert mode.record["loss"] == -mode.log_joint
+    assert mode.record.loss == -mode.log_joint
 
 
 def test_map_is_a_mode(simulated, mode) -> None:
@@ -64,13 +64,13 @@ def test_map_is_a_mode(simulated, mode) -> None:
         loss, mode.positions.reshape(-1), jac=True, method="L-BFGS-B", options={"maxiter": 100}
     )
     assert mode.loss - found.fun < 1e-3
-    curvature = mode.record["details"]["curvature"]
+    curvature = mode.record.details["curvature"]
     assert curvature["is_mode"]
     assert curvature["rotations"] == 1
-    losses = [start["loss"] for start in mode.record["details"]["starts"]]
+    losses = [start["loss"] for start in mode.record.details["starts"]]
     assert losses == sorted(losses)
     assert mode.loss == pytest.approx(losses[0], abs=1e-9)
-    assert 1 <= mode.record["details"]["distinct_modes"] <= 4
+    assert 1 <= mode.record.details["distinct_modes"] <= 4
 
 
 def test_advi_recovers_distances(simulated, mode) -> None:
@@ -109,7 +109,7 @@ def test_elbo_is_that_of_the_positions(precondition) -> None:
     covariance = np.atleast_2d(np.cov(draws.T))
     entropy = stats.multivariate_normal(np.zeros(24), covariance).entropy()
     mean = fit.idata.sample_stats["lp"].mean().item()
-    assert fit.record["details"]["elbo"] == pytest.approx(mean + entropy, abs=1.0)
+    assert fit.record.details["elbo"] == pytest.approx(mean + entropy, abs=1.0)
 
 
 def test_nuts_recovers_distances(simulated, mode) -> None:
@@ -162,7 +162,7 @@ def test_preconditioning_leaves_the_posterior(simulated, mode) -> None:
         error = np.sqrt(sum(value.var(axis=0, ddof=1) / 4 for value in values))
         t = (values[0].mean(axis=0) - values[1].mean(axis=0)) / error
         assert np.median(np.abs(t)) < 1.5
-    steps = [fit.record["details"]["gradients_per_draw"] for fit in (on, off)]
+    steps = [fit.record.details["gradients_per_draw"] for fit in (on, off)]
     assert steps[0] < steps[1] / 2
 
 
@@ -250,7 +250,7 @@ def test_bad_arguments_are_refused(simulated, method, arguments, message) -> Non
 def test_defaults_may_be_asked_for_by_none(simulated, mode) -> None:
     asked = {"max_treedepth": None, "thin": None, "iter_warmup": 20, "iter_sampling": 20}
     fit = simulated[0].sample(seed=1, chains=2, init=mode, show_progress=False, **asked)
-    assert "max_treedepth = 10" in fit.record["checks"][1]["message"]
+    assert "max_treedepth = 10" in fit.record.checks[1]["message"]
 
 
 def test_a_run_that_takes_too_long_is_ended(simulated) -> None:
@@ -268,8 +268,8 @@ def test_a_large_mode_is_checked_without_its_hessian(
     model = LatentSpaceModel(network, 2)
     monkeypatch.setattr("lsm_stan.inference.mode_checks.MAX_CURVATURE_SIZE", 119)
     fit = model.optimize(seed=1, starts=1, show_progress=False, iter=iterations)
-    assert fit.record["details"].keys() >= {"newton_gain", "newton_step"}
-    assert "curvature" not in fit.record["details"]
+    assert fit.record.details.keys() >= {"newton_gain", "newton_step"}
+    assert "curvature" not in fit.record.details
     dense, h = network.to_dense(), 1e-6
     mode = fit.positions
 
@@ -283,10 +283,10 @@ def test_a_large_mode_is_checked_without_its_hessian(
     slope = vectors.T @ tutorial.gradient(mode, dense).reshape(-1)
     others = np.arange(mode.size) != rotation
     assert (values[others].min() > 0) == is_mode
-    assert fit.record["details"]["newton_step"]["is_mode"] == is_mode
+    assert fit.record.details["newton_step"]["is_mode"] == is_mode
     if is_mode:
         gain = np.sum(slope[others] ** 2 / values[others]) / 2
-        assert fit.record["details"]["newton_gain"] == pytest.approx(gain, rel=0.01, abs=1e-12)
+        assert fit.record.details["newton_gain"] == pytest.approx(gain, rel=0.01, abs=1e-12)
         assert fit.converged == (gain <= 1e-3) == (iterations is None)
     else:
         assert not fit.converged
@@ -303,7 +303,7 @@ def test_a_fit_is_of_the_program_that_was_compiled(tmp_path, monkeypatch) -> Non
     with (folder / "latent_space.stan").open("a") as file:
         file.write("// edited while it runs\n")
     fit = model.variational(seed=1, init="random", iter=50, show_progress=False)
-    assert fit.record["program"] == program
+    assert fit.record.program == program
     assert LatentSpaceModel(model.network, 2).compiled.program != program
 
 
@@ -351,8 +351,8 @@ def test_a_random_start_needs_a_mode_only_where_it_shapes_something(
     asked = {**short[method], "init": "random", "precondition": True}
     fit = model.fit(method, seed=1, show_progress=False, **asked)
     assert len(found) == preconditioned
-    assert fit.record["details"]["preconditioned"] == preconditioned
-    assert fit.record["arguments"] == requested_arguments(method, asked)
+    assert fit.record.details["preconditioned"] == preconditioned
+    assert fit.record.arguments == requested_arguments(method, asked)
 
 
 def test_requested_arguments_have_defaults_and_no_progress() -> None:

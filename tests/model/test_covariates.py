@@ -83,7 +83,7 @@ def sampled(network: Network, mode: Fit) -> Fit:
 
 
 def test_nuts_covers_the_coefficients(sampled: Fit) -> None:
-    assert sampled.record["details"]["divergences"] == 0
+    assert sampled.record.details["divergences"] == 0
     table = coefficients_table({"nuts": sampled})
     assert table["covariate"].tolist() == list(map(str, find_model(NAME).terms))
     assert (np.abs(table["mean"] - BETA) < 4 * table["sd"]).all()
@@ -226,7 +226,7 @@ def test_a_saved_fit_keeps_its_tables(mode: Fit, tmp_path: Path) -> None:
     pd.testing.assert_frame_equal(
         again.network.node_table, mode.network.node_table, check_exact=True, check_dtype=False
     )
-    assert again.spec.digest(again.network) == mode.record["network"]["digest"]
+    assert again.spec.digest(again.network) == mode.record.network.digest
     assert again.spec.coords == mode.spec.coords
     np.testing.assert_array_equal(again.idata.posterior["beta"], mode.parameters["beta"])
     assert again.idata.posterior["covariate"].to_numpy().tolist() == list(map(str, mode.spec.terms))

@@ -5,6 +5,8 @@ import pytest
 from scipy import sparse
 
 from lsm_stan import LatentSpaceModel, Network, load_celegans
+from lsm_stan.cmdstan.compilation import STAN_DIR, compile_program, log_prob_grad
+from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.errors import InputError
 from lsm_stan.model.stan_data import stan_data
 from tests.support import tutorial
@@ -43,6 +45,18 @@ def test_density_is_the_tutorials(kernel: str, n_nodes: int, dim: int) -> None:
     np.testing.assert_allclose(
         model.log_prob_grad(z)[0], tutorial.scipy_log_joint(z, dense), rtol=1e-10
     )
+
+
+def test_the_tutorials_program_is_the_same_model(toolchain: Toolchain) -> None:
+    """``stan/tutorial.stan``, which people open first, has the density of the whole program."""
+    network = random_network(11, 2)
+    z = np.random.default_rng(3).normal(size=(11, 3))
+    program = compile_program(STAN_DIR / "tutorial.stan", toolchain=toolchain)
+    data = {"n_nodes": 11, "n_dims": 3, "weight": network.to_dense().astype(int), "jitter": 1e3}
+    value, gradient = log_prob_grad(program, data, z.T.reshape(1, -1))
+    expected, expected_gradient = LatentSpaceModel(network, 3).log_prob_grad(z)
+    np.testing.assert_allclose(value[0], expected, rtol=1e-12)
+    np.testing.assert_allclose(gradient[0].reshape(3, 11).T, expected_gradient, rtol=1e-9)
 
 
 @pytest.mark.parametrize("kernel", KERNELS)

@@ -265,7 +265,7 @@ def test_centres_turn_with_the_positions(name, dim):
     given |= {"z": given["z"] / given.get("sigma_z", 1.0)}
     network, _ = simulate(24, dim, seed=3, model=spec, parameters=given)
     fit = LatentSpaceModel(network, dim, model=spec).optimize(seed=2, starts=2, show_progress=False)
-    curvature = fit.record["details"]["curvature"]
+    curvature = fit.record.details["curvature"]
     assert curvature["rotations"] == dim * (dim - 1) // 2
     assert curvature["is_mode"]
     assert fit.converged

@@ -244,5 +244,5 @@ def test_fits_beside_each_other_by_loo(network):
 def test_draws_of_an_approximation_are_told_from_those_of_the_posterior(network, khat, warning):
     fit, *_ = a_fit(network, n_draws=400)
     others = loo_table({"nuts": fit})["warning"][0]
-    fit.record["details"]["khat"] = khat
+    fit.record.details["khat"] = khat
     assert loo_table({"advi": fit})["warning"][0] == "; ".join(filter(None, [warning, others]))

@@ -6,6 +6,7 @@ import numpy as np
 
 from lsm_stan import Fit, simulate
 from lsm_stan.inference.fit import Scratch
+from lsm_stan.inference.record import FitRecord, NetworkRecord
 from lsm_stan.model.family import find_model
 from lsm_stan.model.simulation import draw_parameters
 from lsm_stan.network.network import Network
@@ -55,28 +56,19 @@ def made_fit(
         sample_stats=stats,
         coords=find_model(model).coords,
     )
-    checks = checks or []
-    at_estimate = float(tutorial.log_joint(estimate, dense))
-    record = {
-        "method": method,
-        "seed": 1,
-        "seconds": 1.0,
-        "dim": draws.shape[-1],
-        "log_joint": at_estimate,
-        "loss": -at_estimate,
-        "converged": all(check.passed for check in checks),
-        "warnings": [check.message for check in checks if not check.passed],
-        "checks": [check.as_record() for check in checks],
-        "details": details,
-        "arguments": arguments or {},
-        "model": {"model": model, "jitter": 1e3, "prior_scale": 1.0},
-        "network": {
-            "title": network.title,
-            "digest": network.digest,
-            "directed": network.directed,
-        },
-        "versions": {"lsm-stan": "none", "cmdstan": "none", "arviz": "none"},
-    }
+    record = FitRecord(
+        method=method,
+        seed=1,
+        seconds=1.0,
+        dim=draws.shape[-1],
+        log_joint=float(tutorial.log_joint(estimate, dense)),
+        checks=checks or [],
+        details=details,
+        arguments=arguments or {},
+        model={"model": model, "jitter": 1e3, "prior_scale": 1.0},
+        network=NetworkRecord(network.title, network.digest, network.directed),
+        versions={"lsm-stan": "none", "cmdstan": "none", "arviz": "none"},
+    )
     scratch = Scratch()
     return Fit(network, container, record, scratch.path, scratch)
 
@@ -161,11 +153,17 @@ def fit_of(network: Network, draws: dict[str, np.ndarray], model: str) -> Fit:
         log_joint=np.zeros(draws["z"].shape[:2]),
         estimate={name: values[0, 0] for name, values in draws.items()},
     )
-    record = {
-        "method": "nuts",
-        "model": {"model": model, "prior_scale": 1.0},
-        "dim": draws["z"].shape[-1],
-        "warnings": [],
-        "details": {},
-    }
+    record = FitRecord(
+        method="nuts",
+        seed=1,
+        seconds=1.0,
+        dim=draws["z"].shape[-1],
+        log_joint=0.0,
+        checks=[],
+        details={},
+        arguments={},
+        model={"model": model, "prior_scale": 1.0},
+        network=NetworkRecord(network.title, network.digest, network.directed),
+        versions={},
+    )
     return Fit(network, built, record, None)

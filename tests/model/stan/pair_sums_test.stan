@@ -2,7 +2,7 @@
 // as a parameter: tests compile it with both kernels. It is no model: of its parameters
 // stanc --warn-pedantic says that they have no prior, or take part in many terms.
 functions {
-#include pair_sums.stan
+  #include pair_sums.stan
 }
 data {
   int<lower=1> N;
@@ -37,25 +37,29 @@ model {
   matrix[N, K] z = precondition(factor, x);
   target += edge_sum(x, sender, receiver, weight, softening, form);
   target += kernel_sum(x, a, b, hidden_sender, hidden_receiver, softening, form);
-  target += kernel_sum(x, a, fixed_charge, hidden_sender, hidden_receiver, softening, form);
-  target += kernel_sum(x, fixed_charge, b, hidden_sender, hidden_receiver, softening, form);
+  target += kernel_sum(x, a, fixed_charge, hidden_sender, hidden_receiver, softening,
+                       form);
+  target += kernel_sum(x, fixed_charge, b, hidden_sender, hidden_receiver, softening,
+                       form);
   target += kernel_sum(z, fixed_charge, fixed_charge, hidden_sender, hidden_receiver,
                        well_conditioned, form);
   {
-    vector[N] p = exp(a);                      // charges of a logarithm are positive
+    vector[N] p = exp(a); // charges of a logarithm are positive
     vector[N] q = exp(b);
     for (shared in 0 : 1)
       target += log1p_kernel_sum(x, p, q, softening, form, shared);
     target += log1p_kernel_sum(x, p, fixed_positive, softening, form, 0);
     for (logarithm in 0 : 1) {
-      target += charged_edge_sum(x, p, q, sender, receiver, back, weight, own, own_reverse,
-                                 softening, form, logarithm);
-      target += charged_edge_sum(x, fixed_positive, q, sender, receiver, back, weight, none,
-                                 none, softening, form, logarithm);
-      target += charged_edge_sum(z, fixed_positive, fixed_positive, sender, receiver, back,
-                                 weight, none, none, well_conditioned, form, logarithm);
-      target += charged_edge_sum(z, fixed_positive, fixed_positive, sender, receiver, back,
-                                 weight, own, own_reverse, well_conditioned, form, logarithm);
+      target += charged_edge_sum(x, p, q, sender, receiver, back, weight, own,
+                                 own_reverse, softening, form, logarithm);
+      target += charged_edge_sum(x, fixed_positive, q, sender, receiver, back, weight,
+                                 none, none, softening, form, logarithm);
+      target += charged_edge_sum(z, fixed_positive, fixed_positive, sender, receiver,
+                                 back, weight, none, none, well_conditioned, form,
+                                 logarithm);
+      target += charged_edge_sum(z, fixed_positive, fixed_positive, sender, receiver,
+                                 back, weight, own, own_reverse, well_conditioned, form,
+                                 logarithm);
     }
   }
 }
