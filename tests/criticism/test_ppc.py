@@ -2,7 +2,6 @@
 
 import tracemalloc
 from itertools import combinations
-from pathlib import Path
 
 import networkx as nx
 import numpy as np
@@ -26,21 +25,14 @@ from lsm_stan.network import statistics as network_statistics
 from lsm_stan.network.network import Network
 from lsm_stan.network.statistics import Edges, Features, features, observed_edges
 from lsm_stan.network.summary import describe
-from lsm_stan.posterior import idata
+from tests.support import made
 
 
 def fit_of(
     network: Network, draws: np.ndarray, model: str = "tutorial", **others: np.ndarray
 ) -> Fit:
     """Return a fit with ``(chain, draw, N, K)`` draws, of positions and of others."""
-    parameters = {"z": draws, **others}
-    container = idata.build(
-        network,
-        draws=parameters,
-        log_joint=np.zeros(draws.shape[:2]),
-        estimate={name: values[0, 0] for name, values in parameters.items()},
-    )
-    return Fit(network, container, record={"model": {"model": model}}, cmdstan_output=Path())
+    return made.fit_of(network, {"z": draws, **others}, model)
 
 
 def random_network(seed: int, n_nodes: int, density: float, directed: bool) -> Network:

@@ -19,6 +19,7 @@ from lsm_stan.posterior.invariants import sample_pairs
 from lsm_stan.prediction.dyads import predict
 from lsm_stan.prediction.loo import loo, loo_table
 from lsm_stan.prediction.scores import standard_error
+from tests.support.made import short_record
 
 PRIOR_SHAPE, PRIOR_RATE = 2.0, 4.0
 
@@ -38,8 +39,7 @@ def a_fit(network, model="poisson-squared", n_draws=4000, **parameters):
     built = idata.build(
         network, draws=draws, log_joint=np.zeros(draws["z"].shape[:2]), estimate=estimate
     )
-    record = {"method": "nuts", "model": {"model": model}, "dim": 2, "warnings": [], "details": {}}
-    return Fit(network, built, record, None), shape, rate
+    return Fit(network, built, short_record(network, model), None), shape, rate
 
 
 @pytest.fixture(scope="module")

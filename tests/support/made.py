@@ -153,11 +153,16 @@ def fit_of(network: Network, draws: dict[str, np.ndarray], model: str) -> Fit:
         log_joint=np.zeros(draws["z"].shape[:2]),
         estimate={name: values[0, 0] for name, values in draws.items()},
     )
-    record = FitRecord(
+    return Fit(network, built, short_record(network, model, dim=draws["z"].shape[-1]), None)
+
+
+def short_record(network: Network, model: str | dict[str, Any], dim: int = 2) -> FitRecord:
+    """Return a record with hardly more in it than the model."""
+    return FitRecord(
         method="nuts",
         seed=1,
         seconds=1.0,
-        dim=draws["z"].shape[-1],
+        dim=dim,
         log_joint=0.0,
         checks=[],
         details={},
@@ -166,4 +171,3 @@ def fit_of(network: Network, draws: dict[str, np.ndarray], model: str) -> Fit:
         network=NetworkRecord(network.title, network.digest, network.directed),
         versions={},
     )
-    return Fit(network, built, record, None)

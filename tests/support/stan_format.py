@@ -1,4 +1,4 @@
-"""Format the Stan files as the newest stanc does: ``python -m tests.support.stan_format [--check]``.
+"""Format the Stan files as the newest stanc does, or see whether they are (``--check``).
 
 Its blank lines end in blanks, which are taken away.
 """
