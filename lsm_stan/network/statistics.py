@@ -23,10 +23,17 @@ WEIGHT_CLASSES = 65
 
 
 class Edges(NamedTuple):
-    """Edges between different nodes, an undirected one once: arrays of shape (E,).
+    """Edges between different nodes; an undirected edge is listed once.
 
-    ``reverse`` is the weight of the reverse of each edge: its own if the network is undirected,
-    -1 if that dyad is hidden.
+    Attributes
+    ----------
+    sender, receiver : ndarray of int64 of shape (E,)
+        0-based node indices.
+    weight : ndarray of int64 of shape (E,)
+        Weights of the edges.
+    reverse : ndarray of int64 of shape (E,)
+        Weights of the reverse edges: the edge's own if the network is undirected, -1 if the
+        reverse dyad is hidden.
     """
 
     sender: IntArray
@@ -44,10 +51,10 @@ class Features:
     statistics : dict of str to float
         The names of :data:`lsm_stan.criticism.advice.STATISTICS` that the network can have; NaN
         where undefined.
-    shares : numpy.ndarray
-        ``(WEIGHT_CLASSES,)`` shares of the cells.
-    strengths : dict of str to numpy.ndarray
-        ``(N,)`` strengths of the nodes: ``out`` and ``in``, or ``both`` if undirected.
+    shares : ndarray of shape (WEIGHT_CLASSES,)
+        Shares of the cells in each class of weights.
+    strengths : dict of str to ndarray of shape (N,)
+        Strengths of the nodes: ``out`` and ``in``, or ``both`` if undirected.
     """
 
     statistics: dict[str, float]
@@ -56,7 +63,17 @@ class Features:
 
 
 def observed_edges(network: Network) -> Edges:
-    """Return the edges of a network, self-loops left out."""
+    """Return the edges of a network, self-loops left out.
+
+    Parameters
+    ----------
+    network : Network
+        Any network.
+
+    Returns
+    -------
+    Edges
+    """
     between = network.sender != network.receiver
     sender, receiver, weight = (
         ends[between] for ends in (network.sender, network.receiver, network.weight)
@@ -70,17 +87,17 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
     Strengths are sums over observed dyads; their standard deviations have divisor N. Reciprocity
     is the share of edges whose reverse is there, and the correlation of weights is over pairs;
     where one direction is hidden a pair is in neither. Transitivity is that of the network without
-    directions and weights: of the triples in which one node is connected to two others, the share
-    in which those are connected too. A triple is left out where a dyad between those is hidden.
-    Beyond `TRANSITIVITY_NODES` nodes it is that of the sub-network of a random set of so many
-    nodes, the same set for all networks of N nodes.
+    directions and weights: among the triples in which one node is connected to two others, the
+    share in which those two are connected too. A triple is left out where the dyad between those
+    two is hidden. Beyond `TRANSITIVITY_NODES` nodes it is that of the sub-network of a random set of so
+    many nodes, the same set for all networks of N nodes.
 
     Parameters
     ----------
-    blocks
-        Every edge in one block.
-    network
-        With the same nodes and hidden dyads. Its edges are not looked at.
+    blocks : iterable of Edges
+        Blocks that have every edge once.
+    network : Network
+        A network with the same nodes and hidden dyads; its edges are not looked at.
 
     Returns
     -------
