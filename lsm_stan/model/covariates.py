@@ -46,7 +46,15 @@ _TERM = re.compile(r"\s*(\w+)\s*\(((?:[^()]|\([^()]*\))+)\)\s*")
 
 
 class Term(NamedTuple):
-    """A term: its kind, and the column it is of."""
+    """A term of a model: its kind, and the column that it takes.
+
+    Attributes
+    ----------
+    kind : str
+        One of `NODE_TERMS` or `DYAD_TERMS`.
+    column : str
+        Name of a column of the node table, or of the dyad table.
+    """
 
     kind: str
     column: str
@@ -58,10 +66,25 @@ class Term(NamedTuple):
 def read_term(text: str) -> Term:
     """Read a term such as ``nodematch(class)``.
 
+    Parameters
+    ----------
+    text : str
+        Kind and column.
+
+    Returns
+    -------
+    Term
+
     Raises
     ------
     InputError
         If there is no such term.
+
+    Examples
+    --------
+    >>> from lsm_stan.model.covariates import read_term
+    >>> read_term("nodematch(class)")
+    Term(kind='nodematch', column='class')
     """
     found = _TERM.fullmatch(text)
     kinds = [*NODE_TERMS, *DYAD_TERMS]
@@ -74,7 +97,26 @@ def read_term(text: str) -> Term:
 
 
 def split_outside_brackets(text: str, mark: str) -> list[str]:
-    """Split a text at a mark, such as ``+``, that is not in brackets; white space is left out."""
+    """Split a text at a mark that is not in brackets.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    mark : str
+        One character, such as ``+``.
+
+    Returns
+    -------
+    list of str
+        The parts, without white space around them.
+
+    Examples
+    --------
+    >>> from lsm_stan.model.covariates import split_outside_brackets
+    >>> split_outside_brackets("nb-squared + nodecov(a+b)", "+")
+    ['nb-squared', 'nodecov(a+b)']
+    """
     parts, depth = [""], 0
     for character in text:
         depth += (character == "(") - (character == ")")
@@ -91,16 +133,16 @@ class Covariates:
 
     Attributes
     ----------
-    terms
-        P of nodes, then Q of dyads.
-    sender, receiver
-        ``(N, P)``: what the terms of nodes add for a sender, and for a receiver.
-    codes
-        Of every term of dyads what :meth:`of_dyads` looks values up in: ``(N,)`` numbers of the
-        nodes, or for ``edgecov`` ``(2, L)`` cells of dyads, increasing, above their values.
-    scale
-        ``(P + Q,)`` scales: distances of two values, else standard deviations over the dyads
-        of the network.
+    terms : tuple of Term
+        P terms of nodes, then Q terms of dyads.
+    sender, receiver : ndarray of shape (N, P)
+        What the terms of nodes add for a sender, and for a receiver, in units of the covariate.
+    codes : tuple of ndarray, length Q
+        Where :meth:`of_dyads` looks up the values of each term of dyads: numbers of the nodes,
+        shape (N,), or for ``edgecov`` cells of dyads, increasing, above their values, shape (2, L).
+    scale : ndarray of shape (P + Q,)
+        Scales, in units of the covariate: distances of two values, else standard deviations over
+        the dyads of the network.
     """
 
     terms: tuple[Term, ...]
@@ -115,7 +157,18 @@ class Covariates:
         return int(self.sender.shape[1])
 
     def of_dyads(self, sender: IntArray, receiver: IntArray) -> FloatArray:
-        """Return the values of the terms of dyads, ``(D, Q)``."""
+        """Return the values of the terms of dyads.
+
+        Parameters
+        ----------
+        sender, receiver : ndarray of int64 of shape (D,)
+            0-based node indices.
+
+        Returns
+        -------
+        ndarray of shape (D, Q)
+            Values in units of the covariate.
+        """
         columns = [
             _of_dyads(term, codes, len(self.sender), sender, receiver)
             for term, codes in zip(self.terms[self.n_of_nodes :], self.codes, strict=True)
@@ -123,7 +176,18 @@ class Covariates:
         return np.column_stack([np.zeros((len(sender), 0)), *columns])
 
     def values(self, sender: IntArray, receiver: IntArray) -> FloatArray:
-        """Return the values of all terms, ``(D, P + Q)``."""
+        """Return the values of all terms.
+
+        Parameters
+        ----------
+        sender, receiver : ndarray of int64 of shape (D,)
+            0-based node indices.
+
+        Returns
+        -------
+        ndarray of shape (D, P + Q)
+            Values in units of the covariate, terms of nodes first.
+        """
         of_nodes = self.sender[sender] + self.receiver[receiver]
         return np.hstack([of_nodes, self.of_dyads(sender, receiver)])
 
@@ -141,10 +205,14 @@ def covariates(terms: Sequence[Term], network: Network) -> Covariates:
 
     Parameters
     ----------
-    terms
-        At least one.
-    network
-        N nodes, with the tables that the terms are of.
+    terms : sequence of Term
+        At least one term.
+    network : Network
+        N nodes, with the tables that have the terms' columns.
+
+    Returns
+    -------
+    Covariates
 
     Raises
     ------
@@ -183,15 +251,22 @@ def possible_terms(network: Network) -> dict[str, dict[str, list[str]]]:
 
     Parameters
     ----------
-    network
+    network : Network
         Any network. No dyad is looked at.
 
     Returns
     -------
-    dict
-        For ``node`` and ``dyad``, where there is such a table: column to kinds of terms. None of
-        a column that has one value, lacks some, is of other names for all nodes, or has a name
-        that :func:`read_term` cannot read.
+    dict of str to dict of str to list of str
+        For ``node`` and ``dyad``, where there is such a table: column to kinds of terms. A column
+        has none if it has one value, lacks some, has other names for all nodes, or has a name that
+        :func:`read_term` cannot read.
+
+    Examples
+    --------
+    >>> from lsm_stan import load_celegans
+    >>> from lsm_stan.model.covariates import possible_terms
+    >>> possible_terms(load_celegans())["node"]["class"]
+    ['nodematch']
     """
     kinds = {"node": [*NODE_TERMS, "absdiff", "nodematch"], "dyad": ["edgecov"]}
     tables = {"node": network.node_table, "dyad": network.dyad_table}

@@ -72,7 +72,17 @@ TURNED = ("z_raw", "role_raw", "centre")
 
 
 def rate_parameters(spec: ModelSpec) -> list[str]:
-    """Return the names of the parameters that the weights' distribution depends on."""
+    """Return the names of the parameters that the weights' distribution depends on.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+
+    Returns
+    -------
+    list of str
+    """
     return [
         "z",
         *(["intercept"] if spec.intercept else []),
@@ -84,7 +94,20 @@ def rate_parameters(spec: ModelSpec) -> list[str]:
 
 
 def effect_columns(spec: ModelSpec, directed: bool) -> int:
-    """Return how many effects a node has: sender and receiver, one that is both, or none."""
+    """Return how many effects a node has: sender and receiver, one that is both, or none.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    directed : bool
+        Whether the network is directed.
+
+    Returns
+    -------
+    int
+        2, 1 or 0.
+    """
     return (2 if directed else 1) if spec.effects else 0
 
 
@@ -97,12 +120,17 @@ def from_stan(
 
     Parameters
     ----------
-    result
-        Of the Stan program.
-    spec
-        Which model it was.
-    **options
-        Of CmdStanPy's ``stan_variable``.
+    result : CmdStanMLE, CmdStanVB or CmdStanMCMC
+        What CmdStanPy returned for the Stan program.
+    spec : ModelSpec
+        The model that was run.
+    **options : bool
+        Options of CmdStanPy's ``stan_variable``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Parameters by name, with the leading axes of CmdStanPy's result.
     """
     z = np.asarray(result.stan_variable("z", **options))
     *batch, n_nodes, _ = z.shape
@@ -150,18 +178,23 @@ def declared(
 
     Parameters
     ----------
-    parameters
-        Those of the model that are missing get the values they have where nothing is known: no
-        effects, their scales the fixed ones, no intercept, phi = 1, the scale of the positions
-        their root mean square, coefficients 0, clusters those that k-means finds in the positions.
-    spec
+    parameters : dict of str to ndarray
+        Parameters of the model. Those that are missing get the values they have where nothing is
+        known: no effects, their scales the fixed ones, no intercept, phi = 1, the scale of the
+        positions their root mean square, coefficients 0, clusters those that k-means finds in the
+        positions.
+    spec : ModelSpec
         The model.
-    directed
-        Whether the network is.
-    learned
+    directed : bool
+        Whether the network is directed.
+    learned : bool
         Whether scales are parameters.
-    prior_scale
+    prior_scale : float, default 1.0
         The scale of the positions where it is never learned.
+
+    Returns
+    -------
+    dict of str to ndarray
     """
     z = parameters["z"]
     batch = z.shape[:-2]
@@ -207,7 +240,17 @@ def declared(
 
 
 def flat(values: Parameters) -> FloatArray:
-    """Return declared values as ``(..., P)`` rows, in Stan's order."""
+    """Return declared values as rows of numbers, in Stan's order.
+
+    Parameters
+    ----------
+    values : dict of str to ndarray
+        What :func:`declared` returns.
+
+    Returns
+    -------
+    ndarray of shape (..., P)
+    """
     z = values["z_raw"]
     batch = z.shape[:-2]
     # Stan stores a matrix column by column
