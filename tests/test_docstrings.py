@@ -1,4 +1,4 @@
-"""Public docstrings are numpydoc: names as in the signature, types, results, errors; examples run."""
+"""Public docstrings name parameters, types, results and errors, as numpydoc; examples run."""
 
 import ast
 import doctest

@@ -634,18 +634,18 @@ def _header_closure(header: Path) -> dict[str, bytes]:
     """Read a header and those it includes in quotes, by their path from its folder."""
     if not header.is_file():
         raise ToolchainError(f"there is no user header {header}")
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     waiting = [header.name]
     while waiting:
         name = waiting.pop()
         path = header.parent / name
         # What is not below the header is CmdStan's, or the compiler will miss it.
-        if name in found or name.startswith("..") or not path.is_file():
+        if name in contents or name.startswith("..") or not path.is_file():
             continue
-        found[name] = path.read_bytes()
-        includes = re.findall(r'^\s*#\s*include\s*"([^"]+)"', found[name].decode(), re.MULTILINE)
+        contents[name] = path.read_bytes()
+        includes = re.findall(r'^\s*#\s*include\s*"([^"]+)"', contents[name].decode(), re.MULTILINE)
         waiting += [os.path.normpath(PurePath(name).parent / include) for include in includes]
-    return found
+    return contents
 
 
 def _key(parts: Iterable[str | bytes]) -> str:

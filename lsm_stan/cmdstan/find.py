@@ -132,8 +132,8 @@ def _version(path: Path) -> str | None:
     makefile = path / "makefile"
     if not makefile.is_file():
         return None
-    found = re.search(r"^CMDSTAN_VERSION := (\S+)", makefile.read_text(), re.MULTILINE)
-    return found[1] if found else None
+    match = re.search(r"^CMDSTAN_VERSION := (\S+)", makefile.read_text(), re.MULTILINE)
+    return match[1] if match else None
 
 
 def version_numbers(path: Path) -> tuple[int, ...]:

@@ -86,14 +86,14 @@ def read_term(text: str) -> Term:
     >>> read_term("nodematch(class)")
     Term(kind='nodematch', column='class')
     """
-    found = _TERM.fullmatch(text)
+    match = _TERM.fullmatch(text)
     kinds = [*NODE_TERMS, *DYAD_TERMS]
-    column = clean_name(found[2]) if found else ""
-    if found is None or found[1] not in kinds or not column:
+    column = clean_name(match[2]) if match else ""
+    if match is None or match[1] not in kinds or not column:
         raise InputError(
             f"no term {text.strip()!r}; there are {', '.join(f'{kind}(COLUMN)' for kind in kinds)}"
         )
-    return Term(found[1], column)
+    return Term(match[1], column)
 
 
 def split_outside_brackets(text: str, mark: str) -> list[str]:
@@ -235,15 +235,15 @@ def covariates(terms: Sequence[Term], network: Network) -> Covariates:
         sender[:, column], receiver[:, column] = sends * values, receives * values
     ordered = (*of_nodes, *of_dyads)
     codes = tuple(_codes(term, network) for term in of_dyads)
-    found = Covariates(ordered, sender, receiver, codes, np.ones(len(ordered)))
-    sd = _standard_deviations(found)
+    unscaled = Covariates(ordered, sender, receiver, codes, np.ones(len(ordered)))
+    sd = _standard_deviations(unscaled)
     for term, value in zip(ordered, sd, strict=True):
         if not value > 0:
             raise InputError(f"{term} has one value for all dyads, and so says nothing; leave it")
     distinct = [np.unique(values) for values in numbers]
     distinct += [_distinct(*both, n) for both in zip(of_dyads, codes, strict=True)]
     scale = [np.ptp(d) if len(d) == 2 else s for d, s in zip(distinct, sd, strict=True)]
-    return replace(found, scale=np.array(scale))
+    return replace(unscaled, scale=np.array(scale))
 
 
 def possible_terms(network: Network) -> dict[str, dict[str, list[str]]]:
@@ -310,9 +310,9 @@ def _of_dyads(
         return np.asarray(np.abs(codes[sender] - codes[receiver]))
     cells, values = codes
     wanted = sender * n_nodes + receiver
-    place = np.searchsorted(cells, wanted)
-    found = np.append(cells, -1)[place] == wanted
-    return np.where(found, np.append(values, 0.0)[place], 0.0)
+    index = np.searchsorted(cells, wanted)
+    listed = np.append(cells, -1)[index] == wanted
+    return np.where(listed, np.append(values, 0.0)[index], 0.0)
 
 
 def _codes(term: Term, network: Network) -> FloatArray:
@@ -329,7 +329,7 @@ def _codes(term: Term, network: Network) -> FloatArray:
     table = network.dyad_table
     assert table is not None
     numbers = _as_numbers(term, values, [f"{s!r} to {r!r}" for s, r in table.index], "dyad")
-    index = {name: place for place, name in enumerate(network.names)}
+    index = {name: number for number, name in enumerate(network.names)}
     ends = np.array([(index[s], index[r]) for s, r in table.index], dtype=np.int64).reshape(-1, 2)
     if not network.directed:
         ends, numbers = np.vstack([ends, ends[:, ::-1]]), np.tile(numbers, 2)
@@ -384,18 +384,18 @@ def _distinct(term: Term, codes: FloatArray, n: int) -> FloatArray:
     return np.unique(values if len(cells) == n * (n - 1) else np.append(values, 0.0))
 
 
-def _standard_deviations(found: Covariates) -> FloatArray:
+def _standard_deviations(covariates: Covariates) -> FloatArray:
     """Return standard deviations over all dyads, hidden ones too, in closed form.
 
     Over ordered dyads: in an undirected network every term is the same both ways.
     """
-    n = len(found.sender)
-    s, r = found.sender, found.receiver
+    n = len(covariates.sender)
+    s, r = covariates.sender, covariates.receiver
     # of (s_i + r_j) and its square, the diagonal left out
     total = (n - 1) * (s + r).sum(axis=0)
     square = (n - 1) * (s**2 + r**2).sum(axis=0)
     square += 2 * (s.sum(axis=0) * r.sum(axis=0) - (s * r).sum(axis=0))
-    of_dyads = zip(found.terms[found.n_of_nodes :], found.codes, strict=True)
+    of_dyads = zip(covariates.terms[covariates.n_of_nodes :], covariates.codes, strict=True)
     sums = np.array([_sums(term, codes) for term, codes in of_dyads]).reshape(-1, 2).T
     mean, mean_square = np.hstack([[total, square], sums]) / (n * (n - 1))
     variance = mean_square - mean**2

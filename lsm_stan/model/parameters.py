@@ -139,31 +139,31 @@ def from_stan(
         # CmdStanPy drops axes of length 1 from some results, not from others
         return np.asarray(result.stan_variable(name, **options)).reshape((*batch, *shape))
 
-    found = {"z": z}
+    parameters = {"z": z}
     names = result.metadata.stan_vars
     if spec.intercept:
-        found["intercept"] = read("intercept")
+        parameters["intercept"] = read("intercept")
     if spec.dispersed:
-        found["phi"] = read("phi")
+        parameters["phi"] = read("phi")
     if spec.effects:
         effect = read("effect", n_nodes, -1)
-        found["sender_effect"], found["receiver_effect"] = effect[..., 0], effect[..., -1]
+        parameters["sender_effect"], parameters["receiver_effect"] = effect[..., 0], effect[..., -1]
         if "sigma" in names:
             sigma = read("sigma", -1)
-            found["sigma_sender"], found["sigma_receiver"] = sigma[..., 0], sigma[..., -1]
+            parameters["sigma_sender"], parameters["sigma_receiver"] = sigma[..., 0], sigma[..., -1]
         if "rho" in names:
-            found["rho"] = read("rho")
+            parameters["rho"] = read("rho")
     if spec.roles:
-        found["role"] = read("role", *z.shape[-2:])
-    found |= {name: read(name) for name in ("sigma_role", "sigma_z") if name in names}
+        parameters["role"] = read("role", *z.shape[-2:])
+    parameters |= {name: read(name) for name in ("sigma_role", "sigma_z") if name in names}
     if spec.covariates is not None:
-        found["beta"] = read("coefficient", len(spec.terms)) / spec.covariates.scale
+        parameters["beta"] = read("coefficient", len(spec.terms)) / spec.covariates.scale
     if spec.clusters:
-        found["centre"] = read("centre", spec.clusters, z.shape[-1])
-        found["theta"] = read("theta", spec.clusters)
+        parameters["centre"] = read("centre", spec.clusters, z.shape[-1])
+        parameters["theta"] = read("theta", spec.clusters)
         if "log_omega" in names:
-            found["sigma_cluster"] = read("sigma_cluster", spec.clusters)
-    return found
+            parameters["sigma_cluster"] = read("sigma_cluster", spec.clusters)
+    return parameters
 
 
 def declared(
@@ -271,8 +271,8 @@ def _centres(parameters: Parameters, n_clusters: int) -> FloatArray:
         return known.reshape(shape) if n_clusters else np.zeros(shape)
     sets = z.reshape(-1, *z.shape[-2:])
     # nodes in one place have fewer centres: some then start where others do
-    found = [np.resize(kmeans(points, n_clusters, seed=0)[0], shape[-2:]) for points in sets]
-    return np.stack(found).reshape(shape)
+    centres = [np.resize(kmeans(points, n_clusters, seed=0)[0], shape[-2:]) for points in sets]
+    return np.stack(centres).reshape(shape)
 
 
 def _none(batch: tuple[int, ...]) -> FloatArray:

@@ -83,14 +83,14 @@ def observed_units(network: Network, by: Unit = "dyad") -> IntArray:
     ndarray of int64 of shape (D, 2)
         0-based node indices, in the order of edges; in a pair the smaller first.
     """
-    found = []
+    blocks = []
     for sender, receiver in dyad_blocks(network, 1_000_000):
         seen = network.weight_of(sender, receiver) >= 0
         if by == "pair":
             seen |= network.weight_of(receiver, sender) >= 0
             seen &= sender < receiver
-        found.append(np.column_stack([sender, receiver])[seen])
-    return np.concatenate(found)
+        blocks.append(np.column_stack([sender, receiver])[seen])
+    return np.concatenate(blocks)
 
 
 def count_units(network: Network, by: Unit = "dyad") -> int:

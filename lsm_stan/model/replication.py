@@ -143,9 +143,15 @@ def replications(
 
     first = kept[0]
     return Replications(
-        {name: stacked(one.statistics[name] for one in kept) for name in first.statistics},
-        {name: stacked(one.strengths[name] for one in kept) for name in first.strengths},
-        stacked(one.weights for one in kept),
+        {
+            name: stacked(replication.statistics[name] for replication in kept)
+            for name in first.statistics
+        },
+        {
+            name: stacked(replication.strengths[name] for replication in kept)
+            for name in first.strengths
+        },
+        stacked(replication.weights for replication in kept),
     )
 
 
@@ -182,12 +188,12 @@ def _kept(blocks: Iterable[Edges], network: Network, dyads: IntArray) -> Replica
                 weights[order[first[there] + shift]] = edges.weight[there]
             yield edges
 
-    found = features(looked_through(), network)
+    network_features = features(looked_through(), network)
     strengths = {
         "strength" if direction == "both" else f"{direction}_strength": values.astype(np.int64)
-        for direction, values in found.strengths.items()
+        for direction, values in network_features.strengths.items()
     }
-    statistics = {name: np.asarray(value) for name, value in found.statistics.items()}
+    statistics = {name: np.asarray(value) for name, value in network_features.statistics.items()}
     return Replications(statistics, strengths, weights)
 
 

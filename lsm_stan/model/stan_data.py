@@ -218,8 +218,8 @@ def fixed_data(
         totals = tuple(values[:0] for values in totals)
     hidden = hidden_terms(network, shared=spec.likelihood == "dyadic")
     if spec.roles:  # a node's two positions are no pair
-        own = np.arange(network.n_nodes)
-        itself = own, own, np.zeros_like(own), np.ones(network.n_nodes)
+        nodes = np.arange(network.n_nodes)
+        itself = nodes, nodes, np.zeros_like(nodes), np.ones(network.n_nodes)
         hidden = tuple(np.concatenate(both) for both in zip(hidden, itself, strict=True))
     return {
         "n_nodes": network.n_nodes,
@@ -346,16 +346,16 @@ def charged_terms(network: Network, covariates: Covariates, *, shared: bool) -> 
         If there are more than :data:`MAX_CHARGED`.
     """
     n = network.n_nodes
-    found: list[IntArray] = []
+    blocks: list[IntArray] = []
     for sender, receiver in dyad_blocks(network, 1_000_000):
-        own = covariates.of_dyads(sender, receiver).any(axis=1)
-        found.append((sender * n + receiver)[own])
-        if sum(map(len, found)) > MAX_CHARGED:
+        charged = covariates.of_dyads(sender, receiver).any(axis=1)
+        blocks.append((sender * n + receiver)[charged])
+        if sum(map(len, blocks)) > MAX_CHARGED:
             raise InputError(
-                f"covariates of dyads are not 0 for more than {MAX_CHARGED} dyads; leave them, or take"
-                f" an edgecov that is 0 for most"
+                f"covariates of dyads are not 0 for more than {MAX_CHARGED} dyads; leave them, or"
+                f" take an edgecov that is 0 for most"
             )
-    cell = np.concatenate(found)
+    cell = np.concatenate(blocks)
     if shared:  # either direction's covariates are the pair's
         cell = np.union1d(cell, cell % n * n + cell // n)
     sender, receiver = np.divmod(cell, n)
@@ -375,7 +375,7 @@ def _covariate_data(
     There they vary by 1, so that their coefficients are of one size whatever the units.
     """
     of_nodes = of_dyads = 0
-    own: Terms = tuple(np.zeros(0, dtype=np.int64) for _ in range(4))
+    charged: Terms = tuple(np.zeros(0, dtype=np.int64) for _ in range(4))
     empty = np.zeros((0, 0))
     values = dict.fromkeys(("sender_covariate", "receiver_covariate"), empty)
     for name in ("total", "charged"):
@@ -390,18 +390,18 @@ def _covariate_data(
         values["sender_covariate"] = covariates.sender / covariates.scale[:of_nodes]
         values["receiver_covariate"] = covariates.receiver / covariates.scale[:of_nodes]
     if covariates is not None and of_dyads:
-        own = charged_terms(network, covariates, shared=spec.likelihood == "dyadic")
+        charged = charged_terms(network, covariates, shared=spec.likelihood == "dyadic")
         scale = covariates.scale[of_nodes:]
         moment = edges[2] @ covariates.of_dyads(edges[0], edges[1]) / scale
-        for name, terms in (("total", totals), ("charged", own)):
+        for name, terms in (("total", totals), ("charged", charged)):
             values[f"{name}_covariate"] = covariates.of_dyads(terms[0], terms[1]) / scale
             values[f"{name}_reverse_covariate"] = covariates.of_dyads(terms[1], terms[0]) / scale
     return {
         "n_node_covariates": of_nodes,
         "n_dyad_covariates": of_dyads,
         "weighted_covariate": moment,
-        "n_charged": len(own[0]),
-        **_terms("charged", "charged_weight", own),
+        "n_charged": len(charged[0]),
+        **_terms("charged", "charged_weight", charged),
         **values,
         "coefficient_scale": beta_scale,
     }

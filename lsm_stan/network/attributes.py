@@ -71,7 +71,7 @@ def as_facts(table: pd.DataFrame, source: str) -> pd.DataFrame:
     """
     names = [clean_name(name) for name in table.columns]
     check_columns(names, source)
-    columns = (_typed(name, table.iloc[:, place]) for place, name in enumerate(names))
+    columns = (_typed(name, table.iloc[:, number]) for number, name in enumerate(names))
     return pd.DataFrame(dict(zip(names, columns, strict=True)), table.index)
 
 

@@ -251,8 +251,8 @@ def reverse_weight(n: int, sender: IntArray, receiver: IntArray, weight: IntArra
     if not len(weight):
         return weight
     cell, reverse_cell = sender * n + receiver, receiver * n + sender
-    place = np.minimum(np.searchsorted(cell, reverse_cell), len(cell) - 1)
-    return np.where(cell[place] == reverse_cell, weight[place], 0)
+    index = np.minimum(np.searchsorted(cell, reverse_cell), len(cell) - 1)
+    return np.where(cell[index] == reverse_cell, weight[index], 0)
 
 
 def count_isolated(n: int, sender: IntArray, receiver: IntArray) -> int:

@@ -307,9 +307,9 @@ class Network:
             0 where there is no edge, -1 where the dyad is hidden.
         """
         cells = self._cells(sender, receiver)
-        place = np.searchsorted(self.edge_cells, cells)
-        found = np.append(self.edge_cells, -1)[place] == cells
-        weight = np.where(found, np.append(self.weight, 0)[place], 0)
+        index = np.searchsorted(self.edge_cells, cells)
+        is_edge = np.append(self.edge_cells, -1)[index] == cells
+        weight = np.where(is_edge, np.append(self.weight, 0)[index], 0)
         return np.where(np.isin(cells, self.hidden_cells), -1, weight)
 
     def hide(self, sender: ArrayLike, receiver: ArrayLike) -> Network:

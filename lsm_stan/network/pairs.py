@@ -25,8 +25,8 @@ def nth_dyad(number: IntArray, n_nodes: int) -> tuple[IntArray, IntArray]:
     sender, receiver : ndarray of int64 of shape (D,)
         0-based node indices.
     """
-    sender, place = np.divmod(number, n_nodes - 1)
-    return sender, place + (place >= sender)
+    sender, column = np.divmod(number, n_nodes - 1)
+    return sender, column + (column >= sender)
 
 
 def nth_pair(number: IntArray) -> tuple[IntArray, IntArray]:

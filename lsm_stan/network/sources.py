@@ -73,9 +73,9 @@ class Matrix:
         if nodes is not None and names is not None and isinstance(cells, np.ndarray):
             # Other order and further nodes: labels say which cell goes where.
             _check_known(names, nodes, source)
-            place = nodes.index.get_indexer(pd.Index(names))
+            position = nodes.index.get_indexer(pd.Index(names))
             wide = np.zeros((len(nodes), len(nodes)), dtype=cells.dtype)
-            wide[np.ix_(place, place)] = cells
+            wide[np.ix_(position, position)] = cells
             cells, names = wide, None
         return Network.from_matrix(
             cells,

@@ -89,8 +89,8 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
     where one direction is hidden a pair is in neither. Transitivity is that of the network without
     directions and weights: among the triples in which one node is connected to two others, the
     share in which those two are connected too. A triple is left out where the dyad between those
-    two is hidden. Beyond `TRANSITIVITY_NODES` nodes it is that of the sub-network of a random set of so
-    many nodes, the same set for all networks of N nodes.
+    two is hidden. Beyond `TRANSITIVITY_NODES` nodes it is that of the sub-network of a random set
+    of so many nodes, the same set for all networks of N nodes.
 
     Parameters
     ----------
@@ -105,8 +105,8 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
     """
     n_nodes, directed, n_cells = network.n_nodes, network.directed, network.n_observed
     size = min(n_nodes, TRANSITIVITY_NODES)
-    place = np.full(n_nodes, -1)
-    place[np.random.default_rng(0).choice(n_nodes, size, replace=False)] = np.arange(size)
+    index = np.full(n_nodes, -1)
+    index[np.random.default_rng(0).choice(n_nodes, size, replace=False)] = np.arange(size)
     # single precision, in which BLAS counts up to 2^24 exactly
     skeleton = np.zeros((size, size), dtype=np.float32)
     sent, received = np.zeros(n_nodes), np.zeros(n_nodes)
@@ -128,7 +128,7 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
         counts += np.bincount(_weight_class(weight), minlength=WEIGHT_CLASSES)
         sent += np.bincount(sender, y, minlength=n_nodes)
         received += np.bincount(receiver, y, minlength=n_nodes)
-        a, b = _places(place, sender, receiver)
+        a, b = _indices(index, sender, receiver)
         skeleton[a, b] = skeleton[b, a] = 1
     counts[0] = n_cells - counts.sum()
     mean = total / n_cells
@@ -153,7 +153,7 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
             n_both * products - both_total**2, n_both * both_squares - both_total**2
         )
     triples = skeleton @ skeleton
-    a, b = _places(place, network.hidden_sender, network.hidden_receiver)
+    a, b = _indices(index, network.hidden_sender, network.hidden_receiver)
     triples[a, b] = triples[b, a] = 0
     np.fill_diagonal(triples, 0)
     closed = float(triples.sum(where=skeleton > 0, dtype=np.float64))
@@ -161,9 +161,9 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
     return Features(statistics, counts / n_cells, strengths)
 
 
-def _places(place: IntArray, sender: IntArray, receiver: IntArray) -> IntArray:
-    """Return the places, ``(2, D)``, of the ends of those dyads of which both have one."""
-    ends = place[np.array([sender, receiver])]
+def _indices(index: IntArray, sender: IntArray, receiver: IntArray) -> IntArray:
+    """Return the indices, ``(2, D)``, of the ends of those dyads of which both have one."""
+    ends = index[np.array([sender, receiver])]
     return np.asarray(ends[:, (ends >= 0).all(axis=0)])
 
 

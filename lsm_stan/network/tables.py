@@ -141,13 +141,17 @@ def _labelled_matrix(
 
 def _edge_columns(header: Sequence[str], source: str) -> tuple[int, int, int | None] | None:
     """Find the columns of sender, receiver and weight, or None if the header names no pair."""
-    place = {name.lower(): k for k, name in enumerate(header)}
-    weight = next((name for name in _WEIGHTS if name in place), None)
+    column_of = {name.lower(): k for k, name in enumerate(header)}
+    weight = next((name for name in _WEIGHTS if name in column_of), None)
     for sender, receiver in _ENDPOINTS:
-        if sender in place and receiver in place:
+        if sender in column_of and receiver in column_of:
             used = (sender, receiver, weight)
             check_columns([name for name in map(str.lower, header) if name in used], source)
-            return place[sender], place[receiver], None if weight is None else place[weight]
+            return (
+                column_of[sender],
+                column_of[receiver],
+                None if weight is None else column_of[weight],
+            )
     return None
 
 
@@ -265,4 +269,4 @@ def index_by_ends(table: pd.DataFrame, source: str) -> pd.DataFrame:
         raise InputError(
             f"{source}: a table of dyads is needed, with columns source and target and one more"
         )
-    return table.set_index([table.columns[place] for place in columns[:2]])
+    return table.set_index([table.columns[number] for number in columns[:2]])
