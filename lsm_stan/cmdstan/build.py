@@ -27,7 +27,22 @@ WORK_PREFIX = "lsm-stan-install-"
 
 
 def build_environment(make: str, cxx: str, target: Path) -> dict[str, str]:
-    """Environment for make while it builds a CmdStan that will be moved to `target`."""
+    """Return the environment for make while it builds a CmdStan that will be moved.
+
+    Parameters
+    ----------
+    make : str
+        The command that runs make.
+    cxx : str
+        The command that runs the compiler.
+    target : Path
+        Where the CmdStan will lie.
+
+    Returns
+    -------
+    dict of str to str
+        Environment variables.
+    """
     libraries = target / "stan" / "lib" / "stan_math" / "lib" / "tbb"
     return {
         **os.environ,
@@ -43,7 +58,13 @@ def build_environment(make: str, cxx: str, target: Path) -> dict[str, str]:
 
 @contextmanager
 def work_folder() -> Iterator[Path]:
-    """Make a private folder beside the CmdStans, so that a rename is enough to move one."""
+    """Make a private folder beside the CmdStans, so that a rename is enough to move one.
+
+    Yields
+    ------
+    Path
+        The folder, which is removed in the end.
+    """
     with tempfile.TemporaryDirectory(
         prefix=WORK_PREFIX, dir=dot_cmdstan(), ignore_cleanup_errors=True
     ) as folder:
@@ -51,7 +72,22 @@ def work_folder() -> Iterator[Path]:
 
 
 def move_into_place(tree: Path, target: Path, cxx: str) -> None:
-    """Give a CmdStan that was built its name, if it can be used; `cxx` is its compiler."""
+    """Give a CmdStan that was built its name, if it can be used.
+
+    Parameters
+    ----------
+    tree : Path
+        The folder in which it was built.
+    target : Path
+        Where it shall lie; what lies there is replaced.
+    cxx : str
+        The command that runs its compiler.
+
+    Raises
+    ------
+    ToolchainError
+        If it cannot be used.
+    """
     if cxx != (os.environ.get("CXX") or DEFAULT_COMPILER.get(platform.system())):
         # Neither the environment nor CmdStan's default leads others to this compiler.
         with (tree / "make" / "local").open("a") as local:
@@ -75,13 +111,17 @@ def run_logged(
 
     Parameters
     ----------
-    command, folder, environment
-        What to run, where and with what environment.
-    log
+    command : sequence of str
+        What to run.
+    folder : Path
+        Where to run it.
+    environment : mapping of str to str
+        Environment variables of the command.
+    log : Path
         The file its output goes to.
-    progress
+    progress : callable
         Takes `message`, and the same with the elapsed time every `_TICK` seconds.
-    message
+    message : str
         What is being done.
 
     Raises

@@ -51,12 +51,31 @@ MAIN = ("main.cpp", "log_prob_grad.hpp")
 
 
 def cache_dir() -> Path:
-    """Return where executables are kept: ``$LSM_STAN_CACHE`` or the user's cache directory."""
+    """Return where executables are kept: ``$LSM_STAN_CACHE`` or the user's cache directory.
+
+    Returns
+    -------
+    Path
+    """
     return Path(os.environ.get("LSM_STAN_CACHE") or platformdirs.user_cache_dir("lsm-stan"))
 
 
 def cache_lock(name: str, progress: Progress, purpose: str) -> AbstractContextManager[None]:
-    """Hold a lock that lies in the cache directory; see :func:`lsm_stan.files.lock`."""
+    """Hold a lock that lies in the cache directory; see :func:`lsm_stan.files.lock`.
+
+    Parameters
+    ----------
+    name : str
+        Name of the lock.
+    progress : callable
+        Takes a line if another process holds the lock.
+    purpose : str
+        What the lock is held for, in words.
+
+    Returns
+    -------
+    context manager
+    """
     locks = cache_dir() / "locks"
     locks.mkdir(parents=True, exist_ok=True)
     return lock(locks / f"{name}.lock", progress, purpose)
@@ -74,13 +93,17 @@ def compile_model(
 
     Parameters
     ----------
-    kernel
+    kernel : {"cpp", "stan"}, default "cpp"
         What ``#include pair_sums.stan`` means: the C++ functions of ``stan/kernel`` or
         the Stan functions of ``stan/functions``.
-    program
+    program : Path, optional
         The Stan program; ``stan/latent_space.stan`` by default.
-    threads, toolchain, progress
-        See `compile_program`.
+    threads : bool, default False
+        As in `compile_program`.
+    toolchain : Toolchain, optional
+        As in `compile_program`.
+    progress : callable, default print_progress
+        As in `compile_program`.
 
     Returns
     -------
@@ -103,6 +126,18 @@ def compile_model(
 def find_compiled(kernel: Kernel, toolchain: Toolchain) -> cmdstanpy.CmdStanModel | None:
     """Return the latent space program with a kernel if it is compiled, without threads.
 
+    Parameters
+    ----------
+    kernel : {"cpp", "stan"}
+        What the likelihood's sums are in.
+    toolchain : Toolchain
+        What would compile it.
+
+    Returns
+    -------
+    cmdstanpy.CmdStanModel or None
+        None if it is not compiled.
+
     Raises
     ------
     ToolchainError
@@ -115,7 +150,17 @@ def find_compiled(kernel: Kernel, toolchain: Toolchain) -> cmdstanpy.CmdStanMode
 
 
 def sources_digest(kernel: Kernel) -> str:
-    """Return a digest of the model's sources with a kernel, whatever compiles them."""
+    """Return a digest of the model's sources with a kernel, whatever compiles them.
+
+    Parameters
+    ----------
+    kernel : {"cpp", "stan"}
+        What the likelihood's sums are in.
+
+    Returns
+    -------
+    str
+    """
     program, files = STAN_DIR / "latent_space.stan", _kernel_files(kernel)
     sources = _stan_closure(program, files["include_dirs"])
     if files["user_header"] is not None:
@@ -135,14 +180,28 @@ def compile_with_fallback(
 
     Parameters
     ----------
-    kernel, program, threads, toolchain, progress
-        See `compile_model`.
+    kernel : {"cpp", "stan"}, default "cpp"
+        The kernel that is asked for.
+    program : Path, optional
+        As in `compile_model`.
+    threads : bool, default False
+        As in `compile_program`.
+    toolchain : Toolchain, optional
+        As in `compile_program`.
+    progress : callable, default print_progress
+        As in `compile_program`.
 
     Returns
     -------
     model : cmdstanpy.CmdStanModel
+        The compiled program.
     kernel : {"cpp", "stan"}
         The kernel that is in it.
+
+    Raises
+    ------
+    ToolchainError
+        If there is no toolchain, or the program does not compile with the Stan functions.
     """
     toolchain = toolchain or ensure_toolchain(progress=progress)
 
@@ -164,7 +223,17 @@ def compile_with_fallback(
 
 
 def first_error(error: ToolchainError) -> str:
-    """Return the first thing that a compiler complained of, in one line."""
+    """Return the first thing that a compiler complained of, in one line.
+
+    Parameters
+    ----------
+    error : ToolchainError
+        What `compile_program` raised.
+
+    Returns
+    -------
+    str
+    """
     title, *complaints = str(error).splitlines()
     return complaints[0].strip() if complaints else title
 
@@ -182,25 +251,25 @@ def compile_program(
 
     Parameters
     ----------
-    program
+    program : Path
         The Stan program.
-    include_dirs
+    include_dirs : sequence of Path, default ()
         Where its ``#include`` files are; its own folder is searched last.
-    user_header
+    user_header : Path, optional
         C++ definitions of functions the program only declares. Headers that it includes
         in quotes must lie beside or below it.
-    threads
+    threads : bool, default False
         Whether Stan's own threads are compiled in; the environment variable
         ``STAN_NUM_THREADS`` of a process then says how many run.
-    toolchain
+    toolchain : Toolchain, optional
         What to compile with; `ensure_toolchain` by default.
-    progress
+    progress : callable, default print_progress
         Takes lines that tell what is being done.
 
     Returns
     -------
     cmdstanpy.CmdStanModel
-        Of the executable alone, so that CmdStanPy never compiles it anew.
+        A model of the executable alone, so that CmdStanPy never compiles it anew.
 
     Raises
     ------
@@ -239,20 +308,20 @@ class Build:
 
     Attributes
     ----------
-    toolchain
+    toolchain : Toolchain
         What compiles.
-    program
+    program : Path
         The Stan program.
-    translated
+    translated : bytes
         The C++ that stanc makes of it.
-    headers
+    headers : mapping of str to bytes
         The user header, if there is one, and the headers that it includes: contents by their
         path from its folder. The user header is the first.
-    variables
+    variables : tuple of str
         What make is told.
-    flags
+    flags : str
         What the variables, the environment and CmdStan's ``make/local`` amount to.
-    main
+    main : mapping of str to bytes
         The sources of the main program, by name.
     """
 
@@ -277,14 +346,48 @@ class Build:
         return cache_dir() / "models" / f"{self.program.stem}-{key}" / self.program.stem
 
     def compile_main(self, folder: Path) -> Path:
-        """Compile the main program in a temporary folder, and return the object file."""
+        """Compile the main program.
+
+        Parameters
+        ----------
+        folder : Path
+            A temporary folder to work in.
+
+        Returns
+        -------
+        Path
+            The object file, in that folder.
+
+        Raises
+        ------
+        ToolchainError
+            If it does not compile.
+        """
         variables = self._write_main(folder)
         target = _main_object(self.toolchain, variables)
         _make(self.toolchain, [*variables, str(target)], "main.cpp")
         return target
 
     def compile_model(self, folder: Path, main_object: Path) -> Path:
-        """Compile the executable in a temporary folder, and return it."""
+        """Compile the executable.
+
+        Parameters
+        ----------
+        folder : Path
+            A temporary folder to work in.
+        main_object : Path
+            The compiled main program.
+
+        Returns
+        -------
+        Path
+            The executable, in that folder.
+
+        Raises
+        ------
+        ToolchainError
+            If it does not compile.
+        """
         variables = self._write_main(folder)
         shutil.copyfile(main_object, _main_object(self.toolchain, variables))
         for name, text in self.headers.items():
@@ -324,7 +427,24 @@ def plan_build(
     threads: bool = False,
     toolchain: Toolchain,
 ) -> Build:
-    """Translate a Stan program and gather what decides its executable; arguments as above.
+    """Translate a Stan program and gather what decides its executable.
+
+    Parameters
+    ----------
+    program : Path
+        As in `compile_program`.
+    include_dirs : sequence of Path, default ()
+        As in `compile_program`.
+    user_header : Path, optional
+        As in `compile_program`.
+    threads : bool, default False
+        As in `compile_program`.
+    toolchain : Toolchain
+        What to compile with.
+
+    Returns
+    -------
+    Build
 
     Raises
     ------
@@ -349,9 +469,21 @@ def plan_build(
 
 
 def write_data(path: Path, data: Mapping[str, Any]) -> Path:
-    """Write Stan data as JSON to a file, and return it.
+    """Write Stan data as JSON to a file.
 
-    To the last digit, and of millions of numbers several times as fast as CmdStanPy.
+    Numbers keep their last digit. Millions of them take a fraction of CmdStanPy's time.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    data : mapping of str to object
+        Stan data.
+
+    Returns
+    -------
+    Path
+        The file.
     """
     path.write_bytes(to_json(data, fallback=lambda array: array.tolist()))
     return path
@@ -368,22 +500,22 @@ def log_prob_grad(
 
     Parameters
     ----------
-    model
-        A model of this module.
-    data
+    model : cmdstanpy.CmdStanModel
+        A model that this module compiled.
+    data : mapping of str to object, or Path
         Stan data, or a JSON file of them.
-    unconstrained
-        ``(M, P)``: M positions on the unconstrained scale, P numbers each.
-    threads
+    unconstrained : ndarray of shape (M, P)
+        M positions on the unconstrained scale, P numbers each.
+    threads : int, default 1
         How many of Stan's own threads run, where they are compiled in.
 
     Returns
     -------
-    log_density : numpy.ndarray
-        ``(M,)``, with every constant and the Jacobian of the constraining transforms;
+    log_density : ndarray of shape (M,)
+        Log densities, in nats, with every constant and the Jacobian of the constraining transforms;
         -inf where the model rejects the position.
-    gradient : numpy.ndarray
-        ``(M, P)``; NaN where the model rejects the position.
+    gradient : ndarray of shape (M, P)
+        Gradients; NaN where the model rejects the position.
 
     Raises
     ------
@@ -502,18 +634,18 @@ def _header_closure(header: Path) -> dict[str, bytes]:
     """Read a header and those it includes in quotes, by their path from its folder."""
     if not header.is_file():
         raise ToolchainError(f"there is no user header {header}")
-    found: dict[str, bytes] = {}
+    contents: dict[str, bytes] = {}
     waiting = [header.name]
     while waiting:
         name = waiting.pop()
         path = header.parent / name
         # What is not below the header is CmdStan's, or the compiler will miss it.
-        if name in found or name.startswith("..") or not path.is_file():
+        if name in contents or name.startswith("..") or not path.is_file():
             continue
-        found[name] = path.read_bytes()
-        includes = re.findall(r'^\s*#\s*include\s*"([^"]+)"', found[name].decode(), re.MULTILINE)
+        contents[name] = path.read_bytes()
+        includes = re.findall(r'^\s*#\s*include\s*"([^"]+)"', contents[name].decode(), re.MULTILINE)
         waiting += [os.path.normpath(PurePath(name).parent / include) for include in includes]
-    return found
+    return contents
 
 
 def _key(parts: Iterable[str | bytes]) -> str:

@@ -41,7 +41,12 @@ class Compiled:
     threads: int = 1
 
     def as_record(self) -> dict[str, Any]:
-        """Return what a record says of it."""
+        """Return what a record says about it.
+
+        Returns
+        -------
+        dict of str to object
+        """
         return {"kernel": self.kernel, "threads": self.threads}
 
     def log_prob_grad(
@@ -51,10 +56,17 @@ class Compiled:
 
         Parameters
         ----------
-        data : Mapping or Path
+        data : mapping of str to object, or Path
             Stan data, or a JSON file of them.
-        points : numpy.ndarray
-            ``(M, P)`` on the unconstrained scale.
+        points : ndarray of shape (M, P)
+            Positions on the unconstrained scale.
+
+        Returns
+        -------
+        log_density : ndarray of shape (M,)
+            Log densities, in nats.
+        gradient : ndarray of shape (M, P)
+            Gradients.
         """
         return log_prob_grad(self.executable, data, points, threads=self.threads)
 

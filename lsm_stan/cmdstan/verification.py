@@ -22,15 +22,15 @@ TOLERANCE = 1e-10
 
 @dataclass(frozen=True)
 class KernelCheck:
-    """What is known of the program with one kernel.
+    """What is known about the program with one kernel.
 
     Attributes
     ----------
-    kernel
-        ``"cpp"`` or ``"stan"``.
-    state
+    kernel : {"cpp", "stan"}
+        What the likelihood's sums are in.
+    state : {"right", "wrong", "missing"}
         ``"missing"``: not compiled yet.
-    message
+    message : str
         The state in words, with the error where there is one.
     """
 
@@ -44,9 +44,9 @@ def check_kernel(kernel: Kernel, toolchain: Toolchain) -> KernelCheck:
 
     Parameters
     ----------
-    kernel
-        Which one.
-    toolchain
+    kernel : {"cpp", "stan"}
+        What the likelihood's sums are in.
+    toolchain : Toolchain
         What would compile it.
 
     Returns
@@ -68,9 +68,9 @@ def check_program(kernel: Kernel, model: cmdstanpy.CmdStanModel) -> KernelCheck:
 
     Parameters
     ----------
-    kernel
+    kernel : {"cpp", "stan"}
         The kernel that it was compiled with.
-    model
+    model : cmdstanpy.CmdStanModel
         The latent space program.
 
     Returns

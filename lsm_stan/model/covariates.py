@@ -46,7 +46,15 @@ _TERM = re.compile(r"\s*(\w+)\s*\(((?:[^()]|\([^()]*\))+)\)\s*")
 
 
 class Term(NamedTuple):
-    """A term: its kind, and the column it is of."""
+    """A term of a model: its kind, and the column that it takes.
+
+    Attributes
+    ----------
+    kind : str
+        One of `NODE_TERMS` or `DYAD_TERMS`.
+    column : str
+        Name of a column of the node table, or of the dyad table.
+    """
 
     kind: str
     column: str
@@ -58,23 +66,57 @@ class Term(NamedTuple):
 def read_term(text: str) -> Term:
     """Read a term such as ``nodematch(class)``.
 
+    Parameters
+    ----------
+    text : str
+        Kind and column.
+
+    Returns
+    -------
+    Term
+
     Raises
     ------
     InputError
         If there is no such term.
+
+    Examples
+    --------
+    >>> from lsm_stan.model.covariates import read_term
+    >>> read_term("nodematch(class)")
+    Term(kind='nodematch', column='class')
     """
-    found = _TERM.fullmatch(text)
+    match = _TERM.fullmatch(text)
     kinds = [*NODE_TERMS, *DYAD_TERMS]
-    column = clean_name(found[2]) if found else ""
-    if found is None or found[1] not in kinds or not column:
+    column = clean_name(match[2]) if match else ""
+    if match is None or match[1] not in kinds or not column:
         raise InputError(
             f"no term {text.strip()!r}; there are {', '.join(f'{kind}(COLUMN)' for kind in kinds)}"
         )
-    return Term(found[1], column)
+    return Term(match[1], column)
 
 
 def split_outside_brackets(text: str, mark: str) -> list[str]:
-    """Split a text at a mark, such as ``+``, that is not in brackets; white space is left out."""
+    """Split a text at a mark that is not in brackets.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+    mark : str
+        One character, such as ``+``.
+
+    Returns
+    -------
+    list of str
+        The parts, without white space around them.
+
+    Examples
+    --------
+    >>> from lsm_stan.model.covariates import split_outside_brackets
+    >>> split_outside_brackets("nb-squared + nodecov(a+b)", "+")
+    ['nb-squared', 'nodecov(a+b)']
+    """
     parts, depth = [""], 0
     for character in text:
         depth += (character == "(") - (character == ")")
@@ -91,16 +133,16 @@ class Covariates:
 
     Attributes
     ----------
-    terms
-        P of nodes, then Q of dyads.
-    sender, receiver
-        ``(N, P)``: what the terms of nodes add for a sender, and for a receiver.
-    codes
-        Of every term of dyads what :meth:`of_dyads` looks values up in: ``(N,)`` numbers of the
-        nodes, or for ``edgecov`` ``(2, L)`` cells of dyads, increasing, above their values.
-    scale
-        ``(P + Q,)`` scales: distances of two values, else standard deviations over the dyads
-        of the network.
+    terms : tuple of Term
+        P terms of nodes, then Q terms of dyads.
+    sender, receiver : ndarray of shape (N, P)
+        What the terms of nodes add for a sender, and for a receiver, in units of the covariate.
+    codes : tuple of ndarray, length Q
+        Where :meth:`of_dyads` looks up the values of each term of dyads: numbers of the nodes,
+        shape (N,), or for ``edgecov`` cells of dyads, increasing, above their values, shape (2, L).
+    scale : ndarray of shape (P + Q,)
+        Scales, in units of the covariate: distances of two values, else standard deviations over
+        the dyads of the network.
     """
 
     terms: tuple[Term, ...]
@@ -115,7 +157,18 @@ class Covariates:
         return int(self.sender.shape[1])
 
     def of_dyads(self, sender: IntArray, receiver: IntArray) -> FloatArray:
-        """Return the values of the terms of dyads, ``(D, Q)``."""
+        """Return the values of the terms of dyads.
+
+        Parameters
+        ----------
+        sender, receiver : ndarray of int64 of shape (D,)
+            0-based node indices.
+
+        Returns
+        -------
+        ndarray of shape (D, Q)
+            Values in units of the covariate.
+        """
         columns = [
             _of_dyads(term, codes, len(self.sender), sender, receiver)
             for term, codes in zip(self.terms[self.n_of_nodes :], self.codes, strict=True)
@@ -123,7 +176,18 @@ class Covariates:
         return np.column_stack([np.zeros((len(sender), 0)), *columns])
 
     def values(self, sender: IntArray, receiver: IntArray) -> FloatArray:
-        """Return the values of all terms, ``(D, P + Q)``."""
+        """Return the values of all terms.
+
+        Parameters
+        ----------
+        sender, receiver : ndarray of int64 of shape (D,)
+            0-based node indices.
+
+        Returns
+        -------
+        ndarray of shape (D, P + Q)
+            Values in units of the covariate, terms of nodes first.
+        """
         of_nodes = self.sender[sender] + self.receiver[receiver]
         return np.hstack([of_nodes, self.of_dyads(sender, receiver)])
 
@@ -141,10 +205,14 @@ def covariates(terms: Sequence[Term], network: Network) -> Covariates:
 
     Parameters
     ----------
-    terms
-        At least one.
-    network
-        N nodes, with the tables that the terms are of.
+    terms : sequence of Term
+        At least one term.
+    network : Network
+        N nodes, with the tables that have the terms' columns.
+
+    Returns
+    -------
+    Covariates
 
     Raises
     ------
@@ -167,15 +235,15 @@ def covariates(terms: Sequence[Term], network: Network) -> Covariates:
         sender[:, column], receiver[:, column] = sends * values, receives * values
     ordered = (*of_nodes, *of_dyads)
     codes = tuple(_codes(term, network) for term in of_dyads)
-    found = Covariates(ordered, sender, receiver, codes, np.ones(len(ordered)))
-    sd = _standard_deviations(found)
+    unscaled = Covariates(ordered, sender, receiver, codes, np.ones(len(ordered)))
+    sd = _standard_deviations(unscaled)
     for term, value in zip(ordered, sd, strict=True):
         if not value > 0:
             raise InputError(f"{term} has one value for all dyads, and so says nothing; leave it")
     distinct = [np.unique(values) for values in numbers]
     distinct += [_distinct(*both, n) for both in zip(of_dyads, codes, strict=True)]
     scale = [np.ptp(d) if len(d) == 2 else s for d, s in zip(distinct, sd, strict=True)]
-    return replace(found, scale=np.array(scale))
+    return replace(unscaled, scale=np.array(scale))
 
 
 def possible_terms(network: Network) -> dict[str, dict[str, list[str]]]:
@@ -183,15 +251,22 @@ def possible_terms(network: Network) -> dict[str, dict[str, list[str]]]:
 
     Parameters
     ----------
-    network
+    network : Network
         Any network. No dyad is looked at.
 
     Returns
     -------
-    dict
-        For ``node`` and ``dyad``, where there is such a table: column to kinds of terms. None of
-        a column that has one value, lacks some, is of other names for all nodes, or has a name
-        that :func:`read_term` cannot read.
+    dict of str to dict of str to list of str
+        For ``node`` and ``dyad``, where there is such a table: column to kinds of terms. A column
+        has none if it has one value, lacks some, has other names for all nodes, or has a name that
+        :func:`read_term` cannot read.
+
+    Examples
+    --------
+    >>> from lsm_stan import load_celegans
+    >>> from lsm_stan.model.covariates import possible_terms
+    >>> possible_terms(load_celegans())["node"]["class"]
+    ['nodematch']
     """
     kinds = {"node": [*NODE_TERMS, "absdiff", "nodematch"], "dyad": ["edgecov"]}
     tables = {"node": network.node_table, "dyad": network.dyad_table}
@@ -235,9 +310,9 @@ def _of_dyads(
         return np.asarray(np.abs(codes[sender] - codes[receiver]))
     cells, values = codes
     wanted = sender * n_nodes + receiver
-    place = np.searchsorted(cells, wanted)
-    found = np.append(cells, -1)[place] == wanted
-    return np.where(found, np.append(values, 0.0)[place], 0.0)
+    index = np.searchsorted(cells, wanted)
+    listed = np.append(cells, -1)[index] == wanted
+    return np.where(listed, np.append(values, 0.0)[index], 0.0)
 
 
 def _codes(term: Term, network: Network) -> FloatArray:
@@ -254,7 +329,7 @@ def _codes(term: Term, network: Network) -> FloatArray:
     table = network.dyad_table
     assert table is not None
     numbers = _as_numbers(term, values, [f"{s!r} to {r!r}" for s, r in table.index], "dyad")
-    index = {name: place for place, name in enumerate(network.names)}
+    index = {name: number for number, name in enumerate(network.names)}
     ends = np.array([(index[s], index[r]) for s, r in table.index], dtype=np.int64).reshape(-1, 2)
     if not network.directed:
         ends, numbers = np.vstack([ends, ends[:, ::-1]]), np.tile(numbers, 2)
@@ -309,18 +384,18 @@ def _distinct(term: Term, codes: FloatArray, n: int) -> FloatArray:
     return np.unique(values if len(cells) == n * (n - 1) else np.append(values, 0.0))
 
 
-def _standard_deviations(found: Covariates) -> FloatArray:
+def _standard_deviations(covariates: Covariates) -> FloatArray:
     """Return standard deviations over all dyads, hidden ones too, in closed form.
 
     Over ordered dyads: in an undirected network every term is the same both ways.
     """
-    n = len(found.sender)
-    s, r = found.sender, found.receiver
+    n = len(covariates.sender)
+    s, r = covariates.sender, covariates.receiver
     # of (s_i + r_j) and its square, the diagonal left out
     total = (n - 1) * (s + r).sum(axis=0)
     square = (n - 1) * (s**2 + r**2).sum(axis=0)
     square += 2 * (s.sum(axis=0) * r.sum(axis=0) - (s * r).sum(axis=0))
-    of_dyads = zip(found.terms[found.n_of_nodes :], found.codes, strict=True)
+    of_dyads = zip(covariates.terms[covariates.n_of_nodes :], covariates.codes, strict=True)
     sums = np.array([_sums(term, codes) for term, codes in of_dyads]).reshape(-1, 2).T
     mean, mean_square = np.hstack([[total, square], sums]) / (n * (n - 1))
     variance = mean_square - mean**2

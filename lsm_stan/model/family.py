@@ -76,50 +76,52 @@ class ModelSpec:
 
     Attributes
     ----------
-    form, likelihood
-        See :mod:`lsm_stan.model.family`.
-    intercept, effects, roles
+    form : {"inverse", "exponential", "squared", "inner"}
+        How the log rate falls with distance; see :mod:`lsm_stan.model.family`.
+    likelihood : {"poisson", "nb", "dyadic", "bernoulli"}
+        Distribution of the weights; see :mod:`lsm_stan.model.family`.
+    intercept, effects, roles : bool
         Whether there are any.
-    diagonal
+    diagonal : bool
         Whether self-loops are observations, of rate ``1 / sqrt(jitter)``: the tutorial's are.
-    intercept_scale
+    intercept_scale : float
         Standard deviation of the intercept's normal prior.
-    sigma_scale
-        Of the half-normal prior of the scales (standard deviations) of sender and receiver
+    sigma_scale : float
+        Scale of the half-normal prior of the scales (standard deviations) of sender and receiver
         effects; their correlation has the LKJ(2) prior.
-    sigma_fixed
+    sigma_fixed : float
         What those scales are at a mode, where they cannot be estimated: the joint density of
         effects and scales has no mode but at scale 0. There is no correlation then.
-    role_fixed
+    role_fixed : float
         Standard deviation of the roles' coordinates (half the way from where a node receives to
         where it sends) at a mode; learned else, with the prior of the effects' scales.
-    sigma_z_scale
-        Of the half-normal prior of the positions' scale, which is learned where it has a meaning:
-        with an inverse form and an intercept only the product of distance and rate has. By default
-        :data:`SIGMA_Z_SCALES` of the form: the positions' part of the log rates then has a standard
-        deviation between dyads of about 1 to 2 nats in half of the prior's networks, and of 5 to
-        20 in a twentieth.
-    phi_scale
-        Of the half-normal prior of ``1 / sqrt(phi)``, the frailty's coefficient of variation:
+    sigma_z_scale : float
+        Scale of the half-normal prior of the positions' scale, which is learned where it has a
+        meaning: with an inverse form and an intercept only the product of distance and rate has.
+        By default :data:`SIGMA_Z_SCALES` of the form: the positions' part of the log rates then
+        has a standard deviation between dyads of about 1 to 2 nats in half of the prior's
+        networks, and of 5 to 20 in a twentieth.
+    phi_scale : float
+        Scale of the half-normal prior of ``1 / sqrt(phi)``, the frailty's coefficient of variation:
         a prior on phi itself would have most of its mass where there is no frailty. Where nearly
-        all dyads are empty and positions explain little, phi can be far smaller than it expects
-        (of *C. elegans* 0.12 at a mode of K = 2, 1 / sqrt(phi) being 2.9).
-    terms
+        all dyads are empty and positions explain little, phi can be far smaller than the prior
+        expects (0.12 for *C. elegans* at a mode of K = 2, where 1 / sqrt(phi) is 2.9).
+    terms : tuple of Term
         Covariates.
-    beta_scale
+    beta_scale : float
         A covariate's coefficient has a normal prior of this standard deviation, divided by the
         covariate's scale: the distance of its two values, or, where it has more, their standard
         deviation over the dyads; see :mod:`lsm_stan.model.covariates`.
-    clusters
+    clusters : int
         G, the clusters of the positions; 0: one normal distribution.
-    cluster_fixed
+    cluster_fixed : float
         Standard deviation of a cluster at a mode, in units of the positions' scale; where it is
         learned, the median of its log-normal prior.
-    cluster_scale
+    cluster_scale : float
         Standard deviation of the logarithm in that prior, which keeps clusters from collapsing.
-    concentration
-        Of the Dirichlet prior of the clusters' shares, ``theta``.
-    covariates
+    concentration : float
+        Concentration of the Dirichlet prior of the clusters' shares, ``theta``.
+    covariates : Covariates or None
         The values of the terms in one network; see :meth:`bound`.
     """
 
@@ -205,9 +207,18 @@ class ModelSpec:
     def default_scale(self, dim: int) -> float:
         """Return the standard deviation of a coordinate where it is not learned.
 
-        1, the tutorial's. Of models that learn it the one at which the positions' part of the log
-        rate has a standard deviation of about :data:`SPREAD` between dyads, whatever K: at one
-        scale for every K modes are the worse the larger K.
+        A model that does not learn it has 1, the tutorial's. A model that learns it has the one at
+        which the positions' part of the log rate has a standard deviation of about :data:`SPREAD`
+        between dyads, whatever K: at one scale for every K modes are the worse the larger K.
+
+        Parameters
+        ----------
+        dim : int
+            K, the number of latent dimensions.
+
+        Returns
+        -------
+        float
         """
         if not self.learns_positions_scale:
             return 1.0
@@ -221,12 +232,12 @@ class ModelSpec:
 
         Parameters
         ----------
-        prior_scale
+        prior_scale : float
             Standard deviation of the positions' coordinates, of clusters' centres.
 
         Returns
         -------
-        dict
+        dict of str to float
             By the names of the Stan program's declarations, at a mode.
         """
         within = self.cluster_fixed if self.clusters else 0.0
@@ -272,10 +283,19 @@ class ModelSpec:
     def bound(self, network: Network) -> ModelSpec:
         """Return the model with the values of its terms in a network.
 
+        Parameters
+        ----------
+        network : Network
+            The network, with the tables that have the terms' columns.
+
+        Returns
+        -------
+        ModelSpec
+
         Raises
         ------
         InputError
-            If the network's tables do not have them; see
+            If the network's tables do not have the values; see
             :func:`lsm_stan.model.covariates.covariates`.
         """
         if not self.terms:
@@ -283,14 +303,30 @@ class ModelSpec:
         return replace(self, covariates=covariates(self.terms, network))
 
     def digest(self, network: Network) -> str:
-        """Return the digest of the data of this model: of the network, and of its covariates."""
+        """Return the digest of the data of this model: of the network, and of its covariates.
+
+        Parameters
+        ----------
+        network : Network
+            The network.
+
+        Returns
+        -------
+        str
+            SHA-256 (hex).
+        """
         if self.covariates is None:
             return network.digest
         both = network.digest + self.covariates.digest
         return hashlib.sha256(both.encode()).hexdigest()
 
     def as_record(self) -> dict[str, Any]:
-        """Return the numbers, for records and configurations: a name's may change one day."""
+        """Return the numbers, for records and configurations: what a name means may change one day.
+
+        Returns
+        -------
+        dict of str to object
+        """
         values = {f.name: getattr(self, f.name) for f in fields(self) if f.name != "covariates"}
         return {**values, "terms": [str(term) for term in self.terms]}
 
@@ -310,10 +346,19 @@ MODELS: dict[str, ModelSpec] = {
 def read_spec(record: str | Mapping[str, Any]) -> ModelSpec:
     """Return the model that :meth:`ModelSpec.as_record` recorded.
 
+    Parameters
+    ----------
+    record : str or mapping
+        A name, or the fields of a :class:`ModelSpec`.
+
+    Returns
+    -------
+    ModelSpec
+
     Raises
     ------
     InputError
-        If there is no such model, or a number or a name of one is not of a :class:`ModelSpec`.
+        If there is no such model, or a number or a name is not one of a :class:`ModelSpec`.
     """
     if isinstance(record, str):
         return find_model(record)
@@ -330,10 +375,28 @@ def read_spec(record: str | Mapping[str, Any]) -> ModelSpec:
 def find_model(model: str | ModelSpec) -> ModelSpec:
     """Return a model by its name.
 
+    Parameters
+    ----------
+    model : str or ModelSpec
+        A name of :data:`MODELS`, with or without terms; a model is returned as it is.
+
+    Returns
+    -------
+    ModelSpec
+
     Raises
     ------
     InputError
         If there is none of that name.
+
+    Examples
+    --------
+    >>> from lsm_stan import find_model
+    >>> model = find_model("nb-squared-effects + nodematch(class)")
+    >>> model.likelihood, model.form, model.effects
+    ('nb', 'squared', True)
+    >>> model.label
+    'nb-squared-effects+nodematch(class)'
     """
     if isinstance(model, ModelSpec):
         return model

@@ -33,17 +33,27 @@ def log_mean(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         The model.
-    parameters
-        With any leading axes; see :mod:`lsm_stan.model.parameters`.
-    sender, receiver
-        ``(D,)`` node indices, from 0.
+    parameters : dict of str to ndarray
+        Parameters with any leading axes; see :mod:`lsm_stan.model.parameters`.
+    sender, receiver : array_like of int of shape (D,)
+        0-based node indices.
 
     Returns
     -------
-    numpy.ndarray
-        ``(..., D)``. Memory beyond it is bounded.
+    ndarray of shape (..., D)
+        Log means, in nats. Memory beyond it is bounded.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lsm_stan import find_model
+    >>> from lsm_stan.model.likelihood import log_mean
+    >>> z = np.array([[0.0, 0.0], [3.0, 4.0]])
+    >>> rate = np.exp(log_mean(find_model("tutorial"), {"z": z}, [0], [1]))
+    >>> print(rate.round(3))  # one over the distance
+    [0.2]
     """
     sender, receiver = np.asarray(sender), np.asarray(receiver)
     z = parameters["z"]
@@ -69,17 +79,19 @@ def log_mean_block(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         The model.
-    draw
-        Without leading axes.
-    sender, receiver
-        ``(R,)`` and ``(C,)`` node indices, from 0, of its rows and columns.
+    draw : dict of str to ndarray
+        Parameters without leading axes.
+    sender : ndarray of int64 of shape (R,)
+        0-based node indices of the rows.
+    receiver : ndarray of int64 of shape (C,)
+        0-based node indices of the columns.
 
     Returns
     -------
-    numpy.ndarray
-        ``(R, C)``; -inf for a node with itself.
+    ndarray of shape (R, C)
+        Log means, in nats; -inf for a node with itself.
     """
     z = draw["z"]
     role = draw["role"] if spec.roles else np.zeros(())
@@ -111,7 +123,19 @@ def _add_terms(
 
 
 def mean_weight(spec: ModelSpec, log_mu: FloatArray) -> FloatArray:
-    """Return expected weights from log μ: for ``bernoulli`` the probabilities of an edge."""
+    """Return expected weights from log μ: for ``bernoulli`` the probabilities of an edge.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    log_mu : ndarray of shape (...)
+        What :func:`log_mean` returns.
+
+    Returns
+    -------
+    ndarray of shape (...)
+    """
     return np.asarray(expit(log_mu) if spec.likelihood == "bernoulli" else np.exp(log_mu))
 
 
@@ -122,17 +146,17 @@ def expected_strengths(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         The model.
-    parameters
-        With any leading axes.
-    nodes
-        ``(M,)`` node indices, from 0.
+    parameters : dict of str to ndarray
+        Parameters with any leading axes.
+    nodes : ndarray of int64 of shape (M,)
+        0-based node indices.
 
     Returns
     -------
-    sent, received : numpy.ndarray
-        ``(..., M)`` each; O(M N) time a draw, memory bounded.
+    sent, received : ndarray of shape (..., M)
+        Sums of expected weights; O(M N) time a draw, memory bounded.
     """
     *batch, n_nodes, _ = parameters["z"].shape
     every = np.arange(n_nodes)
@@ -168,19 +192,19 @@ def pair_log_likelihood(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         The model.
-    parameters
-        With any leading axes.
-    network
+    parameters : dict of str to ndarray
+        Parameters with any leading axes.
+    network : Network
         N nodes.
-    pairs
-        ``(P, 2)`` indices of different nodes, from 0.
+    pairs : ndarray of int64 of shape (P, 2)
+        0-based indices of different nodes.
 
     Returns
     -------
-    numpy.ndarray
-        ``(..., P)``; a hidden dyad adds nothing.
+    ndarray of shape (..., P)
+        Log probabilities, in nats; a hidden dyad adds nothing.
     """
     i, j = pairs.T
     there, back = network.weight_of(i, j), network.weight_of(j, i)
@@ -204,28 +228,28 @@ def log_likelihood(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         The model.
-    parameters
-        With any leading axes.
-    sender, receiver
-        ``(D,)`` node indices, from 0, of pairs of different nodes.
-    weight
-        ``(D,)`` weights whose probability is asked for.
-    reverse
-        ``(D,)`` weights of the reverse dyads, -1 where not known, in which the probability is
+    parameters : dict of str to ndarray
+        Parameters with any leading axes.
+    sender, receiver : array_like of int of shape (D,)
+        0-based indices of different nodes.
+    weight : array_like of int of shape (D,)
+        Weights whose probability is asked for.
+    reverse : array_like of int of shape (D,), optional
+        Weights of the reverse dyads, -1 where not known, on which the probability is
         conditional; by default no weight is known. Only ``dyadic`` looks at it: elsewhere the
         two directions are independent, given the parameters.
 
     Returns
     -------
-    numpy.ndarray
-        ``(..., D)``.
+    ndarray of shape (..., D)
+        Log probabilities, in nats.
 
     Raises
     ------
     InputError
-        If a pair is a node with itself: the diagonal says nothing of the parameters.
+        If a pair is a node with itself: the diagonal says nothing about the parameters.
     """
     sender, receiver, weight = np.asarray(sender), np.asarray(receiver), np.asarray(weight)
     if np.any(sender == receiver):
@@ -276,12 +300,21 @@ def frailty(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         A model with a frailty.
-    parameters, sender, receiver, reverse
+    parameters : dict of str to ndarray
         As in :func:`log_likelihood`.
-    log_mu
-        ``(..., D)`` from :func:`log_mean`.
+    sender, receiver : array_like of int of shape (D,)
+        As in :func:`log_likelihood`.
+    reverse : array_like of int of shape (D,) or None
+        As in :func:`log_likelihood`.
+    log_mu : ndarray of shape (..., D)
+        What :func:`log_mean` returns.
+
+    Returns
+    -------
+    size, log_mean : ndarray of shape (..., D)
+        Size, without unit, and log mean, in nats; they broadcast against `log_mu`.
     """
     phi = parameters["phi"][..., None]
     if spec.likelihood != "dyadic" or reverse is None:
@@ -301,12 +334,21 @@ def conditional_log_likelihood(
     That is, given the weight of the reverse dyad, where it was observed. In ``dyadic`` these do
     not sum to the log likelihood; see :func:`pair_log_likelihood`.
 
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    parameters : dict of str to ndarray
+        Parameters with any leading axes.
+    network : Network
+        N nodes.
+
     Yields
     ------
-    sender, receiver : numpy.ndarray
-        ``(D,)`` node indices, in the order of edges.
-    log_likelihood : numpy.ndarray
-        ``(..., D)``.
+    sender, receiver : ndarray of int64 of shape (D,)
+        0-based node indices, in the order of edges.
+    log_likelihood : ndarray of shape (..., D)
+        Log probabilities, in nats.
     """
     numbers_a_dyad = max(1, parameters["z"].size // network.n_nodes)
     for sender, receiver in dyad_blocks(network, max(1, CHUNK // numbers_a_dyad)):
@@ -320,9 +362,20 @@ def conditional_log_likelihood(
 
 
 def chunks(total: int, numbers_each: int, most: int | None = None) -> Iterator[slice]:
-    """Yield slices of `total` items, of `numbers_each` numbers, that take `most` at most.
+    """Yield slices of items that together hold a bounded number of numbers.
 
-    By default :data:`CHUNK`.
+    Parameters
+    ----------
+    total : int
+        How many items there are.
+    numbers_each : int
+        How many numbers an item holds.
+    most : int, optional
+        How many numbers a slice holds at most, but for a single item; :data:`CHUNK` by default.
+
+    Yields
+    ------
+    slice
     """
     size = max(1, (most or CHUNK) // numbers_each)
     for start in range(0, total, size):

@@ -54,20 +54,20 @@ def log_prior(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         The model, bound to its network if it has covariates.
-    parameters
-        All of the model's, with any leading axes ``(...)``; see :mod:`lsm_stan.model.parameters`.
-        Scales have priors if they are among them.
-    directed
-        Whether the network is.
-    prior_scale
+    parameters : dict of str to ndarray
+        All parameters of the model, with any leading axes ``(...)``; see
+        :mod:`lsm_stan.model.parameters`. Scales have priors if they are among them.
+    directed : bool
+        Whether the network is directed.
+    prior_scale : float
         Standard deviation of a coordinate where it is not learned.
 
     Returns
     -------
-    dict of str to numpy.ndarray
-        ``(...)`` each, in nats; the blocks that the model has.
+    dict of str to ndarray of shape (...)
+        Log densities, in nats, by the blocks that the model has.
     """
     z = parameters["z"]
     scale = parameters.get("sigma_z", np.full(z.shape[:-2], prior_scale))
@@ -109,20 +109,26 @@ def log_jacobian(
 ) -> FloatArray:
     """Return what the Stan program's log density has besides log priors and log likelihood.
 
-    The log volume of what priors are stated on in one of what Stan declares: of scales in their
-    logarithms, of positions, effects and roles in units of their scales, of correlations in their
-    inverse hyperbolic tangents, of shares in log ratios, of coefficients in units of their
+    It is the log volume of what priors are stated on in one of what Stan declares: of scales in
+    their logarithms, of positions, effects and roles in units of their scales, of correlations in
+    their inverse hyperbolic tangents, of shares in log ratios, of coefficients in units of their
     covariates. A change of variables by a preconditioner is in neither.
 
     Parameters
     ----------
-    spec, parameters, directed, prior_scale
+    spec : ModelSpec
+        As in :func:`log_prior`.
+    parameters : dict of str to ndarray
+        As in :func:`log_prior`.
+    directed : bool
+        As in :func:`log_prior`.
+    prior_scale : float
         As in :func:`log_prior`.
 
     Returns
     -------
-    numpy.ndarray
-        ``(...)``, in nats.
+    ndarray of shape (...)
+        Log volumes, in nats.
     """
     z = parameters["z"]
     n_nodes, dim = z.shape[-2:]
@@ -154,8 +160,12 @@ def chosen_blocks(blocks: Parameters) -> list[str]:
 
     Parameters
     ----------
-    blocks
+    blocks : dict of str to ndarray
         What :func:`log_prior` returns.
+
+    Returns
+    -------
+    list of str
     """
     return [name for name in blocks if LEARNED_BY.get(name) not in blocks]
 

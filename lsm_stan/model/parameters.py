@@ -72,7 +72,17 @@ TURNED = ("z_raw", "role_raw", "centre")
 
 
 def rate_parameters(spec: ModelSpec) -> list[str]:
-    """Return the names of the parameters that the weights' distribution depends on."""
+    """Return the names of the parameters that the weights' distribution depends on.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+
+    Returns
+    -------
+    list of str
+    """
     return [
         "z",
         *(["intercept"] if spec.intercept else []),
@@ -84,7 +94,20 @@ def rate_parameters(spec: ModelSpec) -> list[str]:
 
 
 def effect_columns(spec: ModelSpec, directed: bool) -> int:
-    """Return how many effects a node has: sender and receiver, one that is both, or none."""
+    """Return how many effects a node has: sender and receiver, one that is both, or none.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    directed : bool
+        Whether the network is directed.
+
+    Returns
+    -------
+    int
+        2, 1 or 0.
+    """
     return (2 if directed else 1) if spec.effects else 0
 
 
@@ -97,12 +120,17 @@ def from_stan(
 
     Parameters
     ----------
-    result
-        Of the Stan program.
-    spec
-        Which model it was.
-    **options
-        Of CmdStanPy's ``stan_variable``.
+    result : CmdStanMLE, CmdStanVB or CmdStanMCMC
+        What CmdStanPy returned for the Stan program.
+    spec : ModelSpec
+        The model that was run.
+    **options : bool
+        Options of CmdStanPy's ``stan_variable``.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Parameters by name, with the leading axes of CmdStanPy's result.
     """
     z = np.asarray(result.stan_variable("z", **options))
     *batch, n_nodes, _ = z.shape
@@ -111,31 +139,31 @@ def from_stan(
         # CmdStanPy drops axes of length 1 from some results, not from others
         return np.asarray(result.stan_variable(name, **options)).reshape((*batch, *shape))
 
-    found = {"z": z}
+    parameters = {"z": z}
     names = result.metadata.stan_vars
     if spec.intercept:
-        found["intercept"] = read("intercept")
+        parameters["intercept"] = read("intercept")
     if spec.dispersed:
-        found["phi"] = read("phi")
+        parameters["phi"] = read("phi")
     if spec.effects:
         effect = read("effect", n_nodes, -1)
-        found["sender_effect"], found["receiver_effect"] = effect[..., 0], effect[..., -1]
+        parameters["sender_effect"], parameters["receiver_effect"] = effect[..., 0], effect[..., -1]
         if "sigma" in names:
             sigma = read("sigma", -1)
-            found["sigma_sender"], found["sigma_receiver"] = sigma[..., 0], sigma[..., -1]
+            parameters["sigma_sender"], parameters["sigma_receiver"] = sigma[..., 0], sigma[..., -1]
         if "rho" in names:
-            found["rho"] = read("rho")
+            parameters["rho"] = read("rho")
     if spec.roles:
-        found["role"] = read("role", *z.shape[-2:])
-    found |= {name: read(name) for name in ("sigma_role", "sigma_z") if name in names}
+        parameters["role"] = read("role", *z.shape[-2:])
+    parameters |= {name: read(name) for name in ("sigma_role", "sigma_z") if name in names}
     if spec.covariates is not None:
-        found["beta"] = read("coefficient", len(spec.terms)) / spec.covariates.scale
+        parameters["beta"] = read("coefficient", len(spec.terms)) / spec.covariates.scale
     if spec.clusters:
-        found["centre"] = read("centre", spec.clusters, z.shape[-1])
-        found["theta"] = read("theta", spec.clusters)
+        parameters["centre"] = read("centre", spec.clusters, z.shape[-1])
+        parameters["theta"] = read("theta", spec.clusters)
         if "log_omega" in names:
-            found["sigma_cluster"] = read("sigma_cluster", spec.clusters)
-    return found
+            parameters["sigma_cluster"] = read("sigma_cluster", spec.clusters)
+    return parameters
 
 
 def declared(
@@ -150,18 +178,23 @@ def declared(
 
     Parameters
     ----------
-    parameters
-        Those of the model that are missing get the values they have where nothing is known: no
-        effects, their scales the fixed ones, no intercept, phi = 1, the scale of the positions
-        their root mean square, coefficients 0, clusters those that k-means finds in the positions.
-    spec
+    parameters : dict of str to ndarray
+        Parameters of the model. Those that are missing get the values they have where nothing is
+        known: no effects, their scales the fixed ones, no intercept, phi = 1, the scale of the
+        positions their root mean square, coefficients 0, clusters those that k-means finds in the
+        positions.
+    spec : ModelSpec
         The model.
-    directed
-        Whether the network is.
-    learned
+    directed : bool
+        Whether the network is directed.
+    learned : bool
         Whether scales are parameters.
-    prior_scale
+    prior_scale : float, default 1.0
         The scale of the positions where it is never learned.
+
+    Returns
+    -------
+    dict of str to ndarray
     """
     z = parameters["z"]
     batch = z.shape[:-2]
@@ -207,7 +240,17 @@ def declared(
 
 
 def flat(values: Parameters) -> FloatArray:
-    """Return declared values as ``(..., P)`` rows, in Stan's order."""
+    """Return declared values as rows of numbers, in Stan's order.
+
+    Parameters
+    ----------
+    values : dict of str to ndarray
+        What :func:`declared` returns.
+
+    Returns
+    -------
+    ndarray of shape (..., P)
+    """
     z = values["z_raw"]
     batch = z.shape[:-2]
     # Stan stores a matrix column by column
@@ -228,8 +271,8 @@ def _centres(parameters: Parameters, n_clusters: int) -> FloatArray:
         return known.reshape(shape) if n_clusters else np.zeros(shape)
     sets = z.reshape(-1, *z.shape[-2:])
     # nodes in one place have fewer centres: some then start where others do
-    found = [np.resize(kmeans(points, n_clusters, seed=0)[0], shape[-2:]) for points in sets]
-    return np.stack(found).reshape(shape)
+    centres = [np.resize(kmeans(points, n_clusters, seed=0)[0], shape[-2:]) for points in sets]
+    return np.stack(centres).reshape(shape)
 
 
 def _none(batch: tuple[int, ...]) -> FloatArray:

@@ -35,25 +35,25 @@ def pointwise_log_likelihood(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         The model.
-    parameters
-        With any leading axes.
-    network
+    parameters : dict of str to ndarray
+        Parameters with any leading axes.
+    network : Network
         N nodes.
-    units
-        ``(D, 2)`` node indices of observed dyads, or of pairs, from 0.
-    by
-        ``"dyad"``: of each dyad given the weight of its reverse, which matters in ``dyadic``
-        alone. ``"pair"``: of both directions together; over all pairs these sum to the log
+    units : ndarray of int64 of shape (D, 2)
+        0-based node indices of observed dyads, or of pairs.
+    by : {"dyad", "pair"}, default "dyad"
+        ``"dyad"``: each dyad given the weight of its reverse, which matters in ``dyadic``
+        alone. ``"pair"``: both directions together; over all pairs these sum to the log
         likelihood, the diagonal left out.
-    dtype
-        Of the result: ``"float64"`` or ``"float32"``. What is computed is of 64 bits.
+    dtype : {"float64", "float32"}, default "float64"
+        Type of the result. What is computed is of 64 bits.
 
     Returns
     -------
-    numpy.ndarray
-        ``(..., D)``, in nats. Memory beyond it is bounded.
+    ndarray of shape (..., D)
+        Log likelihoods, in nats. Memory beyond it is bounded.
     """
     z = parameters["z"]
     values = np.empty((*z.shape[:-2], len(units)), dtype=dtype)
@@ -71,23 +71,42 @@ def pointwise_log_likelihood(
 def observed_units(network: Network, by: Unit = "dyad") -> IntArray:
     """Return all observed dyads, or the pairs of which a direction was observed.
 
+    Parameters
+    ----------
+    network : Network
+        N nodes.
+    by : {"dyad", "pair"}, default "dyad"
+        What an observation is.
+
     Returns
     -------
-    numpy.ndarray
-        ``(D, 2)`` node indices, from 0, in the order of edges; of a pair the smaller first.
+    ndarray of int64 of shape (D, 2)
+        0-based node indices, in the order of edges; in a pair the smaller first.
     """
-    found = []
+    blocks = []
     for sender, receiver in dyad_blocks(network, 1_000_000):
         seen = network.weight_of(sender, receiver) >= 0
         if by == "pair":
             seen |= network.weight_of(receiver, sender) >= 0
             seen &= sender < receiver
-        found.append(np.column_stack([sender, receiver])[seen])
-    return np.concatenate(found)
+        blocks.append(np.column_stack([sender, receiver])[seen])
+    return np.concatenate(blocks)
 
 
 def count_units(network: Network, by: Unit = "dyad") -> int:
-    """Return how many :func:`observed_units` there are, without listing them."""
+    """Return how many :func:`observed_units` there are, without listing them.
+
+    Parameters
+    ----------
+    network : Network
+        N nodes.
+    by : {"dyad", "pair"}, default "dyad"
+        What an observation is.
+
+    Returns
+    -------
+    int
+    """
     if by == "dyad" or not network.directed:
         return network.n_observed
     sender, receiver = network.hidden_sender, network.hidden_receiver
@@ -97,6 +116,19 @@ def count_units(network: Network, by: Unit = "dyad") -> int:
 
 def read_units(network: Network, units: ArrayLike, by: Unit = "dyad") -> IntArray:
     """Return dyads or pairs that somebody named, each once as it was named.
+
+    Parameters
+    ----------
+    network : Network
+        N nodes.
+    units : array_like of int of shape (D, 2)
+        0-based node indices.
+    by : {"dyad", "pair"}, default "dyad"
+        What an observation is.
+
+    Returns
+    -------
+    ndarray of int64 of shape (D, 2)
 
     Raises
     ------
@@ -129,7 +161,30 @@ def read_units(network: Network, units: ArrayLike, by: Unit = "dyad") -> IntArra
 def check_size(
     what: str, n_draws: int, n_units: int, by: str, *, thin: int, dtype: str, max_gigabytes: float
 ) -> None:
-    """Raise InputError, before anything is computed, if an array would be larger than allowed."""
+    """Refuse an array that would be too large, before anything is computed.
+
+    Parameters
+    ----------
+    what : str
+        What the array holds, for the message.
+    n_draws : int
+        How many draws it has.
+    n_units : int
+        How many observations it has.
+    by : str
+        What an observation is, for the message.
+    thin : int
+        Every how many draws one is kept.
+    dtype : {"float64", "float32"}
+        Type of its numbers.
+    max_gigabytes : float
+        The largest size allowed, in units of 1e9 bytes.
+
+    Raises
+    ------
+    InputError
+        If the array would be larger.
+    """
     size, most = n_draws * n_units * np.dtype(dtype).itemsize, max_gigabytes * 1e9
     if size > most:
         thinner = thin * math.ceil(size / most)

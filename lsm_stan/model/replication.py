@@ -34,6 +34,21 @@ def replicate(
 
     Dyads that are hidden in the network are hidden here. Means above
     :data:`lsm_stan.model.simulation.MAX_MEAN`, which wide priors have, are taken for that.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    draw : dict of str to ndarray
+        Parameters without leading axes.
+    network : Network
+        The network whose nodes and hidden dyads the drawn one has.
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    Yields
+    ------
+    Edges
     """
     for pairs in pair_blocks(network.n_nodes):
         log_mu = log_mean_cells(spec, draw, pairs, both=network.directed)
@@ -49,9 +64,19 @@ def replicate(
 
 
 def pair_blocks(n_nodes: int) -> Iterator[IntArray]:
-    """Yield all pairs i < j in order, ``(P, 2)`` at a time, of at most `BLOCK_CELLS` cells.
+    """Yield all pairs i < j in order, at most `BLOCK_CELLS` cells at a time.
 
     A block has whole rows i, and one at least.
+
+    Parameters
+    ----------
+    n_nodes : int
+        N, the number of nodes.
+
+    Yields
+    ------
+    ndarray of int64 of shape (P, 2)
+        0-based node indices.
     """
     first = 0
     while first < n_nodes - 1:
@@ -67,12 +92,12 @@ class Replications:
 
     Attributes
     ----------
-    statistics
-        ``(...)`` each, by the names of :data:`lsm_stan.criticism.advice.STATISTICS`.
-    strengths
-        ``(..., N)`` each: ``out_strength`` and ``in_strength``, or ``strength`` if undirected.
-    weights
-        ``(..., D)`` of the dyads that were asked for.
+    statistics : dict of str to ndarray of shape (...)
+        Statistics by the names of :data:`lsm_stan.criticism.advice.STATISTICS`.
+    strengths : dict of str to ndarray of shape (..., N)
+        ``out_strength`` and ``in_strength``, or ``strength`` if undirected.
+    weights : ndarray of int64 of shape (..., D)
+        Weights of the dyads that were asked for.
     """
 
     statistics: dict[str, FloatArray]
@@ -91,16 +116,20 @@ def replications(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         The model.
-    parameters
-        With any leading axes ``(...)``.
-    network
-        Whose nodes and hidden dyads the networks have.
-    dyads
-        ``(D, 2)`` node indices, from 0, of the dyads whose weights are kept; D may be 0.
-    rng
-        What to draw with.
+    parameters : dict of str to ndarray
+        Parameters with any leading axes ``(...)``.
+    network : Network
+        The network whose nodes and hidden dyads the drawn ones have.
+    dyads : ndarray of int64 of shape (D, 2)
+        0-based node indices of the dyads whose weights are kept; D may be 0.
+    rng : numpy.random.Generator
+        Source of random numbers.
+
+    Returns
+    -------
+    Replications
     """
     batch = parameters["z"].shape[:-2]
     kept = []
@@ -114,14 +143,32 @@ def replications(
 
     first = kept[0]
     return Replications(
-        {name: stacked(one.statistics[name] for one in kept) for name in first.statistics},
-        {name: stacked(one.strengths[name] for one in kept) for name in first.strengths},
-        stacked(one.weights for one in kept),
+        {
+            name: stacked(replication.statistics[name] for replication in kept)
+            for name in first.statistics
+        },
+        {
+            name: stacked(replication.strengths[name] for replication in kept)
+            for name in first.strengths
+        },
+        stacked(replication.weights for replication in kept),
     )
 
 
 def observed(network: Network, dyads: IntArray) -> Replications:
-    """Return of a network itself what :func:`replications` keeps of those drawn from a model."""
+    """Return from a network itself what :func:`replications` keeps of those drawn from a model.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    dyads : ndarray of int64 of shape (D, 2)
+        0-based node indices of the dyads whose weights are kept; D may be 0.
+
+    Returns
+    -------
+    Replications
+    """
     return _kept([observed_edges(network)], network, dyads)
 
 
@@ -141,12 +188,12 @@ def _kept(blocks: Iterable[Edges], network: Network, dyads: IntArray) -> Replica
                 weights[order[first[there] + shift]] = edges.weight[there]
             yield edges
 
-    found = features(looked_through(), network)
+    network_features = features(looked_through(), network)
     strengths = {
         "strength" if direction == "both" else f"{direction}_strength": values.astype(np.int64)
-        for direction, values in found.strengths.items()
+        for direction, values in network_features.strengths.items()
     }
-    statistics = {name: np.asarray(value) for name, value in found.statistics.items()}
+    statistics = {name: np.asarray(value) for name, value in network_features.statistics.items()}
     return Replications(statistics, strengths, weights)
 
 

@@ -33,14 +33,24 @@ def draw_parameters(
 
     Parameters
     ----------
-    n_nodes, dim, seed, model, directed, prior_scale
-        As in :func:`simulate`; a model with covariates is bound to a network of theirs.
-    given
+    n_nodes : int
+        N, at least 2.
+    dim : int, default 3
+        K, at least 1.
+    seed : int or numpy.random.Generator
+        Seed of the draw, or source of random numbers.
+    model : str or ModelSpec, default "tutorial"
+        As in :func:`simulate`; a model with covariates is bound to a network that has them.
+    directed : bool, default True
+        As in :func:`simulate`.
+    prior_scale : float, default 1.0
+        As in :func:`simulate`.
+    given : dict of str to ndarray, optional
         Parameters that are known; what depends on them is drawn given them.
 
     Returns
     -------
-    dict
+    dict of str to ndarray
         All parameters, scales among them; see :mod:`lsm_stan.model.parameters`.
     """
     spec = find_model(model)
@@ -101,33 +111,33 @@ def simulate(
 
     Parameters
     ----------
-    n_nodes
+    n_nodes : int
         N, at least 2.
-    dim
+    dim : int, default 3
         K, at least 1.
-    seed
-        The same seed gives the same network.
-    model
+    seed : int
+        Seed of the draw: the same seed gives the same network.
+    model : str or ModelSpec, default "tutorial"
         A name of :data:`lsm_stan.model.family.MODELS`, or any other model of the family.
-    directed
+    directed : bool, default True
         Whether ``Y_ij`` and ``Y_ji`` are two draws or one.
-    prior_scale
+    prior_scale : float, default 1.0
         Standard deviation of each coordinate, where it is not learned.
-    jitter
+    jitter : float, default 1000.0
         The diagonal's weights have rate ``1 / sqrt(jitter)``, where the model has a diagonal.
-    positions
-        ``(N, K)`` positions to use instead of a draw from the prior.
-    parameters
+    positions : ndarray of shape (N, K), optional
+        Positions to use instead of a draw from the prior.
+    parameters : dict of str to ndarray, optional
         Parameters to use instead of draws from their priors, by name; see
         :mod:`lsm_stan.model.parameters`.
-    node_table, dyad_table
-        What the model's covariates are of; see :class:`lsm_stan.network.network.Network`.
+    node_table, dyad_table : DataFrame, optional
+        Tables that have the covariates' columns; see :class:`lsm_stan.network.network.Network`.
 
     Returns
     -------
     network : Network
         Nodes are named as in the node table, else ``1`` to ``N``.
-    parameters : dict
+    parameters : dict of str to ndarray
         All parameters the weights were drawn at, by name; ``z`` are the positions.
 
     Raises
@@ -135,6 +145,15 @@ def simulate(
     InputError
         If a number is out of its range, or a mean too large to draw from: so it is where two
         positions coincide and the distance form is the inverse.
+
+    Examples
+    --------
+    >>> from lsm_stan import simulate
+    >>> network, parameters = simulate(30, 2, seed=1, model="nb-squared-effects")
+    >>> network.n_nodes, parameters["z"].shape
+    (30, (30, 2))
+    >>> simulate(30, 2, seed=1, model="nb-squared-effects")[0].digest == network.digest
+    True
     """
     if n_nodes < 2:
         raise InputError(f"n_nodes is {n_nodes}; a network needs at least 2 nodes")
@@ -185,20 +204,20 @@ def draw_weights(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         The model.
-    parameters
-        One draw.
-    log_mu
-        ``(P, C)`` from :func:`lsm_stan.model.likelihood.log_mean`: a row the cells of one pair,
-        which share a frailty in ``dyadic``.
-    rng
-        What to draw with.
+    parameters : dict of str to ndarray
+        Parameters of one draw.
+    log_mu : ndarray of shape (P, C)
+        What :func:`lsm_stan.model.likelihood.log_mean` returns, in nats: a row has the cells of one
+        pair, which share a frailty in ``dyadic``.
+    rng : numpy.random.Generator
+        Source of random numbers.
 
     Returns
     -------
-    numpy.ndarray
-        ``(P, C)`` counts.
+    ndarray of int64 of shape (P, C)
+        Counts.
     """
     mean = mean_weight(spec, log_mu)
     if spec.likelihood == "bernoulli":
@@ -216,17 +235,19 @@ def log_mean_cells(
 
     Parameters
     ----------
-    spec, parameters
-        As in :func:`draw_weights`.
-    pairs
-        ``(P, 2)`` node indices, from 0.
-    both
+    spec : ModelSpec
+        The model.
+    parameters : dict of str to ndarray
+        Parameters of one draw.
+    pairs : ndarray of int64 of shape (P, 2)
+        0-based node indices.
+    both : bool
         Whether a pair (i, j) has two cells, i to j and j to i, or the first only.
 
     Returns
     -------
-    numpy.ndarray
-        ``(P, 2)``, or ``(P, 1)``.
+    ndarray of shape (P, 2) or (P, 1)
+        Log means, in nats.
     """
     there = log_mean(spec, parameters, *pairs.T)
     if not both:

@@ -23,11 +23,26 @@ Terms = tuple[NDArray[Any], ...]
 
 
 #: Dyads with charges of their own, at most: some gigabytes.
-MAX_OWN = 20_000_000
+MAX_CHARGED = 20_000_000
 
 
 def check_numbers(dim: int, prior_scale: float, jitter: float) -> None:
-    """Raise InputError if one of the model's own numbers is out of its range."""
+    """Raise InputError if one of the model's own numbers is out of its range.
+
+    Parameters
+    ----------
+    dim : int
+        K, the number of latent dimensions.
+    prior_scale : float
+        Standard deviation of a coordinate.
+    jitter : float
+        What is added to the squared distance of a node to itself.
+
+    Raises
+    ------
+    InputError
+        If `dim` is not an integer from 1 up, or another number is not positive and finite.
+    """
     if not isinstance(dim, int | np.integer) or isinstance(dim, bool) or dim < 1:
         raise InputError(f"dim is {dim!r}; the number of latent dimensions is an integer >= 1")
     for name, value in (("prior_scale", prior_scale), ("jitter", jitter)):
@@ -36,7 +51,21 @@ def check_numbers(dim: int, prior_scale: float, jitter: float) -> None:
 
 
 def check_data(spec: ModelSpec, network: Network) -> None:
-    """Raise InputError if a network's weights cannot be a model's, or its nodes are too few."""
+    """Raise InputError if a network's weights cannot be a model's, or its nodes are too few.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    network : Network
+        The network.
+
+    Raises
+    ------
+    InputError
+        If there are more clusters than nodes, weights above 1 for ``bernoulli``, or an undirected
+        network for ``dyadic`` or roles.
+    """
     directed, max_weight = network.directed, int(network.weight.max(initial=0))
     if spec.clusters > network.n_nodes:
         raise InputError(f"{spec.clusters} clusters of {network.n_nodes} nodes; at most one a node")
@@ -69,8 +98,34 @@ def stan_data(
 ) -> dict[str, Any]:
     """Return the data of the Stan program for one network: both parts of them.
 
-    Names are as in the program's data block, arguments as in :func:`fixed_data` and
-    :func:`run_data`.
+    Parameters
+    ----------
+    network : Network
+        As in :func:`fixed_data`.
+    dim : int
+        As in :func:`fixed_data`.
+    spec : ModelSpec, default MODELS["tutorial"]
+        As in :func:`fixed_data`.
+    prior_scale : float, default 1.0
+        As in :func:`fixed_data`.
+    jitter : float, default 1000.0
+        As in :func:`fixed_data`.
+    learned : bool, default False
+        As in :func:`run_data`.
+    softening : float, default 0.0
+        As in :func:`run_data`.
+    factor : ndarray of shape (N, N), optional
+        As in :func:`run_data`.
+
+    Returns
+    -------
+    dict of str to object
+        By the names of the program's data block.
+
+    Raises
+    ------
+    InputError
+        If :func:`fixed_data` or :func:`run_data` would raise it.
     """
     fixed = fixed_data(network, dim, spec=spec, prior_scale=prior_scale, jitter=jitter)
     return fixed | run_data(spec, learned=learned, softening=softening, factor=factor)
@@ -87,15 +142,21 @@ def run_data(
 
     Parameters
     ----------
-    spec
-        Which model of the family.
-    learned
+    spec : ModelSpec
+        The model.
+    learned : bool, default False
         Whether scales are parameters: those of sender and receiver effects, with their
         correlation, and that of the positions.
-    softening
-        ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``, besides the model's own; 0 is the exact model.
-    factor
-        ``(N, N)`` matrix C of the change of variables ``z = C z_raw``, or None for none.
+    softening : float, default 0.0
+        ε in ``d = sqrt(|z_i - z_j|^2 + ε^2)``, in units of distance, besides the model's own; 0 is
+        the exact model.
+    factor : ndarray of shape (N, N), optional
+        Matrix C of the change of variables ``z = C z_raw``; by default there is none.
+
+    Returns
+    -------
+    dict of str to object
+        By the names of the program's data block.
 
     Raises
     ------
@@ -122,22 +183,22 @@ def fixed_data(
 
     Parameters
     ----------
-    network
+    network : Network
         N nodes and E edges. Only observed edges travel: memory is O(N + E).
-    dim
+    dim : int
         K, the number of latent dimensions.
-    spec
-        Which model of the family; one with covariates is bound to the network here.
-    prior_scale
+    spec : ModelSpec
+        The model; one with covariates is bound to the network here.
+    prior_scale : float
         Standard deviation of each coordinate's normal prior, where it is not learned.
-    jitter
+    jitter : float
         Added to the squared distance of a node to itself, so that the diagonal's rate is
         ``1 / sqrt(jitter)``.
 
     Returns
     -------
-    dict
-        Node indices start at 1.
+    dict of str to object
+        By the names of the program's data block; node indices start at 1.
 
     Raises
     ------
@@ -157,8 +218,8 @@ def fixed_data(
         totals = tuple(values[:0] for values in totals)
     hidden = hidden_terms(network, shared=spec.likelihood == "dyadic")
     if spec.roles:  # a node's two positions are no pair
-        own = np.arange(network.n_nodes)
-        itself = own, own, np.zeros_like(own), np.ones(network.n_nodes)
+        nodes = np.arange(network.n_nodes)
+        itself = nodes, nodes, np.zeros_like(nodes), np.ones(network.n_nodes)
         hidden = tuple(np.concatenate(both) for both in zip(hidden, itself, strict=True))
     return {
         "n_nodes": network.n_nodes,
@@ -200,11 +261,16 @@ def frailty_totals(network: Network, *, shared: bool) -> Terms:
 
     Parameters
     ----------
-    network
+    network : Network
         Any network; its self-loops have no frailty.
-    shared
+    shared : bool
         Whether the two directions of a pair have one frailty. If so, and both were observed,
         the total is theirs, listed with sender < receiver.
+
+    Returns
+    -------
+    tuple of ndarray of shape (T,)
+        Sender, receiver (0-based), whether the reverse dyad is in it, and total weight.
     """
     between = network.sender != network.receiver
     sender, receiver = network.sender[between], network.receiver[between]
@@ -227,11 +293,16 @@ def hidden_terms(network: Network, *, shared: bool) -> Terms:
 
     Parameters
     ----------
-    network
-        Any network. Of an undirected one both directions are listed, each with weight 1/2.
-    shared
+    network : Network
+        Any network. An undirected one has both directions listed, each with weight 1/2.
+    shared : bool
         Whether the two directions of a pair are under one logarithm. A pair of which one
         direction is hidden is then taken out as a whole, and the other put in for it.
+
+    Returns
+    -------
+    tuple of ndarray of shape (T,)
+        Sender, receiver (0-based), whether the reverse dyad is in it, and the term's weight.
     """
     sender, receiver = network.hidden_sender, network.hidden_receiver
     none = np.zeros_like(sender)
@@ -251,35 +322,40 @@ def hidden_terms(network: Network, *, shared: bool) -> Terms:
     )
 
 
-def own_terms(network: Network, covariates: Covariates, *, shared: bool) -> Terms:
+def charged_terms(network: Network, covariates: Covariates, *, shared: bool) -> Terms:
     """Return the observed dyads with charges of their own: where a covariate is not 0.
 
     Parameters
     ----------
-    network
-        Any network. Of an undirected one a pair is listed once.
-    covariates
-        Its covariates.
-    shared
+    network : Network
+        Any network. An undirected one has a pair listed once.
+    covariates : Covariates
+        The covariates in that network.
+    shared : bool
         Whether the two directions of a pair are under one logarithm. If so, and both were
         observed, they are one term, listed with sender < receiver.
+
+    Returns
+    -------
+    tuple of ndarray of shape (T,)
+        Sender, receiver (0-based), whether the reverse dyad is in it, and the term's weight.
 
     Raises
     ------
     InputError
-        If there are more than :data:`MAX_OWN`.
+        If there are more than :data:`MAX_CHARGED`.
     """
     n = network.n_nodes
-    found: list[IntArray] = []
+    blocks: list[IntArray] = []
     for sender, receiver in dyad_blocks(network, 1_000_000):
-        own = covariates.of_dyads(sender, receiver).any(axis=1)
-        found.append((sender * n + receiver)[own])
-        if sum(map(len, found)) > MAX_OWN:
+        charged = covariates.of_dyads(sender, receiver).any(axis=1)
+        blocks.append((sender * n + receiver)[charged])
+        if sum(map(len, blocks)) > MAX_CHARGED:
             raise InputError(
-                f"covariates of dyads are not 0 for more than {MAX_OWN} dyads; leave them, or take"
-                f" an edgecov that is 0 for most"
+                f"covariates of dyads are not 0 for more than {MAX_CHARGED} dyads; leave them, or"
+                f" take an edgecov that is 0 for most"
             )
-    cell = np.concatenate(found)
+    cell = np.concatenate(blocks)
     if shared:  # either direction's covariates are the pair's
         cell = np.union1d(cell, cell % n * n + cell // n)
     sender, receiver = np.divmod(cell, n)
@@ -299,7 +375,7 @@ def _covariate_data(
     There they vary by 1, so that their coefficients are of one size whatever the units.
     """
     of_nodes = of_dyads = 0
-    own: Terms = tuple(np.zeros(0, dtype=np.int64) for _ in range(4))
+    charged: Terms = tuple(np.zeros(0, dtype=np.int64) for _ in range(4))
     empty = np.zeros((0, 0))
     values = dict.fromkeys(("sender_covariate", "receiver_covariate"), empty)
     for name in ("total", "charged"):
@@ -314,18 +390,18 @@ def _covariate_data(
         values["sender_covariate"] = covariates.sender / covariates.scale[:of_nodes]
         values["receiver_covariate"] = covariates.receiver / covariates.scale[:of_nodes]
     if covariates is not None and of_dyads:
-        own = own_terms(network, covariates, shared=spec.likelihood == "dyadic")
+        charged = charged_terms(network, covariates, shared=spec.likelihood == "dyadic")
         scale = covariates.scale[of_nodes:]
         moment = edges[2] @ covariates.of_dyads(edges[0], edges[1]) / scale
-        for name, terms in (("total", totals), ("charged", own)):
+        for name, terms in (("total", totals), ("charged", charged)):
             values[f"{name}_covariate"] = covariates.of_dyads(terms[0], terms[1]) / scale
             values[f"{name}_reverse_covariate"] = covariates.of_dyads(terms[1], terms[0]) / scale
     return {
         "n_node_covariates": of_nodes,
         "n_dyad_covariates": of_dyads,
         "weighted_covariate": moment,
-        "n_charged": len(own[0]),
-        **_terms("charged", "charged_weight", own),
+        "n_charged": len(charged[0]),
+        **_terms("charged", "charged_weight", charged),
         **values,
         "coefficient_scale": beta_scale,
     }

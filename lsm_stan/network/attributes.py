@@ -27,7 +27,20 @@ _WHOLE = re.compile("[+-]?[0-9]+")
 
 
 def check_columns(names: Sequence[str], source: str) -> None:
-    """Raise InputError if two columns of a table have one name."""
+    """Raise InputError if two columns of a table have one name.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the columns.
+    source : str
+        What to call the table in messages.
+
+    Raises
+    ------
+    InputError
+        If a name occurs twice.
+    """
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(
@@ -40,16 +53,16 @@ def as_facts(table: pd.DataFrame, source: str) -> pd.DataFrame:
 
     Parameters
     ----------
-    table
-        A row a node, or a dyad.
-    source
+    table : DataFrame
+        A table with a row for each node, or for each dyad.
+    source : str
         What to call the table in messages.
 
     Returns
     -------
     DataFrame
-        Of booleans, integers, floats of 64 bits (which a text file keeps to the last digit) and
-        text, on the index of `table`.
+        Columns of booleans, integers, floats of 64 bits (which a text file keeps to the last digit)
+        and text, on the index of `table`.
 
     Raises
     ------
@@ -58,7 +71,7 @@ def as_facts(table: pd.DataFrame, source: str) -> pd.DataFrame:
     """
     names = [clean_name(name) for name in table.columns]
     check_columns(names, source)
-    columns = (_typed(name, table.iloc[:, place]) for place, name in enumerate(names))
+    columns = (_typed(name, table.iloc[:, number]) for number, name in enumerate(names))
     return pd.DataFrame(dict(zip(names, columns, strict=True)), table.index)
 
 

@@ -47,7 +47,21 @@ _NONE = np.zeros(0, dtype=np.int64)
 
 
 class Cells(NamedTuple):
-    """What a network is made of, each as the field of `Network` of that name."""
+    """What a network is made of, each as the field of `Network` of that name.
+
+    Attributes
+    ----------
+    names : tuple of str, length N
+        Node names.
+    sender, receiver : ndarray of int64 of shape (E,)
+        Ends of the edges, 0-based node indices.
+    weight : ndarray of int64 of shape (E,)
+        Weights of the edges.
+    notes : tuple of str
+        Sentences about how the source was read.
+    hidden_sender, hidden_receiver : ndarray of int64 of shape (H,)
+        Ends of the dyads that were not observed, 0-based node indices.
+    """
 
     names: tuple[str, ...]
     sender: IntArray
@@ -68,7 +82,32 @@ def cells_of_list(
     parallel_edges: ParallelEdges,
     source: str,
 ) -> Cells:
-    """Return the cells of a list of edges; see `Network.from_edges`."""
+    """Return the cells of a list of edges; see `Network.from_edges`.
+
+    Parameters
+    ----------
+    sender_names, receiver_names : iterable, length L
+        Node names of each listed edge.
+    weights : iterable of numbers or numeric text, length L, or None
+        Weight of each listed edge; None, for one edge or for all, is weight 1.
+    names : iterable, length N, or None
+        All nodes, in order; None for the nodes in the order in which edges first name them.
+    directed : bool
+        Whether an edge goes from sender to receiver or simply joins the two.
+    parallel_edges : {"sum", "first"}
+        Weight of a pair that is listed more than once.
+    source : str
+        File name or description, for error messages.
+
+    Returns
+    -------
+    Cells
+
+    Raises
+    ------
+    InputError
+        If `Network.from_edges` would raise it.
+    """
     if parallel_edges not in get_args(ParallelEdges):
         raise InputError(
             f"{source}: parallel_edges is {parallel_edges!r}; it can be 'sum' or 'first'"
@@ -136,7 +175,28 @@ def cells_of_matrix(
     directed: bool,
     source: str,
 ) -> Cells:
-    """Return the cells of a matrix of weights; see `Network.from_matrix`."""
+    """Return the cells of a matrix of weights; see `Network.from_matrix`.
+
+    Parameters
+    ----------
+    matrix : array_like or SciPy sparse array of shape (N, N)
+        Weights, senders in rows; numbers or numeric text.
+    names : iterable, length N, or None
+        Node names; None for ``"0"`` to ``"N-1"``.
+    directed : bool
+        If False the matrix must be symmetric.
+    source : str
+        File name or description, for error messages.
+
+    Returns
+    -------
+    Cells
+
+    Raises
+    ------
+    InputError
+        If `Network.from_matrix` would raise it.
+    """
     cells = matrix if sparse.issparse(matrix) else _unmasked(matrix)
     shape: tuple[int, ...] = cells.shape
     if len(shape) != 2 or shape[0] != shape[1]:
@@ -263,5 +323,17 @@ def _is_nan(values: NDArray[Any]) -> BoolArray:
 
 
 def counted(number: int, noun: str) -> str:
-    """Return ``"1 edge"`` or ``"2 edges"``."""
+    """Return a number with its noun: ``"1 edge"`` or ``"2 edges"``.
+
+    Parameters
+    ----------
+    number : int
+        How many there are.
+    noun : str
+        What they are, in the singular.
+
+    Returns
+    -------
+    str
+    """
     return f"{number:,} {noun}{'' if number == 1 else 's'}"

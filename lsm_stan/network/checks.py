@@ -26,12 +26,41 @@ _MISSING_NAMES = ("None", "nan", "NaT", "<NA>")
 
 
 def clean_name(name: object) -> str:
-    """Return a node name as text without white space around it, and single spaces inside."""
+    """Return a node name as text without white space around it, and single spaces inside.
+
+    Parameters
+    ----------
+    name : object
+        Any value that `str` can turn into text.
+
+    Returns
+    -------
+    str
+    """
     return " ".join(str(name).split())
 
 
 def node_name(value: object, where: str, source: str) -> str:
-    """Turn a node name into text, refusing a missing one."""
+    """Turn a node name into text, refusing a missing one.
+
+    Parameters
+    ----------
+    value : object
+        The name as the source has it.
+    where : str
+        Which name it is, in words, for error messages.
+    source : str
+        File name or description, for error messages.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If the name is missing or empty.
+    """
     name = clean_name(value)
     if name == "" or (not isinstance(value, str) and name in _MISSING_NAMES):
         raise InputError(f"{source}: the {where} has no name; every node needs one")
@@ -39,7 +68,24 @@ def node_name(value: object, where: str, source: str) -> str:
 
 
 def node_names(values: Iterable[object], source: str) -> tuple[str, ...]:
-    """Turn the names of all nodes into text and check them."""
+    """Turn the names of all nodes into text and check them.
+
+    Parameters
+    ----------
+    values : iterable, length N
+        Names as the source has them.
+    source : str
+        File name or description, for error messages.
+
+    Returns
+    -------
+    tuple of str, length N
+
+    Raises
+    ------
+    InputError
+        If a name is missing, or `check_names` refuses the names.
+    """
     names = tuple(node_name(name, f"node {k}", source) for k, name in enumerate(values, start=1))
     check_names(names, source)
     return names
@@ -90,18 +136,18 @@ def checked_weights(
     values : sequence or ndarray, length L
         Numbers or numeric text.
     where : callable
-        Says in words where the k-th of them stands, k from 0.
+        Function that says in words where the k-th weight stands, k from 0.
     source : str
         File name or description, for error messages.
 
     Returns
     -------
-    ndarray of int64, shape (L,)
+    ndarray of int64 of shape (L,)
 
     Raises
     ------
     InputError
-        If one is not a whole number from 0 to `STAN_INT_MAX`.
+        If a weight is not a whole number from 0 to `STAN_INT_MAX`.
     """
     numbers = _numbers(values, where, source)
     faults = {
@@ -150,5 +196,15 @@ def _numbers(
 
 
 def as_list(values: Iterable[object]) -> list[object]:
-    """Return a list; of an array, of Python's own numbers, which print without their type."""
+    """Return a list; of an array, one of Python's own numbers, which print without their type.
+
+    Parameters
+    ----------
+    values : iterable
+        Any values.
+
+    Returns
+    -------
+    list
+    """
     return values.tolist() if isinstance(values, np.ndarray) else list(values)

@@ -25,17 +25,18 @@ def load_celegans(parallel_edges: ParallelEdges = "first") -> Network:
     """Load the neural network of *C. elegans*: 297 nodes, 2,345 directed edges.
 
     Weights are whole numbers from 1 up. The raw list has 2,359 edges; 14 pairs are listed twice.
+    ``lsm_stan/network/data/celegans/README.md`` names the sources.
 
     Parameters
     ----------
-    parallel_edges : {"first", "sum"}
+    parallel_edges : {"first", "sum"}, default "first"
         What becomes of the second edge of a pair: ``"first"`` gives a total weight of 8,743, the
         matrix of the tutorial, ``"sum"`` gives 8,819.
 
     Returns
     -------
     Network
-        Its node table has the columns
+        The network. Its node table has the columns
 
         ``label``
             The node's number in the original file, as text.
@@ -54,6 +55,15 @@ def load_celegans(parallel_edges: ParallelEdges = "first") -> Network:
     ------
     InputError
         If `parallel_edges` is neither of the two.
+
+    Examples
+    --------
+    >>> from lsm_stan import load_celegans
+    >>> network = load_celegans()
+    >>> network.n_nodes, network.n_edges, network.total_weight
+    (297, 2345, 8743)
+    >>> load_celegans(parallel_edges="sum").total_weight
+    8819
     """
     edges, nodes = _read("edges.csv"), _read("nodes.csv")
     agreement = pd.to_numeric(nodes["agreement"])

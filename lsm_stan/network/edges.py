@@ -18,7 +18,26 @@ from lsm_stan.typing import IntArray
 
 
 def frozen_integers(values: ArrayLike, field: str, source: str) -> IntArray:
-    """Return a read-only int64 copy of a one-dimensional array of integers."""
+    """Return a read-only int64 copy of a one-dimensional array of integers.
+
+    Parameters
+    ----------
+    values : array_like of shape (L,)
+        Integers.
+    field : str
+        What the array is, for error messages.
+    source : str
+        File name or description, for error messages.
+
+    Returns
+    -------
+    ndarray of int64 of shape (L,)
+
+    Raises
+    ------
+    InputError
+        If the array is not one-dimensional, or not of integers.
+    """
     array = np.array(values)
     if array.ndim != 1 or (array.size and array.dtype.kind not in "iu"):
         raise InputError(
@@ -38,7 +57,24 @@ def check_edges(
     directed: bool,
     source: str,
 ) -> None:
-    """Refuse edge arrays that are not as `lsm_stan.network.network.Network` describes them."""
+    """Refuse edge arrays that are not as `lsm_stan.network.network.Network` describes them.
+
+    Parameters
+    ----------
+    n_nodes : int
+        N, the number of nodes.
+    sender, receiver, weight : ndarray of int64 of shape (E,)
+        Ends and weights of the edges.
+    directed : bool
+        Whether the network is directed.
+    source : str
+        File name or description, for error messages.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, or indices, their order or weights are wrong.
+    """
     if not len(sender) == len(receiver) == len(weight):
         raise InputError(
             f"{source}: sender, receiver and weight have the lengths {len(sender)}, "
@@ -77,7 +113,27 @@ def check_hidden(
     directed: bool,
     source: str,
 ) -> None:
-    """Refuse hidden dyads that are not as `lsm_stan.network.network.Network` describes them."""
+    """Refuse hidden dyads that are not as `lsm_stan.network.network.Network` describes them.
+
+    Parameters
+    ----------
+    names : sequence of str, length N
+        Node names.
+    edge_cells : ndarray of int64 of shape (E,)
+        ``sender * N + receiver`` of each edge.
+    sender, receiver : ndarray of int64 of shape (H,)
+        Ends of the hidden dyads, 0-based node indices.
+    directed : bool
+        Whether the network is directed.
+    source : str
+        File name or description, for error messages.
+
+    Raises
+    ------
+    InputError
+        If lengths differ, indices or their order are wrong, a hidden dyad is an edge, or no dyad
+        is left.
+    """
     check_edges(len(names), sender, receiver, np.ones_like(sender), directed, source)
     if np.any(sender == receiver):
         node = names[sender[sender == receiver][0]]
@@ -101,7 +157,29 @@ def merge_parallel(
     policy: ParallelEdges,
     source: str,
 ) -> tuple[IntArray, IntArray, IntArray]:
-    """Sort edges by (sender, receiver) and leave each pair once."""
+    """Sort edges by (sender, receiver) and leave each pair once.
+
+    Parameters
+    ----------
+    names : sequence of str, length N
+        Node names.
+    sender, receiver, weight : ndarray of int64 of shape (L,)
+        Ends and weights of the listed edges.
+    policy : {"sum", "first"}
+        Weight of a pair that is listed more than once.
+    source : str
+        File name or description, for error messages.
+
+    Returns
+    -------
+    sender, receiver, weight : ndarray of int64 of shape (E,)
+        Ends and weights of the merged edges.
+
+    Raises
+    ------
+    InputError
+        If the sum of a pair's weights is larger than `STAN_INT_MAX`.
+    """
     _, first, pair = np.unique(
         sender * len(names) + receiver, return_index=True, return_inverse=True
     )
@@ -122,7 +200,22 @@ def merge_parallel(
 def check_symmetric(
     names: Sequence[str], sender: IntArray, receiver: IntArray, weight: IntArray, source: str
 ) -> None:
-    """Refuse a matrix that is not symmetric, naming the first cell that is not."""
+    """Refuse a matrix that is not symmetric, naming the first cell that is not.
+
+    Parameters
+    ----------
+    names : sequence of str, length N
+        Node names.
+    sender, receiver, weight : ndarray of int64 of shape (E,)
+        The cells that are not 0, sorted by (sender, receiver).
+    source : str
+        File name or description, for error messages.
+
+    Raises
+    ------
+    InputError
+        If a cell and its mirror image differ.
+    """
     reverse = reverse_weight(len(names), sender, receiver, weight)
     bad = np.flatnonzero(reverse != weight)
     if not len(bad):
@@ -141,18 +234,40 @@ def check_symmetric(
 
 
 def reverse_weight(n: int, sender: IntArray, receiver: IntArray, weight: IntArray) -> IntArray:
-    """Return the weight of the reverse of each edge, shape (E,), 0 where there is none.
+    """Return the weight of the reverse of each edge.
 
-    The edges must be sorted by (sender, receiver), each pair once.
+    Parameters
+    ----------
+    n : int
+        N, the number of nodes.
+    sender, receiver, weight : ndarray of int64 of shape (E,)
+        Ends and weights of the edges, sorted by (sender, receiver), each pair once.
+
+    Returns
+    -------
+    ndarray of int64 of shape (E,)
+        Weights; 0 where there is no reverse edge.
     """
     if not len(weight):
         return weight
     cell, reverse_cell = sender * n + receiver, receiver * n + sender
-    place = np.minimum(np.searchsorted(cell, reverse_cell), len(cell) - 1)
-    return np.where(cell[place] == reverse_cell, weight[place], 0)
+    index = np.minimum(np.searchsorted(cell, reverse_cell), len(cell) - 1)
+    return np.where(cell[index] == reverse_cell, weight[index], 0)
 
 
 def count_isolated(n: int, sender: IntArray, receiver: IntArray) -> int:
-    """Count the nodes without an edge to another node."""
+    """Count the nodes without an edge to another node.
+
+    Parameters
+    ----------
+    n : int
+        N, the number of nodes.
+    sender, receiver : ndarray of int64 of shape (E,)
+        Ends of the edges, 0-based node indices.
+
+    Returns
+    -------
+    int
+    """
     between = sender != receiver
     return n - len(np.union1d(sender[between], receiver[between]))

@@ -19,7 +19,17 @@ from lsm_stan.network.sources import EdgeList
 
 
 def read_gml(path: Path) -> EdgeList:
-    """Read a ``.gml`` file, repeated edges and all."""
+    """Read a ``.gml`` file, repeated edges and all.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    EdgeList
+    """
     text = path.read_text(encoding="utf-8-sig")
     if not re.search(r"^\s*multigraph\s", text, flags=re.MULTILINE):
         # networkx refuses a repeated edge unless the header announces it, which that of Mark
@@ -35,12 +45,34 @@ def read_gml(path: Path) -> EdgeList:
 
 
 def read_graphml(path: Path) -> EdgeList:
-    """Read a ``.graphml`` file, repeated edges and all."""
+    """Read a ``.graphml`` file, repeated edges and all.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    EdgeList
+    """
     return read_graph(nx.read_graphml(path, force_multigraph=True))
 
 
 def read_graph(graph: nx.Graph, labels: dict[object, object] | None = None) -> EdgeList:
-    """Read a networkx graph, whose nodes `labels` may give other names."""
+    """Read a networkx graph.
+
+    Parameters
+    ----------
+    graph : networkx.Graph
+        A graph of any kind; edges may have the attribute ``weight``.
+    labels : dict, optional
+        Other names for the nodes, by node.
+
+    Returns
+    -------
+    EdgeList
+    """
     names = {node: clean_name(labels[node] if labels else node) for node in graph.nodes}
     edges = list(graph.edges(data=True))
     attributes = {name for *_, data in edges for name in data}

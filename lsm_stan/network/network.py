@@ -44,12 +44,12 @@ class Network:
     ----------
     names : tuple of str, length N
         Unique node names; a node's position here is its index everywhere else.
-    sender, receiver : ndarray of int64, shape (E,)
+    sender, receiver : ndarray of int64 of shape (E,)
         0-based node indices of each edge, in increasing order of (sender, receiver), every pair
         once. In an undirected network ``sender <= receiver``.
-    weight : ndarray of int64, shape (E,)
+    weight : ndarray of int64 of shape (E,)
         Weights (counts, no unit), from 1 to `STAN_INT_MAX`.
-    hidden_sender, hidden_receiver : ndarray of int64, shape (H,)
+    hidden_sender, hidden_receiver : ndarray of int64 of shape (H,)
         Dyads (pairs of different nodes) that were not observed, neither edges nor empty, in the
         order of edges; not all. By default every dyad was observed.
     directed : bool
@@ -224,15 +224,19 @@ class Network:
 
         Parameters
         ----------
-        matrix : array_like or SciPy sparse array, shape (N, N)
+        matrix : array_like or SciPy sparse array of shape (N, N)
             Numbers or numeric text; NaN is a dyad that was not observed. Entries that a sparse
             array holds twice are added up, which is what SciPy says they mean.
         names : iterable, length N, optional
             Node names. Default: the index of `node_table`, else ``"0"`` to ``"N-1"``.
-        directed : bool
+        directed : bool, default True
             If False the matrix must be symmetric, and each unordered pair is one observation.
-        node_table, title, source
-            As in `from_edges`.
+        node_table : DataFrame, optional
+            Facts about the nodes, indexed by node name in node order.
+        title : str, default ""
+            What to call the network in print.
+        source : str, default "matrix"
+            File name or description, for error messages.
 
         Returns
         -------
@@ -244,6 +248,15 @@ class Network:
             If the matrix is not square, not symmetric though undirected, or does not have one
             row per name; if a cell is not a whole number from 0 to `STAN_INT_MAX`; if names are
             not unique; if there are fewer than two nodes.
+
+        Examples
+        --------
+        >>> from lsm_stan import Network
+        >>> network = Network.from_matrix([[0, 2], [float("nan"), 0]], names=["a", "b"])
+        >>> network.n_edges, network.n_hidden
+        (1, 1)
+        >>> print(network.notes[0])
+        1 cell NaN: dyads that were not observed.
         """
         if names is None and node_table is not None:
             names = node_table.index
@@ -285,18 +298,18 @@ class Network:
 
         Parameters
         ----------
-        sender, receiver : array_like of int, shape (D,)
+        sender, receiver : array_like of int of shape (D,)
             0-based node indices; in an undirected network in any order.
 
         Returns
         -------
-        ndarray of int64, shape (D,)
+        ndarray of int64 of shape (D,)
             0 where there is no edge, -1 where the dyad is hidden.
         """
         cells = self._cells(sender, receiver)
-        place = np.searchsorted(self.edge_cells, cells)
-        found = np.append(self.edge_cells, -1)[place] == cells
-        weight = np.where(found, np.append(self.weight, 0)[place], 0)
+        index = np.searchsorted(self.edge_cells, cells)
+        is_edge = np.append(self.edge_cells, -1)[index] == cells
+        weight = np.where(is_edge, np.append(self.weight, 0)[index], 0)
         return np.where(np.isin(cells, self.hidden_cells), -1, weight)
 
     def hide(self, sender: ArrayLike, receiver: ArrayLike) -> Network:
@@ -304,8 +317,12 @@ class Network:
 
         Parameters
         ----------
-        sender, receiver : array_like of int, shape (D,)
+        sender, receiver : array_like of int of shape (D,)
             0-based node indices of the dyads; in an undirected network in any order.
+
+        Returns
+        -------
+        Network
 
         Raises
         ------
@@ -324,7 +341,12 @@ class Network:
         )
 
     def binary(self) -> Network:
-        """Return the network with every weight 1."""
+        """Return the network with every weight 1.
+
+        Returns
+        -------
+        Network
+        """
         return replace(self, weight=np.ones_like(self.weight))
 
     def _cells(self, sender: ArrayLike, receiver: ArrayLike) -> IntArray:
@@ -345,11 +367,21 @@ class Network:
         return int(self.weight.sum())
 
     def out_strength(self) -> IntArray:
-        """Row sums of the weight matrix, shape (N,): what each node sends."""
+        """Return what each node sends: row sums of the weight matrix.
+
+        Returns
+        -------
+        ndarray of int64 of shape (N,)
+        """
         return self._strength(self.sender, self.receiver)
 
     def in_strength(self) -> IntArray:
-        """Column sums of the weight matrix, shape (N,): what each node receives."""
+        """Return what each node receives: column sums of the weight matrix.
+
+        Returns
+        -------
+        ndarray of int64 of shape (N,)
+        """
         return self._strength(self.receiver, self.sender)
 
     def _strength(self, end: IntArray, other_end: IntArray) -> IntArray:
@@ -388,7 +420,13 @@ class Network:
         )
 
     def hidden_frame(self) -> pd.DataFrame:
-        """Return the hidden dyads as a table: columns ``source`` and ``target``, node names."""
+        """Return the hidden dyads as a table.
+
+        Returns
+        -------
+        DataFrame, H rows
+            Columns ``source`` and ``target``, node names.
+        """
         names = np.array(self.names, dtype=object)
         return pd.DataFrame(
             {"source": names[self.hidden_sender], "target": names[self.hidden_receiver]}
@@ -424,9 +462,9 @@ class Network:
 
         Returns
         -------
-        ndarray of int64, shape (N, N)
-            Senders in rows, receivers in columns; symmetric if the network is undirected. Of a
-            hidden dyad it says 0, as of an empty one.
+        ndarray of int64 of shape (N, N)
+            Senders in rows, receivers in columns; symmetric if the network is undirected. A hidden
+            dyad is 0, as an empty one is.
         """
         matrix = np.zeros((self.n_nodes, self.n_nodes), dtype=np.int64)
         matrix[self.sender, self.receiver] = self.weight

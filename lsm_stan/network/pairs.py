@@ -11,21 +11,55 @@ from lsm_stan.typing import IntArray
 
 
 def nth_dyad(number: IntArray, n_nodes: int) -> tuple[IntArray, IntArray]:
-    """Return the ends of ordered dyads by their numbers, from 0 to N(N-1) - 1, row by row."""
-    sender, place = np.divmod(number, n_nodes - 1)
-    return sender, place + (place >= sender)
+    """Return the ends of ordered dyads by their numbers, row by row.
+
+    Parameters
+    ----------
+    number : ndarray of int64 of shape (D,)
+        Numbers from 0 to N(N-1) - 1.
+    n_nodes : int
+        N, the number of nodes.
+
+    Returns
+    -------
+    sender, receiver : ndarray of int64 of shape (D,)
+        0-based node indices.
+    """
+    sender, column = np.divmod(number, n_nodes - 1)
+    return sender, column + (column >= sender)
 
 
 def nth_pair(number: IntArray) -> tuple[IntArray, IntArray]:
-    """Return the ends i < j of pairs by their numbers: (0,1), (0,2), (1,2), (0,3), ..."""
+    """Return the ends i < j of pairs by their numbers.
+
+    Parameters
+    ----------
+    number : ndarray of int64 of shape (P,)
+        Numbers from 0, in the order (0,1), (0,2), (1,2), (0,3), ...
+
+    Returns
+    -------
+    i, j : ndarray of int64 of shape (P,)
+        0-based node indices.
+    """
     # j is the largest with j(j-1)/2 <= number
     j = ((1 + np.sqrt(1 + 8 * number)) // 2).astype(np.int64)
     return number - j * (j - 1) // 2, j
 
 
-def pair_number(one: IntArray, other: IntArray) -> IntArray:
-    """Return the numbers of pairs, whose ends may be in any order; see :func:`nth_pair`."""
-    i, j = np.minimum(one, other), np.maximum(one, other)
+def pair_number(end: IntArray, other_end: IntArray) -> IntArray:
+    """Return the numbers of pairs; see :func:`nth_pair`.
+
+    Parameters
+    ----------
+    end, other_end : ndarray of int64 of shape (P,)
+        0-based node indices of the two ends, in any order.
+
+    Returns
+    -------
+    ndarray of int64 of shape (P,)
+    """
+    i, j = np.minimum(end, other_end), np.maximum(end, other_end)
     return np.asarray(j * (j - 1) // 2 + i)
 
 
@@ -34,15 +68,15 @@ def dyad_blocks(network: Network, size: int) -> Iterator[tuple[IntArray, IntArra
 
     Parameters
     ----------
-    network
-        N nodes; of an undirected network a pair is one dyad, sender < receiver.
-    size
-        Dyads a block, at most.
+    network : Network
+        N nodes; in an undirected network a pair is one dyad, sender < receiver.
+    size : int
+        Largest number of dyads in a block.
 
     Yields
     ------
-    sender, receiver : numpy.ndarray
-        ``(D,)`` node indices, in the order of edges.
+    sender, receiver : ndarray of int64 of shape (D,)
+        0-based node indices, in the order of edges.
     """
     n = network.n_nodes
     for start in range(0, n * n, size):

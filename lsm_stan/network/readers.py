@@ -65,13 +65,19 @@ def open_network(
 
     Parameters
     ----------
-    source
+    source : str, Path, DataFrame, ndarray, SciPy sparse array or networkx graph
         ``"celegans"`` for the packaged *C. elegans* network, or what `read_network` reads.
+    directed : bool, optional
+        As in `read_network`. A packaged network is directed.
     parallel_edges : {"sum", "first"}, optional
         As in `read_network`. Default: what `load_celegans` and `read_network` take by default.
-    directed, nodes, title
-        As in `read_network`. A packaged network is directed and brings its own node table.
-    hidden, dyads
+    nodes : str, Path or DataFrame, optional
+        As in `read_network`. A packaged network brings its own node table.
+    hidden : str or Path, optional
+        As in `read_network`.
+    dyads : str, Path or DataFrame, optional
+        As in `read_network`.
+    title : str, optional
         As in `read_network`.
 
     Returns
@@ -129,10 +135,10 @@ def read_network(
     source : str, Path, DataFrame, ndarray, SciPy sparse array or networkx graph
         Path of a file, or an object that holds the network.
     directed : bool, optional
-        Whether the network is directed. Default: what a graph says of itself; else True. An
+        Whether the network is directed. Default: what a graph says about itself; else True. An
         undirected graph read as directed has each edge in both directions.
-    parallel_edges : {"sum", "first"}
-        What the weight of a pair listed more than once is.
+    parallel_edges : {"sum", "first"}, default "sum"
+        Weight of a pair that is listed more than once.
     nodes : str, Path or DataFrame, optional
         Table (a file is ``.csv`` or ``.tsv``) with a header and one row per node, which fixes
         the order of the nodes and may add isolated ones. Node names are in the column ``name``,
@@ -153,6 +159,17 @@ def read_network(
     ------
     InputError
         If the source cannot be read, is of no known kind, or does not hold a valid network.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from lsm_stan import read_network
+    >>> edges = pd.DataFrame({"source": ["a", "b"], "target": ["b", "c"], "weight": [2, 5]})
+    >>> network = read_network(edges)
+    >>> network.names
+    ('a', 'b', 'c')
+    >>> print(network.weight)
+    [2 5]
     """
     if isinstance(source, str | Path):
         path = Path(source)
@@ -182,15 +199,16 @@ def hide_listed(network: Network, path: str | Path) -> Network:
 
     Parameters
     ----------
-    network
+    network : Network
         Any network.
-    path
+    path : str or Path
         An edge list, ``.csv`` or ``.tsv``; weights are not used.
 
     Returns
     -------
     Network
-        See :meth:`lsm_stan.network.network.Network.hide`; its notes say how many there are.
+        The network as :meth:`lsm_stan.network.network.Network.hide` returns it; its notes say how
+        many dyads are hidden.
 
     Raises
     ------
@@ -219,9 +237,9 @@ def with_dyads(network: Network, dyads: Table) -> Network:
 
     Parameters
     ----------
-    network
+    network : Network
         Any network.
-    dyads
+    dyads : str, Path or DataFrame
         A table (a file is ``.csv`` or ``.tsv``) with a header and a row per dyad, in columns such
         as ``source`` and ``target``, or in a data frame's index of two levels, then the facts. It
         replaces the table that the network had.

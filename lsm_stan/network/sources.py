@@ -23,7 +23,15 @@ from lsm_stan.network.network import Network
 
 @dataclass(frozen=True)
 class Matrix:
-    """What a source that holds a matrix says; `names` is None if it has no labels."""
+    """What a source that holds a matrix says.
+
+    Attributes
+    ----------
+    cells : ndarray or SciPy sparse array of shape (N, N)
+        Weights, senders in rows; numbers or text.
+    names : list of str or None
+        Node names; None if the matrix has no labels.
+    """
 
     cells: NDArray[Any] | SparseMatrix
     names: list[str] | None = None
@@ -37,14 +45,37 @@ class Matrix:
         title: str,
         source: str,
     ) -> Network:
-        """Build the network, as `lsm_stan.network.readers.read_network` was told."""
+        """Build the network, as `lsm_stan.network.readers.read_network` was told.
+
+        Parameters
+        ----------
+        directed : bool or None
+            Whether the network is directed; None for True.
+        parallel_edges : {"sum", "first"}
+            Not used: a matrix lists no pair twice.
+        nodes : DataFrame or None
+            Facts about the nodes, indexed by node name.
+        title : str
+            What to call the network in print.
+        source : str
+            File name or description, for error messages.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        InputError
+            If the source does not hold a valid network.
+        """
         cells, names = self.cells, self.names
         if nodes is not None and names is not None and isinstance(cells, np.ndarray):
             # Other order and further nodes: labels say which cell goes where.
             _check_known(names, nodes, source)
-            place = nodes.index.get_indexer(pd.Index(names))
+            position = nodes.index.get_indexer(pd.Index(names))
             wide = np.zeros((len(nodes), len(nodes)), dtype=cells.dtype)
-            wide[np.ix_(place, place)] = cells
+            wide[np.ix_(position, position)] = cells
             cells, names = wide, None
         return Network.from_matrix(
             cells,
@@ -60,7 +91,20 @@ class Matrix:
 class EdgeList:
     """What a source that lists edges says; fields are as in `Network.from_edges`.
 
-    `names` is None if nodes are named by edges only; `notes` tell how the source was understood.
+    Attributes
+    ----------
+    senders, receivers : sequence, length L
+        Node names of each listed edge.
+    weights : sequence, length L, or None
+        Weight of each listed edge; None for 1.
+    directed : bool
+        Whether the source says that it is directed.
+    names : list of str or None
+        All nodes, in order; None if nodes are named by edges only.
+    node_table : DataFrame or None
+        Facts about the nodes.
+    notes : tuple of str
+        Sentences about how the source was understood.
     """
 
     senders: Sequence[object]
@@ -80,7 +124,30 @@ class EdgeList:
         title: str,
         source: str,
     ) -> Network:
-        """Build the network, as `lsm_stan.network.readers.read_network` was told."""
+        """Build the network, as `lsm_stan.network.readers.read_network` was told.
+
+        Parameters
+        ----------
+        directed : bool or None
+            Whether the network is directed; None for what the source says.
+        parallel_edges : {"sum", "first"}
+            Weight of a pair that is listed more than once.
+        nodes : DataFrame or None
+            Facts about the nodes, indexed by node name, in the place of the source's own.
+        title : str
+            What to call the network in print.
+        source : str
+            File name or description, for error messages.
+
+        Returns
+        -------
+        Network
+
+        Raises
+        ------
+        InputError
+            If the source does not hold a valid network.
+        """
         content = self._in_both_directions() if directed and not self.directed else self
         if nodes is not None and content.names is not None:
             _check_known(content.names, nodes, source)

@@ -23,10 +23,17 @@ WEIGHT_CLASSES = 65
 
 
 class Edges(NamedTuple):
-    """Edges between different nodes, an undirected one once: arrays of shape (E,).
+    """Edges between different nodes; an undirected edge is listed once.
 
-    ``reverse`` is the weight of the reverse of each edge: its own if the network is undirected,
-    -1 if that dyad is hidden.
+    Attributes
+    ----------
+    sender, receiver : ndarray of int64 of shape (E,)
+        0-based node indices.
+    weight : ndarray of int64 of shape (E,)
+        Weights of the edges.
+    reverse : ndarray of int64 of shape (E,)
+        Weights of the reverse edges: the edge's own if the network is undirected, -1 if the
+        reverse dyad is hidden.
     """
 
     sender: IntArray
@@ -44,10 +51,10 @@ class Features:
     statistics : dict of str to float
         The names of :data:`lsm_stan.criticism.advice.STATISTICS` that the network can have; NaN
         where undefined.
-    shares : numpy.ndarray
-        ``(WEIGHT_CLASSES,)`` shares of the cells.
-    strengths : dict of str to numpy.ndarray
-        ``(N,)`` strengths of the nodes: ``out`` and ``in``, or ``both`` if undirected.
+    shares : ndarray of shape (WEIGHT_CLASSES,)
+        Shares of the cells in each class of weights.
+    strengths : dict of str to ndarray of shape (N,)
+        Strengths of the nodes: ``out`` and ``in``, or ``both`` if undirected.
     """
 
     statistics: dict[str, float]
@@ -56,7 +63,17 @@ class Features:
 
 
 def observed_edges(network: Network) -> Edges:
-    """Return the edges of a network, self-loops left out."""
+    """Return the edges of a network, self-loops left out.
+
+    Parameters
+    ----------
+    network : Network
+        Any network.
+
+    Returns
+    -------
+    Edges
+    """
     between = network.sender != network.receiver
     sender, receiver, weight = (
         ends[between] for ends in (network.sender, network.receiver, network.weight)
@@ -70,17 +87,17 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
     Strengths are sums over observed dyads; their standard deviations have divisor N. Reciprocity
     is the share of edges whose reverse is there, and the correlation of weights is over pairs;
     where one direction is hidden a pair is in neither. Transitivity is that of the network without
-    directions and weights: of the triples in which one node is connected to two others, the share
-    in which those are connected too. A triple is left out where a dyad between those is hidden.
-    Beyond `TRANSITIVITY_NODES` nodes it is that of the sub-network of a random set of so many
-    nodes, the same set for all networks of N nodes.
+    directions and weights: among the triples in which one node is connected to two others, the
+    share in which those two are connected too. A triple is left out where the dyad between those
+    two is hidden. Beyond `TRANSITIVITY_NODES` nodes it is that of the sub-network of a random set
+    of so many nodes, the same set for all networks of N nodes.
 
     Parameters
     ----------
-    blocks
-        Every edge in one block.
-    network
-        With the same nodes and hidden dyads. Its edges are not looked at.
+    blocks : iterable of Edges
+        Blocks that have every edge once.
+    network : Network
+        A network with the same nodes and hidden dyads; its edges are not looked at.
 
     Returns
     -------
@@ -88,8 +105,8 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
     """
     n_nodes, directed, n_cells = network.n_nodes, network.directed, network.n_observed
     size = min(n_nodes, TRANSITIVITY_NODES)
-    place = np.full(n_nodes, -1)
-    place[np.random.default_rng(0).choice(n_nodes, size, replace=False)] = np.arange(size)
+    index = np.full(n_nodes, -1)
+    index[np.random.default_rng(0).choice(n_nodes, size, replace=False)] = np.arange(size)
     # single precision, in which BLAS counts up to 2^24 exactly
     skeleton = np.zeros((size, size), dtype=np.float32)
     sent, received = np.zeros(n_nodes), np.zeros(n_nodes)
@@ -111,7 +128,7 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
         counts += np.bincount(_weight_class(weight), minlength=WEIGHT_CLASSES)
         sent += np.bincount(sender, y, minlength=n_nodes)
         received += np.bincount(receiver, y, minlength=n_nodes)
-        a, b = _places(place, sender, receiver)
+        a, b = _indices(index, sender, receiver)
         skeleton[a, b] = skeleton[b, a] = 1
     counts[0] = n_cells - counts.sum()
     mean = total / n_cells
@@ -136,7 +153,7 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
             n_both * products - both_total**2, n_both * both_squares - both_total**2
         )
     triples = skeleton @ skeleton
-    a, b = _places(place, network.hidden_sender, network.hidden_receiver)
+    a, b = _indices(index, network.hidden_sender, network.hidden_receiver)
     triples[a, b] = triples[b, a] = 0
     np.fill_diagonal(triples, 0)
     closed = float(triples.sum(where=skeleton > 0, dtype=np.float64))
@@ -144,9 +161,9 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
     return Features(statistics, counts / n_cells, strengths)
 
 
-def _places(place: IntArray, sender: IntArray, receiver: IntArray) -> IntArray:
-    """Return the places, ``(2, D)``, of the ends of those dyads of which both have one."""
-    ends = place[np.array([sender, receiver])]
+def _indices(index: IntArray, sender: IntArray, receiver: IntArray) -> IntArray:
+    """Return the indices, ``(2, D)``, of the ends of those dyads of which both have one."""
+    ends = index[np.array([sender, receiver])]
     return np.asarray(ends[:, (ends >= 0).all(axis=0)])
 
 

@@ -37,8 +37,8 @@ class NetworkSummary:
     density : float
         Share of the cells that have an edge.
     reciprocity : float or None
-        Of the edges between different nodes whose reverse was observed, the share whose reverse
-        is an edge too; None if the network is undirected or has no such edge.
+        Share of edges whose reverse is an edge too, among those between different nodes whose
+        reverse was observed; None if the network is undirected or has no such edge.
     mean_cell : float
         Mean weight of a cell, zeros included.
     dispersion : float or None
@@ -90,6 +90,15 @@ def describe(network: Network) -> NetworkSummary:
     Returns
     -------
     NetworkSummary
+
+    Examples
+    --------
+    >>> from lsm_stan import Network, describe
+    >>> summary = describe(Network.from_matrix([[0, 2, 0], [1, 0, 0], [0, 3, 0]]))
+    >>> summary.edges, summary.total_weight, summary.density
+    (3, 6, 0.5)
+    >>> round(summary.reciprocity, 2)
+    0.67
     """
     between = network.sender != network.receiver
     sender, receiver = network.sender[between], network.receiver[between]

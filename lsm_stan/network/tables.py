@@ -47,7 +47,22 @@ _WEIGHTS = ("weight", "value", "count")
 
 
 def read_table(path: Path) -> Matrix | EdgeList:
-    """Read a ``.csv`` or ``.tsv`` file by the rules at the top of this module."""
+    """Read a ``.csv`` or ``.tsv`` file by the rules at the top of this module.
+
+    Parameters
+    ----------
+    path : Path
+        The file, UTF-8.
+
+    Returns
+    -------
+    Matrix or EdgeList
+
+    Raises
+    ------
+    InputError
+        If the table is neither a labelled matrix nor an edge list.
+    """
     header, *rows = _read_rows(path)
     width = len(header)
     if header[0] == "" or width >= 4:
@@ -70,7 +85,22 @@ def read_table(path: Path) -> Matrix | EdgeList:
 
 
 def read_frame(frame: pd.DataFrame) -> Matrix | EdgeList:
-    """Read a data frame by the rules at the top of this module."""
+    """Read a data frame by the rules at the top of this module.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table.
+
+    Returns
+    -------
+    Matrix or EdgeList
+
+    Raises
+    ------
+    InputError
+        If the table is neither a labelled matrix nor an edge list.
+    """
     header = [str(name) for name in frame.columns]
     matrix = _labelled_matrix(list(frame.index), header, frame.to_numpy())
     if matrix is not None:
@@ -111,13 +141,17 @@ def _labelled_matrix(
 
 def _edge_columns(header: Sequence[str], source: str) -> tuple[int, int, int | None] | None:
     """Find the columns of sender, receiver and weight, or None if the header names no pair."""
-    place = {name.lower(): k for k, name in enumerate(header)}
-    weight = next((name for name in _WEIGHTS if name in place), None)
+    column_of = {name.lower(): k for k, name in enumerate(header)}
+    weight = next((name for name in _WEIGHTS if name in column_of), None)
     for sender, receiver in _ENDPOINTS:
-        if sender in place and receiver in place:
+        if sender in column_of and receiver in column_of:
             used = (sender, receiver, weight)
             check_columns([name for name in map(str.lower, header) if name in used], source)
-            return place[sender], place[receiver], None if weight is None else place[weight]
+            return (
+                column_of[sender],
+                column_of[receiver],
+                None if weight is None else column_of[weight],
+            )
     return None
 
 
@@ -160,13 +194,46 @@ def _read_rows(path: Path) -> list[list[str]]:
 
 
 def read_columns(path: Path) -> pd.DataFrame:
-    """Read a table from a ``.csv`` or ``.tsv`` file with a header; every cell is text."""
+    """Read a table from a ``.csv`` or ``.tsv`` file with a header.
+
+    Parameters
+    ----------
+    path : Path
+        The file, UTF-8.
+
+    Returns
+    -------
+    DataFrame
+        Columns of text.
+
+    Raises
+    ------
+    InputError
+        If the file is empty, or its rows differ in length.
+    """
     header, *rows = _read_rows(path)
     return pd.DataFrame(rows, columns=header, dtype=object)
 
 
 def index_by_name(table: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Make the node names, wherever a table has them, its index."""
+    """Make the node names, wherever a table has them, its index.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A table with a row for each node.
+    source : str
+        What to call the table in messages.
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    InputError
+        If the names cannot be those of a network.
+    """
     if "name" in table.columns:
         table = table.set_index("name")
     elif table.index.name is None and len(table.columns):
@@ -177,7 +244,24 @@ def index_by_name(table: pd.DataFrame, source: str) -> pd.DataFrame:
 
 
 def index_by_ends(table: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Make sender and receiver, wherever a table of dyads has them, its index."""
+    """Make sender and receiver, wherever a table of dyads has them, its index.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A table with a row for each dyad.
+    source : str
+        What to call the table in messages.
+
+    Returns
+    -------
+    DataFrame
+
+    Raises
+    ------
+    InputError
+        If the table has no columns of senders and receivers, or no other column.
+    """
     if table.index.nlevels == 2:
         return table
     columns = _edge_columns([str(name) for name in table.columns], source)
@@ -185,4 +269,4 @@ def index_by_ends(table: pd.DataFrame, source: str) -> pd.DataFrame:
         raise InputError(
             f"{source}: a table of dyads is needed, with columns source and target and one more"
         )
-    return table.set_index([table.columns[place] for place in columns[:2]])
+    return table.set_index([table.columns[number] for number in columns[:2]])

@@ -36,35 +36,44 @@ def rotation_onto(positions: FloatArray, target: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    positions
-        ``(..., N, K)`` positions, any number of sets.
-    target
-        ``(N, K)`` positions.
+    positions : ndarray of shape (..., N, K)
+        Positions, any number of sets.
+    target : ndarray of shape (N, K)
+        Positions.
 
     Returns
     -------
-    numpy.ndarray
-        ``(..., K, K)`` matrices R, rotations or reflections, that minimise
-        ``|positions @ R - target|`` (Schönemann, Psychometrika 31, 1966).
+    ndarray of shape (..., K, K)
+        Matrices R, rotations or reflections, that minimise ``|positions @ R - target|``
+        (Schönemann, Psychometrika 31, 1966).
     """
     left, _, right = np.linalg.svd(np.swapaxes(positions, -1, -2) @ target)
     return np.asarray(left @ right)
 
 
 def align(positions: FloatArray, target: FloatArray) -> FloatArray:
-    """Turn positions onto a target.
+    """Turn positions onto a target by a rotation or reflection (Schönemann 1966).
 
     Parameters
     ----------
-    positions
-        ``(..., N, K)`` positions.
-    target
-        ``(N, K)`` positions.
+    positions : ndarray of shape (..., N, K)
+        Positions, any number of sets.
+    target : ndarray of shape (N, K)
+        Positions.
 
     Returns
     -------
-    numpy.ndarray
-        ``(..., N, K)``.
+    ndarray of shape (..., N, K)
+        Positions with the distances that they had.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lsm_stan import align
+    >>> target = np.array([[1.0, 0.0], [0.0, 2.0], [-1.0, 0.0]])
+    >>> quarter_turn = np.array([[0.0, 1.0], [-1.0, 0.0]])
+    >>> np.allclose(align(target @ quarter_turn, target), target)
+    True
     """
     return np.asarray(positions @ rotation_onto(positions, target))
 
@@ -74,25 +83,43 @@ def procrustes_rmse(positions: FloatArray, target: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    positions
-        ``(..., N, K)`` positions.
-    target
-        ``(N, K)`` positions.
+    positions : ndarray of shape (..., N, K)
+        Positions, any number of sets.
+    target : ndarray of shape (N, K)
+        Positions.
 
     Returns
     -------
-    numpy.ndarray
-        ``(...)`` errors after alignment, in units of distance.
+    ndarray of shape (...)
+        Errors after alignment, in units of distance.
     """
     difference = align(positions, target) - target
     return np.asarray(np.sqrt(np.mean(np.sum(difference**2, axis=-1), axis=-1)))
 
 
 def principal_axes(positions: FloatArray) -> FloatArray:
-    """Turn ``(N, K)`` positions so that the first axes carry the most spread.
+    """Turn positions so that the first axes carry the most spread.
 
     Signs are fixed so that each axis is positively skewed: the same cloud is always drawn the
     same way round.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (N, K)
+        Positions.
+
+    Returns
+    -------
+    ndarray of shape (N, K)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lsm_stan import principal_axes
+    >>> turned = principal_axes(np.random.default_rng(1).normal(size=(50, 2)) * [1.0, 5.0])
+    >>> first, second = turned.std(axis=0)
+    >>> bool(first > second)
+    True
     """
     centred = positions - positions.mean(axis=0)
     _, _, axes = np.linalg.svd(centred, full_matrices=False)
@@ -101,11 +128,22 @@ def principal_axes(positions: FloatArray) -> FloatArray:
 
 
 def mean_positions(draws: FloatArray, target: FloatArray) -> FloatArray:
-    """Return the mean of ``(..., N, K)`` draws, each aligned first.
+    """Return the mean of draws of positions, each aligned first.
 
     The draws are turned onto the target, then once more onto their own mean, so that the
     mean hardly depends on which draw served as the target (generalised Procrustes: Gower,
     Psychometrika 40, 1975).
+
+    Parameters
+    ----------
+    draws : ndarray of shape (..., N, K)
+        Draws of the positions.
+    target : ndarray of shape (N, K)
+        Positions.
+
+    Returns
+    -------
+    ndarray of shape (N, K)
     """
     flat = draws.reshape(-1, *draws.shape[-2:])
     mean = align(flat, target).mean(axis=0)
@@ -117,42 +155,52 @@ def spread(draws: FloatArray, mean: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    draws
-        ``(..., N, K)`` positions.
-    mean
-        ``(N, K)`` mean positions, onto which each draw is turned.
+    draws : ndarray of shape (..., N, K)
+        Draws of the positions.
+    mean : ndarray of shape (N, K)
+        Mean positions, onto which each draw is turned.
 
     Returns
     -------
-    numpy.ndarray
-        ``(N,)`` root mean squared distances of a node from its mean place.
+    ndarray of shape (N,)
+        Root mean squared distances of a node from its mean place.
     """
     flat = draws.reshape(-1, *draws.shape[-2:])
     return np.asarray(np.sqrt(((align(flat, mean) - mean) ** 2).sum(axis=-1).mean(axis=0)))
 
 
 def strays(draws: FloatArray, mean: FloatArray) -> BoolArray:
-    """Say which nodes the mean positions put far nearer the centre than the draws do.
+    """Return which nodes the mean positions put far nearer the centre than the draws do.
 
     Parameters
     ----------
-    draws
-        ``(..., N, K)`` positions.
-    mean
-        ``(N, K)`` mean positions.
+    draws : ndarray of shape (..., N, K)
+        Draws of the positions.
+    mean : ndarray of shape (N, K)
+        Mean positions.
 
     Returns
     -------
-    numpy.ndarray
-        ``(N,)`` whether a node's distance from the centre, at its mean place, is below
-        :data:`MIN_RADIUS` times its mean distance over draws. Of a single draw none does.
+    ndarray of bool of shape (N,)
+        Whether a node's distance from the centre, at its mean place, is below
+        :data:`MIN_RADIUS` times its mean distance over draws. With a single draw no node is.
     """
     flat = draws.reshape(-1, *draws.shape[-2:])
     return np.asarray(radii(mean) < MIN_RADIUS * radii(flat).mean(axis=0))
 
 
 def mean_gram(draws: FloatArray) -> FloatArray:
-    """Return the ``(N, N)`` mean of the Gram matrices of ``(..., N, K)`` draws, each centred."""
+    """Return the mean of the Gram matrices of draws, each centred.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (..., N, K)
+        Draws of the positions.
+
+    Returns
+    -------
+    ndarray of shape (N, N)
+    """
     flat = draws.reshape(-1, *draws.shape[-2:])
     centred = flat - flat.mean(axis=1, keepdims=True)
     beside = centred.swapaxes(0, 1).reshape(flat.shape[1], -1)
@@ -160,10 +208,21 @@ def mean_gram(draws: FloatArray) -> FloatArray:
 
 
 def gram_positions(gram: FloatArray, dim: int) -> FloatArray:
-    """Return the ``(N, K)`` centred positions whose Gram matrix is nearest a given ``(N, N)`` one.
+    """Return the centred positions whose Gram matrix is nearest a given one.
 
     Classical scaling (Torgerson, Psychometrika 17, 1952): a mean position set that no target
     enters.
+
+    Parameters
+    ----------
+    gram : ndarray of shape (N, N)
+        A Gram matrix.
+    dim : int
+        K, the number of latent dimensions.
+
+    Returns
+    -------
+    ndarray of shape (N, K)
     """
     n = len(gram)
     values, vectors = linalg.eigh(gram, subset_by_index=(max(0, n - dim), n - 1))
@@ -171,21 +230,21 @@ def gram_positions(gram: FloatArray, dim: int) -> FloatArray:
 
 
 def target_sensitivity(draws: FloatArray, targets: Mapping[str, FloatArray]) -> pd.DataFrame:
-    """Say of every node whether its mean place depends on what the draws were aligned to.
+    """Say for every node whether its mean place depends on what the draws were aligned to.
 
     Parameters
     ----------
-    draws
-        ``(..., N, K)`` positions.
-    targets
-        Two or more ``(N, K)`` position sets by name; the first is the one that is reported.
+    draws : ndarray of shape (..., N, K)
+        Draws of the positions.
+    targets : mapping of str to ndarray of shape (N, K)
+        Two or more position sets by name; the first is the one that is reported.
 
     Returns
     -------
-    pandas.DataFrame
-        A row a node: ``spread``, its posterior spread about its mean place; ``shift``, how far
-        that place is from the one another target gives, at most, when the mean sets are
-        aligned; ``flagged``, whether the shift is more than :data:`MAX_SHIFT` spreads.
+    DataFrame, N rows
+        ``spread``, a node's posterior spread about its mean place; ``shift``, how far that place is
+        from the one another target gives, at most, when the mean sets are aligned; ``flagged``,
+        whether the shift is more than :data:`MAX_SHIFT` spreads.
     """
     flat = draws.reshape(-1, *draws.shape[-2:])
     means = [align(flat, target).mean(axis=0) for target in targets.values()]

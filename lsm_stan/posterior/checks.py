@@ -41,7 +41,17 @@ MIN_PARETO_DRAWS = 100
 
 @dataclass(frozen=True)
 class Check:
-    """One check of a fit: what was asked, whether it held, and the sentence that says so."""
+    """One check of a fit: what was asked, whether it held, and the sentence that says so.
+
+    Attributes
+    ----------
+    name : str
+        What was asked.
+    passed : bool
+        Whether it held.
+    message : str
+        The sentence.
+    """
 
     name: str
     passed: bool
@@ -50,7 +60,15 @@ class Check:
 
 @dataclass(frozen=True)
 class Finding:
-    """One sentence of a verdict: ``good`` to rely on, ``caution`` to know, ``bad`` to act on."""
+    """One sentence of a verdict.
+
+    Attributes
+    ----------
+    kind : {"good", "caution", "bad"}
+        ``good`` to rely on, ``caution`` to know, ``bad`` to act on.
+    text : str
+        The sentence.
+    """
 
     kind: Literal["good", "caution", "bad"]
     text: str
@@ -61,12 +79,12 @@ def quantity_table(items: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    items
+    items : DataFrame
         What :func:`lsm_stan.posterior.idata.diagnostics` returns.
 
     Returns
     -------
-    pandas.DataFrame
+    DataFrame
         Columns ``quantity``, ``items``, ``rhat_max``, ``rhat_p95``, ``ess_bulk_min``,
         ``ess_bulk_p05``, ``ess_tail_min``, ``ess_tail_p05`` and ``mcse_ratio``, the largest
         Monte-Carlo error of a mean in standard deviations. NaN where an item has none.
@@ -91,17 +109,18 @@ def sampler_checks(
 
     Parameters
     ----------
-    quantities
+    quantities : mapping of str to ndarray
         What :func:`lsm_stan.posterior.invariants.monitored` returns: ``distance`` first.
-    stats
-        ``(chain, draw)`` columns ``diverging``, ``tree_depth``, ``n_steps`` and ``energy``.
-    max_treedepth
+    stats : mapping of str to ndarray of shape (chain, draw)
+        Columns ``diverging``, ``tree_depth``, ``n_steps`` and ``energy``.
+    max_treedepth : int
         The depth limit of the run.
 
     Returns
     -------
     checks : list of Check
-    details : dict
+        Divergences, tree depth, BFMI, R-hat and effective sample sizes.
+    details : dict of str to object
         The numbers behind them, for ``fit.json``.
     """
     divergent = int(stats["diverging"].sum())
@@ -174,8 +193,12 @@ def exploration_check(quantities: pd.DataFrame) -> Check:
 
     Parameters
     ----------
-    quantities
+    quantities : DataFrame
         Rows of :func:`quantity_table`.
+
+    Returns
+    -------
+    Check
     """
     rhat, ess = quantities["rhat_p95"], quantities[["ess_bulk_p05", "ess_tail_p05"]]
     explored = (rhat <= MAX_RHAT) & (ess >= MIN_ESS).all(axis=1)
@@ -200,10 +223,12 @@ def exploration_check(quantities: pd.DataFrame) -> Check:
 def approximation_khat(log_ratio: FloatArray) -> float | None:
     """Return PSIS k-hat of an approximation's draws against the model's density.
 
+    Yao, Vehtari, Simpson & Gelman (ICML 2018) judge variational inference by it.
+
     Parameters
     ----------
-    log_ratio
-        ``(S,)`` log densities of the model less those of the approximation, up to a constant.
+    log_ratio : ndarray of shape (S,)
+        Log densities of the model less those of the approximation, in nats, up to a constant.
 
     Returns
     -------

@@ -33,16 +33,16 @@ class Clusters:
 
     Attributes
     ----------
-    probability
-        ``(N, G)`` posterior probability of a node to be in a cluster.
-    partition
-        ``(N,)`` cluster of every node, from 0: the partition of the draw of least Binder loss.
-    centre, theta, sigma
-        ``(chain, draw, G, K)`` centres, turned as the positions are onto those of the estimate;
-        ``(chain, draw, G)`` shares and standard deviations.
-    drawn
-        ``(S, N, G)`` probabilities given each draw, chains one after the other; their mean is
-        ``probability``.
+    probability : ndarray of shape (N, G)
+        Posterior probability of a node to be in a cluster.
+    partition : ndarray of int64 of shape (N,)
+        Cluster of every node, from 0: the partition of the draw of least Binder loss.
+    centre : ndarray of shape (chain, draw, G, K)
+        Centres, turned as the positions are onto those of the estimate.
+    theta, sigma : ndarray of shape (chain, draw, G)
+        Shares and standard deviations.
+    drawn : ndarray of shape (S, N, G)
+        Probabilities given each draw, chains one after the other; their mean is ``probability``.
     """
 
     probability: FloatArray
@@ -60,14 +60,18 @@ def find_clusters(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         A model with clusters.
-    draws
+    draws : dict of str to ndarray
         Its parameters, leading axes ``(chain, draw)``.
-    positions
-        ``(N, K)`` positions that centres are turned with.
-    prior_scale
+    positions : ndarray of shape (N, K)
+        Positions that centres are turned with.
+    prior_scale : float, default 1.0
         The scale of the positions where it is not learned.
+
+    Returns
+    -------
+    Clusters
     """
     sigma = cluster_scales(spec, draws, prior_scale)
     drawn = membership(draws["z"], draws["centre"], draws["theta"], sigma)
@@ -89,38 +93,66 @@ def find_clusters(
     )
 
 
-def cluster_table(found: Clusters) -> pd.DataFrame:
+def cluster_table(clusters: Clusters) -> pd.DataFrame:
     """Return a row a cluster: size, share and standard deviation.
 
     Parameters
     ----------
-    found
-        Of one fit.
+    clusters : Clusters
+        The clusters of one fit.
 
     Returns
     -------
-    pandas.DataFrame
+    DataFrame, G rows
         ``cluster``, from 1; ``nodes``, how many the point partition has there; ``theta`` and
         ``sd``, means over draws, with 90 % intervals ``_low``, ``_high``, NaN for one draw.
     """
-    n_clusters = found.probability.shape[1]
+    n_clusters = clusters.probability.shape[1]
     table = pd.DataFrame({"cluster": np.arange(n_clusters) + 1})
-    table["nodes"] = np.bincount(found.partition, minlength=n_clusters)
-    for name, values in {"theta": found.theta, "sd": found.sigma}.items():
+    table["nodes"] = np.bincount(clusters.partition, minlength=n_clusters)
+    for name, values in {"theta": clusters.theta, "sd": clusters.sigma}.items():
         pooled = values.reshape(-1, n_clusters)
         table[name] = pooled.mean(axis=0)
         table[f"{name}_low"], table[f"{name}_high"] = interval(pooled)
     return table
 
 
-def mean_clusters(found: Clusters, draws: Parameters) -> dict[str, FloatArray]:
-    """Return the means of matched draws, of those of the clusters' parameters that draws have."""
-    values = {"centre": found.centre, "theta": found.theta, "sigma_cluster": found.sigma}
+def mean_clusters(clusters: Clusters, draws: Parameters) -> dict[str, FloatArray]:
+    """Return the means of matched draws, of those of the clusters' parameters that draws have.
+
+    Parameters
+    ----------
+    clusters : Clusters
+        The clusters of one fit.
+    draws : dict of str to ndarray
+        The fit's parameters.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Means by the names of the parameters, without the axes of chains and draws.
+    """
+    values = {"centre": clusters.centre, "theta": clusters.theta, "sigma_cluster": clusters.sigma}
     return {name: value.mean(axis=(0, 1)) for name, value in values.items() if name in draws}
 
 
 def cluster_scales(spec: ModelSpec, draws: Parameters, prior_scale: float) -> FloatArray:
-    """Return the ``(..., G)`` standard deviations of clusters, learned or not."""
+    """Return the standard deviations of clusters, learned or not.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        A model with clusters.
+    draws : dict of str to ndarray
+        Its parameters, with any leading axes.
+    prior_scale : float
+        The scale of the positions where it is not learned.
+
+    Returns
+    -------
+    ndarray of shape (..., G)
+        Standard deviations, in units of distance.
+    """
     fixed = np.full_like(draws["theta"], spec.cluster_fixed * prior_scale)
     return np.asarray(draws.get("sigma_cluster", fixed))
 
@@ -132,17 +164,16 @@ def membership(
 
     Parameters
     ----------
-    positions
-        ``(..., N, K)``.
-    centre
-        ``(..., G, K)``.
-    theta, sigma
-        ``(..., G)`` shares and standard deviations of the clusters.
+    positions : ndarray of shape (..., N, K)
+        Positions.
+    centre : ndarray of shape (..., G, K)
+        Centres of the clusters.
+    theta, sigma : ndarray of shape (..., G)
+        Shares and standard deviations of the clusters.
 
     Returns
     -------
-    numpy.ndarray
-        ``(..., N, G)``.
+    ndarray of shape (..., N, G)
     """
     n_clusters, dim = centre.shape[-2:]
     log_p = np.empty((*positions.shape[:-1], n_clusters))
@@ -163,33 +194,44 @@ def match_labels(drawn: FloatArray, target: FloatArray) -> tuple[IntArray, Float
 
     Parameters
     ----------
-    drawn
-        ``(S, N, G)`` memberships.
-    target
-        ``(N, G)`` memberships.
+    drawn : ndarray of shape (S, N, G)
+        Memberships in every draw.
+    target : ndarray of shape (N, G)
+        Memberships to match them with.
 
     Returns
     -------
-    order : numpy.ndarray
-        ``(S, G)``: which label of a draw is the target's first, second, ...
-    mean : numpy.ndarray
-        ``(N, G)`` mean memberships of the permuted draws.
+    order : ndarray of int64 of shape (S, G)
+        Which label of a draw is the target's first, second, ...
+    mean : ndarray of shape (N, G)
+        Mean memberships of the permuted draws.
     """
     order = np.zeros(drawn.shape[::2], dtype=np.int64)
     for _ in range(MAX_ROUNDS):
         overlaps = target.T @ drawn
-        found = np.array([linear_sum_assignment(-overlap)[1] for overlap in overlaps])
-        target = np.mean([p[:, labels] for p, labels in zip(drawn, found, strict=True)], axis=0)
-        if np.array_equal(found, order):
+        next_order = np.array([linear_sum_assignment(-overlap)[1] for overlap in overlaps])
+        target = np.mean(
+            [p[:, labels] for p, labels in zip(drawn, next_order, strict=True)], axis=0
+        )
+        if np.array_equal(next_order, order):
             break
-        order = found
+        order = next_order
     return order, target
 
 
 def co_membership(drawn: FloatArray) -> FloatArray:
-    """Return the probability of two nodes to be in one cluster: ``(N, N)`` of ``(S, N, G)``.
+    """Return the probability of two nodes to be in one cluster.
 
     That of a node with itself is 1. O(N²) memory: give it the nodes that are wanted.
+
+    Parameters
+    ----------
+    drawn : ndarray of shape (S, N, G)
+        Memberships in every draw.
+
+    Returns
+    -------
+    ndarray of shape (N, N)
     """
     together = np.zeros((drawn.shape[1],) * 2)
     for p in drawn:
@@ -209,13 +251,13 @@ def least_binder_loss(drawn: FloatArray) -> int:
 
     Parameters
     ----------
-    drawn
-        ``(S, N, G)`` memberships. Of more than :data:`CANDIDATES` draws so many serve.
+    drawn : ndarray of shape (S, N, G)
+        Memberships in every draw; where there are more than :data:`CANDIDATES`, so many serve.
 
     Returns
     -------
     int
-        From 0.
+        Number of the draw, from 0.
     """
     # sum over pairs of [together] (1 - 2 P(together)), by counts in G x G tables: no N x N array
     step = -(-len(drawn) // CANDIDATES)
@@ -224,9 +266,10 @@ def least_binder_loss(drawn: FloatArray) -> int:
     side_by_side = thinned.transpose(1, 0, 2).reshape(n_nodes, -1)
     losses = []
     for p in thinned:
-        own = np.eye(n_clusters)[p.argmax(axis=1)]
+        in_cluster = np.eye(n_clusters)[p.argmax(axis=1)]
         losses.append(
-            np.sum(own.sum(axis=0) ** 2) - 2 * np.sum((own.T @ side_by_side) ** 2) / n_draws
+            np.sum(in_cluster.sum(axis=0) ** 2)
+            - 2 * np.sum((in_cluster.T @ side_by_side) ** 2) / n_draws
         )
     # equal partitions tie but for rounding
     return step * int(np.flatnonzero(np.isclose(losses, min(losses), rtol=1e-10))[0])

@@ -14,10 +14,15 @@ def flat_draws(parameters: Parameters, most: int = MAX_DRAWS) -> dict[str, Float
 
     Parameters
     ----------
-    parameters
-        With leading axes ``(chain, draw)``.
-    most
+    parameters : dict of str to ndarray
+        Parameters with leading axes ``(chain, draw)``.
+    most : int, default MAX_DRAWS
         How many draws, at most.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Parameters with one leading axis.
     """
     flat = {name: v.reshape(-1, *v.shape[2:]) for name, v in parameters.items()}
     step = -(-len(flat["z"]) // most)

@@ -26,7 +26,12 @@ BY_DRAW = ("chain", "draw")
 
 
 def provenance() -> dict[str, str]:
-    """Return the attributes that ArviZ's schema asks of a group, made now."""
+    """Return the attributes that ArviZ's schema asks of a group, made now.
+
+    Returns
+    -------
+    dict of str to str
+    """
     return {
         "created_at": datetime.now(UTC).isoformat(),
         "creation_library": "lsm-stan",
@@ -38,17 +43,54 @@ def provenance() -> dict[str, str]:
 
 
 def parameter_group(parameters: Parameters, coords: Coords) -> xr.Dataset:
-    """Return parameters with leading axes ``(chain, draw)``, under the names of their dims."""
+    """Return parameters under the names of their dims.
+
+    Parameters
+    ----------
+    parameters : dict of str to ndarray
+        Parameters with leading axes ``(chain, draw)``.
+    coords : mapping of str to sequence
+        Coordinates by dim.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
     return xr.Dataset(variables(parameters, BY_DRAW), coords=dict(coords), attrs=provenance())
 
 
 def variables(parameters: Parameters, leading: tuple[str, ...]) -> dict[str, Any]:
-    """Return parameters as xarray wants them, with the names of their dims."""
+    """Return parameters as xarray wants them, with the names of their dims.
+
+    Parameters
+    ----------
+    parameters : dict of str to ndarray
+        Parameters by name.
+    leading : tuple of str
+        Names of their leading dims.
+
+    Returns
+    -------
+    dict of str to tuple
+        Dims and values.
+    """
     return {name: ((*leading, *DIMS.get(name, ())), values) for name, values in parameters.items()}
 
 
 def scalar_group(values: Mapping[str, NDArray[Any]], coords: Coords) -> xr.Dataset:
-    """Return ``(chain, draw)`` numbers."""
+    """Return a group of numbers, one a draw.
+
+    Parameters
+    ----------
+    values : mapping of str to ndarray of shape (chain, draw)
+        Numbers by name.
+    coords : mapping of str to sequence
+        Coordinates of chains and draws.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
     of_draws = {name: (BY_DRAW, value) for name, value in values.items()}
     return xr.Dataset(of_draws, coords=dict(coords), attrs=provenance())
 
@@ -56,20 +98,24 @@ def scalar_group(values: Mapping[str, NDArray[Any]], coords: Coords) -> xr.Datas
 def unit_group(
     values: NDArray[Any], network: Network, units: IntArray, dim: str, coords: Coords
 ) -> xr.Dataset:
-    """Return ``weight``: numbers of dyads or pairs, ``(chain, draw, D)``.
+    """Return a group whose variable ``weight`` has numbers of dyads or pairs.
 
     Parameters
     ----------
-    values
-        What the group says of the weights.
-    network
-        Whose nodes have names.
-    units
-        ``(D, 2)`` node indices, from 0.
-    dim
-        ``dyad`` or ``pair``.
-    coords
-        Of chains and draws.
+    values : ndarray of shape (chain, draw, D)
+        What the group says about the weights.
+    network : Network
+        The network whose nodes have names.
+    units : ndarray of int64 of shape (D, 2)
+        0-based node indices.
+    dim : {"dyad", "pair"}
+        What a unit is.
+    coords : mapping of str to sequence
+        Coordinates of chains and draws.
+
+    Returns
+    -------
+    xarray.Dataset
     """
     return xr.Dataset(
         {"weight": ((*BY_DRAW, dim), values)},
@@ -85,34 +131,62 @@ def predictive_group(
 
     Parameters
     ----------
-    kept
-        Of a network a draw; of one network without coordinates of draws.
-    network
-        Whose nodes have names.
-    dyads
-        ``(D, 2)`` node indices, from 0; D may be 0.
-    coords
-        Of chains and draws, or none.
+    kept : Replications
+        What is kept of a network a draw, or, without coordinates of draws, of one network.
+    network : Network
+        The network whose nodes have names.
+    dyads : ndarray of int64 of shape (D, 2)
+        0-based node indices; D may be 0.
+    coords : mapping of str to sequence
+        Coordinates of chains and draws, or none.
+
+    Returns
+    -------
+    xarray.Dataset
     """
     leading = BY_DRAW if coords else ()
-    found: dict[str, Any] = {name: (leading, value) for name, value in kept.statistics.items()}
-    found |= {name: ((*leading, "node"), value) for name, value in kept.strengths.items()}
+    data: dict[str, Any] = {name: (leading, value) for name, value in kept.statistics.items()}
+    data |= {name: ((*leading, "node"), value) for name, value in kept.strengths.items()}
     labels: dict[str, Any] = {**coords, "node": np.asarray(network.names, dtype=str)}
     if len(dyads):
-        found["weight"] = ((*leading, "dyad"), kept.weights)
+        data["weight"] = ((*leading, "dyad"), kept.weights)
         labels |= _ends(network, dyads, "dyad")
-    return xr.Dataset(found, coords=labels, attrs=provenance())
+    return xr.Dataset(data, coords=labels, attrs=provenance())
 
 
 def observed_group(network: Network, dyads: IntArray) -> xr.Dataset:
-    """Return the weights of dyads that were observed, ``weight`` of dim ``dyad``."""
+    """Return the weights of dyads that were observed, ``weight`` of dim ``dyad``.
+
+    Parameters
+    ----------
+    network : Network
+        The network.
+    dyads : ndarray of int64 of shape (D, 2)
+        0-based node indices.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
     return xr.Dataset(
         {"weight": ("dyad", network.weight_of(*dyads.T))}, coords=_ends(network, dyads, "dyad")
     )
 
 
 def updated(group: xr.Dataset, new: xr.Dataset) -> xr.Dataset:
-    """Return a group with new variables in place of those of the same names."""
+    """Return a group with new variables in place of those of the same names.
+
+    Parameters
+    ----------
+    group : xarray.Dataset
+        The group as it is.
+    new : xarray.Dataset
+        The new variables.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
     stale = [name for name in new.variables if name in group.variables and name not in group.dims]
     return group.drop_vars(stale).merge(new)
 

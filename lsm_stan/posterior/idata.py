@@ -77,21 +77,21 @@ def build(
 
     Parameters
     ----------
-    network
+    network : Network
         N named nodes and E edges.
-    draws
+    draws : dict of str to ndarray
         Parameters with leading axes ``(chain, draw)``.
-    log_joint
-        ``(chain, draw)`` normalised log joint densities.
-    estimate
-        Parameters without.
-    sample_stats
-        Further ``(chain, draw)`` columns, named as ArviZ names them.
-    constants
+    log_joint : ndarray of shape (chain, draw)
+        Normalised log joint densities, in nats.
+    estimate : dict of str to ndarray
+        Parameters without leading axes.
+    sample_stats : mapping of str to ndarray of shape (chain, draw), optional
+        Further columns, named as ArviZ names them.
+    constants : mapping of str to float, optional
         Numbers for ``constant_data``.
-    coords
-        Of the dims that are neither nodes' nor latent.
-    attrs
+    coords : mapping of str to sequence, optional
+        Coordinates of the dims that are neither nodes' nor latent.
+    attrs : mapping of str to object, optional
         Further provenance, set on the posterior.
 
     Returns
@@ -127,19 +127,49 @@ def build(
 
 
 def contained(groups: Mapping[str, xr.Dataset]) -> InferenceData:
-    """Put groups into the container of the ArviZ that is installed."""
+    """Put groups into the container of the ArviZ that is installed.
+
+    Parameters
+    ----------
+    groups : mapping of str to xarray.Dataset
+        Groups by name.
+
+    Returns
+    -------
+    arviz.InferenceData or xarray.DataTree
+    """
     tree = xr.DataTree.from_dict(dict(groups))
     return az.from_datatree(tree) if hasattr(az, "from_datatree") else tree
 
 
 def group(idata: InferenceData, name: str) -> xr.Dataset:
-    """Return a group of a container as a dataset."""
-    found = idata[name]
-    return found if isinstance(found, xr.Dataset) else found.to_dataset()
+    """Return a group of a container as a dataset.
+
+    Parameters
+    ----------
+    idata : arviz.InferenceData or xarray.DataTree
+        The container.
+    name : str
+        Name of the group.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
+    node = idata[name]
+    return node if isinstance(node, xr.Dataset) else node.to_dataset()
 
 
 def attach(idata: InferenceData, groups: Mapping[str, xr.Dataset]) -> None:
-    """Put groups into a container, in place of those of the same names."""
+    """Put groups into a container, in place of those of the same names.
+
+    Parameters
+    ----------
+    idata : arviz.InferenceData or xarray.DataTree
+        The container, which is changed.
+    groups : mapping of str to xarray.Dataset
+        Groups by name.
+    """
     for name, dataset in groups.items():
         if isinstance(idata, xr.DataTree):
             idata[name] = xr.DataTree(dataset)
@@ -150,7 +180,20 @@ def attach(idata: InferenceData, groups: Mapping[str, xr.Dataset]) -> None:
 
 
 def draw_labels(idata: InferenceData, thin: int = 1) -> dict[str, NDArray[Any]]:
-    """Return the coordinates of chains and of every ``thin``-th draw."""
+    """Return the coordinates of chains and of draws.
+
+    Parameters
+    ----------
+    idata : arviz.InferenceData or xarray.DataTree
+        The container.
+    thin : int, default 1
+        Every how many draws one is kept.
+
+    Returns
+    -------
+    dict of str to ndarray
+        ``chain`` and ``draw``.
+    """
     posterior = idata.posterior
     return {
         "chain": posterior["chain"].to_numpy(),
@@ -159,7 +202,15 @@ def draw_labels(idata: InferenceData, thin: int = 1) -> dict[str, NDArray[Any]]:
 
 
 def save(idata: InferenceData, path: Path) -> None:
-    """Write a container to a netCDF file, numbers compressed."""
+    """Write a container to a netCDF file, numbers compressed.
+
+    Parameters
+    ----------
+    idata : arviz.InferenceData or xarray.DataTree
+        The container.
+    path : Path
+        The file.
+    """
     tree = xr.DataTree.from_dict({name: group(idata, name) for name in idata})
     encoding = {
         node.path: {
@@ -173,7 +224,17 @@ def save(idata: InferenceData, path: Path) -> None:
 
 
 def load(path: Path) -> InferenceData:
-    """Read a container from a netCDF file into memory."""
+    """Read a container from a netCDF file into memory.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    arviz.InferenceData or xarray.DataTree
+    """
     groups = xr.open_groups(path, engine="h5netcdf")
     try:
         return contained({name: dataset.load() for name, dataset in groups.items()})
@@ -183,27 +244,83 @@ def load(path: Path) -> InferenceData:
 
 
 def draws_of(idata: InferenceData) -> FloatArray:
-    """Return the posterior positions, ``(chain, draw, N, K)``."""
+    """Return the posterior positions.
+
+    Parameters
+    ----------
+    idata : arviz.InferenceData or xarray.DataTree
+        A fit's container.
+
+    Returns
+    -------
+    ndarray of shape (chain, draw, N, K)
+    """
     return np.asarray(idata.posterior["z"].to_numpy())
 
 
 def log_joint_of(idata: InferenceData) -> FloatArray:
-    """Return the log joint density of every draw, ``(chain, draw)``."""
+    """Return the log joint density of every draw.
+
+    Parameters
+    ----------
+    idata : arviz.InferenceData or xarray.DataTree
+        A fit's container.
+
+    Returns
+    -------
+    ndarray of shape (chain, draw)
+        Log densities, in nats.
+    """
     return np.asarray(idata.sample_stats["lp"].to_numpy())
 
 
 def estimate_of(idata: InferenceData) -> FloatArray:
-    """Return the one position set a report shows, ``(N, K)``."""
+    """Return the one position set a report shows.
+
+    Parameters
+    ----------
+    idata : arviz.InferenceData or xarray.DataTree
+        A fit's container.
+
+    Returns
+    -------
+    ndarray of shape (N, K)
+    """
     return np.asarray(idata.estimate["z"].to_numpy())
 
 
 def parameters_of(idata: InferenceData, name: str) -> dict[str, FloatArray]:
-    """Return all parameters in ``posterior``, leading axes (chain, draw), or in ``estimate``."""
+    """Return all parameters in a group.
+
+    Parameters
+    ----------
+    idata : arviz.InferenceData or xarray.DataTree
+        A fit's container.
+    name : {"posterior", "estimate"}
+        Name of the group: ``posterior`` has the leading axes (chain, draw).
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
     return {str(key): values.to_numpy() for key, values in group(idata, name).items()}
 
 
 def sample_stat(idata: InferenceData, name: str) -> NDArray[Any] | None:
-    """Return a ``(chain, draw)`` sampler column, or None where the method has none."""
+    """Return a column of the sampler.
+
+    Parameters
+    ----------
+    idata : arviz.InferenceData or xarray.DataTree
+        A fit's container.
+    name : str
+        Name of the column.
+
+    Returns
+    -------
+    ndarray of shape (chain, draw) or None
+        None where the method has none.
+    """
     return np.asarray(idata.sample_stats[name].to_numpy()) if name in idata.sample_stats else None
 
 
@@ -214,11 +331,11 @@ def invariants(
 
     Parameters
     ----------
-    idata
-        The fit's.
-    quantities
-        Name to a dim, the labels of its items, and ``(chain, draw, item)`` values; or to no dim,
-        no labels and ``(chain, draw)`` values. Settled here.
+    idata : arviz.InferenceData or xarray.DataTree
+        The fit's container.
+    quantities : mapping of str to tuple
+        Name to a dim, the labels of its items, and values of shape (chain, draw, item); or to no
+        dim, no labels and values of shape (chain, draw). Settled here.
 
     Returns
     -------
@@ -240,7 +357,17 @@ def invariants(
 
 
 def as_dataset(**quantities: FloatArray) -> xr.Dataset:
-    """Return arrays ``(chain, draw)`` or ``(chain, draw, item)`` as an ArviZ dataset."""
+    """Return arrays as an ArviZ dataset.
+
+    Parameters
+    ----------
+    **quantities : ndarray of shape (chain, draw) or (chain, draw, item)
+        Draws by name.
+
+    Returns
+    -------
+    xarray.Dataset
+    """
     return xr.Dataset(
         {
             name: (("chain", "draw", f"{name}_item")[: values.ndim], values)
@@ -267,13 +394,13 @@ def diagnostics(dataset: xr.Dataset) -> pd.DataFrame:
 
     Parameters
     ----------
-    dataset
+    dataset : xarray.Dataset
         Invariant quantities with dims ``chain``, ``draw`` and at most one more; at least 2
         chains of 4 draws for an R-hat.
 
     Returns
     -------
-    pandas.DataFrame
+    DataFrame
         Columns ``quantity``, ``item`` and those of :data:`DIAGNOSTICS`: rank-normalised R-hat,
         bulk and tail effective sample size, Monte-Carlo standard error of the mean (Vehtari et
         al., Bayesian Analysis 16, 2021) and standard deviation; NaN where there are too few draws.
@@ -294,12 +421,12 @@ def summarise(invariants: InferenceData) -> pd.DataFrame:
 
     Parameters
     ----------
-    invariants
+    invariants : arviz.InferenceData or xarray.DataTree
         What :func:`invariants` returns.
 
     Returns
     -------
-    pandas.DataFrame
+    DataFrame
         A row an item, named ``quantity[item]``: mean, standard deviation, 94 % highest density
         interval, and, where there is more than one draw, Monte-Carlo errors, effective sample
         sizes and R-hat; rounded to 6 decimals.
@@ -354,7 +481,20 @@ def _table(
 
 
 def ess(values: FloatArray, method: str = "bulk") -> float:
-    """Return the effective sample size, of a kind in :data:`ESS`, of ``(chain, draw)`` values."""
+    """Return the effective sample size of one quantity.
+
+    Parameters
+    ----------
+    values : ndarray of shape (chain, draw)
+        Draws.
+    method : str, default "bulk"
+        A kind in :data:`ESS`.
+
+    Returns
+    -------
+    float
+        In draws.
+    """
     return float(az.ess(values, method=method, prob=TAILS if method == "tail" else None))
 
 
@@ -363,23 +503,31 @@ def mcse(values: FloatArray, method: str) -> FloatArray:
 
     Parameters
     ----------
-    values
-        ``(chain, draw, item)``.
-    method
-        ``mean`` or ``sd``.
+    values : ndarray of shape (chain, draw, item)
+        Draws.
+    method : {"mean", "sd"}
+        What the errors are of.
 
     Returns
     -------
-    numpy.ndarray
-        ``(item,)``.
+    ndarray of shape (item,)
+        Errors, in units of the values.
     """
     return np.asarray(az.mcse(as_dataset(q=values), method=method)["q"].to_numpy())
 
 
 def bfmi(energy: FloatArray) -> FloatArray:
-    """Return the estimated Bayesian fraction of missing information of ``(chain, draw)`` energies.
+    """Return the estimated Bayesian fraction of missing information (Betancourt, arXiv:1604.00695).
 
-    One number a chain (Betancourt, arXiv:1604.00695, 2016); NaN of fewer than 2 draws.
+    Parameters
+    ----------
+    energy : ndarray of shape (chain, draw)
+        Energies of the sampler, in nats.
+
+    Returns
+    -------
+    ndarray of shape (chain,)
+        One number a chain; NaN where there are fewer than 2 draws.
     """
     if energy.shape[1] < 2:
         return np.full(len(energy), np.nan)
@@ -387,10 +535,19 @@ def bfmi(energy: FloatArray) -> FloatArray:
 
 
 def pareto_k(log_ratio: FloatArray) -> float:
-    """Return PSIS k-hat of the log importance ratios of draws, ``(S,)``.
+    """Return PSIS k-hat of the importance ratios of draws.
 
     Below 0.7 the draws can stand for the target density; the higher, the further they are from
     it (Vehtari et al., JMLR 25, 2024; Yao et al., ICML 2018).
+
+    Parameters
+    ----------
+    log_ratio : ndarray of shape (S,)
+        Log importance ratios of the draws, in nats.
+
+    Returns
+    -------
+    float
     """
     return float(_psislw(log_ratio[None], 1.0)[1][0])
 
@@ -398,15 +555,17 @@ def pareto_k(log_ratio: FloatArray) -> float:
 def stacking_weights(log_likelihood: FloatArray) -> FloatArray:
     """Return the stacking weight of every chain, by leave-one-out prediction of observations.
 
+    Yao, Vehtari and Gelman (JMLR 23, 2022) weigh chains that sit in different modes by it.
+
     Parameters
     ----------
-    log_likelihood
-        ``(chain, draw, observation)``.
+    log_likelihood : ndarray of shape (chain, draw, observation)
+        Log likelihoods, in nats.
 
     Returns
     -------
-    numpy.ndarray
-        ``(chain,)`` weights that sum to 1 (Yao, Vehtari and Gelman, JMLR 23, 2022).
+    ndarray of shape (chain,)
+        Weights that sum to 1.
     """
     elpd = np.stack([psis(of_chain, reff=1.0)[0] for of_chain in log_likelihood])
     density = np.exp(elpd - elpd.max(axis=0))
@@ -418,7 +577,7 @@ def stacking_weights(log_likelihood: FloatArray) -> FloatArray:
     def gradient(weights: FloatArray) -> FloatArray:
         return np.asarray(-(density / (weights @ density)).mean(axis=1))
 
-    found = minimize(
+    optimum = minimize(
         loss,
         np.full(n_chains, 1 / n_chains),
         jac=gradient,
@@ -427,23 +586,28 @@ def stacking_weights(log_likelihood: FloatArray) -> FloatArray:
         constraints=LinearConstraint(np.ones(n_chains), 1, 1),
         options={"ftol": 1e-10},
     )
-    return np.asarray(found.x)
+    return np.asarray(optimum.x)
 
 
 def psis(log_likelihood: FloatArray, reff: float) -> tuple[FloatArray, FloatArray]:
     """Return the log predictive density of each observation left out, and its Pareto k.
 
+    Both are by Pareto smoothed importance sampling (Vehtari, Gelman & Gabry, Statistics and
+    Computing 27, 2017).
+
     Parameters
     ----------
-    log_likelihood
-        ``(S, D)``, of S draws.
-    reff
+    log_likelihood : ndarray of shape (S, D)
+        Log likelihoods of D observations at S draws, in nats.
+    reff : float
         How many independent draws one is worth.
 
     Returns
     -------
-    elpd, pareto_k : numpy.ndarray
-        ``(D,)`` each, by Pareto smoothed importance sampling.
+    elpd : ndarray of shape (D,)
+        Log predictive densities, in nats.
+    pareto_k : ndarray of shape (D,)
+        Pareto k of the observations.
     """
     log_weights, pareto_k = _psislw(-log_likelihood.T, reff)
     return np.asarray(logsumexp(log_weights + log_likelihood.T, axis=1)), pareto_k
@@ -467,6 +631,6 @@ def _psislw(log_ratio: FloatArray, reff: float) -> tuple[FloatArray, FloatArray]
         tailed = ordered[:, -1] > ordered[:, -n_tail]
         # and it takes log likelihoods, which are minus the log ratios
         log_likelihood = xr.DataArray(-log_ratio[tailed], dims=("observation", "draw"))
-        log_weights[tailed], found = log_likelihood.azstats.psislw(dim="draw", r_eff=reff)
-        pareto_k[tailed] = np.nan_to_num(found, nan=np.inf, posinf=np.inf)
+        log_weights[tailed], tailed_k = log_likelihood.azstats.psislw(dim="draw", r_eff=reff)
+        pareto_k[tailed] = np.nan_to_num(tailed_k, nan=np.inf, posinf=np.inf)
     return log_weights - logsumexp(log_weights, axis=1, keepdims=True), pareto_k

@@ -15,13 +15,20 @@ def interval(draws: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    draws
-        ``(S, ...)``.
+    draws : ndarray of shape (S, ...)
+        Draws.
 
     Returns
     -------
-    numpy.ndarray
-        ``(2, ...)`` lower and upper ends; NaN of one draw, which says nothing of a spread.
+    ndarray of shape (2, ...)
+        Lower and upper ends; NaN for a single draw, which says nothing about a spread.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lsm_stan.posterior.intervals import interval
+    >>> print(interval(np.arange(101.0)))
+    [ 5. 95.]
     """
     if len(draws) < 2:
         return np.full((2, *draws.shape[1:]), np.nan)

@@ -23,17 +23,25 @@ def sample_pairs(n_nodes: int, size: int, seed: int = 0) -> IntArray:
 
     Parameters
     ----------
-    n_nodes
+    n_nodes : int
         N, the number of nodes.
-    size
+    size : int
         How many distinct pairs; all of them where there are fewer.
-    seed
-        Of the draw.
+    seed : int, default 0
+        Seed of the draw.
 
     Returns
     -------
-    numpy.ndarray
-        ``(P, 2)`` indices i < j, from 0, sorted.
+    ndarray of int64 of shape (P, 2)
+        0-based indices i < j, sorted.
+
+    Examples
+    --------
+    >>> from lsm_stan.posterior.invariants import sample_pairs
+    >>> print(sample_pairs(3, 10))
+    [[0 1]
+     [0 2]
+     [1 2]]
     """
     pairs = np.column_stack(nth_pair(_sample(n_nodes * (n_nodes - 1) // 2, size, seed)))
     return np.asarray(pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))])
@@ -44,15 +52,15 @@ def sample_nodes(n_nodes: int, size: int) -> IntArray:
 
     Parameters
     ----------
-    n_nodes
+    n_nodes : int
         N, the number of nodes.
-    size
+    size : int
         How many distinct nodes; all of them where there are fewer.
 
     Returns
     -------
-    numpy.ndarray
-        ``(M,)`` indices, from 0, sorted.
+    ndarray of int64 of shape (M,)
+        0-based indices, sorted.
     """
     return _sample(n_nodes, size, seed=0)
 
@@ -68,15 +76,23 @@ def pair_distances(positions: FloatArray, pairs: IntArray) -> FloatArray:
 
     Parameters
     ----------
-    positions
-        ``(..., N, K)`` positions.
-    pairs
-        ``(P, 2)`` node indices, from 0.
+    positions : ndarray of shape (..., N, K)
+        Positions.
+    pairs : ndarray of int64 of shape (P, 2)
+        0-based node indices.
 
     Returns
     -------
-    numpy.ndarray
-        ``(..., P)`` distances.
+    ndarray of shape (..., P)
+        Distances.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lsm_stan.posterior.invariants import pair_distances
+    >>> z = np.array([[0.0, 0.0], [3.0, 4.0]])
+    >>> print(pair_distances(z, np.array([[0, 1]])))
+    [5.]
     """
     difference = positions[..., pairs[:, 0], :] - positions[..., pairs[:, 1], :]
     return np.asarray(np.sqrt(np.einsum("...k,...k->...", difference, difference)))
@@ -88,13 +104,33 @@ def settled(values: FloatArray) -> FloatArray:
     A rotation changes the last digits of an invariant, and these would decide which of two tied
     draws ranks first: R-hat ranks draws by their distance from the median, where the two middle
     ones tie.
+
+    Parameters
+    ----------
+    values : ndarray of shape (...)
+        Invariants.
+
+    Returns
+    -------
+    ndarray of shape (...)
     """
     step = np.spacing(np.abs(values).max(initial=0.0)) * 2.0**20
     return np.asarray(np.round(values / step) * step)
 
 
 def radii(positions: FloatArray) -> FloatArray:
-    """Return every node's distance from the origin: ``(..., N)`` of ``(..., N, K)``."""
+    """Return every node's distance from the origin.
+
+    Parameters
+    ----------
+    positions : ndarray of shape (..., N, K)
+        Positions.
+
+    Returns
+    -------
+    ndarray of shape (..., N)
+        Distances.
+    """
     return np.asarray(np.linalg.norm(positions, axis=-1))
 
 
@@ -105,38 +141,40 @@ def monitored(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         The model.
-    parameters
+    parameters : dict of str to ndarray
         Draws, leading axes ``(chain, draw)``.
-    log_joint
-        ``(chain, draw)`` log joint densities.
+    log_joint : ndarray of shape (chain, draw)
+        Log joint densities, in nats.
 
     Returns
     -------
-    dict
-        Of all models ``distance`` of the monitored pairs, ``(chain, draw, pair)``, and
-        ``log_joint``. Where weights depend on more, ``log_mean`` from the first node of each pair
-        to the second; every scalar parameter and every coefficient; and of the nodes of these
-        pairs the effects and the sizes of the roles. Shares and standard deviations of clusters
-        by size, in every draw: that needs no labels. Centres, which need labels and an
-        alignment, are left to the distances of the nodes about them.
+    dict of str to ndarray
+        Every model has ``distance`` of the monitored pairs, shape (chain, draw, pair), and
+        ``log_joint``. Where weights depend on more, there are ``log_mean`` from the first node of
+        each pair to the second; every scalar parameter and every coefficient; and for the nodes of
+        these pairs the effects and the sizes of the roles. Shares and standard deviations of
+        clusters are ordered by size in every draw: that needs no labels. Centres, which need labels
+        and an alignment, are left to the distances of the nodes about them.
     """
     pairs = sample_pairs(parameters["z"].shape[-2], MONITORED_PAIRS)
     nodes = np.unique(pairs)
-    found = {"distance": pair_distances(parameters["z"], pairs), "log_joint": log_joint}
+    quantities = {"distance": pair_distances(parameters["z"], pairs), "log_joint": log_joint}
     if spec.form == "inner" or rate_parameters(spec) != ["z"]:
-        found["log_mean"] = log_mean(spec, parameters, *pairs.T)
+        quantities["log_mean"] = log_mean(spec, parameters, *pairs.T)
     for name, values in parameters.items():
         if values.ndim == 2:
-            found[name] = values
+            quantities[name] = values
         elif name in NODE_PARAMETERS:
-            found[name] = values[..., nodes]
+            quantities[name] = values[..., nodes]
         elif name == "role":
-            found[name] = radii(values[..., nodes, :])
+            quantities[name] = radii(values[..., nodes, :])
         elif name == "beta":
-            found |= {f"beta[{term}]": values[..., k] for k, term in enumerate(spec.terms)}
+            quantities |= {f"beta[{term}]": values[..., k] for k, term in enumerate(spec.terms)}
         elif name in ("theta", "sigma_cluster"):
             ordered = np.sort(values, axis=-1)
-            found |= {f"{name}[{k + 1}, by size]": ordered[..., k] for k in range(spec.clusters)}
-    return found
+            quantities |= {
+                f"{name}[{k + 1}, by size]": ordered[..., k] for k in range(spec.clusters)
+            }
+    return quantities

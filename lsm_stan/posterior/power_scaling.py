@@ -30,19 +30,19 @@ def sensitivity(
 
     Parameters
     ----------
-    values
-        ``(S, Q)`` draws of Q quantities.
-    log_density
-        ``(S,)`` log density of that part, the prior or the likelihood, in nats.
-    alphas
+    values : ndarray of shape (S, Q)
+        Draws of Q quantities.
+    log_density : ndarray of shape (S,)
+        Log density of that part, the prior or the likelihood, in nats.
+    alphas : tuple of float, default ALPHAS
         Powers below and above 1.
 
     Returns
     -------
-    numpy.ndarray
-        ``(Q,)``; 0 of a quantity that is the same in every draw.
+    ndarray of shape (Q,)
+        Distances for a doubling, without unit; 0 for a quantity that is the same in every draw.
     """
-    found = np.zeros(values.shape[1])
+    moved = np.zeros(values.shape[1])
     for alpha in alphas:
         log_weight = (alpha - 1) * log_density
         weight = np.exp(log_weight - log_weight.max())
@@ -50,8 +50,8 @@ def sensitivity(
             distance = np.maximum(
                 cjs_distance(values[:, part], weight), cjs_distance(-values[:, part], weight)
             )
-            found[part] += distance / (len(alphas) * abs(np.log2(alpha)))
-    return found
+            moved[part] += distance / (len(alphas) * abs(np.log2(alpha)))
+    return moved
 
 
 def cjs_distance(values: FloatArray, weight: FloatArray) -> FloatArray:
@@ -62,15 +62,15 @@ def cjs_distance(values: FloatArray, weight: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    values
-        ``(S, Q)`` draws of Q quantities.
-    weight
-        ``(S,)`` weights of the draws, of any sum.
+    values : ndarray of shape (S, Q)
+        Draws of Q quantities.
+    weight : ndarray of shape (S,)
+        Weights of the draws, of any sum.
 
     Returns
     -------
-    numpy.ndarray
-        ``(Q,)``, from 0 to 1.
+    ndarray of shape (Q,)
+        Distances from 0 to 1.
     """
     n_draws = len(values)
     order = np.argsort(values, axis=0)
