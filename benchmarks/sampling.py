@@ -13,8 +13,7 @@ import pandas as pd
 from benchmarks.problem import CELEGANS, DIM, make_problem
 from lsm_stan import Fit, LatentSpaceModel
 from lsm_stan.posterior import idata as container
-from lsm_stan.posterior.checks import MONITORED_PAIRS
-from lsm_stan.posterior.invariants import pair_distances, sample_pairs
+from lsm_stan.posterior.invariants import MONITORED_PAIRS, pair_distances, sample_pairs
 from lsm_stan.typing import FloatArray
 
 #: The two runs: arguments of ``LatentSpaceModel.sample``.
