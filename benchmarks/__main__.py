@@ -19,6 +19,9 @@ from benchmarks.machine import describe
 
 PARTS = ("gradient", "map", "nuts")
 
+#: The size of a trial.
+SMALL = (50,)
+
 OUTPUT = Path(__file__).parents[1] / "reports" / "benchmarks"
 
 
@@ -28,7 +31,6 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} or all")
     parser.add_argument("--output", type=Path, default=OUTPUT, help="folder of the results")
     parser.add_argument("--quick", action="store_true", help="few and short runs: a trial")
-    parser.add_argument("--nodes", type=int, nargs="+", help="sizes for gradient")
     arguments = parser.parse_args()
     parts = [p for p in arguments.parts if p != "all"] or list(PARTS)
     if unknown := set(parts) - set(PARTS):
@@ -49,15 +51,11 @@ def _run(part: str, arguments: argparse.Namespace) -> None:
     details: dict[str, Any]
     results: pd.DataFrame
     if part == "gradient":
-        nodes = sorted(arguments.nodes or (gradient.NODES[:2] if quick else gradient.NODES))
-        results, variants, details = (
-            gradient.run(nodes, rounds=3, at_least=0.1) if quick else gradient.run(nodes)
-        )
-        variants.to_csv(output / "gradient_variants.csv", index=False, float_format="%.6g")
+        results, details = gradient.run(SMALL, rounds=2, at_least=0.02) if quick else gradient.run()
     elif part == "map":
-        results, details = modes.run(modes.SEEDS[:1] if quick else modes.SEEDS)
+        results, details = modes.run(modes.SEEDS[:1], *SMALL) if quick else modes.run()
     else:
-        results, details = sampling.run(warmup=30, draws=30) if quick else sampling.run()
+        results, details = sampling.run(30, 30, *SMALL) if quick else sampling.run()
     conditions["load_after"] = f"{os.getloadavg()[0]:.1f}"
     results.to_csv(output / f"{part}.csv", index=False, float_format="%.8g")
     text = json.dumps({**conditions, **details}, indent=2)
