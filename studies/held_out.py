@@ -84,9 +84,9 @@ RUNS = {
 
 #: A trial, on a small network.
 QUICK = {
-    "single-map": Run(("poisson-inverse", *BEST), (2,), "map"),
+    "single-map": Run(BEST, (2,), "map"),
     "edges-map": Run(HURDLE, (2,), "map", binary=True),
-    "pairs-map": Run(BEST, (2,), "map", together=True),
+    "pairs-map": Run(("poisson-squared",), (2,), "map", together=True),
 }
 
 
