@@ -41,7 +41,7 @@ format: $(BIN)/.installed-dev  ## format Python and Stan files
 
 bench: $(BIN)/.installed-bench  ## compare speed with JAX, PyMC and plain Stan: results in reports/benchmarks
 	$(BIN)/lsm-stan setup
-	$(BIN)/python -W ignore -m benchmarks
+	$(BIN)/python -W ignore -m benchmarks reports/benchmarks
 
 choosing: $(BIN)/.installed  ## see whether select finds K of simulated networks: results in reports/selection
 	$(BIN)/lsm-stan setup

@@ -1,7 +1,7 @@
-"""Run the benchmarks: ``python -m benchmarks [gradient] [map] [nuts]``.
+"""Run the benchmarks: ``python -m benchmarks FOLDER [gradient] [map] [nuts]``.
 
-Without a name all three run. Each leaves a table of its results (CSV), a JSON file of what else
-was found, and a plot in the output folder; its README is written anew from all of them.
+Without a name all three run. Each leaves a table of its results (CSV) and a JSON file of the
+conditions in the folder, whose README is written anew from all of them.
 """
 
 from __future__ import annotations
@@ -19,45 +19,41 @@ from benchmarks.machine import describe
 
 PARTS = ("gradient", "map", "nuts")
 
-OUTPUT = Path(__file__).parents[1] / "reports" / "benchmarks"
+#: The size of a trial.
+SMALL = (50,)
 
 
 def main() -> None:
     """Run the parts that are asked for."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("parts", nargs="*", metavar="PART", help=f"{', '.join(PARTS)} or all")
-    parser.add_argument("--output", type=Path, default=OUTPUT, help="folder of the results")
+    parser.add_argument("folder", type=Path, help="of the results")
+    parser.add_argument("parts", nargs="*", metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--quick", action="store_true", help="few and short runs: a trial")
-    parser.add_argument("--nodes", type=int, nargs="+", help="sizes for gradient")
     arguments = parser.parse_args()
-    parts = [p for p in arguments.parts if p != "all"] or list(PARTS)
+    parts = arguments.parts or list(PARTS)
     if unknown := set(parts) - set(PARTS):
         parser.error(f"no part {sorted(unknown)}; there are {', '.join(PARTS)}")
-    arguments.output.mkdir(parents=True, exist_ok=True)
+    arguments.folder.mkdir(parents=True, exist_ok=True)
     for part in PARTS:
         if part in parts:
             print(f"{part}:", flush=True)
             _run(part, arguments)
-    report.write(arguments.output)
-    print(f"written to {arguments.output}")
+    report.write(arguments.folder)
+    print(f"written to {arguments.folder}")
 
 
 def _run(part: str, arguments: argparse.Namespace) -> None:
     """Run one part and save its results."""
-    output, quick = arguments.output, arguments.quick
+    output, quick = arguments.folder, arguments.quick
     conditions = {"machine": describe(), "quick": quick}
     details: dict[str, Any]
     results: pd.DataFrame
     if part == "gradient":
-        nodes = sorted(arguments.nodes or (gradient.NODES[:2] if quick else gradient.NODES))
-        results, variants, details = (
-            gradient.run(nodes, rounds=3, at_least=0.1) if quick else gradient.run(nodes)
-        )
-        variants.to_csv(output / "gradient_variants.csv", index=False, float_format="%.6g")
+        results, details = gradient.run(SMALL, rounds=2, at_least=0.02) if quick else gradient.run()
     elif part == "map":
-        results, details = modes.run(modes.SEEDS[:1] if quick else modes.SEEDS)
+        results, details = modes.run(modes.SEEDS[:1], *SMALL) if quick else modes.run()
     else:
-        results, details = sampling.run(warmup=30, draws=30) if quick else sampling.run()
+        results, details = sampling.run(30, 30, *SMALL) if quick else sampling.run()
     conditions["load_after"] = f"{os.getloadavg()[0]:.1f}"
     results.to_csv(output / f"{part}.csv", index=False, float_format="%.8g")
     text = json.dumps({**conditions, **details}, indent=2)

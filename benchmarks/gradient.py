@@ -66,7 +66,7 @@ class DisagreementError(Exception):
 
 def run(
     nodes: Sequence[int] = NODES, rounds: int | None = None, at_least: float = AT_LEAST
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, Any]]:
+) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Run the benchmark.
 
     Parameters
@@ -81,10 +81,8 @@ def run(
     Returns
     -------
     results : pandas.DataFrame
-        Columns ``implementation, nodes, dim, ms_median, ms_low, ms_high``: the fastest variant
-        of each implementation; low and high are quartiles.
-    variants : pandas.DataFrame
-        The same for all variants, with a column ``variant``.
+        Columns ``implementation, variant, nodes, dim, ms_median, ms_low, ms_high``; low and high
+        are quartiles.
     details : dict
         What was left out and why, the largest disagreement, edges, and peak memory.
     """
@@ -129,9 +127,6 @@ def run(
             )
             line = f"  {timing.implementation}: {median:.4g} ms ({low:.4g} to {high:.4g})"
             print(line, flush=True)
-    variants = pd.DataFrame(rows)
-    fastest = variants.groupby(["implementation", "nodes"], sort=False)["ms_median"].idxmin()
-    results = variants.loc[fastest].drop(columns="variant").reset_index(drop=True)
     details = {
         "skipped": skipped,
         "largest_difference": worst,
@@ -140,7 +135,7 @@ def run(
         "seconds_a_measurement": at_least,
         "peak_memory_bytes": large_network_memory(),
     }
-    return results, variants, details
+    return pd.DataFrame(rows), details
 
 
 def over_budget(

@@ -37,15 +37,13 @@ class Implementation:
 
 def implementations() -> Iterator[Implementation]:
     """Yield every implementation whose libraries are installed."""
-    from benchmarks import bare, in_stan
+    from benchmarks import in_stan
 
     yield Implementation("stan-literal", "", in_stan.literal, 700)
     yield Implementation("stan-distance", "", in_stan.distance, 340)
     yield Implementation("stan-reference", "", in_stan.reference, 160)
     yield Implementation("lsm-kernel", "", in_stan.kernel, 0)
     yield Implementation("lsm-kernel", "in the sampler", in_stan.kernel_in_sampler, 0)
-    for flags in bare.FLAGS:
-        yield Implementation("bare-loop", flags, bare.maker(flags), 0)
     if importlib.util.find_spec("jax"):
         from benchmarks import in_jax
 

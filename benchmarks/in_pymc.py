@@ -26,7 +26,7 @@ def build(problem: Problem, form: str) -> pm.Model:
     problem
         The network.
     form
-        ``"tutorial"``: the's N×N Poisson. ``"edges"``: the N×N matrix of rates, but
+        ``"tutorial"``: the N×N Poisson. ``"edges"``: the N×N matrix of rates, but
         logarithms for the edges only, as a potential.
     """
     n_nodes = problem.network.n_nodes

@@ -16,7 +16,6 @@ COLOURS = {
     "pymc": "#CC79A7",
     "jax": "#56B4E9",
     "lsm-kernel": "#0072B2",
-    "bare-loop": "#777777",
     "adam-jax": "#56B4E9",
     "lbfgs-plain": "#E69F00",
     "continuation-1": "#009E73",
@@ -51,7 +50,7 @@ def gradient(results: pd.DataFrame) -> Figure:
         spread = [rows["ms_median"] - rows["ms_low"], rows["ms_high"] - rows["ms_median"]]
         axes.errorbar(
             rows["nodes"], rows["ms_median"], spread, marker="o", ms=4, capsize=2,
-            color=COLOURS[name], ls="--" if name == "bare-loop" else "-", label=name,
+            color=COLOURS[name], label=name,
         )  # fmt: skip
     axes.set_xticks(sorted(results["nodes"].unique()))
     axes.xaxis.set_major_formatter(lambda value, _: f"{value:,.0f}")
@@ -60,21 +59,20 @@ def gradient(results: pd.DataFrame) -> Figure:
     return figure
 
 
-def modes(results: pd.DataFrame, best: float) -> Figure:
+def modes(results: pd.DataFrame) -> Figure:
     """Plot the loss of the modes found against time.
 
     Parameters
     ----------
     results
         As in ``map.csv``.
-    best
-        The lowest loss known.
     """
+    best = results["loss"].min()
     figure, axes = _figure()
     axes.set(
         xscale="log", yscale="log", xlabel="seconds",
         ylabel=f"loss above the best ({best:,.1f}), nats; 0 is drawn at {BEST_AT:g}",
-        title="Posterior mode of C. elegans, K = 3",
+        title="Posterior mode, K = 3",
     )  # fmt: skip
     ends = {}
     for name, rows in results.groupby("implementation"):

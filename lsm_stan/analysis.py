@@ -10,8 +10,7 @@ import numpy as np
 import pandas as pd
 
 from lsm_stan.config import AnalysisConfig, FitConfig
-from lsm_stan.criticism.tables import coefficients_beside, side_by_side
-from lsm_stan.files import as_markdown, ensure_ours, write_whole
+from lsm_stan.files import ensure_ours, write_whole
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fit_folder import INIT, ensure_replaceable
 from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
@@ -20,17 +19,21 @@ from lsm_stan.inference.starts import MADE, read_start
 from lsm_stan.model.family import read_spec
 from lsm_stan.network.readers import open_network
 from lsm_stan.progress import Progress
-from lsm_stan.report.page import Page, PageFigure, PageTable, write_page
+from lsm_stan.report.markdown import README, as_markdown
+from lsm_stan.report.page import Page, PageTable, Section, write_page
 from lsm_stan.report.report import Report, make_report
 from lsm_stan.report.report_page import is_page, report_page
-from lsm_stan.report.sections import COEFFICIENTS, shown_fits
-from lsm_stan.report.text import as_text, shown_checks, shown_comparison
+from lsm_stan.report.sections import shown_fits
+from lsm_stan.report.text import as_text
 
-#: Figures of the report that the README of the results shows, in this order, where it has them.
-SHOWN_FIGURES = ("embedding", "predictive", "distances", "rates")
+#: Tables and figures of the report that the README of the results shows too.
+IN_README = (
+    *("coefficients", "comparison", "distances", "embedding", "rates", "predictive", "ppc"),
+    "invariants",
+)
 
 #: In the folder of a run, beside the page; and how the README says whose it is.
-FITS, README = "fits", "README.md"
+FITS = "fits"
 WRITTEN = "Written by `lsm-stan run`"
 
 
@@ -103,7 +106,7 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
     report = make_report(fits, say)
     page = report_page(report)
     analysis = Analysis(config, report, write_page(page, folder))
-    write_whole(folder / README, _readme(analysis, page).encode())
+    write_whole(folder / README, as_markdown(_readme(analysis, page)).encode())
     return analysis
 
 
@@ -148,89 +151,34 @@ def _without_path(arguments: dict[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in arguments.items() if k != "init" or v in MADE}
 
 
-def _readme(analysis: Analysis, page: Page) -> str:
-    """Return the README of the results: what the page says, in short."""
+def _readme(analysis: Analysis, page: Page) -> Page:
+    """Return the README of the results: the fits, and some of what the page shows."""
     config, report = analysis.config, analysis.report
-    symbols = {"good": "✓", "caution": "!", "bad": "✗"}
     columns = ["fit", "seconds", "log_joint", "loss", "converged"]
     fits = shown_fits(report)[columns]
     if config.reference is not None:
         loss = config.reference.loss
         published = {"fit": f"*{config.reference.label}*", "log_joint": -loss, "loss": loss}
         fits = pd.concat([as_text(pd.DataFrame([published], columns=columns)), fits])
-    name, notes = report.comparison.reference, report.reference.network.notes
-    captions = {
-        item.name: item.caption
-        for section in page.sections
-        for item in section.items
-        if isinstance(item, PageFigure | PageTable)
-    }
-    lines = [
-        f"# {page.title}",
-        "",
-        f"{page.subtitle}. {', '.join(f'{value} {key}' for key, value in page.facts.items())}.",
-        f"{WRITTEN}, which also writes `index.html` here: the whole report, with an"
-        " interactive embedding. Do not edit.",
-        "",
-        *([" ".join(notes), ""] if notes else []),
-        *([config.note.strip(), ""] if config.note else []),
-        *(f"- {symbols[finding.kind]} {finding.text}" for finding in page.findings),
-        "",
-        "## Fits",
-        "",
-        *as_markdown(fits),
-        "",
+    caption = (
         "log_joint: of a mode, or the mean and standard deviation over draws, with every constant;"
         " the loss is its negative at a mode. converged: whether the method's own checks passed;"
-        " ADVI's is Stan's stopping rule only (see khat below). More: [summary.csv](summary.csv).",
-        "",
-        *([report.comparison.note, ""] if report.comparison.note else []),
-        *_coefficients(report),
-        f"## Methods compared with {name}",
-        "",
-        *as_markdown(shown_comparison(report.comparison)),
-        "",
-        captions["comparison"],
-        "",
-        "All columns: [comparison.csv](comparison.csv).",
-        "",
-        f"## Predictive checks of {name}",
-        "",
-        *as_markdown(shown_checks(report.checks[name])),
-        "",
-        captions["ppc"],
-        "",
-        "All fits: [ppc.csv](ppc.csv).",
-        "",
+        " ADVI's is Stan's stopping rule only (see khat below)."
+    )
+    shown = [
+        replace(section, items=items)
+        for section in page.sections
+        if (items := [item for item in section.items if getattr(item, "name", None) in IN_README])
     ]
-    for figure in SHOWN_FIGURES:
-        if figure in captions:
-            lines += [f"![{figure}](figures/{figure}.png)", "", captions[figure], ""]
-    lines += [
-        "## Distances and rates",
-        "",
-        "Means and standard deviations over draws, of the same pairs of nodes in every fit: the"
-        " heaviest pairs, then random ones. A mode has no spread. More:"
-        " [invariants.csv](invariants.csv).",
-        "",
-        *as_markdown(side_by_side(report.invariants).reset_index()),
-        "",
-    ]
-    return "\n".join(lines)
-
-
-def _coefficients(report: Report) -> list[str]:
-    """Return what the README says of covariates; nothing of a model without."""
-    if report.coefficients.empty:
-        return []
-    return [
-        "## Covariates",
-        "",
-        f"{COEFFICIENTS} Means, and 90 % intervals in brackets; a mode has none. More:"
-        " [coefficients.csv](coefficients.csv).",
-        "",
-        *as_markdown(coefficients_beside(report.coefficients).reset_index()),
-        "",
-        "![coefficients](figures/coefficients.png)",
-        "",
-    ]
+    written = (
+        f"{WRITTEN}, which also writes `index.html` here: the whole report, with an interactive"
+        " embedding. Do not edit."
+    )
+    return replace(
+        page,
+        subtitle="\n\n".join([f"{page.subtitle}.", written, (config.note or "").strip()]).strip(),
+        sections=[
+            Section("Fits", "", [PageTable("summary", caption, report.summary, fits)]),
+            *shown,
+        ],
+    )

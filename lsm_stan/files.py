@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -81,14 +81,3 @@ def as_png(figure: Figure) -> bytes:
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
     return buffer.getvalue()
-
-
-def as_markdown(frame: pd.DataFrame) -> list[str]:
-    """Return a table of text as lines of Markdown, all but the first column to the right."""
-    return markdown(list(map(str, frame.columns)), frame.to_numpy().tolist())
-
-
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return a table of text, its head and rows apart, as :func:`as_markdown` does."""
-    first, *body = (f"| {' | '.join(row)} |" for row in [head, *rows])
-    return [first, "|---|" + "---:|" * (len(head) - 1), *body]

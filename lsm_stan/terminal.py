@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 from rich.console import Console
@@ -27,8 +25,7 @@ from lsm_stan.posterior.idata import log_joint_of
 from lsm_stan.prediction.selection import Selection
 from lsm_stan.report.report_page import headline
 from lsm_stan.report.sections import shown_fits
-from lsm_stan.report.selection_page import with_error
-from lsm_stan.report.text import as_text, shown_comparison
+from lsm_stan.report.text import MARKS, brief, shown_comparison, with_error
 
 # brackets and colons in names are not markup
 _out = Console(highlight=False, markup=False, emoji=False)
@@ -81,10 +78,10 @@ def show_network(network: Network) -> None:
             f" ({facts.self_loops:,} self-loops)",
             **({"hidden dyads": f"{facts.hidden:,}"} if facts.hidden else {}),
             "total weight": f"{facts.total_weight:,}",
-            "reciprocity": _number(facts.reciprocity),
+            "reciprocity": _known(facts.reciprocity),
             "edges by weight": ", ".join(weights),
             f"weight of {cell}": f"mean {facts.mean_cell:.4f}, "
-            f"variance / mean {_number(facts.dispersion)}, {facts.share_zero:.1%} zero",
+            f"variance / mean {_known(facts.dispersion)}, {facts.share_zero:.1%} zero",
             **{
                 f"{column}, of a {what}": ", ".join(kinds) or "no covariate"
                 for what, columns in possible_terms(network).items()
@@ -105,7 +102,7 @@ def show_fit(fit: Fit, folder: Path) -> None:
     """Print what came of one fit."""
     details = fit.record.details
     plain = {
-        name.replace("_", " "): _number(value)
+        name.replace("_", " "): _known(value)
         for name, value in details.items()
         if isinstance(value, int | float)
     }
@@ -164,9 +161,10 @@ def show_comparison(comparison: Comparison) -> None:
 
 def show_findings(findings: Sequence[Finding]) -> None:
     """Print the sentences of a verdict."""
-    marks = {"good": ("✓", "green"), "caution": ("!", "yellow"), "bad": ("✗", "red")}
+    colours = {"good": "green", "caution": "yellow", "bad": "red"}
     for finding in findings:
-        _out.print(Text.assemble("  ", marks[finding.kind], f" {finding.text}"), soft_wrap=True)
+        mark = (MARKS[finding.kind], colours[finding.kind])
+        _out.print(Text.assemble("  ", mark, f" {finding.text}"), soft_wrap=True)
 
 
 def show_selection(selection: Selection) -> None:
@@ -221,7 +219,7 @@ def show_predictions(dyads: pd.DataFrame) -> None:
         for column in columns:
             table.add_column(column, justify="right")
         for row in rows.head(LISTED_DYADS).astype(object).to_dict("records"):
-            numbers = ("-" if pd.isna(row[c]) else _number(row[c]) for c in columns)
+            numbers = (_known(row[c]) for c in columns)
             table.add_row(row["source"], row["target"], *numbers)
         _print(table)
 
@@ -231,7 +229,7 @@ def _log_joint(fit: Fit) -> dict[str, str]:
     log_joint = log_joint_of(fit.idata)
     if log_joint.size == 1:
         return {"loss": f"{fit.loss:,.3f} (log joint {fit.log_joint:,.3f})"}
-    mean, sd = as_text(pd.DataFrame([[log_joint.mean(), log_joint.std(ddof=1)]])).iloc[0]
+    mean, sd = brief(log_joint.mean()), brief(log_joint.std(ddof=1))
     return {"log joint": f"{mean} ± {sd} over draws"}
 
 
@@ -258,12 +256,6 @@ def _print(table: Table) -> None:
     _out.print(table)
 
 
-def _number(value: Any) -> str:
-    """Print a number short; a dash where there is none."""
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        return "-"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float) and not value.is_integer():
-        return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"
-    return f"{value:,.0f}"
+def _known(value: float | None) -> str:
+    """Print a number; a dash where there is none."""
+    return brief(value) or "-"

@@ -35,6 +35,7 @@ from studies import calibration_page
 from studies.calibration_study import (
     COVERAGE,
     COVERAGE_SIMULATIONS,
+    QUICK,
     SBC,
     SBC_SIMULATIONS,
     Record,
@@ -233,9 +234,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m studies.calibration", description=__doc__)
     parser.add_argument("folder", type=Path, help="of the results")
     parser.add_argument("--jobs", type=int, default=cores(), help="fits at once")
+    parser.add_argument("--quick", action="store_true", help="two small studies: a trial")
     arguments = parser.parse_args()
+    trial = {"sbc": QUICK, "coverage": QUICK, "simulations": (2, 2)} if arguments.quick else {}
     try:
-        calibrate(arguments.folder, arguments.jobs)
+        calibrate(arguments.folder, arguments.jobs, **trial)
     except KeyboardInterrupt:
         raise SystemExit("interrupted; run it again to go on") from None
     print(f"written to {arguments.folder}")

@@ -113,6 +113,12 @@ COVERAGE = tuple(
 )
 COVERAGE_SIMULATIONS = 20
 
+#: Of a trial.
+QUICK = tuple(
+    Study(name, nodes=5, dim=2, warmup=100, draws=19, thin=2)
+    for name in ("tutorial", "nb-squared-effects")
+)
+
 
 def tables(study: Study) -> dict[str, pd.DataFrame]:
     """Return the tables that covariates are of: every network of a study has the same."""

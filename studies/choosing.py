@@ -7,8 +7,10 @@ and a README; under ``fits/`` what is done is kept, so that an interrupted run g
 
 from __future__ import annotations
 
+import argparse
 import sys
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -21,10 +23,12 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest
 
 from lsm_stan import Network, simulate
-from lsm_stan.files import markdown
+from lsm_stan.files import as_csv, write_whole
 from lsm_stan.model.family import MODELS
 from lsm_stan.model.likelihood import log_likelihood
 from lsm_stan.prediction.selection import Selection, select
+from lsm_stan.report.markdown import markdown_files
+from lsm_stan.report.page import Page, PageFigure, PageTable, Section
 from lsm_stan.report.plots import PALETTE, UNKNOWN_COLOUR
 
 
@@ -56,14 +60,13 @@ DESIGNS = {
     "sparse": Design("poisson-squared", 0.1, seeds=5),
     "effects": Design("nb-squared-effects", 0.2, seeds=5),
 }
+#: Of a trial.
+QUICK = {"poisson": replace(DESIGNS["poisson"], seeds=1, n_nodes=20)}
 TRUE_DIMS, DIMS = (2, 3), (1, 2, 3, 4)
 N_SPLITS, STARTS = 5, 2
 
 #: Standard deviation of sender and of receiver effects, and phi, where a model has them.
 EFFECT_SCALE, PHI = 0.7, 1.0
-
-#: Share of networks whose K is to be found.
-WANTED = 0.8
 
 
 def draw_network(design: Design, dim: int, seed: int) -> Network:
@@ -99,13 +102,15 @@ def select_dim(network: Network, design: Design, seed: int, folder: Path) -> Sel
     )
 
 
-def run(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+def run(folder: Path, designs: Mapping[str, Design]) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Draw every network, and choose its K.
 
     Parameters
     ----------
     folder
         Of the selections, one a network.
+    designs
+        How networks are drawn, by name.
 
     Returns
     -------
@@ -121,11 +126,11 @@ def run(folder: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
     candidates = []
     grid = [
         (name, seed, dim)
-        for name, design in DESIGNS.items()
+        for name, design in designs.items()
         for seed, dim in product(range(1, design.seeds + 1), TRUE_DIMS)
     ]
     for number, (name, seed, dim) in enumerate(grid, start=1):
-        design = DESIGNS[name]
+        design = designs[name]
         network = draw_network(design, dim, seed)
         choice = select_dim(network, design, seed, folder / f"{name}-{dim}-{seed}").choice
         facts = {"design": name, "true_dim": dim, "seed": seed}
@@ -212,124 +217,127 @@ def plot(choices: pd.DataFrame, candidates: pd.DataFrame) -> Figure:
     return figure
 
 
-def page(choices: pd.DataFrame) -> str:
-    """Return the README of the results."""
-    counts = tally(choices)
-    head = ["design", "model", "expected density", "edges", "weight a node"]
-    designs = []
-    for name, of in choices.groupby("design", sort=False):
-        design = DESIGNS[str(name)]
-        middle = of[["edges", "weight"]].median()
-        designs.append(
-            [
-                f"`{name}`",
-                f"`{design.model}`",
-                f"{design.density:.0%}",
-                f"{middle['edges']:.0f}",
-                f"{middle['weight'] / design.n_nodes:.1f}",
-            ]
-        )
-    outcomes = ["design", "true K", *(f"chosen {k}" for k in DIMS), "none", "found",
-                "95 % interval", "within"]  # fmt: skip
-    outcome, verdict = [], []
-    for row in counts.itertuples():
-        of = f"of {row.networks}"
-        share = [f"{row.found} {of}", f"{row.low:.0%} to {row.high:.0%}"]
-        if pd.isna(row.true_dim):
-            held = "held" if row.found >= WANTED * row.networks else "**missed**"
-            verdict.append([f"`{row.design}`", *share, f"≥ {WANTED:.0%}", held])
-        else:
-            chosen = [str(getattr(row, f"chosen_{k}")) for k in DIMS]
-            name = [f"`{row.design}`", str(row.true_dim)]
-            outcome.append([*name, *chosen, str(row.none), *share, f"{row.within} {of}"])
-    dims = " and ".join(map(str, TRUE_DIMS))
-    return "\n".join(
-        [
-            "# Does `select` find K?",
-            "",
-            "Made by `make choosing`; do not edit.",
-            "",
-            f"Networks drawn from models of the family at K = {dims}, and the K that",
-            f"`lsm-stan select` chooses among {DIMS[0]} to {DIMS[-1]}.",
-            "",
-            *markdown(["design", "K found", "95 % interval", "wanted", ""], verdict),
-            "",
-            "*wanted*: set before the work began.",
-            "",
-            *markdown(outcomes, outcome),
-            "",
-            "- *found*: the true K is chosen, by the rule of `select`: the simplest candidate whose"
-            " log density a",
-            "  held-out dyad is within one paired standard error of the best. Its interval is the"
-            " exact binomial one.",
-            "- *none*: no candidate is better than the best baseline by one standard error.",
-            "- *within*: the true K is within one standard error of the best, though a smaller one"
-            " may be, too.",
-            "",
-            *_failures(choices),
-            "",
-            "![log density against K](choices.png)",
-            "",
-            "A line is a network: its log density a held-out dyad, mean over splits, less that of"
-            " the true K. A dot is the K chosen.",
-            "",
-            "## What was drawn",
-            "",
-            *markdown(head, designs),
-            "",
-            "Medians of edges and of the total weight sent by a node. All are directed.",
-            "",
-            *_drawn(),
-            "",
-        ]
+def page(choices: pd.DataFrame, candidates: pd.DataFrame, designs: Mapping[str, Design]) -> Page:
+    """Lay the results out as a page, for Markdown."""
+    return Page(
+        title="Does `select` find K?",
+        subtitle="Made by `make choosing`; do not edit.",
+        facts={},
+        findings=[],
+        sections=[_result(choices, candidates), _drawn(choices, designs)],
+        footer="",
     )
 
 
-def _failures(choices: pd.DataFrame) -> list[str]:
+def _result(choices: pd.DataFrame, candidates: pd.DataFrame) -> Section:
+    counts = tally(choices)
+    shown = pd.DataFrame(
+        {
+            "design": "`" + counts["design"] + "`",
+            "true K": counts["true_dim"].astype(object).where(counts["true_dim"].notna(), "all"),
+            **{f"chosen {k}": counts[f"chosen_{k}"] for k in DIMS},
+            "none": counts["none"],
+            "found": [f"{row.found} of {row.networks}" for row in counts.itertuples()],
+            "95 % interval": [f"{row.low:.0%} to {row.high:.0%}" for row in counts.itertuples()],
+            "within": [f"{row.within} of {row.networks}" for row in counts.itertuples()],
+        }
+    )
+    return Section(
+        "Result",
+        f"Networks are drawn from models of the family at K = {' and '.join(map(str, TRUE_DIMS))};"
+        f" `lsm-stan select` chooses among {DIMS[0]} to {DIMS[-1]}.",
+        [
+            PageTable(
+                "choices",
+                "*found*: the true K is chosen, by the rule of `select`: the simplest candidate"
+                " whose log density a held-out dyad is within one paired standard error of the"
+                " best. Its interval is the exact binomial one. *none*: no candidate is better than"
+                " the best baseline by one standard error. *within*: the true K is within one"
+                " standard error of the best, though a smaller one may be, too. A network a row:",
+                choices,
+                shown,
+            ),
+            _failures(choices),
+            PageFigure(
+                "choices",
+                "A line is a network: its log density a held-out dyad, mean over splits, less that"
+                " of the true K. A dot is the K chosen. Numbers: [candidates.csv](candidates.csv).",
+                plot(choices, candidates),
+            ),
+        ],
+    )
+
+
+def _failures(choices: pd.DataFrame) -> str:
     """Count what was chosen where the true K was not."""
     missed = choices[choices["chosen"].ne(choices["true_dim"]).fillna(True)]
     small = missed[(missed["chosen"] < missed["true_dim"]).fillna(False)]
     predicted = int((small["best"] == small["true_dim"]).sum())
-    return [
-        f"Of {len(missed)} networks whose K is not found, {len(small)} are given a smaller one,"
+    return (
+        f"The K of {len(missed)} networks is not found: {len(small)} are given a smaller one,"
         f" {int((missed['chosen'] > missed['true_dim']).sum())} a larger one,"
         f" {int(missed['chosen'].isna().sum())} none. In {predicted} of the {len(small)} the true"
         " K predicts best, and the smaller one is within one standard error of it: the rule"
-        " prefers the simpler where the data do not tell them apart.",
-    ]
+        " prefers the simpler where the data do not tell them apart."
+    )
 
 
-def _drawn() -> list[str]:
-    n_nodes = {design.n_nodes for design in DESIGNS.values()}
-    return [
-        f"- N = {', '.join(map(str, n_nodes))}. Positions are draws of normal(0, 1) in each"
-        " coordinate.",
-        "- The intercept is the one that gives the expected density (the share of ordered dyads"
-        " with an edge), given positions and effects.",
-        f"- `effects` has sender and receiver effects of normal(0, {EFFECT_SCALE:g}) and a frailty"
-        f" with phi = {PHI:g}.",
-        "- Designs were settled on seeds from 100 on; those here count from 1.",
-        f"- Every candidate is fitted by MAP to {N_SPLITS} random splits that hold out a tenth of"
-        f" the pairs, both directions together; from {STARTS} starts, where `select` by"
-        " itself takes 8.",
+def _drawn(choices: pd.DataFrame, designs: Mapping[str, Design]) -> Section:
+    names = choices["design"].unique()
+    medians = choices.groupby("design")[["edges", "weight"]].median().loc[names]
+    shown = [designs[name] for name in names]
+    drawn = pd.DataFrame(
+        {
+            "design": [f"`{name}`" for name in names],
+            "model": [f"`{design.model}`" for design in shown],
+            "expected density": [f"{design.density:.0%}" for design in shown],
+            "edges": [f"{edges:.0f}" for edges in medians["edges"]],
+            "weight a node": [
+                f"{weight / design.n_nodes:.1f}"
+                for weight, design in zip(medians["weight"], shown, strict=True)
+            ],
+        }
+    )
+    sizes = ", ".join(map(str, sorted({design.n_nodes for design in shown})))
+    return Section(
+        "What was drawn",
         "",
-        "A network a row: [choices.csv](choices.csv). Its scores, a K a row:"
-        " [candidates.csv](candidates.csv).",
-    ]
+        [
+            PageTable(
+                None,
+                "Medians of edges and of the total weight sent by a node. All are directed.",
+                drawn,
+            ),
+            [
+                f"N = {sizes}. Positions are draws of normal(0, 1) in each coordinate.",
+                "The intercept is the one that gives the expected density (the share of ordered"
+                " dyads with an edge), given positions and effects.",
+                f"`effects` has sender and receiver effects of normal(0, {EFFECT_SCALE:g}) and a"
+                f" frailty with phi = {PHI:g}.",
+                "Designs were settled on seeds from 100 on; those here count from 1.",
+                f"Every candidate is fitted by MAP to {N_SPLITS} random splits that hold out a"
+                f" tenth of the pairs, both directions together; from {STARTS} starts, where"
+                " `select` by itself takes 8.",
+            ],
+        ],
+    )
 
 
-def main(folder: Path) -> None:
+def main(folder: Path, designs: Mapping[str, Design]) -> None:
     """Run, and write the tables, the figure and the page."""
-    choices, candidates = run(folder / "fits")
-    choices.to_csv(folder / "choices.csv", index=False)
-    candidates.to_csv(folder / "candidates.csv", index=False, float_format="%.5f")
-    plot(choices, candidates).savefig(folder / "choices.png", dpi=130)
-    (folder / "README.md").write_text(page(choices), encoding="utf-8")
+    choices, candidates = run(folder / "fits", designs)
+    results = markdown_files(page(choices, candidates, designs))
+    for name, content in {"candidates.csv": as_csv(candidates), **results}.items():
+        write_whole(folder / name, content)
     print(f"written to {folder}")
 
 
 if __name__ == "__main__":
+    parser = argparse.ArgumentParser(prog="python -m studies.choosing", description=__doc__)
+    parser.add_argument("folder", type=Path, help="of the results")
+    parser.add_argument("--quick", action="store_true", help="one small design: a trial")
+    arguments = parser.parse_args()
     try:
-        main(Path(sys.argv[1]))
+        main(arguments.folder, QUICK if arguments.quick else DESIGNS)
     except KeyboardInterrupt:
         sys.exit("interrupted; what is done is kept, and the same command goes on")

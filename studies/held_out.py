@@ -1,4 +1,4 @@
-"""The family on held-out dyads of C. elegans: ``python -m studies.held_out FOLDER [RUN ...]``.
+"""The family on held-out dyads of C. elegans: ``python -m studies.held_out FOLDER``.
 
 Ten per cent of single ordered dyads, and of pairs, in five seeded splits. Every run is a selection
 of its own in ``FOLDER/runs`` and goes on where it stopped; then the page is written of all that are
@@ -7,22 +7,23 @@ whole.
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Iterator, Sequence
+import argparse
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from lsm_stan import Network, load_celegans
-from lsm_stan.files import write_whole
+from lsm_stan import Network, load_celegans, simulate
+from lsm_stan.files import as_csv, write_whole
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.network.pairs import pair_number
 from lsm_stan.network.summary import describe
 from lsm_stan.prediction.holdout import splits
 from lsm_stan.prediction.scores import scores
 from lsm_stan.prediction.selection import select
+from lsm_stan.report.markdown import markdown_files
 from lsm_stan.report.selection_page import (
     BASELINES,
     CALIBRATION,
@@ -81,6 +82,13 @@ RUNS = {
     "single-nuts-others": Run((*LAST, "nb-squared-roles"), (3,), "nuts"),
 }
 
+#: A trial, on a small network.
+QUICK = {
+    "single-map": Run(BEST, (2,), "map"),
+    "edges-map": Run(HURDLE, (2,), "map", binary=True),
+    "pairs-map": Run(("poisson-squared",), (2,), "map", together=True),
+}
+
 
 def in_words(asked: Run) -> str:
     """Say what a run is of."""
@@ -91,9 +99,8 @@ def in_words(asked: Run) -> str:
     return f"{models}, K = {dims}, {METHODS[asked.method].title}, {held_out}{weights}"
 
 
-def run(name: str, folder: Path, network: Network) -> None:
+def run(name: str, asked: Run, folder: Path, network: Network) -> None:
     """Run a selection, or what is missing of it."""
-    asked = RUNS[name]
     if asked.binary:
         network = network.binary()
     selection = select(
@@ -127,9 +134,9 @@ def spectral_scores(network: Network, *, together: bool) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def collect(folder: Path, table: str) -> Iterator[pd.DataFrame]:
+def collect(folder: Path, runs: Mapping[str, Run], table: str) -> Iterator[pd.DataFrame]:
     """Yield a table of all runs that are whole; it says of which, and what was held out."""
-    for name, asked in RUNS.items():
+    for name, asked in runs.items():
         file = folder / "runs" / name / table
         if file.exists():
             yield pd.read_csv(file).assign(
@@ -140,9 +147,9 @@ def collect(folder: Path, table: str) -> Iterator[pd.DataFrame]:
             )
 
 
-def baselines(folder: Path, network: Network) -> Iterator[pd.DataFrame]:
+def baselines(folder: Path, runs: Mapping[str, Run], network: Network) -> Iterator[pd.DataFrame]:
     """Yield the scores of the baselines, on the splits of all runs that are whole."""
-    known = pd.concat(collect(folder, BASELINES), ignore_index=True)
+    known = pd.concat(collect(folder, runs, BASELINES), ignore_index=True)
     known = known[~known["edges_only"]].assign(method=np.nan)
     for held_out, rows in known.groupby("held_out"):
         first = rows[rows["run"] == rows["run"].iloc[0]]  # the same in all runs
@@ -151,19 +158,19 @@ def baselines(folder: Path, network: Network) -> Iterator[pd.DataFrame]:
         yield spectral.assign(run="", held_out=held_out, edges_only=False)
 
 
-def main(folder: Path, names: Sequence[str]) -> None:
+def main(folder: Path, runs: Mapping[str, Run], network: Network) -> None:
     """Run, and write the page."""
-    network = load_celegans(parallel_edges="sum")
-    for name in names or RUNS:
-        run(name, folder, network)
-    write(folder, network)
+    for name, asked in runs.items():
+        run(name, asked, folder, network)
+        write(folder, runs, network)
+    print(f"written to {folder}")
 
 
-def write(folder: Path, network: Network) -> None:
+def write(folder: Path, runs: Mapping[str, Run], network: Network) -> None:
     """Write the page of the runs that are whole."""
-    parts = [*collect(folder, SCORES), *baselines(folder, network)]
+    parts = [*collect(folder, runs, SCORES), *baselines(folder, runs, network)]
     table = held_out_page.labelled(pd.concat(parts, ignore_index=True))
-    warnings = held_out_page.labelled(pd.concat(collect(folder, WARNINGS), ignore_index=True))
+    warnings = held_out_page.labelled(pd.concat(collect(folder, runs, WARNINGS), ignore_index=True))
     best = held_out_page.best(table)
     calibration = pd.read_csv(folder / "runs" / best["run"] / CALIBRATION)
     settings = {
@@ -172,14 +179,25 @@ def write(folder: Path, network: Network) -> None:
     }
     missing = {
         name: in_words(asked)
-        for name, asked in RUNS.items()
+        for name, asked in runs.items()
         if not (folder / "runs" / name / SCORES).exists()
     }
-    facts = describe(network)
-    files = held_out_page.files(table, warnings, calibration, facts, settings, missing)
+    page = held_out_page.page(table, warnings, calibration, describe(network), settings, missing)
+    files = {
+        SCORES: as_csv(table),
+        CALIBRATION: as_csv(calibration),
+        **markdown_files(page),
+    }
     for name, content in files.items():
         write_whole(folder / name, content)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2:])
+    parser = argparse.ArgumentParser(prog="python -m studies.held_out", description=__doc__)
+    parser.add_argument("folder", type=Path, help="of the results")
+    parser.add_argument("--quick", action="store_true", help="a small network: a trial")
+    arguments = parser.parse_args()
+    if arguments.quick:
+        main(arguments.folder, QUICK, simulate(30, 2, seed=1, model="poisson-squared")[0])
+    else:
+        main(arguments.folder, RUNS, load_celegans(parallel_edges="sum"))

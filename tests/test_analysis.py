@@ -90,7 +90,7 @@ def test_results(config: Path) -> None:
     assert losses["map"] == f"{summary['loss'][0]:,.1f}"
     assert losses["nuts-short"] == "", "a mean of draws has no loss"
     shown = re.findall(r"figures/([\w-]+)\.png", readme)
-    assert shown == ["embedding", "predictive", "distances", "rates"]
+    assert shown == ["distances", "embedding", "rates", "predictive"]
     assert all((folder / "figures" / f"{name}.png").exists() for name in shown)
 
 

@@ -12,9 +12,9 @@ from nbformat import NotebookNode
 
 from lsm_stan.cmdstan.compilation import STAN_DIR
 from lsm_stan.cmdstan.find import Toolchain
+from tests.support.makefile import ROOT, commands
 
-REPORTS = Path(__file__).parents[1] / "reports"
-NOTEBOOK = REPORTS / "celegans.ipynb"
+NOTEBOOK = ROOT / "reports" / "celegans.ipynb"
 
 MAX_BYTES = 1_000_000
 
@@ -97,9 +97,8 @@ def test_absolute_paths_are_told_from_others(text: str, found: bool) -> None:
 @pytest.mark.slow
 def test_the_notebook_runs_from_a_clean_kernel(toolchain: Toolchain, tmp_path: Path) -> None:
     file = Path(shutil.copy(NOTEBOOK, tmp_path))
-    run = subprocess.run(
-        [sys.executable, REPORTS / "execute.py", file], capture_output=True, text=True
-    )
+    [[script, _]] = commands("notebook")
+    run = subprocess.run([sys.executable, ROOT / script, file], capture_output=True, text=True)
     assert run.returncode == 0, run.stderr
     committed = [kinds(cell) for cell in code_cells(NOTEBOOK)]
     # compiling, warnings of other versions: told on the error stream

@@ -11,6 +11,7 @@ from lsm_stan.network.network import Network
 from lsm_stan.network.summary import describe
 from lsm_stan.prediction.choice import choose
 from lsm_stan.prediction.selection import Selection
+from lsm_stan.report.text import brief
 from tests.support.made import made_fit
 
 #: Names that are markup or emoji to Rich.
@@ -97,12 +98,12 @@ def test_the_log_joint_of_draws_is_theirs(network, tmp_path, capsys):
     mode = made_fit(network, rng.normal(size=(1, 1, 4, 2)), "map")
     terminal.show_fit(nuts, tmp_path)
     said = capsys.readouterr().out
-    assert "-100.0 ± 25.8 over draws" in said
+    assert "-100 ± 25.82 over draws" in said
     assert "loss" not in said
     report = make_report({"map": mode, "nuts": nuts}, lambda _: None)
     fit = FitConfig(method="nuts", seed=1)
     config = AnalysisConfig(network="celegans", fit=(fit,))
     terminal.show_analysis(Analysis(config, report, tmp_path))
     summary = capsys.readouterr().out.split("methods compared")[0]
-    assert column(summary, 3) == f"{mode.log_joint:.3g}-100.0±25.8"
-    assert column(summary, 4) == f"{mode.loss:.3g}"
+    assert column(summary, 3) == f"{brief(mode.log_joint)}-100±25.82"
+    assert column(summary, 4) == brief(mode.loss)

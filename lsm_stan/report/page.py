@@ -1,7 +1,8 @@
-"""A page of findings, figures and tables: one HTML file that needs nothing besides itself.
+"""A page of findings, figures and tables, and its HTML: one file that needs nothing besides itself.
 
-What the page shows is handed over as a :class:`Page`; every text in it is escaped. Its look and
-behaviour are in ``templates/``.
+What the page shows is handed over as a :class:`Page`. HTML escapes every text in it; its look and
+behaviour are in ``templates/``. :mod:`lsm_stan.report.markdown` renders the same page for a
+repository.
 """
 
 from __future__ import annotations
@@ -11,9 +12,8 @@ from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TypeAlias
 
-import numpy as np
 import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
@@ -22,6 +22,7 @@ from plotly.offline import get_plotlyjs
 from lsm_stan.errors import InputError
 from lsm_stan.files import as_csv, as_png, write_whole
 from lsm_stan.posterior.checks import Finding
+from lsm_stan.report.text import as_text
 
 #: The page among the files of its folder.
 INDEX = "index.html"
@@ -65,28 +66,45 @@ class PageTable:
     Attributes
     ----------
     name
-        File stem of its CSV.
+        File stem of its CSV, of the whole table; None where the page shows all there is.
     caption
         What to look for.
     frame
         The whole table; its index is not part of it.
     shown
-        What the page shows of it, as text; `frame` with rounded numbers where None.
+        What the page shows of it, numbers rounded; `frame` where None.
     """
 
-    name: str
+    name: str | None
     caption: str
     frame: pd.DataFrame
     shown: pd.DataFrame | None = None
 
 
+#: A list of points: sentences of a verdict, or others.
+Points: TypeAlias = Sequence[Finding | str]
+
+
 @dataclass(frozen=True, eq=False)
 class Section:
-    """A section; empty lines part the paragraphs of its intro."""
+    """A section of a page.
+
+    Attributes
+    ----------
+    title
+        Its heading.
+    intro
+        Text before the items; empty lines part paragraphs.
+    items
+        Figures, tables, lists of points, and paragraphs as text.
+    folded
+        Whether the items are hidden until the reader asks for them.
+    """
 
     title: str
     intro: str
-    items: Sequence[PageFigure | PageTable | Sequence[Finding]]
+    items: Sequence[PageFigure | PageTable | Points | str]
+    folded: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,7 +114,7 @@ class Page:
     title: str
     subtitle: str
     facts: Mapping[str, str]
-    findings: Sequence[Finding]
+    findings: Points
     sections: Sequence[Section]
     footer: str
 
@@ -147,25 +165,40 @@ def file_stems(names: Iterable[str]) -> dict[str, str]:
 
 def page_files(page: Page) -> dict[str, bytes]:
     """Render a page: the content of each of its files by relative path, ``index.html`` last."""
-    items = [item for section in page.sections for item in section.items]
-    figures = [item for item in items if isinstance(item, PageFigure)]
-    tables = [item for item in items if isinstance(item, PageTable)]
-    _check_names("figure", [figure.name for figure in figures])
-    _check_names("table", [table.name for table in tables])
-    pngs = {figure.name: as_png(figure.figure) for figure in figures if figure.figure is not None}
-    csvs = {table.name: as_csv(table.frame) for table in tables}
-    interactive = any(figure.html is not None for figure in figures)
+    files = attachments(page)
+    figures = [item for item in _items(page) if isinstance(item, PageFigure)]
     html = _ENVIRONMENT.get_template("page.html.jinja").render(
         page=page,
-        pngs={name: b64encode(content).decode() for name, content in pngs.items()},
-        csvs={name: b64encode(content).decode() for name, content in csvs.items()},
-        plotly=get_plotlyjs() if interactive else None,
+        base64={name: b64encode(content).decode() for name, content in files.items()},
+        plotly=get_plotlyjs() if any(figure.html is not None for figure in figures) else None,
     )
+    return {**files, INDEX: html.encode()}
+
+
+def attachments(page: Page) -> dict[str, bytes]:
+    """Return the figures and tables of a page: the content of each file by relative path."""
+    figures = [item for item in _items(page) if isinstance(item, PageFigure)]
+    tables = [item for item in _items(page) if isinstance(item, PageTable)]
+    _check_names("figure", [figure.name for figure in figures])
+    _check_names("table", [table.name for table in tables if table.name is not None])
     return {
-        **{f"figures/{name}.png": content for name, content in pngs.items()},
-        **{f"{name}.csv": content for name, content in csvs.items()},
-        INDEX: html.encode(),
+        **{png_path(f): as_png(f.figure) for f in figures if f.figure is not None},
+        **{csv_path(table): as_csv(table.frame) for table in tables if table.name is not None},
     }
+
+
+def png_path(figure: PageFigure) -> str:
+    """Return the file of a still figure, relative to the page."""
+    return f"figures/{figure.name}.png"
+
+
+def csv_path(table: PageTable) -> str:
+    """Return the file of a whole table, relative to the page."""
+    return f"{table.name}.csv"
+
+
+def _items(page: Page) -> list[PageFigure | PageTable | Points | str]:
+    return [item for section in page.sections for item in section.items]
 
 
 def _check_names(kind: str, names: Sequence[str]) -> None:
@@ -179,31 +212,11 @@ def _check_names(kind: str, names: Sequence[str]) -> None:
             raise InputError(f"two {kind}s are named {name!r}; give each a name of its own")
 
 
-def _columns(table: PageTable) -> list[tuple[str, bool, list[str]]]:
+def columns(table: PageTable) -> list[tuple[str, bool, list[str]]]:
     """Return what is shown of a table, by columns: heading, whether of numbers, cells."""
-    shown = table.frame if table.shown is None else table.shown
-    columns = [(str(name), _as_text(shown[name])) for name in shown.columns]
-    return [(name, all(map(_NUMBER.fullmatch, cells)), cells) for name, cells in columns]
-
-
-def _as_text(column: pd.Series[Any]) -> list[str]:
-    """Return cells as text: four figures of the largest number, nothing for what is missing."""
-    form = "{}"
-    if pd.api.types.is_bool_dtype(column):
-        column = column.map({True: "yes", False: "no"})
-    elif pd.api.types.is_integer_dtype(column):
-        form = "{:,}"
-    elif pd.api.types.is_float_dtype(column):
-        finite = column[np.isfinite(column)].abs()
-        largest = finite.max() if len(finite) else 0
-        # a column of counts with gaps is one of floats in pandas
-        if (finite % 1 == 0).all() and largest < 1e9:
-            form = "{:,.0f}"
-        elif 1e-3 <= largest < 1e9:
-            form = f"{{:,.{max(1, 3 - int(np.floor(np.log10(largest))))}f}}"
-        else:
-            form = "{:.3g}"
-    return ["" if pd.isna(cell) else form.format(cell) for cell in column]
+    shown = as_text(table.frame if table.shown is None else table.shown)
+    cells = {str(name): shown[name].tolist() for name in shown.columns}
+    return [(name, all(map(_NUMBER.fullmatch, texts)), texts) for name, texts in cells.items()]
 
 
 _ENVIRONMENT = Environment(
@@ -215,4 +228,4 @@ _ENVIRONMENT = Environment(
 )
 _ENVIRONMENT.tests["figure"] = lambda item: isinstance(item, PageFigure)
 _ENVIRONMENT.tests["table"] = lambda item: isinstance(item, PageTable)
-_ENVIRONMENT.filters["columns"] = _columns
+_ENVIRONMENT.filters.update(columns=columns, png_path=png_path, csv_path=csv_path)

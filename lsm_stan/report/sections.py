@@ -191,11 +191,14 @@ def embedding_section(report: Report) -> Section:
                 else " cluster: that of the point partition, and its probability."
             ),
             report.nodes,
-            as_text(report.nodes.reindex(columns=shown).head(SHOWN_NODES)),
+            report.nodes.reindex(columns=shown).head(SHOWN_NODES),
         ),
     ]
     flagged = int(report.nodes["flagged"].sum()) if "flagged" in report.nodes else None
-    intro = ["Point at a node of the first figure for its name.", " ".join(fit.network.notes)]
+    intro = [
+        "On the HTML page, pointing at a node of the first figure shows its name.",
+        " ".join(fit.network.notes),
+    ]
     if flagged is not None:
         intro.append(
             "No node's mean place moves by more than half its spread when the draws are aligned to"
@@ -225,7 +228,7 @@ def clusters_section(report: Report) -> Section:
                 " share; sd: standard deviation of a coordinate"
                 + ("; low, high: 90 % intervals." if many else ", held fixed at a mode."),
                 report.clusters,
-                as_text(report.clusters.dropna(axis=1, how="all")),
+                report.clusters.dropna(axis=1, how="all"),
             ),
             PageFigure(
                 "clusters",
@@ -286,7 +289,6 @@ def priors_section(report: Report) -> Section:
             "Statistics of the observed network beside those of networks drawn from the priors"
             " alone: the median, and the ends of 90 % (prior_low to prior_high).",
             priors.predicted,
-            as_text(priors.predicted),
         ),
     ]
     if not priors.quantities.empty:
@@ -299,7 +301,7 @@ def priors_section(report: Report) -> Section:
                 " (moved_by_prior, moved_by_likelihood; prior_alone: by the prior and not by the"
                 " likelihood). strongest: the prior that moves most. The CSV has every item.",
                 priors.items,
-                as_text(shown),
+                shown,
             )
         )
     return Section(
@@ -325,7 +327,7 @@ def trust_section(report: Report, name: str, stem: str) -> Section:
                 " in standard deviations. Raw coordinates are not listed: rotations change them"
                 " and not the posterior.",
                 verdict.items,
-                as_text(verdict.quantities),
+                verdict.quantities,
             )
         )
     if verdict.modes is not None:
@@ -337,7 +339,7 @@ def trust_section(report: Report, name: str, stem: str) -> Section:
                 " distances to others exceed their halves' sit in different modes; only then they"
                 " get a stacking weight.",
                 verdict.modes.chains,
-                as_text(verdict.modes.chains.dropna(axis=1, how="all")),
+                verdict.modes.chains.dropna(axis=1, how="all"),
             ),
             PageFigure(
                 f"{stem}-convergence",

@@ -1,4 +1,4 @@
-"""The page of a selection: its tables in, Markdown out."""
+"""The page of a selection."""
 
 from __future__ import annotations
 
@@ -8,11 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from lsm_stan.files import as_csv, as_markdown, as_png, write_whole
+from lsm_stan.files import as_csv, write_whole
 from lsm_stan.prediction.choice import CANDIDATE
 from lsm_stan.prediction.scores import split_error
 from lsm_stan.prediction.selection import Selection
+from lsm_stan.report.markdown import README, markdown_files
+from lsm_stan.report.page import Page, PageFigure, PageTable, Section
 from lsm_stan.report.score_plots import plot_calibration, plot_differences, plot_scores
+from lsm_stan.report.text import with_error
 
 SCORES, BASELINES = "scores.csv", "baselines.csv"
 CALIBRATION, WARNINGS = "calibration.csv", "warnings.csv"
@@ -37,103 +40,107 @@ def write_selection(selection: Selection, folder: Path) -> Path:
         What came out.
     folder
         For ``README.md``, which says it, ``scores.csv``, ``baselines.csv``, ``calibration.csv``
-        (of the best candidate), ``warnings.csv`` (checks that fits failed) and figures.
+        (of the best candidate), ``warnings.csv`` (checks that fits failed) and ``figures/``.
 
     Returns
     -------
     Path
         The page, which is written last.
     """
-    table, best = selection.choice.table, selection.choice.table.iloc[0]
-    title = f"{best['model']}, K = {best['dim']}"
-    figures = {
-        "scores": plot_scores(table, selection.baselines),
-        "differences": plot_differences(table, selection.scores, CANDIDATE),
-        "calibration": plot_calibration(selection.calibration, title),
-    }
     files = {
-        SCORES: as_csv(selection.scores),
-        BASELINES: as_csv(selection.baselines),
         CALIBRATION: as_csv(selection.calibration),
         WARNINGS: as_csv(selection.warnings),
-        **{f"{name}.png": as_png(figure) for name, figure in figures.items()},
-        "README.md": selection_page(selection).encode(),
+        **markdown_files(selection_page(selection)),
     }
     for name, content in files.items():
         write_whole(folder / name, content)
-    return folder / "README.md"
+    return folder / README
 
 
-def selection_page(selection: Selection) -> str:
-    """Return the README of a selection.
-
-    Returns
-    -------
-    str
-        Markdown; its figures are ``differences.png``, ``scores.png`` and ``calibration.png``.
-    """
-    network = selection.network
-    choice, table = selection.choice, selection.choice.table
+def selection_page(selection: Selection) -> Page:
+    """Lay a selection out as a page, for Markdown."""
+    network, table = selection.network, selection.choice.table
     best = table.iloc[0]
-    verdict = "Choice" if choice.model else "No choice"
-    facts = ", ".join(f"{value} {name}" for name, value in network.in_short.items())
-    lines = [
-        f"# {network.title or 'Network'}: model and dimension",
-        "",
-        f"{facts}. Written by `lsm-stan select`; do not edit.",
-        "",
-        f"- **{verdict}**: {choice.reason}.",
-        f"- Held out: {selection.held_out}; {round(best['dyads']):,} dyads a split.",
-        f"- Fitted by {selection.fitted}.",
-        *_not_converged(table),
-        "",
-        RULE,
-        "",
-        "## Candidates, best first",
-        "",
-        *as_markdown(_candidates(selection)),
-        "",
-        "Log density: nats a held-out dyad, ± a standard error over splits, as large as it is for"
-        " fits that share dyads (Nadeau & Bengio 2003). AUC (of ROC and of precision and recall)"
-        " and Brier score: of whether there is an edge. Seconds: mean of a fit. Every split:"
-        " [scores.csv](scores.csv).",
-        "",
-        "![differences](differences.png)",
-        "",
-        "Differences from the best on the same splits: mean and standard error, and every split in"
-        " grey. Bars that reach the line are within one standard error.",
-        "",
-        "## Baselines",
-        "",
-        *as_markdown(_baselines(selection.baselines, selection.share)),
-        "",
-        "Without positions: one mean weight (`constant`) or a product of sender and receiver"
-        " factors (`degrees`), with Poisson or negative binomial (`-nb`) weights; with Bernoulli"
-        " ones where every weight is 0 or 1. Every split: [baselines.csv](baselines.csv).",
-        "",
-        "![scores](scores.png)",
-        "",
-        "Log density against K, with standard errors; baselines that are in reach are dotted.",
-        "",
-        f"## Calibration of {best['model']}, K = {best['dim']}",
-        "",
-        "![calibration](calibration.png)",
-        "",
-        "Observed share of edges against predicted probability, by deciles of each split; bars are"
-        " two standard errors, were the prediction true. Zero inflation of these predictions would"
-        f" gain {best['zero_inflation_gain']:.5f} a dyad at most."
-        " Numbers: [calibration.csv](calibration.csv).",
-        "",
-    ]
-    if len(selection.warnings):
-        warnings = selection.warnings
-        names = warnings["model"] + ", K = " + warnings["dim"].astype(str)
-        lines += failed_checks(warnings.assign(candidate=names))
-    return "\n".join(lines)
+    title = f"{best['model']}, K = {best['dim']}"
+    verdict = "Choice" if selection.choice.model else "No choice"
+    warnings = selection.warnings
+    candidate = warnings["model"] + ", K = " + warnings["dim"].astype(str)
+    return Page(
+        title=f"{network.title or 'Network'}: model and dimension",
+        subtitle="Written by `lsm-stan select`; do not edit.",
+        facts=network.in_short,
+        findings=[
+            f"**{verdict}**: {selection.choice.reason}.",
+            f"Held out: {selection.held_out}; {round(best['dyads']):,} dyads a split.",
+            f"Fitted by {selection.fitted}.",
+            *_not_converged(table),
+        ],
+        sections=[
+            Section(
+                "Candidates, best first",
+                RULE,
+                [
+                    PageTable(
+                        "scores",
+                        "Log density: nats a held-out dyad, ± a standard error over splits, as"
+                        " large as it is for fits that share dyads (Nadeau & Bengio 2003). AUC (of"
+                        " ROC and of precision and recall) and Brier score: of whether there is an"
+                        " edge. Seconds: mean of a fit. Every split:",
+                        selection.scores,
+                        _candidates(selection),
+                    ),
+                    PageFigure(
+                        "differences",
+                        "Differences from the best on the same splits: mean and standard error, and"
+                        " every split in grey. Bars that reach the line are within one standard"
+                        " error.",
+                        plot_differences(table, selection.scores, CANDIDATE),
+                    ),
+                ],
+            ),
+            Section(
+                "Baselines",
+                "",
+                [
+                    PageTable(
+                        "baselines",
+                        "Without positions: one mean weight (`constant`) or a product of sender and"
+                        " receiver factors (`degrees`), with Poisson or negative binomial (`-nb`)"
+                        " weights; with Bernoulli ones where every weight is 0 or 1. Every split:",
+                        selection.baselines,
+                        _baselines(selection.baselines, selection.share),
+                    ),
+                    PageFigure(
+                        "scores",
+                        "Log density against K, with standard errors; baselines that are in reach"
+                        " are dotted.",
+                        plot_scores(table, selection.baselines),
+                    ),
+                ],
+            ),
+            Section(
+                f"Calibration of {title}",
+                "",
+                [
+                    PageFigure(
+                        "calibration",
+                        "Observed share of edges against predicted probability, by deciles of each"
+                        " split; bars are two standard errors, were the prediction true. Zero"
+                        " inflation of these predictions would gain"
+                        f" {best['zero_inflation_gain']:.5f} a dyad at most. Numbers:"
+                        f" [{CALIBRATION}]({CALIBRATION}).",
+                        plot_calibration(selection.calibration, title),
+                    )
+                ],
+            ),
+            *failed_checks(warnings.assign(candidate=candidate)),
+        ],
+        footer="",
+    )
 
 
-def failed_checks(warnings: pd.DataFrame) -> list[str]:
-    """Return a section, folded, on the fits that did not converge.
+def failed_checks(warnings: pd.DataFrame) -> list[Section]:
+    """Return a section, folded, on the fits that did not converge; none where all did.
 
     Parameters
     ----------
@@ -141,14 +148,9 @@ def failed_checks(warnings: pd.DataFrame) -> list[str]:
         Columns ``candidate``, ``split`` and ``warning``.
     """
     groups = warnings.groupby(["candidate", "split"])["warning"]
-    items = [f"- {name}, split {split}: {'; '.join(each)}" for (name, split), each in groups]
-    summary = f"<details><summary>{len(items)} fits: the checks that failed</summary>"
-    return ["## Fits that did not converge", "", summary, "", *items, "", "</details>", ""]
-
-
-def with_error(value: float, error: float, digits: int = 4) -> str:
-    """Return a mean with its standard error, if it has one."""
-    return f"{value:.{digits}f}" + ("" if pd.isna(error) else f" ± {error:.{digits}f}")
+    points = [f"{name}, split {split}: {'; '.join(each)}" for (name, split), each in groups]
+    intro = f"{len(points)} fits, with the checks that failed:"
+    return [Section("Fits that did not converge", intro, [points], folded=True)] if points else []
 
 
 def _candidates(selection: Selection) -> pd.DataFrame:
@@ -201,5 +203,5 @@ def _shares(candidate: Mapping[Any, Any]) -> dict[str, str]:
 
 def _not_converged(table: pd.DataFrame) -> list[str]:
     failed, fits = round((table["splits"] * (1 - table["converged"])).sum()), table["splits"].sum()
-    text = f"- **{failed} of {fits} fits did not converge** (✗ below; the last section says why)."
+    text = f"**{failed} of {fits} fits did not converge** (✗ below; the last section says why)."
     return [text] if failed else []

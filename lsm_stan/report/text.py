@@ -1,7 +1,8 @@
-"""Tables and lists as the text of a page."""
+"""Numbers, tables and lists as text, on pages and on the command line."""
 
 from __future__ import annotations
 
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,12 @@ from lsm_stan.criticism.ppc import PredictiveCheck
 #: Numbers below this are shown as 0: what rounding leaves of one.
 NEGLIGIBLE = 1e-9
 
+#: Numbers from this on are shown as powers of ten.
+LARGE = 1e12
+
+#: How findings are marked where there is no colour.
+MARKS = {"good": "✓", "caution": "!", "bad": "✗"}
+
 
 def as_text(frame: pd.DataFrame) -> pd.DataFrame:
     """Format a table's cells, each number by its own size; nothing for what is missing."""
@@ -20,14 +27,32 @@ def as_text(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def brief(value: Any) -> str:
-    """Return a cell of a table as text, a number by its own size."""
+    """Return a value as text: a number to four digits, or to a tenth, one that is whole in full.
+
+    Examples
+    --------
+    >>> [brief(value) for value in (1.00312, 35984.855, 1637.0, 2345, 2.5e-7, True, None)]
+    ['1.003', '35,984.9', '1,637', '2,345', '2.5e-07', 'yes', '']
+    """
     if isinstance(value, bool | np.bool_):
         return "yes" if value else "no"
-    if not isinstance(value, float):
-        return "" if value is None else str(value)
-    if np.isnan(value) or abs(value) < NEGLIGIBLE:
-        return "" if np.isnan(value) else "0"
-    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.1f}"
+    if not isinstance(value, Real):
+        return "" if pd.isna(value) is True else str(value)
+    value = float(value)
+    if np.isnan(value):
+        return ""
+    if abs(value) < NEGLIGIBLE:
+        return "0"
+    if not abs(value) < LARGE:
+        return f"{value:.4g}"
+    if value.is_integer():
+        return f"{value:,.0f}"
+    return f"{value:.4g}" if abs(value) < 1000 else f"{value:,.1f}"
+
+
+def with_error(value: float, error: float, digits: int = 4) -> str:
+    """Return a mean with its standard error, if it has one."""
+    return f"{value:.{digits}f}" + ("" if pd.isna(error) else f" ± {error:.{digits}f}")
 
 
 def listed(words: list[str]) -> str:

@@ -203,7 +203,7 @@ def test_the_folder_holds_what_others_rely_on(selected):
     pd.testing.assert_frame_equal(written, result.scores)
     assert len(written) == 2 * 3
     assert (written["dyads"] == 2 * round(0.1 * 50 * 49 / 2)).all()
-    figures = ("scores.png", "differences.png", "calibration.png")
+    figures = [f"figures/{name}.png" for name in ("scores", "differences", "calibration")]
     for file in ("baselines.csv", "calibration.csv", *figures):
         assert (folder / file).stat().st_size > 0
     page = (folder / "README.md").read_text()

@@ -236,7 +236,7 @@ def test_tables_are_shown_rounded_and_numbers_as_numbers() -> None:
     cells = re.findall(r"<td( class=\"number\")?>(.*?)</td>", html)
     assert [text for _, text in cells] == [
         "35,984.9", "1.003", "2.5e-07", "1", "1,234,567", "yes", "1.2 ± 0.3", "12",
-        "7.0", "", "0", "", "1", "no", "-4,000.5", "AVAR",
+        "7", "", "0", "", "1", "no", "-4,000.5", "AVAR",
     ]  # fmt: skip
     assert [bool(number) for number, _ in cells[:8]] == [True] * 5 + [False, True, False]
 
