@@ -154,4 +154,4 @@ def test_priors_jacobian_and_likelihood_are_the_log_joint_of_stan(name, directed
         loops = np.diag(network.to_dense())
         total = total + stats.poisson.logpmf(loops, 1 / np.sqrt(model.problem.jitter)).sum()
     z = draws.pop("z")
-    np.testing.assert_allclose(total, model.log_prob(z, **draws)[0], rtol=1e-10, atol=1e-8)
+    np.testing.assert_allclose(total, model.log_prob_grad(z, **draws)[0], rtol=1e-10, atol=1e-8)
