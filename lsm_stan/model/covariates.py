@@ -12,8 +12,8 @@ Terms are those of statnet's ergm and latentnet (Hunter et al., Journal of Stati
 ``edgecov(x)``     x of the dyad; 0 where the dyad table has no row for it
 =================  ==========================================================
 
-The first three are parts of a node's charge and cost nothing. Of the others, each dyad where one is
-not 0 has a charge of its own, which costs time and memory for that dyad.
+The first three are parts of a node's charge and cost nothing. A dyad where one of the others is not
+0 has a charge of its own, which costs time and memory for that dyad.
 
 The priors of coefficients are per unit of a scale, so that the covariate's units do not matter: the
 distance of its values where there are exactly two (of nodes in the first three, else of dyads),

@@ -249,7 +249,7 @@ class ModelSpec:
             "effect_raw": 1.0,
             "coefficient": self.beta_scale,
             "centre": prior_scale,
-            # of the log ratio of two gamma variables
+            # that of the log ratio of two gamma variables
             "theta_raw": math.sqrt(2 * float(polygamma(1, self.concentration))),
         }
 

@@ -1,7 +1,7 @@
 """Networks drawn at draws of a model's parameters, a block of pairs at a time, and what is kept.
 
-Of a network of every draw its statistics are kept, the strengths of its nodes, and the weights of
-the dyads that were asked for: memory does not grow with the square of the number of nodes.
+Every draw's network leaves its statistics, the strengths of its nodes, and the weights of the dyads
+that were asked for: memory does not grow with the square of the number of nodes.
 """
 
 from __future__ import annotations

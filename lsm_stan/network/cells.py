@@ -293,7 +293,7 @@ def _finished(
 def _unmasked(matrix: ArrayLike | SparseMatrix) -> NDArray[Any]:
     """Return an array, NaN in the cells that are masked."""
     if isinstance(matrix, np.ma.MaskedArray):
-        # of integers there is no NaN, and text needs room for it
+        # integers have no NaN, and text needs room for it
         wide = matrix.astype(np.result_type(matrix, np.float64))
         return np.asarray(np.ma.filled(wide, np.nan))
     return np.asarray(matrix)
@@ -309,7 +309,7 @@ def _nonzero_cells(
     if cells.dtype.kind in "biufc":
         row, column = np.nonzero(cells)
     else:
-        # Of text only parsing can tell whether it is 0, and an empty cell must not pass for it.
+        # Only parsing tells whether text is 0, and an empty cell must not pass for it.
         row, column = (index.ravel() for index in np.indices(cells.shape))
     return row.astype(np.int64), column.astype(np.int64), cells[row, column]
 

@@ -14,8 +14,8 @@ from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.invariants import settled
 from lsm_stan.typing import FloatArray
 
-#: Limits of Vehtari et al. (Bayesian Analysis 16, 2021): of scalars each, of pairs and nodes this
-#: share has to keep them.
+#: Limits of Vehtari et al. (Bayesian Analysis 16, 2021): each scalar has to keep them, and this
+#: share of pairs and nodes.
 MAX_RHAT, MIN_ESS, SHARE = 1.01, 400.0, 0.95
 #: Largest share of draws at the depth limit.
 MAX_SATURATED = 0.02

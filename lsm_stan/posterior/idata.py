@@ -619,7 +619,7 @@ def _psislw(log_ratio: FloatArray, reff: float) -> tuple[FloatArray, FloatArray]
     Ratios without a tail, the largest being equal or few, are not smoothed: their k is infinite.
     """
     if hasattr(az, "psislw"):
-        with np.errstate(divide="ignore", invalid="ignore"):  # of ratios without a tail
+        with np.errstate(divide="ignore", invalid="ignore"):  # ratios without a tail
             log_weights, pareto_k = az.psislw(log_ratio, reff=reff)
         return np.asarray(log_weights), np.nan_to_num(pareto_k, nan=np.inf, posinf=np.inf)
     # ArviZ 1 refuses ratios without a tail; this is its size there

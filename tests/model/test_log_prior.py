@@ -152,6 +152,6 @@ def test_priors_jacobian_and_likelihood_are_the_log_joint_of_stan(name, directed
     total = total + pointwise_log_likelihood(model.spec, draws, network, pairs, "pair").sum(axis=-1)
     if spec.diagonal:
         loops = np.diag(network.to_dense())
-        total = total + stats.poisson.logpmf(loops, 1 / np.sqrt(model.jitter)).sum()
+        total = total + stats.poisson.logpmf(loops, 1 / np.sqrt(model.problem.jitter)).sum()
     z = draws.pop("z")
-    np.testing.assert_allclose(total, model.log_prob(z, **draws)[0], rtol=1e-10, atol=1e-8)
+    np.testing.assert_allclose(total, model.log_prob_grad(z, **draws)[0], rtol=1e-10, atol=1e-8)
