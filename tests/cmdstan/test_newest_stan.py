@@ -3,8 +3,9 @@
 CmdStan 2.27 is what the other tests run on; most people have a newer one.
 """
 
+import os
 import re
-import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -53,10 +54,16 @@ def warnings_of(stderr: str) -> list[str]:
     return [" ".join(part.split()) for part in parts[1:]]
 
 
+def options_for(program: Path, kernel: str) -> list[str]:
+    """Return stanc's options; it runs in the program's folder."""
+    paths = [os.path.relpath(KERNELS[name], program.parent) for name in (kernel, "stan")]
+    return [f"--include-paths={','.join(paths)}", "--allow-undefined"]
+
+
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_the_newest_stanc_takes_every_program(newest, program, kernel, tmp_path) -> None:
-    options = [f"--include-paths={KERNELS[kernel]},{KERNELS['stan']}", "--allow-undefined"]
+    options = options_for(program, kernel)
     plain = newest.translate(program, tmp_path / "plain.hpp", *options)
     assert plain.returncode == 0, plain.stderr
     assert plain.stderr == ""
@@ -75,19 +82,17 @@ def executables(
 ) -> dict[str, Path]:
     """Compile the program against the newest headers, with both kernels at a time."""
     folder = tmp_path_factory.mktemp("newest")
-    compilers = {}
-    for kernel, include in KERNELS.items():
-        model_hpp = folder / f"{kernel}.hpp"
-        options = [f"--include-paths={include},{KERNELS['stan']}", "--allow-undefined"]
-        translated = newest.translate(STAN_DIR / "latent_space.stan", model_hpp, *options)
-        assert translated.returncode == 0, translated.stderr
-        header = include / "pair_sums.hpp" if kernel == "cpp" else None
-        call = newest.compiler_call(toolchain.cxx, model_hpp, header, folder / kernel)
-        compilers[kernel] = subprocess.Popen(call, stderr=subprocess.PIPE, text=True)
-    for kernel, process in compilers.items():
-        _, errors = process.communicate()
-        assert process.returncode == 0, f"{kernel}: {errors[-3000:]}"
-    return {kernel: folder / kernel for kernel in KERNELS}
+
+    def compiled(kernel: str) -> Path:
+        translated = folder / f"{kernel}.hpp"
+        program = STAN_DIR / "latent_space.stan"
+        run = newest.translate(program, translated, *options_for(program, kernel))
+        assert run.returncode == 0, run.stderr
+        header = KERNELS[kernel] / "pair_sums.hpp" if kernel == "cpp" else None
+        return newest.compile(translated, header, toolchain)
+
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(KERNELS, pool.map(compiled, KERNELS), strict=True))
 
 
 #: With these most prior draws of the other parameters give weights that occur.
