@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 
 from lsm_stan import LatentSpaceModel, Network, load_celegans
-from lsm_stan.cmdstan.compilation import STAN_DIR, log_prob_grad
+from lsm_stan.cmdstan.compilation import STAN_DIR
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.inference.preconditioning import preconditioner
 from lsm_stan.model.parameters import declared, flat
@@ -163,11 +163,11 @@ def assert_same_density(
     points = np.stack(
         [flat(declared(draw, spec, directed=network.directed, learned=True)) for draw in draws]
     )
-    expected, expected_gradient = model.log_prob_flat(points, learned=True)
+    expected, expected_gradient = model.log_joint.at_flat(points, learned=True)
     assert np.isfinite(expected).all()
     for executable in executables.values():
         value, gradient = newest_stan.evaluate(
-            executable, model.stan_data(learned=True), points, folder
+            executable, model.problem.stan_data(learned=True), points, folder
         )
         np.testing.assert_allclose(value, expected, rtol=1e-10)
         scale = np.abs(expected_gradient).max(axis=1, keepdims=True)
@@ -202,9 +202,9 @@ def test_preconditioned_coordinates_have_the_same_density(executables, tmp_path)
     model = LatentSpaceModel(network, 3)
     rng = np.random.default_rng(1)
     change = preconditioner(network, rng.normal(size=(5, 40, 3)), 1.0)
-    data = model.stan_data(change=change)
+    data = model.problem.stan_data(change=change)
     points = rng.normal(size=(3, 120))
-    expected = log_prob_grad(model.executable, data, points)
+    expected = model.compiled.log_prob_grad(data, points)
     for executable in executables.values():
         for values, reference in zip(
             newest_stan.evaluate(executable, data, points, tmp_path), expected, strict=True

@@ -364,7 +364,7 @@ def p_values_of(positions: np.ndarray, fitted: np.ndarray, repeats: int) -> pd.D
     for seed in range(repeats):
         network, _ = simulate(*positions.shape, seed=seed, positions=positions)
         fit = fit_of(network, fitted[np.newaxis, np.newaxis])
-        table = predictive_checks(fit, replications=60, seed=1000 + seed).table
+        table = predictive_checks(fit, replications=30, seed=1000 + seed).table
         rows.append(table.set_index("statistic")["p_value"])
     return pd.DataFrame(rows)
 
