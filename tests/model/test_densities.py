@@ -13,6 +13,7 @@ from lsm_stan import InputError, LatentSpaceModel, Network
 from lsm_stan.model.covariates import NODE_TERMS, Term
 from lsm_stan.model.family import FORMS, LIKELIHOODS, MODELS, ModelSpec, find_model, read_spec
 from lsm_stan.model.likelihood import (
+    _log_rising,
     conditional_log_likelihood,
     log_likelihood,
     log_mean,
@@ -390,19 +391,43 @@ def product_form(y: np.ndarray, mean: np.ndarray, phi: float) -> tuple[float, fl
     return float(value), float(slope)
 
 
-@pytest.mark.cmdstan
-@pytest.mark.parametrize("phi", [3.0, 1e3, 9e4, 1e6, 1e9, 1e14, 1e22])
-def test_frailties_too_small_to_see_cost_no_digits(phi: float, toolchain) -> None:
-    data = network(1)
+#: Frailties ever smaller: the last are those of a Poisson model.
+LARGE_PHI = [3.0, 1e3, 9e4, 1e6, 1e9, 1e14, 1e22]
+
+
+def of_large_phi(phi: float, data: Network) -> tuple[dict, tuple, float, float]:
+    """Return parameters, the observed dyads, and :func:`product_form` of these."""
     spec = MODELS["nb-squared"]
-    model = LatentSpaceModel(data, K, model=spec, prior_scale=1.0)
     p = {**draw(spec, 2), "phi": np.asarray(phi)}
     i, j = np.nonzero(~np.eye(N, dtype=bool))
     y = data.weight_of(i, j)
     i, j, y = i[y >= 0], j[y >= 0], y[y >= 0]
     mean = np.array([np.exp(log_mu(spec, p, a, b)) for a, b in zip(i, j, strict=True)])
-    expected, slope = product_form(y, mean, phi)
-    assert log_likelihood(spec, p, i, j, y).sum() == pytest.approx(expected, rel=1e-11)
+    return p, (i, j, y), *product_form(y, mean, phi)
+
+
+@pytest.mark.parametrize("phi", LARGE_PHI)
+def test_frailties_too_small_to_see_cost_no_digits_of_pairs(phi: float) -> None:
+    p, dyads, expected, _ = of_large_phi(phi, network(1))
+    found = log_likelihood(MODELS["nb-squared"], p, *dyads).sum()
+    assert found == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.parametrize("phi", [2e2, 1e4, 1e5, 1e7])
+@pytest.mark.parametrize("count", [2, 9, 50])
+def test_the_rising_factorial_is_the_product_of_its_factors(phi: float, count: int) -> None:
+    """Where phi is a million times the count its third term is what rounding leaves."""
+    expected = np.log1p(np.arange(count) / phi).sum()
+    found = _log_rising(np.array(phi), np.array(count))
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-11 * count)
+
+
+@pytest.mark.cmdstan
+@pytest.mark.parametrize("phi", LARGE_PHI)
+def test_frailties_too_small_to_see_cost_no_digits(phi: float) -> None:
+    data, spec = network(1), MODELS["nb-squared"]
+    model = LatentSpaceModel(data, K, model=spec, prior_scale=1.0)
+    p, _, expected, slope = of_large_phi(phi, data)
     prior = scipy_log_prior(spec, p, data, directed=True, learned=False)
     point = flat(declared(p, model.spec, directed=True, learned=False))
     value, gradient = model.log_joint.at_flat(point)
