@@ -3,8 +3,9 @@
 CmdStan 2.27 is what the other tests run on; most people have a newer one.
 """
 
+import os
 import re
-import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 from lsm_stan import LatentSpaceModel, Network, load_celegans
-from lsm_stan.cmdstan.compilation import STAN_DIR, log_prob_grad
+from lsm_stan.cmdstan.compilation import STAN_DIR
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.inference.preconditioning import preconditioner
 from lsm_stan.model.parameters import declared, flat
@@ -53,10 +54,16 @@ def warnings_of(stderr: str) -> list[str]:
     return [" ".join(part.split()) for part in parts[1:]]
 
 
+def options_for(program: Path, kernel: str) -> list[str]:
+    """Return stanc's options; it runs in the program's folder."""
+    paths = [os.path.relpath(KERNELS[name], program.parent) for name in (kernel, "stan")]
+    return [f"--include-paths={','.join(paths)}", "--allow-undefined"]
+
+
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
 def test_the_newest_stanc_takes_every_program(newest, program, kernel, tmp_path) -> None:
-    options = [f"--include-paths={KERNELS[kernel]},{KERNELS['stan']}", "--allow-undefined"]
+    options = options_for(program, kernel)
     plain = newest.translate(program, tmp_path / "plain.hpp", *options)
     assert plain.returncode == 0, plain.stderr
     assert plain.stderr == ""
@@ -75,19 +82,17 @@ def executables(
 ) -> dict[str, Path]:
     """Compile the program against the newest headers, with both kernels at a time."""
     folder = tmp_path_factory.mktemp("newest")
-    compilers = {}
-    for kernel, include in KERNELS.items():
-        model_hpp = folder / f"{kernel}.hpp"
-        options = [f"--include-paths={include},{KERNELS['stan']}", "--allow-undefined"]
-        translated = newest.translate(STAN_DIR / "latent_space.stan", model_hpp, *options)
-        assert translated.returncode == 0, translated.stderr
-        header = include / "pair_sums.hpp" if kernel == "cpp" else None
-        call = newest.compiler_call(toolchain.cxx, model_hpp, header, folder / kernel)
-        compilers[kernel] = subprocess.Popen(call, stderr=subprocess.PIPE, text=True)
-    for kernel, process in compilers.items():
-        _, errors = process.communicate()
-        assert process.returncode == 0, f"{kernel}: {errors[-3000:]}"
-    return {kernel: folder / kernel for kernel in KERNELS}
+
+    def compiled(kernel: str) -> Path:
+        translated = folder / f"{kernel}.hpp"
+        program = STAN_DIR / "latent_space.stan"
+        run = newest.translate(program, translated, *options_for(program, kernel))
+        assert run.returncode == 0, run.stderr
+        header = KERNELS[kernel] / "pair_sums.hpp" if kernel == "cpp" else None
+        return newest.compile(translated, header, toolchain)
+
+    with ThreadPoolExecutor() as pool:
+        return dict(zip(KERNELS, pool.map(compiled, KERNELS), strict=True))
 
 
 #: With these most prior draws of the other parameters give weights that occur.
@@ -158,11 +163,11 @@ def assert_same_density(
     points = np.stack(
         [flat(declared(draw, spec, directed=network.directed, learned=True)) for draw in draws]
     )
-    expected, expected_gradient = model.log_prob_flat(points, learned=True)
+    expected, expected_gradient = model.log_joint.at_flat(points, learned=True)
     assert np.isfinite(expected).all()
     for executable in executables.values():
         value, gradient = newest_stan.evaluate(
-            executable, model.stan_data(learned=True), points, folder
+            executable, model.problem.stan_data(learned=True), points, folder
         )
         np.testing.assert_allclose(value, expected, rtol=1e-10)
         scale = np.abs(expected_gradient).max(axis=1, keepdims=True)
@@ -197,9 +202,9 @@ def test_preconditioned_coordinates_have_the_same_density(executables, tmp_path)
     model = LatentSpaceModel(network, 3)
     rng = np.random.default_rng(1)
     change = preconditioner(network, rng.normal(size=(5, 40, 3)), 1.0)
-    data = model.stan_data(change=change)
+    data = model.problem.stan_data(change=change)
     points = rng.normal(size=(3, 120))
-    expected = log_prob_grad(model.executable, data, points)
+    expected = model.compiled.log_prob_grad(data, points)
     for executable in executables.values():
         for values, reference in zip(
             newest_stan.evaluate(executable, data, points, tmp_path), expected, strict=True

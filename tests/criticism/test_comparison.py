@@ -3,8 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import Phase, given, settings
-from hypothesis import strategies as st
 
 from lsm_stan import Fit, InputError, simulate
 from lsm_stan.criticism.comparison import compare, reference_fit
@@ -112,8 +110,9 @@ def test_log_joints_of_another_density_are_not_set_side_by_side(simulated, learn
     shown = invariants.loc[invariants["quantity"] == "log_joint", "fit"].tolist()
     assert shown == (["sample"] if learned else ["mode", "sample"])
     beside = side_by_side(invariants)
-    assert beside.loc["log_joint", "mode"] == "" or not learned
-    assert "sigma_z" not in beside.index or beside.loc["sigma_z", "mode"] == ""
+    assert (beside.loc["log_joint", "mode"] == "") == learned
+    if learned:
+        assert beside.loc["sigma_z", "mode"] == ""
     # modes among themselves are of one density
     assert compare({"a": fits["mode"], "b": fits["mode"]}).table["log_joint"].notna().all()
 
@@ -137,8 +136,7 @@ def numbers(fits: dict[str, Fit]) -> list[pd.DataFrame]:
     return tables
 
 
-@settings(max_examples=4, phases=[Phase.explicit, Phase.reuse, Phase.generate])
-@given(seed=st.integers(0, 2**32 - 1), apart=st.booleans())
+@pytest.mark.parametrize(("seed", "apart"), [(1, False), (2, True)])
 def test_rotations_and_labels_of_every_draw_leave_every_reported_number_alone(
     simulated, seed, apart
 ):

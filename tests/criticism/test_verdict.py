@@ -1,24 +1,18 @@
 """Verdicts: a good fit is called good, and each planted failure is named in words."""
 
-import re
 from dataclasses import replace
 
 import arviz as az
 import numpy as np
-import pandas as pd
 import pytest
-from scipy import stats
 
 from lsm_stan import simulate
 from lsm_stan.criticism.chains import mode_report
 from lsm_stan.criticism.ppc import predictive_checks
 from lsm_stan.criticism.verdict import judge, judge_model
-from lsm_stan.model.family import find_model
 from lsm_stan.network.network import Network
-from lsm_stan.posterior import idata
-from lsm_stan.posterior.checks import Check, Finding, approximation_khat, sampler_checks
-from lsm_stan.posterior.invariants import monitored
-from tests.support.made import made_fit, scattered, turned
+from lsm_stan.posterior.checks import Check, Finding
+from tests.support.made import apart, made_fit, scattered, turned
 
 
 @pytest.fixture(scope="module")
@@ -77,13 +71,6 @@ def test_too_few_draws_are_named(simulated, rng):
     assert "un longer" in bad
 
 
-def apart(rng: np.random.Generator, *shape: int) -> np.ndarray:
-    """Return four chains of 250 draws, of which the last is one standard deviation off."""
-    draws = rng.normal(size=(4, 250, *shape))
-    draws[3] += 1
-    return draws
-
-
 @pytest.mark.parametrize(
     ("model", "name", "words"),
     [("tutorial", "log_joint", "log joint density"), ("poisson-inverse", "intercept", "intercept")],
@@ -103,63 +90,6 @@ def test_a_scalar_that_has_not_converged_is_named_with_its_figures(
     figures = f"{words}: R-hat {rhat:.3f}, bulk ESS {bulk:.0f}, tail ESS {tail:.0f}"
     assert figures in fit.warnings[0]
     assert figures[1:] in texts(judge(fit).findings, "bad")
-
-
-@pytest.mark.parametrize(
-    ("name", "words"),
-    [
-        ("phi", "phi"),
-        ("sigma_z", "sigma_z"),
-        ("beta", r"beta\[absdiff\(x\)\]"),
-        ("sender_effect", "sender effects"),
-        ("role", "sizes of roles"),
-        ("theta", r"theta\[1, by size\]"),
-    ],
-)
-def test_every_kind_of_parameter_is_held_to_the_limits(simulated, rng, name, words):
-    network, positions = simulated
-    network = replace(
-        network, node_table=pd.DataFrame({"x": rng.normal(size=12)}, index=network.names)
-    )
-    spec = find_model("nb-squared-roles+absdiff(x)+nodecov(x)+clusters(2)").bound(network)
-    shapes = {"beta": (2,), "sender_effect": (12,), "receiver_effect": (12,), "role": (12, 2)}
-    shapes |= dict.fromkeys(("intercept", "phi", "sigma_z"), ())
-
-    def quantities(bad: str | None) -> dict[str, np.ndarray]:
-        z = scattered(positions, rng, 0.02)
-        found = {key: rng.normal(size=(4, 250, *shape)) for key, shape in shapes.items()}
-        share = stats.norm.cdf(3 + (apart(rng) if bad == "theta" else rng.normal(size=(4, 250))))
-        # the labels of every draw are in another order
-        theta = rng.permuted(np.stack([share, 1 - share], axis=-1), axis=-1)
-        found |= {"z": z, "theta": theta, "sigma_cluster": np.ones_like(theta)}
-        found["sigma_cluster"] += 0.1 * rng.random(size=theta.shape)
-        if bad == "beta":
-            found["beta"][..., 1] = apart(rng)
-        elif bad == "role":
-            found["role"][3] *= 2
-        elif bad != "theta" and bad is not None:
-            found[bad] = apart(rng, *shapes[bad])
-        return monitored(spec, found, rng.normal(size=(4, 250)))
-
-    flawless = {
-        "diverging": np.zeros((4, 250), bool),
-        "tree_depth": np.full((4, 250), 7),
-        "n_steps": np.full((4, 250), 127),
-        "energy": rng.normal(size=(4, 250)),
-    }
-    good, bad = (sampler_checks(quantities(one), flawless, 10)[0] for one in (None, name))
-    assert all(check.passed for check in good)
-    failed = [check for check in bad if not check.passed]
-    assert [check.name for check in failed] == ["exploration"]
-    assert re.search(f"(^|; ){words}: R-hat ", failed[0].message)
-
-
-def test_the_tutorials_model_is_judged_by_distances_and_the_log_joint(simulated):
-    """Its rates are functions of distances alone."""
-    draws = simulated[1][None, None]
-    assert list(monitored(find_model("tutorial"), {"z": draws}, np.zeros((1, 1)))) == [
-        "distance", "log_joint",
-    ]  # fmt: skip
 
 
 def test_saturated_trees_divergences_and_energy_are_named(simulated, rng):
@@ -228,35 +158,9 @@ def test_a_model_that_holds_is_called_good(simulated):
     assert judge_model(predictive_checks(fit)).kind == "good"
 
 
-@pytest.mark.parametrize(("df", "low", "high"), [(1.0, 0.7, 1.4), (4.0, 0.1, 0.5)])
-def test_khat_is_the_tail_index_of_the_ratios(df, low, high):
-    """Of |t| variables with n degrees of freedom the tail index is 1 / n."""
-    ratio = np.abs(stats.t.rvs(df, size=20_000, random_state=3))
-    khat = approximation_khat(np.log(ratio))
-    assert khat is not None
-    assert low < khat < high
-
-
-def test_khat_needs_enough_finite_draws():
-    assert approximation_khat(np.zeros(5)) is None
-    assert approximation_khat(np.r_[np.zeros(500), np.nan]) is None
-
-
 def test_two_chains_in_one_mode_have_no_stacking_weight(simulated, rng):
     network, positions = simulated
     report = mode_report(made_fit(network, scattered(positions, rng, 0.02, chains=2)))
     assert report is not None
     assert not report.apart
     assert report.chains["weight"].isna().all()
-
-
-def test_diagnostics_are_arvizs_and_know_an_independent_sample(rng):
-    """Of independent draws R-hat is 1, ESS the number of draws, MCSE sd / sqrt(S)."""
-    values = rng.normal(size=(4, 500, 30))
-    table = idata.diagnostics(idata.as_dataset(distance=values, log_joint=values[..., 0]))
-    assert len(table) == 31
-    np.testing.assert_allclose(table["rhat"], 1, atol=0.02)
-    np.testing.assert_allclose(table["ess_bulk"], 2000, rtol=0.25)
-    np.testing.assert_allclose(table["mcse_mean"], 1 / np.sqrt(2000), rtol=0.2)
-    apart = values + 5 * np.arange(4)[:, None, None]
-    assert idata.diagnostics(idata.as_dataset(distance=apart))["rhat"].min() > 2

@@ -9,38 +9,49 @@ import numpy as np
 import pytest
 import xarray as xr
 
-from lsm_stan import Fit, InputError, LatentSpaceModel, simulate
+from lsm_stan import Fit, InputError, LatentSpaceModel, Network, simulate
 from lsm_stan.analysis import run
 from lsm_stan.config import load_config
 from lsm_stan.posterior import idata
-
-pytestmark = pytest.mark.cmdstan
+from tests.support.made import made_fit, scattered
 
 
 @pytest.fixture(scope="module")
-def fit() -> Fit:
-    network, _ = simulate(15, 2, seed=2)
-    network = replace(network, notes=("Columns not used: type.",))
+def network() -> Network:
+    return replace(simulate(15, 2, seed=2)[0], notes=("Columns not used: type.",))
+
+
+@pytest.fixture(scope="module")
+def fit(network: Network) -> Fit:
+    """Return a fit as any: of draws that no sampler made."""
+    rng = np.random.default_rng(1)
+    return made_fit(network, scattered(rng.normal(size=(15, 2)), rng, 0.1, chains=2, size=20))
+
+
+@pytest.fixture(scope="module")
+def sampled(network: Network, toolchain) -> Fit:
     start = np.random.default_rng(1).normal(size=(15, 2))
     return LatentSpaceModel(network, 2).sample(
         seed=5, chains=2, init=start, iter_warmup=30, iter_sampling=20, show_progress=False
     )
 
 
-def test_round_trip(fit: Fit, tmp_path) -> None:
-    folder = fit.save(tmp_path / "fits" / "nuts")
+def test_round_trip(sampled: Fit, tmp_path) -> None:
+    folder = sampled.save(tmp_path / "fits" / "nuts")
     again = Fit.load(folder)
-    assert again.record == fit.record
-    assert again.network.digest == fit.network.digest
-    assert again.network.notes == fit.network.notes == ("Columns not used: type.",)
-    assert set(again.idata) == set(fit.idata)
-    for name in fit.idata:
-        xr.testing.assert_identical(idata.group(again.idata, name), idata.group(fit.idata, name))
-    assert repr(again) == repr(fit)
+    assert again.record == sampled.record
+    assert again.network.digest == sampled.network.digest
+    assert again.network.notes == sampled.network.notes == ("Columns not used: type.",)
+    assert set(again.idata) == set(sampled.idata)
+    for name in sampled.idata:
+        xr.testing.assert_identical(
+            idata.group(again.idata, name), idata.group(sampled.idata, name)
+        )
+    assert repr(again) == repr(sampled)
 
 
-def test_record_has_the_names_others_rely_on(fit: Fit, tmp_path) -> None:
-    record = json.loads((fit.save(tmp_path / "f") / "fit.json").read_text())
+def test_record_has_the_names_others_rely_on(sampled: Fit, tmp_path) -> None:
+    record = json.loads((sampled.save(tmp_path / "f") / "fit.json").read_text())
     names = [
         "method",
         "seed",
@@ -55,21 +66,21 @@ def test_record_has_the_names_others_rely_on(fit: Fit, tmp_path) -> None:
     ]
     assert set(names) <= record.keys()
     assert (record["method"], record["seed"], record["nodes"], record["dim"]) == ("nuts", 5, 15, 2)
-    assert record["total_weight"] == fit.network.total_weight
+    assert record["total_weight"] == sampled.network.total_weight
     assert {"cmdstan", "compiler", "cmdstanpy", "arviz", "lsm-stan"} <= record["versions"].keys()
 
 
-def test_folder_keeps_cmdstans_files(fit: Fit, tmp_path) -> None:
-    cmdstan = fit.save(tmp_path / "f") / "cmdstan"
+def test_folder_keeps_cmdstans_files(sampled: Fit, tmp_path) -> None:
+    cmdstan = sampled.save(tmp_path / "f") / "cmdstan"
     assert len(list(cmdstan.glob("chains/*.csv"))) == 2
     assert len(list(cmdstan.glob("pilot/*.csv"))) == 2
     assert any("Elapsed" in p.read_text() for p in cmdstan.glob("chains/*stdout.txt"))
 
 
-def test_config_repeats_the_fit(fit: Fit, tmp_path) -> None:
-    folder = fit.save(tmp_path / "f")
+def test_config_repeats_the_fit(sampled: Fit, tmp_path) -> None:
+    folder = sampled.save(tmp_path / "f")
     analysis = run(load_config(folder / "config.toml"), tmp_path / "again")
-    np.testing.assert_array_equal(analysis.report.fits["nuts"].draws, fit.draws)
+    np.testing.assert_array_equal(analysis.report.fits["nuts"].draws, sampled.draws)
 
 
 def test_nothing_half_written_is_left(fit: Fit, tmp_path, monkeypatch) -> None:

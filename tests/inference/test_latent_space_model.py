@@ -19,8 +19,6 @@ from lsm_stan.posterior.invariants import pair_distances
 from tests.support import tutorial
 from tests.support.made import made_fit
 
-pytestmark = pytest.mark.cmdstan
-
 #: The loss stored with Edward's tutorial.
 TUTORIAL_LOSS = 35984.855
 
@@ -43,6 +41,7 @@ def distances(positions: np.ndarray) -> np.ndarray:
     return pair_distances(positions, np.column_stack(np.triu_indices(positions.shape[-2], 1)))
 
 
+@pytest.mark.cmdstan
 def test_map_recovers_distances(simulated, mode) -> None:
     _, truth = simulated
     assert stats.spearmanr(distances(mode.positions), distances(truth)).statistic >= 0.8
@@ -51,6 +50,7 @@ def test_map_recovers_distances(simulated, mode) -> None:
     assert mode.record.loss == -mode.log_joint
 
 
+@pytest.mark.cmdstan
 def test_map_is_a_mode(simulated, mode) -> None:
     model, truth = simulated
     dense = model.network.to_dense()
@@ -73,6 +73,7 @@ def test_map_is_a_mode(simulated, mode) -> None:
     assert 1 <= mode.record.details["distinct_modes"] <= 4
 
 
+@pytest.mark.cmdstan
 def test_advi_recovers_distances(simulated, mode) -> None:
     model, truth = simulated
     fit = model.variational(seed=1, init=mode, show_progress=False)
@@ -83,6 +84,7 @@ def test_advi_recovers_distances(simulated, mode) -> None:
     np.testing.assert_allclose(fit.idata.sample_stats["lp"].to_numpy()[0, :3], expected, rtol=1e-10)
 
 
+@pytest.mark.cmdstan
 def test_advi_recovers_distances_from_random_starts(simulated) -> None:
     """Hold for any stream of random numbers, and so for any Stan: 0.80 ± 0.06 by seed."""
     model, truth = simulated
@@ -94,6 +96,7 @@ def test_advi_recovers_distances_from_random_starts(simulated) -> None:
     assert np.mean(correlations) >= 0.7
 
 
+@pytest.mark.cmdstan
 @pytest.mark.parametrize("precondition", [True, False])
 def test_elbo_is_that_of_the_positions(precondition) -> None:
     """Mean log joint and the entropy of the draws' normal distribution, in the positions."""
@@ -112,6 +115,7 @@ def test_elbo_is_that_of_the_positions(precondition) -> None:
     assert fit.record.details["elbo"] == pytest.approx(mean + entropy, abs=1.0)
 
 
+@pytest.mark.cmdstan
 def test_nuts_recovers_distances(simulated, mode) -> None:
     model, truth = simulated
     fit = model.sample(seed=1, chains=2, init=mode, **SHORT)
@@ -124,6 +128,7 @@ def test_nuts_recovers_distances(simulated, mode) -> None:
     assert fit.idata.posterior["node"].to_numpy().tolist() == list(model.network.names)
 
 
+@pytest.mark.cmdstan
 def test_too_few_draws_are_marked(simulated, mode) -> None:
     fit = simulated[0].sample(seed=1, chains=2, init=mode, **SHORT, max_treedepth=3)
     assert not fit.converged
@@ -132,12 +137,14 @@ def test_too_few_draws_are_marked(simulated, mode) -> None:
     assert "NOT converged" in repr(fit)
 
 
+@pytest.mark.cmdstan
 def test_advi_cut_short_is_marked(simulated) -> None:
     fit = simulated[0].variational(seed=1, init="random", iter=20, show_progress=False)
     assert not fit.converged
     assert fit.warnings == ["ADVI reached its last iteration before its ELBO converged"]
 
 
+@pytest.mark.cmdstan
 def test_preconditioning_leaves_the_posterior(simulated, mode) -> None:
     model, _ = simulated
     on, off = (
@@ -166,6 +173,7 @@ def test_preconditioning_leaves_the_posterior(simulated, mode) -> None:
     assert steps[0] < steps[1] / 2
 
 
+@pytest.mark.cmdstan
 @pytest.mark.parametrize("method", ["map", "advi", "nuts"])
 def test_the_same_seed_gives_the_same_result(method) -> None:
     network, _ = simulate(12, 2, seed=4)
@@ -183,6 +191,7 @@ def test_the_same_seed_gives_the_same_result(method) -> None:
     assert not np.array_equal(fits[0].draws, other.draws)
 
 
+@pytest.mark.cmdstan
 def test_a_crash_shows_the_executables_last_lines(simulated) -> None:
     model, _ = simulated
     near = 1e-300 * np.arange(120.0).reshape(60, 2)  # apart, but squared distances underflow
@@ -247,17 +256,20 @@ def test_bad_arguments_are_refused(simulated, method, arguments, message) -> Non
         simulated[0].fit(method, seed=1, show_progress=False, **arguments)
 
 
+@pytest.mark.cmdstan
 def test_defaults_may_be_asked_for_by_none(simulated, mode) -> None:
     asked = {"max_treedepth": None, "thin": None, "iter_warmup": 20, "iter_sampling": 20}
     fit = simulated[0].sample(seed=1, chains=2, init=mode, show_progress=False, **asked)
     assert "max_treedepth = 10" in fit.record.checks[1]["message"]
 
 
+@pytest.mark.cmdstan
 def test_a_run_that_takes_too_long_is_ended(simulated) -> None:
     with pytest.raises(InferenceError, match=r"map: .*timed out"):
         simulated[0].optimize(seed=1, starts=1, show_progress=False, timeout=0.001)
 
 
+@pytest.mark.cmdstan
 @pytest.mark.parametrize(
     ("seed", "iterations", "is_mode"), [(3, None, True), (3, 20, True), (11, 2, False)]
 )
@@ -293,6 +305,7 @@ def test_a_large_mode_is_checked_without_its_hessian(
         assert any("still rises along a direction" in warning for warning in fit.warnings)
 
 
+@pytest.mark.cmdstan
 def test_a_fit_is_of_the_program_that_was_compiled(tmp_path, monkeypatch) -> None:
     folder = tmp_path / "stan"
     shutil.copytree(compilation.STAN_DIR, folder)
@@ -324,6 +337,7 @@ def test_models_in_one_process_have_their_own_threads(monkeypatch) -> None:
             run.cmdstan({})
 
 
+@pytest.mark.cmdstan
 @pytest.mark.parametrize(
     ("name", "max_nodes", "preconditioned"),
     [("tutorial", 12, True), ("tutorial", 11, False), ("nb-squared", 12, False)],
@@ -362,6 +376,7 @@ def test_requested_arguments_have_defaults_and_no_progress() -> None:
     assert "show_progress" not in asked
 
 
+@pytest.mark.cmdstan
 @pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_map_of_celegans_beats_the_tutorial(seed) -> None:

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from itertools import combinations, product
 
 import numpy as np
 import pandas as pd
@@ -9,9 +10,10 @@ import pytest
 from scipy import integrate, special, stats
 
 from lsm_stan import InputError, LatentSpaceModel, Network
-from lsm_stan.model.covariates import Term
-from lsm_stan.model.family import MODELS, ModelSpec, find_model, read_spec
+from lsm_stan.model.covariates import NODE_TERMS, Term
+from lsm_stan.model.family import FORMS, LIKELIHOODS, MODELS, ModelSpec, find_model, read_spec
 from lsm_stan.model.likelihood import (
+    _log_rising,
     conditional_log_likelihood,
     log_likelihood,
     log_mean,
@@ -22,8 +24,10 @@ from lsm_stan.model.parameters import declared, flat
 N, K = 9, 3
 
 
-def network(seed: int, *, directed: bool = True, binary: bool = False) -> Network:
-    """Draw a network with self-loops, and some dyads hidden, of one pair both directions."""
+def network(
+    seed: int, *, directed: bool = True, hidden: bool = True, binary: bool = False
+) -> Network:
+    """Draw a network with self-loops; of hidden dyads two are both directions of a pair."""
     rng = np.random.default_rng(seed)
     y = rng.poisson(0.6, size=(N, N)) * rng.integers(1, 9, size=(N, N))
     if not directed:
@@ -39,10 +43,9 @@ def network(seed: int, *, directed: bool = True, binary: bool = False) -> Networ
     nodes = pd.DataFrame(
         {"size": rng.normal(size=N), "group": list("abcabcaab")}, index=map(str, range(N))
     )
-    hidden = replace(
-        drawn.hide([0, 1, 4, 7, 2], [3, 0, 2, 8, 4]), node_table=nodes, dyad_table=dyads
-    )
-    return hidden.binary() if binary else hidden
+    drawn = drawn.hide([0, 1, 4, 7, 2], [3, 0, 2, 8, 4]) if hidden else drawn
+    drawn = replace(drawn, node_table=nodes, dyad_table=dyads)
+    return drawn.binary() if binary else drawn
 
 
 def draw(spec: ModelSpec, seed: int, *, directed: bool = True, learned: bool = False) -> dict:
@@ -235,30 +238,72 @@ def scipy_log_prior(
     return float(total)
 
 
+#: Name, whether directed, whether dyads are hidden: every two choices meet in a case.
 CASES = [
-    (name, directed)
-    for name, spec in MODELS.items()
-    for directed in ((True,) if spec.likelihood == "dyadic" or spec.roles else (True, False))
-]
-CASES += [
-    ("tutorial+nodematch(group)", True),
-    ("poisson-inverse-effects+edgecov(contact)+nodeocov(size)+nodematch(group)", True),
-    ("poisson-exponential+nodecov(size)+edgecov(contact)", False),
-    ("nb-squared-roles+nodeicov(size)+absdiff(size)+edgecov(contact)", True),
-    ("nb-squared-effects+nodematch(group)+edgecov(contact)", False),
-    ("dyadic-exponential-effects+nodematch(group)+edgecov(contact)", True),
-    ("dyadic-inner+edgecov(contact)", True),
-    ("bernoulli-inner+nodecov(size)+absdiff(size)", False),
-    ("bernoulli-squared-effects+edgecov(contact)", True),
-    ("poisson-inverse-effects+clusters(3)", True),
-    ("nb-squared-effects+clusters(2)", True),
-    ("bernoulli-exponential+clusters(2)+nodematch(group)", False),
+    ("tutorial", True, True),
+    ("tutorial", False, False),
+    ("tutorial+nodematch(group)", True, True),
+    ("tutorial+clusters(2)", True, False),
+    ("poisson-inverse-roles+edgecov(contact)", True, True),
+    ("poisson-inverse-effects+nodeocov(size)", True, True),
+    ("poisson-exponential+nodecov(size)", False, False),
+    ("poisson-squared-roles+clusters(3)", True, True),
+    ("poisson-inner-roles+nodematch(group)", True, False),
+    ("nb-inverse+absdiff(size)", True, True),
+    ("nb-exponential-effects+clusters(2)", False, True),
+    ("nb-squared+edgecov(contact)+clusters(2)", False, False),
+    ("nb-inner-roles+nodeicov(size)+clusters(2)", True, True),
+    ("dyadic-inverse+clusters(2)", True, True),
+    ("dyadic-exponential+nodematch(group)+absdiff(size)+clusters(2)", True, False),
+    ("dyadic-squared-effects+nodeocov(size)", True, False),
+    ("dyadic-inner-effects+edgecov(contact)", True, True),
+    ("bernoulli-inverse-effects+nodematch(group)+clusters(2)", False, False),
+    ("bernoulli-exponential-roles+nodeocov(size)+nodeicov(size)+clusters(2)", True, True),
+    ("bernoulli-exponential+edgecov(contact)+clusters(2)", False, True),
+    ("bernoulli-squared-roles+absdiff(size)+edgecov(contact)", True, True),
+    ("bernoulli-inner", False, False),
 ]
 
 
-@pytest.mark.parametrize(("name", "directed"), CASES)
-def test_pointwise_likelihood_is_scipys(name: str, directed: bool) -> None:
-    data = network(3, directed=directed, binary=name.startswith("bernoulli"))
+def choices(name: str, directed: bool, hidden: bool) -> dict[str, object]:
+    """Return what the Stan program branches on."""
+    spec = find_model(name)
+    return {
+        "likelihood": spec.likelihood,
+        "form": spec.form,
+        "nodes": "roles" if spec.roles else "effects" if spec.effects else "alike",
+        "directed": directed,
+        "hidden": hidden,
+        "clusters": spec.clusters > 0,
+        "covariates": tuple(sorted({term.kind in NODE_TERMS for term in spec.terms})),
+    }
+
+
+def test_every_two_choices_meet_in_a_case() -> None:
+    met = {pair for case in CASES for pair in combinations(choices(*case).items(), 2)}
+    levels = {
+        "likelihood": LIKELIHOODS,
+        "form": FORMS,
+        "nodes": ("alike", "effects", "roles"),
+        **dict.fromkeys(("directed", "hidden", "clusters"), (False, True)),
+        "covariates": ((), (False,), (True,)),
+    }
+    every = {
+        ((one, x), (other, y))
+        for one, other in combinations(levels, 2)
+        for x, y in product(levels[one], levels[other])
+    }
+    impossible = {
+        (("likelihood", "dyadic"), ("nodes", "roles")),
+        (("likelihood", "dyadic"), ("directed", False)),
+        (("nodes", "roles"), ("directed", False)),
+    }
+    assert every - met == impossible
+
+
+@pytest.mark.parametrize(("name", "directed", "hidden"), CASES)
+def test_pointwise_likelihood_is_scipys(name: str, directed: bool, hidden: bool) -> None:
+    data = network(3, directed=directed, hidden=hidden, binary=name.startswith("bernoulli"))
     spec = find_model(name).bound(data)
     p = draw(spec, 4, directed=directed)
     total = pair_log_likelihood(spec, p, data, np.column_stack(np.triu_indices(N, 1))).sum()
@@ -295,9 +340,9 @@ def test_every_observed_dyad_is_given_all_others(name: str, directed: bool) -> N
 
 @pytest.mark.cmdstan
 @pytest.mark.parametrize("kernel", ["stan", "cpp"])
-@pytest.mark.parametrize(("name", "directed"), CASES)
-def test_density_is_scipys(name: str, directed: bool, kernel: str) -> None:
-    data = network(1, directed=directed, binary=name.startswith("bernoulli"))
+@pytest.mark.parametrize(("name", "directed", "hidden"), CASES)
+def test_density_is_scipys(name: str, directed: bool, hidden: bool, kernel: str) -> None:
+    data = network(1, directed=directed, hidden=hidden, binary=name.startswith("bernoulli"))
     spec = find_model(name)
     model = LatentSpaceModel(data, K, model=name, kernel=kernel, prior_scale=1.0)
     for learned in (False, True) if spec.hierarchical else (False,):
@@ -309,10 +354,12 @@ def test_density_is_scipys(name: str, directed: bool, kernel: str) -> None:
 
 @pytest.mark.cmdstan
 @pytest.mark.parametrize("kernel", ["stan", "cpp"])
-@pytest.mark.parametrize(("name", "directed"), CASES)
-def test_gradient_is_that_of_the_density(name: str, directed: bool, kernel: str) -> None:
+@pytest.mark.parametrize(("name", "directed", "hidden"), CASES)
+def test_gradient_is_that_of_the_density(
+    name: str, directed: bool, hidden: bool, kernel: str
+) -> None:
     """Of every parameter, by central differences (fourth order) of the checked density."""
-    data = network(5, directed=directed, binary=name.startswith("bernoulli"))
+    data = network(5, directed=directed, hidden=hidden, binary=name.startswith("bernoulli"))
     spec = find_model(name)
     model = LatentSpaceModel(data, K, model=name, kernel=kernel, prior_scale=1.0)
     learned = spec.hierarchical
@@ -344,19 +391,43 @@ def product_form(y: np.ndarray, mean: np.ndarray, phi: float) -> tuple[float, fl
     return float(value), float(slope)
 
 
-@pytest.mark.cmdstan
-@pytest.mark.parametrize("phi", [3.0, 1e3, 9e4, 1e6, 1e9, 1e14, 1e22])
-def test_frailties_too_small_to_see_cost_no_digits(phi: float, toolchain) -> None:
-    data = network(1)
+#: Frailties ever smaller: the last are those of a Poisson model.
+LARGE_PHI = [3.0, 1e3, 9e4, 1e6, 1e9, 1e14, 1e22]
+
+
+def of_large_phi(phi: float, data: Network) -> tuple[dict, tuple, float, float]:
+    """Return parameters, the observed dyads, and :func:`product_form` of these."""
     spec = MODELS["nb-squared"]
-    model = LatentSpaceModel(data, K, model=spec, prior_scale=1.0)
     p = {**draw(spec, 2), "phi": np.asarray(phi)}
     i, j = np.nonzero(~np.eye(N, dtype=bool))
     y = data.weight_of(i, j)
     i, j, y = i[y >= 0], j[y >= 0], y[y >= 0]
     mean = np.array([np.exp(log_mu(spec, p, a, b)) for a, b in zip(i, j, strict=True)])
-    expected, slope = product_form(y, mean, phi)
-    assert log_likelihood(spec, p, i, j, y).sum() == pytest.approx(expected, rel=1e-11)
+    return p, (i, j, y), *product_form(y, mean, phi)
+
+
+@pytest.mark.parametrize("phi", LARGE_PHI)
+def test_frailties_too_small_to_see_cost_no_digits_of_pairs(phi: float) -> None:
+    p, dyads, expected, _ = of_large_phi(phi, network(1))
+    found = log_likelihood(MODELS["nb-squared"], p, *dyads).sum()
+    assert found == pytest.approx(expected, rel=1e-11)
+
+
+@pytest.mark.parametrize("phi", [2e2, 1e4, 1e5, 1e7])
+@pytest.mark.parametrize("count", [2, 9, 50])
+def test_the_rising_factorial_is_the_product_of_its_factors(phi: float, count: int) -> None:
+    """Where phi is a million times the count its third term is what rounding leaves."""
+    expected = np.log1p(np.arange(count) / phi).sum()
+    found = _log_rising(np.array(phi), np.array(count))
+    assert found == pytest.approx(expected, rel=1e-9, abs=1e-11 * count)
+
+
+@pytest.mark.cmdstan
+@pytest.mark.parametrize("phi", LARGE_PHI)
+def test_frailties_too_small_to_see_cost_no_digits(phi: float) -> None:
+    data, spec = network(1), MODELS["nb-squared"]
+    model = LatentSpaceModel(data, K, model=spec, prior_scale=1.0)
+    p, _, expected, slope = of_large_phi(phi, data)
     prior = scipy_log_prior(spec, p, data, directed=True, learned=False)
     point = flat(declared(p, model.spec, directed=True, learned=False))
     value, gradient = model.log_joint.at_flat(point)

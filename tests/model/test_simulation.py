@@ -11,7 +11,8 @@ from lsm_stan.model.family import MODELS
 from lsm_stan.model.simulation import draw_parameters, simulate
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 
-REPEATS = 2000
+#: What tests of means and covariances draw: their bounds are standard errors of so many.
+REPEATS = 400
 
 
 @pytest.mark.parametrize("directed", [True, False])

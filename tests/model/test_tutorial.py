@@ -11,8 +11,6 @@ from lsm_stan.errors import InputError
 from lsm_stan.model.stan_data import stan_data
 from tests.support import tutorial
 
-pytestmark = pytest.mark.cmdstan
-
 KERNELS = ["stan", "cpp"]
 
 
@@ -34,6 +32,7 @@ def check(model: LatentSpaceModel, z: np.ndarray, **kwargs: float | bool) -> Non
     np.testing.assert_allclose(gradient, expected, rtol=1e-10, atol=1e-10 * np.abs(expected).max())
 
 
+@pytest.mark.cmdstan
 @pytest.mark.parametrize("kernel", KERNELS)
 @pytest.mark.parametrize(("n_nodes", "dim"), [(2, 1), (5, 2), (12, 3), (30, 4), (9, 6)])
 def test_density_is_the_tutorials(kernel: str, n_nodes: int, dim: int) -> None:
@@ -59,6 +58,7 @@ def test_the_tutorials_program_is_the_same_model(toolchain: Toolchain) -> None:
     np.testing.assert_allclose(gradient[0].reshape(3, 11).T, expected_gradient, rtol=1e-9)
 
 
+@pytest.mark.cmdstan
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_density_with_other_numbers(kernel: str) -> None:
     z = 2 * np.random.default_rng(3).normal(size=(11, 3))
@@ -66,6 +66,7 @@ def test_density_with_other_numbers(kernel: str) -> None:
     check(LatentSpaceModel(random_network(11, 4), 3, kernel=kernel, **numbers), z, **numbers)
 
 
+@pytest.mark.cmdstan
 @pytest.mark.parametrize("kernel", KERNELS)
 def test_undirected_pairs_are_counted_once(kernel: str) -> None:
     z = np.random.default_rng(5).normal(size=(14, 2))
@@ -73,13 +74,21 @@ def test_undirected_pairs_are_counted_once(kernel: str) -> None:
     check(LatentSpaceModel(network, 2, kernel=kernel), z, directed=False)
 
 
+@pytest.mark.cmdstan
 @pytest.mark.parametrize("parallel_edges", ["first", "sum"])
 def test_density_on_celegans(parallel_edges: str) -> None:
+    """The gradient along ten directions: one after the other is 837 densities of all cells."""
     network = load_celegans(parallel_edges)
-    z = np.random.default_rng(7).normal(size=(network.n_nodes, 3))
-    check(LatentSpaceModel(network, 3), z)
+    z, *directions = np.random.default_rng(7).normal(size=(11, network.n_nodes, 3))
+    dense, step = network.to_dense(), 1e-30
+    value, gradient = LatentSpaceModel(network, 3).log_prob_grad(z)
+    np.testing.assert_allclose(value, tutorial.log_joint(z, dense), rtol=1e-10)
+    slopes = [np.imag(tutorial.log_joint(z + 1j * step * d, dense)) / step for d in directions]
+    found = [np.sum(gradient * direction) for direction in directions]
+    np.testing.assert_allclose(found, slopes, rtol=1e-10, atol=1e-10 * np.abs(slopes).max())
 
 
+@pytest.mark.cmdstan
 def test_parallel_edges_add_up() -> None:
     twice = Network.from_edges(["a", "a", "b"], ["b", "b", "c"], [2, 3, 1])
     z = np.random.default_rng(8).normal(size=(3, 2))
@@ -88,14 +97,24 @@ def test_parallel_edges_add_up() -> None:
     np.testing.assert_allclose(value, tutorial.scipy_log_joint(z, dense), rtol=1e-12)
 
 
+@pytest.mark.cmdstan
 @pytest.mark.parametrize("kernel", KERNELS)
-def test_coincident_nodes_have_no_density(kernel: str) -> None:
+@pytest.mark.parametrize(
+    ("other", "expected"),
+    [(2, np.nan), (3, -np.inf)],  # with edges between them, infinity less infinity; without
+)
+def test_coincident_nodes_have_no_density(kernel: str, other: int, expected: float) -> None:
+    network = random_network(4, 1)
+    assert (network.to_dense()[0, other] > 0) == np.isnan(expected)
     z = np.random.default_rng(9).normal(size=(4, 3))
-    z[2] = z[0]
-    value, _ = LatentSpaceModel(random_network(4, 1), 3, kernel=kernel).log_prob_grad(z)
-    assert not np.isfinite(value) or value == -np.inf
+    z[other] = z[0]
+    value, gradient = LatentSpaceModel(network, 3, kernel=kernel).log_prob_grad(z)
+    np.testing.assert_equal(float(value), expected)
+    coincident = np.isin(np.arange(4), [0, other])
+    np.testing.assert_array_equal(np.isfinite(gradient).all(axis=1), ~coincident)
 
 
+@pytest.mark.cmdstan
 def test_many_positions_at_once() -> None:
     z = np.random.default_rng(10).normal(size=(2, 3, 6, 2))
     model = LatentSpaceModel(random_network(6, 2), 2)
@@ -108,9 +127,8 @@ def test_many_positions_at_once() -> None:
 def test_stan_data_is_sparse() -> None:
     matrix = sparse.csr_array(([2, 3, 7], ([0, 4, 2], [1, 0, 2])), shape=(5, 5))
     data = stan_data(Network.from_matrix(matrix), 2)
-    assert {name: data[name] for name in ("n_nodes", "n_dims", "n_edges", "cells_per_pair")} == {
-        "n_nodes": 5, "n_dims": 2, "n_edges": 2, "cells_per_pair": 2,
-    }  # fmt: skip
+    sizes = {"n_nodes": 5, "n_dims": 2, "n_edges": 2, "cells_per_pair": 2}
+    assert {name: data[name] for name in sizes} == sizes
     ends = {"sender": [1, 5], "receiver": [2, 1], "weight": [2, 3], "self_weight": [0, 0, 7, 0, 0]}
     assert {name: data[name].tolist() for name in ends} == ends
 

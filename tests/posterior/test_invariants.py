@@ -8,7 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.spatial.distance import pdist, squareform
 
-from lsm_stan.posterior.invariants import pair_distances, radii, sample_nodes, sample_pairs, settled
+from lsm_stan.model.family import find_model
+from lsm_stan.model.likelihood import log_mean
+from lsm_stan.posterior.invariants import (
+    MONITORED_PAIRS,
+    monitored,
+    pair_distances,
+    radii,
+    sample_nodes,
+    sample_pairs,
+    settled,
+)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(1, 6), st.integers(2, 20), st.booleans())
@@ -95,3 +105,39 @@ def test_every_pair_is_drawn_equally_often():
     error = np.sqrt(draws * share * (1 - share))
     upper = times[np.triu_indices(n_nodes, 1)]
     assert np.all(np.abs(upper - draws * share) < 5 * error)
+
+
+@pytest.mark.parametrize("n_nodes", [9, 200])
+def test_what_is_monitored_is_of_the_monitored_pairs_and_their_nodes(n_nodes):
+    rng = np.random.default_rng(1)
+    shapes = {
+        **dict.fromkeys(("z", "role"), (n_nodes, 2)),
+        **dict.fromkeys(("sender_effect", "receiver_effect"), (n_nodes,)),
+        **dict.fromkeys(("intercept", "phi", "sigma_z"), ()),
+    }
+    draws = {name: rng.gamma(2, size=(2, 3, *shape)) for name, shape in shapes.items()}
+    log_joint = rng.normal(size=(2, 3))
+    spec = find_model("nb-squared-roles")
+    found = monitored(spec, draws, log_joint)
+    assert found.keys() == {"distance", "log_joint", "log_mean", *shapes} - {"z"}
+    i, j = pairs = sample_pairs(n_nodes, MONITORED_PAIRS).T
+    nodes = np.unique(pairs)
+    assert (len(nodes) == n_nodes) == (n_nodes == 9)
+    np.testing.assert_allclose(
+        found["distance"], np.linalg.norm(draws["z"][:, :, i] - draws["z"][:, :, j], axis=-1)
+    )
+    np.testing.assert_array_equal(found["log_mean"], log_mean(spec, draws, i, j))
+    np.testing.assert_allclose(found["role"], np.linalg.norm(draws["role"][:, :, nodes], axis=-1))
+    for name in ("sender_effect", "receiver_effect"):
+        np.testing.assert_array_equal(found[name], draws[name][:, :, nodes])
+    for name in ("intercept", "phi", "sigma_z"):
+        np.testing.assert_array_equal(found[name], draws[name])
+    np.testing.assert_array_equal(found["log_joint"], log_joint)
+
+
+def test_clusters_are_monitored_by_their_size():
+    theta = np.array([[[0.2, 0.7, 0.1], [0.5, 0.1, 0.4]]])
+    draws = {"z": np.random.default_rng(1).normal(size=(1, 2, 5, 2)), "theta": theta}
+    found = monitored(find_model("tutorial+clusters(3)"), draws, np.zeros((1, 2)))
+    shares = [found[f"theta[{k}, by size]"].tolist() for k in (1, 2, 3)]
+    assert shares == [[[0.1, 0.1]], [[0.2, 0.4]], [[0.7, 0.5]]]

@@ -80,6 +80,13 @@ def scattered(
     return positions + noise * rng.normal(size=(chains, size, *positions.shape))
 
 
+def apart(rng: np.random.Generator, *shape: int) -> np.ndarray:
+    """Return four chains of 250 draws, of which the last is one standard deviation off."""
+    draws = rng.normal(size=(4, 250, *shape))
+    draws[3] += 1
+    return draws
+
+
 def turned(draws: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """Turn every draw by an orthogonal matrix of its own, half of them reflections."""
     dim = draws.shape[-1]
@@ -171,3 +178,14 @@ def short_record(network: Network, model: str | dict[str, Any], dim: int = 2) ->
         network=NetworkRecord(network.title, network.digest, network.directed),
         versions={},
     )
+
+
+def partly_hidden(network: Network, seed: int, share: float) -> Network:
+    """Hide some dyads, not all: of directed pairs one direction, both or none."""
+    i, j = np.nonzero(~np.eye(network.n_nodes, dtype=bool))
+    if not network.directed:
+        i, j = i[i < j], j[i < j]
+    rng = np.random.default_rng(seed)
+    hidden = rng.random(len(i)) < share
+    hidden[rng.integers(len(i))] = False
+    return network.hide(i[hidden], j[hidden])

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_stan.cmdstan.compilation import STAN_DIR, cache_dir, write_data
+from lsm_stan.cmdstan.compilation import STAN_DIR, cache_dir, cache_lock, write_data
+from lsm_stan.cmdstan.find import Toolchain
 
 WHEEL = "httpstan-4.17.0-cp312-cp312-manylinux2014_x86_64.manylinux_2_17_x86_64.whl"
 SHA256 = "7f73e29a415718ddc45e4703c0253a9d4adc6a21aa7110ccf36821a0f94202cd"
@@ -34,23 +35,48 @@ class NewestStan:
     def translate(
         self, program: Path, output: Path, *options: str
     ) -> subprocess.CompletedProcess[str]:
-        """Translate a Stan program to C++; the result's ``stderr`` holds errors and warnings."""
+        """Translate a Stan program to C++; the result's ``stderr`` holds errors and warnings.
+
+        Paths in options are relative to the program's folder.
+        """
         return subprocess.run(
-            [self.folder / "stanc", *options, f"--o={output}", program],
+            [self.folder / "stanc", *options, f"--o={output}", program.name],
+            cwd=program.parent,  # the C++ holds the name of the program, whoever's folder it is in
             capture_output=True,
             text=True,
             check=False,
         )
 
-    def compiler_call(self, cxx: str, model_hpp: Path, header: Path | None, exe: Path) -> list[str]:
-        """Return the command that compiles a translated program with our driver."""
-        return [
-            *(cxx, "-std=c++17", "-O1", "-D_REENTRANT", "-DBOOST_DISABLE_ASSERTS"),
-            *("-isystem", str(self.folder / "include"), f"-I{STAN_DIR}"),
-            *([] if header is None else ["-include", str(header)]),
-            *(f'-DMODEL_HPP="{model_hpp}"', str(DRIVER), "-o", str(exe)),
-            *(f"-L{self.folder / 'lib'}", "-ltbb", f"-Wl,-rpath,{self.folder / 'lib'}"),
+    def compile(self, translated: Path, header: Path | None, toolchain: Toolchain) -> Path:
+        """Compile a translated program with our driver, or find it compiled; return it.
+
+        An executable lies in the user's cache under a digest of all that went into it.
+        """
+        includes = [f"-I{STAN_DIR}", *([] if header is None else ["-include", str(header)])]
+        command = [
+            *(toolchain.cxx, "-std=c++17", "-O1", "-D_REENTRANT", "-DBOOST_DISABLE_ASSERTS"),
+            *("-isystem", str(self.folder / "include"), f"-L{self.folder / 'lib'}"),
+            f"-Wl,-rpath,{self.folder / 'lib'}",
         ]
+        sources = [translated, DRIVER, STAN_DIR / "log_prob_grad.hpp"]
+        sources += [] if header is None else sorted(header.parent.glob("*.hpp"))
+        parts = [SHA256.encode(), toolchain.compiler.encode(), " ".join(command).encode()]
+        digests = [
+            hashlib.sha256(part).digest() for part in (*parts, *(s.read_bytes() for s in sources))
+        ]
+        key = hashlib.sha256(b"".join(digests)).hexdigest()
+        executable = cache_dir() / "newest-stan" / VERSION / "executables" / key
+        with cache_lock(f"newest-stan-{key}", print, f"compiling {translated.name}"):
+            if not executable.exists():
+                executable.parent.mkdir(exist_ok=True)
+                partial = executable.with_suffix(".partial")
+                call = [*command, *includes, f'-DMODEL_HPP="{translated}"', str(DRIVER), "-ltbb"]
+                run = subprocess.run(
+                    [*call, "-o", str(partial)], capture_output=True, text=True, check=False
+                )
+                assert run.returncode == 0, f"{translated.name}: {run.stderr[-3000:]}"
+                partial.replace(executable)
+        return executable
 
 
 def download() -> NewestStan:
