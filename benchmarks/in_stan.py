@@ -15,7 +15,8 @@ import cmdstanpy
 import numpy as np
 
 from benchmarks.problem import DIM, Problem, from_stan, to_stan
-from lsm_stan.cmdstan.compilation import compile_model, compile_program, log_prob_grad
+from lsm_stan.cmdstan.compilation import compile_model, compile_program
+from lsm_stan.cmdstan.density import log_prob_grad
 from lsm_stan.model.stan_data import stan_data
 from lsm_stan.typing import FloatArray
 

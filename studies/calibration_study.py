@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lsm_stan.cmdstan.compilation import sources_digest
+from lsm_stan.cmdstan.sources import sources_digest
 from lsm_stan.model.family import MODELS, ModelSpec, find_model
 
 #: What a finished simulation left: ``simulation``, its number; ``ranks`` by quantity;

@@ -10,8 +10,8 @@ import nbformat
 import pytest
 from nbformat import NotebookNode
 
-from lsm_stan.cmdstan.compilation import STAN_DIR
 from lsm_stan.cmdstan.find import Toolchain
+from lsm_stan.cmdstan.sources import STAN_DIR
 from tests.support.makefile import ROOT, commands
 
 NOTEBOOK = ROOT / "reports" / "celegans.ipynb"

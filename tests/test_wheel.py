@@ -20,7 +20,7 @@ def test_wheel_carries_stan_files_and_data(tmp_path: Path) -> None:
     zipfile.ZipFile(wheel).extractall(site)
     code = """
 import lsm_stan
-from lsm_stan.cmdstan.compilation import STAN_DIR
+from lsm_stan.cmdstan.sources import STAN_DIR
 from lsm_stan.model.stan_data import stan_data
 found = {path.name for path in STAN_DIR.iterdir()}
 assert {"functions", "kernel", "latent_space.stan", "main.cpp"} <= found

@@ -10,9 +10,11 @@ from typing import Any, get_args
 import cmdstanpy
 
 from lsm_stan.choices import Kernel
-from lsm_stan.cmdstan.compilation import compile_with_fallback, log_prob_grad, sources_digest
+from lsm_stan.cmdstan.compilation import compile_with_fallback
+from lsm_stan.cmdstan.density import log_prob_grad
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.cmdstan.install import ensure_toolchain
+from lsm_stan.cmdstan.sources import sources_digest
 from lsm_stan.typing import FloatArray
 
 
@@ -52,7 +54,7 @@ class Compiled:
     def log_prob_grad(
         self, data: Mapping[str, Any] | Path, points: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Evaluate log density and gradient, as `lsm_stan.cmdstan.compilation.log_prob_grad` does.
+        """Evaluate log density and gradient, as `lsm_stan.cmdstan.density.log_prob_grad` does.
 
         Parameters
         ----------

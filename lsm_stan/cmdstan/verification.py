@@ -10,7 +10,8 @@ import numpy as np
 from scipy import stats
 
 from lsm_stan.choices import Kernel
-from lsm_stan.cmdstan.compilation import find_compiled, first_error, log_prob_grad
+from lsm_stan.cmdstan.compilation import find_compiled, first_error
+from lsm_stan.cmdstan.density import log_prob_grad
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.errors import InferenceError, ToolchainError
 from lsm_stan.model.stan_data import DIAGONAL_JITTER, stan_data

@@ -24,7 +24,7 @@ from typing import Any
 
 import tomli_w
 
-from lsm_stan.cmdstan.compilation import cache_lock
+from lsm_stan.cmdstan.cache import cache_lock
 from lsm_stan.errors import InputError
 from lsm_stan.files import ensure_ours
 from lsm_stan.inference.record import RECORD, FitRecord, read_record

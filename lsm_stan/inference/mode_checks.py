@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from lsm_stan.cmdstan.compilation import write_data
+from lsm_stan.cmdstan.density import write_data
 from lsm_stan.inference.curvature import curvature, newton_step, rotation_directions
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.model.parameters import TURNED, Parameters, flat

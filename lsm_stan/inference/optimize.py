@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from lsm_stan.cmdstan.compilation import write_data
+from lsm_stan.cmdstan.density import write_data
 from lsm_stan.inference.continuation import continuation, distinct_modes
 from lsm_stan.inference.run import Run
 from lsm_stan.model.parameters import Parameters, from_stan

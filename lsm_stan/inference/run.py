@@ -16,8 +16,8 @@ import numpy as np
 from cmdstanpy.utils import get_logger
 from numpy.typing import NDArray
 
-from lsm_stan.cmdstan.compilation import write_data
 from lsm_stan.cmdstan.compiled import Compiled
+from lsm_stan.cmdstan.density import write_data
 from lsm_stan.cmdstan.versions import versions
 from lsm_stan.errors import InferenceError, InputError
 from lsm_stan.inference.fit import Fit, Scratch

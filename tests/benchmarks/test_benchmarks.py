@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lsm_stan import LatentSpaceModel, simulate
-from lsm_stan.cmdstan.compilation import compile_program, log_prob_grad
+from lsm_stan.cmdstan.compilation import compile_program
+from lsm_stan.cmdstan.density import log_prob_grad
 from lsm_stan.cmdstan.find import Toolchain
 
 PROGRAMS = Path(__file__).parents[2] / "benchmarks" / "stan"

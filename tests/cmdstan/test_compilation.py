@@ -11,20 +11,15 @@ import numpy as np
 import pytest
 import scipy.stats
 
-from lsm_stan.cmdstan import compilation
-from lsm_stan.cmdstan.compilation import (
-    MAIN,
-    STAN_DIR,
-    cache_dir,
-    compile_program,
-    compile_with_fallback,
-    log_prob_grad,
-    sources_digest,
-)
+from lsm_stan.cmdstan import sources
+from lsm_stan.cmdstan.cache import cache_dir
+from lsm_stan.cmdstan.compilation import compile_program, compile_with_fallback
+from lsm_stan.cmdstan.density import log_prob_grad
 from lsm_stan.cmdstan.find import Toolchain
+from lsm_stan.cmdstan.sources import MAIN, STAN_DIR, sources_digest
 from lsm_stan.errors import InferenceError, ToolchainError
 
-ROOT = Path(compilation.__file__).parents[2]
+ROOT = Path(sources.__file__).parents[2]
 
 # A likelihood with a constrained parameter, a rejected region, and an include.
 TINY = """\
@@ -237,7 +232,7 @@ inline stan::math::var shifted(const stan::math::var& mu, std::ostream*) { retur
     )
     for name in MAIN:
         shutil.copy(STAN_DIR / name, folder)
-    monkeypatch.setattr(compilation, "STAN_DIR", folder)
+    monkeypatch.setattr(sources, "STAN_DIR", folder)
     return folder
 
 

@@ -13,8 +13,8 @@ import pandas as pd
 import pytest
 
 from lsm_stan import LatentSpaceModel, Network, load_celegans
-from lsm_stan.cmdstan.compilation import STAN_DIR
 from lsm_stan.cmdstan.find import Toolchain
+from lsm_stan.cmdstan.sources import STAN_DIR
 from lsm_stan.inference.preconditioning import preconditioner
 from lsm_stan.model.parameters import declared, flat
 from lsm_stan.model.simulation import draw_parameters, simulate

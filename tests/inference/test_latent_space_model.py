@@ -9,7 +9,7 @@ import pytest
 from scipy import optimize, stats
 
 from lsm_stan import Fit, InferenceError, InputError, LatentSpaceModel, load_celegans, simulate
-from lsm_stan.cmdstan import compilation
+from lsm_stan.cmdstan import sources
 from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.inference.latent_space_model import requested_arguments
 from lsm_stan.inference.methods import METHODS
@@ -308,8 +308,8 @@ def test_a_large_mode_is_checked_without_its_hessian(
 @pytest.mark.cmdstan
 def test_a_fit_is_of_the_program_that_was_compiled(tmp_path, monkeypatch) -> None:
     folder = tmp_path / "stan"
-    shutil.copytree(compilation.STAN_DIR, folder)
-    monkeypatch.setattr(compilation, "STAN_DIR", folder)
+    shutil.copytree(sources.STAN_DIR, folder)
+    monkeypatch.setattr(sources, "STAN_DIR", folder)
     model = LatentSpaceModel(simulate(8, 2, seed=1)[0], 2)
     model.compile()
     program = model.compiled.program

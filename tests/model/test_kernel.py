@@ -12,8 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from lsm_stan.cmdstan.compilation import STAN_DIR, compile_model, compile_program, log_prob_grad
+from lsm_stan.cmdstan.compilation import compile_model, compile_program
+from lsm_stan.cmdstan.density import log_prob_grad
 from lsm_stan.cmdstan.find import Toolchain, ask_make
+from lsm_stan.cmdstan.sources import STAN_DIR
 from lsm_stan.typing import FloatArray
 
 HEADER = STAN_DIR / "kernel" / "pair_sums.hpp"

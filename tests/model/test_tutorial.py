@@ -5,8 +5,10 @@ import pytest
 from scipy import sparse
 
 from lsm_stan import LatentSpaceModel, Network, load_celegans
-from lsm_stan.cmdstan.compilation import STAN_DIR, compile_program, log_prob_grad
+from lsm_stan.cmdstan.compilation import compile_program
+from lsm_stan.cmdstan.density import log_prob_grad
 from lsm_stan.cmdstan.find import Toolchain
+from lsm_stan.cmdstan.sources import STAN_DIR
 from lsm_stan.errors import InputError
 from lsm_stan.model.stan_data import stan_data
 from tests.support import tutorial

@@ -17,8 +17,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lsm_stan.cmdstan.compilation import STAN_DIR, cache_dir, cache_lock, write_data
+from lsm_stan.cmdstan.cache import cache_dir, cache_lock
+from lsm_stan.cmdstan.density import write_data
 from lsm_stan.cmdstan.find import Toolchain
+from lsm_stan.cmdstan.sources import STAN_DIR
 
 WHEEL = "httpstan-4.17.0-cp312-cp312-manylinux2014_x86_64.manylinux_2_17_x86_64.whl"
 SHA256 = "7f73e29a415718ddc45e4703c0253a9d4adc6a21aa7110ccf36821a0f94202cd"

@@ -1,0 +1,89 @@
+"""The Stan and C++ sources of the model: where they lie, and what includes what."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path, PurePath
+from typing import Any
+
+from lsm_stan.choices import Kernel
+from lsm_stan.cmdstan.cache import digest_of
+from lsm_stan.errors import ToolchainError
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+#: The Stan files: inside an installed wheel, or at the top of a checkout.
+STAN_DIR = next(
+    folder for folder in (_PACKAGE / "stan", _PACKAGE.parent / "stan") if folder.is_dir()
+)
+
+#: Our main program, and the header that it includes.
+MAIN = ("main.cpp", "log_prob_grad.hpp")
+
+
+def latent_space_program() -> Path:
+    """Return the one program of all models."""
+    return STAN_DIR / "latent_space.stan"
+
+
+def main_sources() -> dict[str, bytes]:
+    """Return the sources of the main program that every model is linked with, by name."""
+    return {name: (STAN_DIR / name).read_bytes() for name in MAIN}
+
+
+def sources_digest(kernel: Kernel) -> str:
+    """Return a digest of the model's sources with a kernel, whatever compiles them.
+
+    Parameters
+    ----------
+    kernel : {"cpp", "stan"}
+        What the likelihood's sums are in.
+
+    Returns
+    -------
+    str
+    """
+    program, files = latent_space_program(), kernel_files(kernel)
+    sources = stan_closure(program, files["include_dirs"])
+    if files["user_header"] is not None:
+        sources |= header_closure(files["user_header"])
+    return digest_of(part for named in sorted(sources.items()) for part in named)
+
+
+def kernel_files(kernel: Kernel) -> dict[str, Any]:
+    """Return what makes a program use a kernel, as arguments of :func:`plan_build`."""
+    folder = STAN_DIR / ("kernel" if kernel == "cpp" else "functions")
+    return {
+        # pair_sums.stan is taken from the first, what both have in common from the second
+        "include_dirs": [folder, STAN_DIR / "functions"],
+        "user_header": folder / "pair_sums.hpp" if kernel == "cpp" else None,
+    }
+
+
+def stan_closure(program: Path, include_dirs: Sequence[Path]) -> dict[str, bytes]:
+    """Read a Stan program and the files that it includes, by their names."""
+    texts = {program.name: program.read_bytes()}
+    for name in re.findall(r"^\s*#include (\S+)", texts[program.name].decode(), re.MULTILINE):
+        path = next(folder / name for folder in include_dirs if (folder / name).is_file())
+        texts[name] = path.read_bytes()
+    return texts
+
+
+def header_closure(header: Path) -> dict[str, bytes]:
+    """Read a header and those it includes in quotes, by their path from its folder."""
+    if not header.is_file():
+        raise ToolchainError(f"there is no user header {header}")
+    contents: dict[str, bytes] = {}
+    waiting = [header.name]
+    while waiting:
+        name = waiting.pop()
+        path = header.parent / name
+        # What is not below the header is CmdStan's, or the compiler will miss it.
+        if name in contents or name.startswith("..") or not path.is_file():
+            continue
+        contents[name] = path.read_bytes()
+        includes = re.findall(r'^\s*#\s*include\s*"([^"]+)"', contents[name].decode(), re.MULTILINE)
+        waiting += [os.path.normpath(PurePath(name).parent / include) for include in includes]
+    return contents
