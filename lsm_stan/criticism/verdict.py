@@ -17,6 +17,7 @@ from lsm_stan.posterior.checks import (
     exploration_check,
     quantity_table,
 )
+from lsm_stan.text import capital
 
 #: Invariants that the checks of a run leave out: sums over many pairs, and what needs the labels
 #: of clusters to be matched.
@@ -125,11 +126,11 @@ def judge_model(check: PredictiveCheck) -> Finding:
 
 def _of_the_run(fit: Fit) -> list[Finding]:
     """Say which of the method's own checks failed, or that none did."""
-    failed = [Finding("bad", _sentence(message)) for message in fit.warnings]
+    failed = [Finding("bad", capital(message)) for message in fit.warnings]
     if failed:
         return failed
     passed = "; ".join(check["message"] for check in fit.record["checks"])
-    return [Finding("good", _sentence(f"{METHODS[fit.method].title} passed its checks: {passed}"))]
+    return [Finding("good", capital(f"{METHODS[fit.method].title} passed its checks: {passed}"))]
 
 
 def _of_the_approximation(fit: Fit) -> list[Finding]:
@@ -179,7 +180,7 @@ def _of_the_modes(modes: ModeReport) -> list[Finding]:
 def _of_other_quantities(quantities: pd.DataFrame) -> Finding:
     """Say whether the invariants besides those of the run's checks have been explored enough."""
     check = exploration_check(quantities[quantities["quantity"].isin(OTHERS)])
-    return Finding("good" if check.passed else "bad", _sentence(check.message))
+    return Finding("good" if check.passed else "bad", capital(check.message))
 
 
 def _of_the_scope(fit: Fit) -> list[Finding]:
@@ -201,7 +202,3 @@ def _of_the_scope(fit: Fit) -> list[Finding]:
             " other modes are not weighed against this one.",
         )
     ]
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
