@@ -11,10 +11,10 @@ import pandas as pd
 
 from benchmarks import plots
 from benchmarks.problem import CELEGANS
-from lsm_stan.files import write_whole
+from lsm_stan.files import write_files
 from lsm_stan.report.markdown import markdown_files
 from lsm_stan.report.page import Page, PageFigure, PageTable, Section
-from lsm_stan.report.text import brief
+from lsm_stan.text import brief
 
 #: What an implementation of the gradient is.
 IMPLEMENTATIONS = {
@@ -51,8 +51,7 @@ def write(output: Path) -> None:
         Holds ``<part>.csv`` and ``<part>.json`` of the parts that were run; the others are
         left out.
     """
-    for name, content in markdown_files(page(output)).items():
-        write_whole(output / name, content)
+    write_files(output, markdown_files(page(output)))
 
 
 def page(output: Path) -> Page:

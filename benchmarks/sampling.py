@@ -11,6 +11,7 @@ import pandas as pd
 
 from benchmarks.problem import CELEGANS, DIM, make_problem
 from lsm_stan import Fit, LatentSpaceModel
+from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.invariants import MONITORED_PAIRS, pair_distances, sample_pairs
 from lsm_stan.typing import FloatArray
@@ -65,7 +66,7 @@ def run(
         )
         seconds = time.perf_counter() - start
         distance = monitored_distances(fit)
-        items = container.diagnostics(container.as_dataset(distance=distance))
+        items = diagnostics.diagnostic_table(diagnostics.as_dataset(distance=distance))
         steps = container.sample_stat(fit.idata, "n_steps")
         assert steps is not None
         row: dict[str, Any] = {

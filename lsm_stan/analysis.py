@@ -23,8 +23,8 @@ from lsm_stan.report.markdown import README, as_markdown
 from lsm_stan.report.page import Page, PageTable, Section, write_page
 from lsm_stan.report.report import Report, make_report
 from lsm_stan.report.report_page import is_page, report_page
-from lsm_stan.report.sections import shown_fits
-from lsm_stan.report.text import as_text
+from lsm_stan.report.shown import shown_fits
+from lsm_stan.text import as_text
 
 #: Tables and figures of the report that the README of the results shows too.
 IN_README = (

@@ -24,8 +24,8 @@ from lsm_stan.posterior.checks import Finding
 from lsm_stan.posterior.idata import log_joint_of
 from lsm_stan.prediction.selection import Selection
 from lsm_stan.report.report_page import headline
-from lsm_stan.report.sections import shown_fits
-from lsm_stan.report.text import MARKS, brief, shown_comparison, with_error
+from lsm_stan.report.shown import shown_comparison, shown_fits
+from lsm_stan.text import MARKS, brief, with_error
 
 # brackets and colons in names are not markup
 _out = Console(highlight=False, markup=False, emoji=False)

@@ -26,6 +26,7 @@ from lsm_stan.errors import LsmStanError
 from lsm_stan.model.likelihood import log_mean, mean_weight, pair_log_likelihood
 from lsm_stan.model.parameters import NODE_PARAMETERS, Parameters
 from lsm_stan.model.simulation import draw_parameters
+from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.invariants import pair_distances, radii
 from lsm_stan.prediction.holdout import hold_out
@@ -102,7 +103,7 @@ def simulation(study: Study, number: int, compiled: Compiled) -> Record:
         "ranks": {name: rank(values).tolist() for name, values in found.items()},
         "divergences": details["divergences"],
         "saturated": details["saturated"],
-        "ess": round(min(container.ess(values) for values in chains), 1),
+        "ess": round(min(diagnostics.ess(values) for values in chains), 1),
         "weight": network.total_weight,
         "seconds": fit.record.seconds,
     }

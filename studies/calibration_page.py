@@ -10,11 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 from scipy import stats
 
-from lsm_stan.files import write_whole
+from lsm_stan.files import write_files
 from lsm_stan.posterior.checks import MAX_SATURATED
 from lsm_stan.report.markdown import markdown_files
 from lsm_stan.report.page import Page, PageFigure, PageTable, Section
-from lsm_stan.report.text import with_error
+from lsm_stan.text import with_error
 from studies.calibration_study import Study
 from studies.calibration_tables import (
     ALL,
@@ -56,8 +56,7 @@ def write(folder: Path, sbc: Results, covered: Results) -> None:
         fit_table({**sbc, **covered}),
         plot_sbc(ranks[ALL], ranks[MOVED]),
     )
-    for name, content in markdown_files(calibration).items():
-        write_whole(folder / name, content)
+    write_files(folder, markdown_files(calibration))
 
 
 def page(

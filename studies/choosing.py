@@ -23,7 +23,7 @@ from scipy.optimize import brentq
 from scipy.stats import binomtest
 
 from lsm_stan import Network, simulate
-from lsm_stan.files import as_csv, write_whole
+from lsm_stan.files import as_csv, write_files
 from lsm_stan.model.family import MODELS
 from lsm_stan.model.likelihood import log_likelihood
 from lsm_stan.prediction.selection import Selection, select
@@ -327,8 +327,7 @@ def main(folder: Path, designs: Mapping[str, Design]) -> None:
     """Run, and write the tables, the figure and the page."""
     choices, candidates = run(folder / "fits", designs)
     results = markdown_files(page(choices, candidates, designs))
-    for name, content in {"candidates.csv": as_csv(candidates), **results}.items():
-        write_whole(folder / name, content)
+    write_files(folder, {"candidates.csv": as_csv(candidates), **results})
     print(f"written to {folder}")
 
 

@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 
 from lsm_stan import Network, load_celegans, simulate
-from lsm_stan.files import as_csv, write_whole
+from lsm_stan.files import as_csv, write_files
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.network.pairs import pair_number
 from lsm_stan.network.summary import describe
@@ -188,8 +188,7 @@ def write(folder: Path, runs: Mapping[str, Run], network: Network) -> None:
         CALIBRATION: as_csv(calibration),
         **markdown_files(page),
     }
-    for name, content in files.items():
-        write_whole(folder / name, content)
+    write_files(folder, files)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from lsm_stan.report.page import Page, PageFigure, PageTable, Section
 from lsm_stan.report.plots import PALETTE
 from lsm_stan.report.score_plots import plot_calibration, plot_differences
 from lsm_stan.report.selection_page import failed_checks
-from lsm_stan.report.text import with_error
+from lsm_stan.text import with_error
 from studies.model_steps import STEPS
 
 #: What was held out: the first decides which candidate is the best.

@@ -11,7 +11,7 @@ from lsm_stan.network.network import Network
 from lsm_stan.network.summary import describe
 from lsm_stan.prediction.choice import choose
 from lsm_stan.prediction.selection import Selection
-from lsm_stan.report.text import brief
+from lsm_stan.text import brief
 from tests.support.made import made_fit
 
 #: Names that are markup or emoji to Rich.

@@ -14,6 +14,7 @@ import pandas as pd
 
 from lsm_stan.inference.fit import Fit
 from lsm_stan.model.likelihood import pair_log_likelihood
+from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import mean_positions, procrustes_rmse
 from lsm_stan.posterior.invariants import sample_pairs
@@ -95,4 +96,4 @@ def _stacking_weights(fit: Fit) -> FloatArray:
     pairs = sample_pairs(fit.network.n_nodes, STACKED_PAIRS)
     step = max(1, fit.draws.shape[1] // STACKED_DRAWS)
     draws = {name: values[:, ::step] for name, values in fit.parameters.items()}
-    return container.stacking_weights(pair_log_likelihood(fit.spec, draws, fit.network, pairs))
+    return diagnostics.stacking_weights(pair_log_likelihood(fit.spec, draws, fit.network, pairs))

@@ -26,6 +26,7 @@ from lsm_stan.network.statistics import WEIGHT_CLASSES, features, observed_edges
 from lsm_stan.posterior.checks import Check
 from lsm_stan.posterior.intervals import ENDS
 from lsm_stan.progress import has_bars
+from lsm_stan.text import brief
 from lsm_stan.typing import FloatArray
 
 
@@ -164,11 +165,7 @@ def _judge(name: str, row: pd.Series[float], spec: ModelSpec) -> Check:
     observed, low, high = row["observed"], row["predicted_low"], row["predicted_high"]
     passed = bool(low <= observed <= high)
     label = STATISTICS[name].label
-    message = f"{label} is {_text(observed)}; the model predicts {_text(low)} to {_text(high)}"
+    message = f"{label} is {brief(observed)}; the model predicts {brief(low)} to {brief(high)}"
     if not passed:
         message += f": {fault(name, spec, more=observed > high)}"
     return Check(name, passed, message)
-
-
-def _text(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:.4g}"

@@ -18,6 +18,7 @@ from lsm_stan.posterior.checks import SHARE, WORDS, Finding
 from lsm_stan.posterior.draws import MAX_DRAWS
 from lsm_stan.posterior.intervals import ENDS
 from lsm_stan.posterior.power_scaling import MOVED, sensitivity
+from lsm_stan.text import brief
 
 #: The fewest draws whose distribution functions can be told apart.
 MIN_DRAWS = 100
@@ -185,8 +186,8 @@ def _of_the_prior_networks(predicted: pd.DataFrame) -> Finding:
         )
         return Finding("good", text)
     told = "; ".join(
-        f"{STATISTICS[row['statistic']].label} is {row['observed']:.3g}, the priors expect"
-        f" {row['prior_low']:.3g} to {row['prior_high']:.3g}"
+        f"{STATISTICS[row['statistic']].label} is {brief(row['observed'])}, the priors expect"
+        f" {brief(row['prior_low'])} to {brief(row['prior_high'])}"
         for row in outside.head(LISTED).to_dict("records")
     )
     rest = f"; and {len(outside) - LISTED} more" if len(outside) > LISTED else ""

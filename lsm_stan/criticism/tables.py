@@ -11,9 +11,10 @@ import pandas as pd
 from lsm_stan.criticism.comparison import comparable_log_joints
 from lsm_stan.inference.fit import Fit
 from lsm_stan.network.network import Network
-from lsm_stan.posterior import idata as container
+from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior.intervals import interval
 from lsm_stan.posterior.invariants import sample_pairs
+from lsm_stan.text import brief, with_error
 from lsm_stan.typing import IntArray
 
 #: How many of the heaviest pairs, and how many random ones, the tables and traces show.
@@ -118,7 +119,7 @@ def coefficients_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
 
 def interval_text(row: Mapping[Hashable, Any]) -> str:
     """Return a row of :func:`coefficients_table` as text: the mean, and the 90 % interval."""
-    mean, low, high = (f"{row[name]:.3g}" for name in ("mean", "low", "high"))
+    mean, low, high = (brief(row[name]) for name in ("mean", "low", "high"))
     return mean if np.isnan(row["sd"]) else f"{mean} ({low} to {high})"
 
 
@@ -136,7 +137,7 @@ def invariants_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     """
     comparable = comparable_log_joints(fits)
     tables = {
-        name: container.summarise(fit.invariants(reported_pairs(fit.network), nodes=[]))
+        name: diagnostics.summarise(fit.invariants(reported_pairs(fit.network), nodes=[]))
         for name, fit in fits.items()
     }
     table = pd.concat(tables, names=["fit", "quantity"]).reset_index()
@@ -158,10 +159,7 @@ def side_by_side(invariants: pd.DataFrame) -> pd.DataFrame:
     """
 
     def cell(row: pd.Series[float]) -> str:
-        mean, sd = (
-            f"{value:,.1f}" if abs(row["mean"]) >= 1000 else f"{value:.3f}" for value in row
-        )
-        return mean if np.isnan(row["sd"]) else f"{mean} ± {sd}"
+        return with_error(row["mean"], row["sd"], 1 if abs(row["mean"]) >= 1000 else 3)
 
     text = invariants[["mean", "sd"]].apply(cell, axis=1)
     return _beside(invariants[["quantity", "fit"]].assign(text=text), "quantity")

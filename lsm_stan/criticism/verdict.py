@@ -10,6 +10,7 @@ from lsm_stan.criticism.chains import ModeReport, mode_report
 from lsm_stan.criticism.ppc import PredictiveCheck
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.methods import METHODS
+from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import (
     MAX_PARETO_K,
@@ -17,6 +18,7 @@ from lsm_stan.posterior.checks import (
     exploration_check,
     quantity_table,
 )
+from lsm_stan.text import capital
 
 #: Invariants that the checks of a run leave out: sums over many pairs, and what needs the labels
 #: of clusters to be matched.
@@ -66,7 +68,7 @@ def judge(fit: Fit) -> Verdict:
     invariants = fit.invariants()
     posterior = container.group(invariants, "posterior")
     many = posterior.sizes["draw"] > 1
-    items = container.diagnostics(posterior) if many else pd.DataFrame()
+    items = diagnostics.diagnostic_table(posterior) if many else pd.DataFrame()
     quantities = quantity_table(items) if many else pd.DataFrame()
     modes = mode_report(fit)
     findings = [*_of_the_run(fit), *_of_the_approximation(fit)]
@@ -125,11 +127,11 @@ def judge_model(check: PredictiveCheck) -> Finding:
 
 def _of_the_run(fit: Fit) -> list[Finding]:
     """Say which of the method's own checks failed, or that none did."""
-    failed = [Finding("bad", _sentence(message)) for message in fit.warnings]
+    failed = [Finding("bad", capital(message)) for message in fit.warnings]
     if failed:
         return failed
     passed = "; ".join(check.message for check in fit.record.checks)
-    return [Finding("good", _sentence(f"{METHODS[fit.method].title} passed its checks: {passed}"))]
+    return [Finding("good", capital(f"{METHODS[fit.method].title} passed its checks: {passed}"))]
 
 
 def _of_the_approximation(fit: Fit) -> list[Finding]:
@@ -179,7 +181,7 @@ def _of_the_modes(modes: ModeReport) -> list[Finding]:
 def _of_other_quantities(quantities: pd.DataFrame) -> Finding:
     """Say whether the invariants besides those of the run's checks have been explored enough."""
     check = exploration_check(quantities[quantities["quantity"].isin(OTHERS)])
-    return Finding("good" if check.passed else "bad", _sentence(check.message))
+    return Finding("good" if check.passed else "bad", capital(check.message))
 
 
 def _of_the_scope(fit: Fit) -> list[Finding]:
@@ -201,7 +203,3 @@ def _of_the_scope(fit: Fit) -> list[Finding]:
             " other modes are not weighed against this one.",
         )
     ]
-
-
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")

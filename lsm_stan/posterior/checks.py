@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lsm_stan.posterior import idata as container
+from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior.invariants import settled
 from lsm_stan.typing import FloatArray
 
@@ -80,7 +80,7 @@ def quantity_table(items: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     items : DataFrame
-        What :func:`lsm_stan.posterior.idata.diagnostics` returns.
+        What :func:`lsm_stan.posterior.diagnostics.diagnostic_table` returns.
 
     Returns
     -------
@@ -125,9 +125,9 @@ def sampler_checks(
     """
     divergent = int(stats["diverging"].sum())
     saturated = float((stats["tree_depth"] >= max_treedepth).mean())
-    bfmi = float(container.bfmi(stats["energy"]).min())
+    bfmi = float(diagnostics.bfmi(stats["energy"]).min())
     values = {name: settled(draws) for name, draws in quantities.items()}
-    items = container.diagnostics(container.as_dataset(**values))
+    items = diagnostics.diagnostic_table(diagnostics.as_dataset(**values))
     of_distances = items["ess_bulk"][items["quantity"] == "distance"]
     table = quantity_table(items)
     rhat_p95, ess_p05, tail_p05 = (
@@ -237,7 +237,7 @@ def approximation_khat(log_ratio: FloatArray) -> float | None:
     """
     if len(log_ratio) < MIN_PARETO_DRAWS or not np.isfinite(log_ratio).all():
         return None
-    khat = container.pareto_k(log_ratio)
+    khat = diagnostics.pareto_k(log_ratio)
     return khat if np.isfinite(khat) else None
 
 

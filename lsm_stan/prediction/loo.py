@@ -21,7 +21,7 @@ from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.model.likelihood import conditional_log_likelihood, log_mean
 from lsm_stan.network.pairs import pair_number
-from lsm_stan.posterior import idata as container
+from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior.checks import MAX_PARETO_K
 from lsm_stan.posterior.draws import MAX_DRAWS
 from lsm_stan.posterior.invariants import MONITORED_PAIRS, sample_pairs
@@ -97,7 +97,7 @@ def loo(fit: Fit) -> LOO:
     n_draws = len(draws["z"])
     reff = _relative_efficiency(fit, n_draws)
     parts = [
-        (pair_number(sender, receiver), *container.psis(log_lik, reff), log_mean_exp(log_lik))
+        (pair_number(sender, receiver), *diagnostics.psis(log_lik, reff), log_mean_exp(log_lik))
         for sender, receiver, log_lik in conditional_log_likelihood(fit.spec, draws, fit.network)
     ]
     pair, elpd, pareto_k, within = map(np.concatenate, zip(*parts, strict=True))
@@ -176,8 +176,8 @@ def _approximation(fit: Fit) -> str:
 def _relative_efficiency(fit: Fit, n_draws: int) -> float:
     """Return how many independent draws each of so many of a fit is worth, of a log mean."""
     pairs = sample_pairs(fit.network.n_nodes, MONITORED_PAIRS)
-    log_means = container.as_dataset(log_mean=log_mean(fit.spec, fit.parameters, *pairs.T))
-    table = container.diagnostics(log_means)
+    log_means = diagnostics.as_dataset(log_mean=log_mean(fit.spec, fit.parameters, *pairs.T))
+    table = diagnostics.diagnostic_table(log_means)
     effective = ((table["sd"] / table["mcse_mean"]) ** 2).mean()
     return min(1.0, float(effective) / n_draws)
 

@@ -17,6 +17,7 @@ from lsm_stan.criticism.comparison import Comparison
 from lsm_stan.criticism.ppc import PredictiveCheck
 from lsm_stan.criticism.tables import reported_pairs
 from lsm_stan.inference.fit import Fit, pair_labels
+from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import MAX_RHAT, MIN_ESS
 from lsm_stan.posterior.intervals import interval
@@ -79,8 +80,8 @@ def plot_ess(fit: Fit) -> Figure:
         axis.set_visible(False)
     for axis, (name, values) in zip(axes.flat, traced.items(), strict=False):
         lengths = np.unique(np.linspace(4, values.shape[1], 20, dtype=int))
-        for method, colour in zip(container.ESS, PALETTE, strict=False):
-            ess = [container.ess(values[:, :length], method) for length in lengths]
+        for method, colour in zip(diagnostics.ESS, PALETTE, strict=False):
+            ess = [diagnostics.ess(values[:, :length], method) for length in lengths]
             axis.plot(len(values) * lengths, ess, "o-", ms=3, color=colour, label=method)
         axis.axhline(MIN_ESS, color=UNKNOWN_COLOUR, lw=1, ls="--", label=f"{MIN_ESS:g}")
         axis.set(title=name, xlabel="draws", ylabel="ESS", ylim=(0, None))
@@ -180,7 +181,7 @@ def plot_convergence(items: pd.DataFrame) -> Figure:
     Parameters
     ----------
     items
-        What :func:`lsm_stan.posterior.idata.diagnostics` returns.
+        What :func:`lsm_stan.posterior.diagnostics.diagnostic_table` returns.
 
     Returns
     -------

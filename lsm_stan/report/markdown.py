@@ -15,7 +15,7 @@ from lsm_stan.report.page import (
     csv_path,
     png_path,
 )
-from lsm_stan.report.text import MARKS
+from lsm_stan.text import MARKS
 
 README = "README.md"
 

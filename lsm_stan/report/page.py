@@ -20,9 +20,9 @@ from matplotlib.figure import Figure
 from plotly.offline import get_plotlyjs
 
 from lsm_stan.errors import InputError
-from lsm_stan.files import as_csv, as_png, write_whole
+from lsm_stan.files import as_csv, as_png, write_files
 from lsm_stan.posterior.checks import Finding
-from lsm_stan.report.text import as_text
+from lsm_stan.text import as_text
 
 #: The page among the files of its folder.
 INDEX = "index.html"
@@ -146,8 +146,7 @@ def write_page(page: Page, folder: Path) -> Path:
     files = page_files(page)
     if folder.exists() and not folder.is_dir():
         raise InputError(f"{folder} is a file; name a folder for the page")
-    for name, content in files.items():
-        write_whole(folder / name, content)
+    write_files(folder, files)
     return folder / INDEX
 
 

@@ -23,7 +23,7 @@ from lsm_stan.report.sections import (
     quantities_section,
     trust_section,
 )
-from lsm_stan.report.text import listed
+from lsm_stan.text import listed
 
 
 def write_report(report: Report, folder: Path) -> Path:

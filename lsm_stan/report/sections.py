@@ -44,23 +44,14 @@ from lsm_stan.report.plots import (
     plot_uncertainty,
 )
 from lsm_stan.report.report import Report
-from lsm_stan.report.text import as_text, brief, capital, shown_checks, shown_comparison
+from lsm_stan.report.shown import shown_checks, shown_comparison
+from lsm_stan.text import brief, capital
 
 #: What coefficients are.
 COEFFICIENTS = (
     "What one unit of a covariate adds to the log mean weight of a dyad (for a binary network to"
     " its log odds), given the nodes' positions and effects."
 )
-
-
-def shown_fits(report: Report) -> pd.DataFrame:
-    """Return the summary as text, with the log joint of draws in place of that of their mean.
-
-    A mean of positions need not be a likely point itself, and has no loss.
-    """
-    means = report.summary["fit"].isin(report.sampled)
-    drawn = shown_comparison(report.comparison)["log_joint_draws"]
-    return as_text(report.summary.assign(log_joint=drawn, loss=report.summary["loss"].mask(means)))
 
 
 def coefficients_section(report: Report) -> Section:

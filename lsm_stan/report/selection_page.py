@@ -8,14 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from lsm_stan.files import as_csv, write_whole
+from lsm_stan.files import as_csv, write_files
 from lsm_stan.prediction.choice import CANDIDATE
 from lsm_stan.prediction.scores import split_error
 from lsm_stan.prediction.selection import Selection
 from lsm_stan.report.markdown import README, markdown_files
 from lsm_stan.report.page import Page, PageFigure, PageTable, Section
 from lsm_stan.report.score_plots import plot_calibration, plot_differences, plot_scores
-from lsm_stan.report.text import with_error
+from lsm_stan.text import with_error
 
 SCORES, BASELINES = "scores.csv", "baselines.csv"
 CALIBRATION, WARNINGS = "calibration.csv", "warnings.csv"
@@ -52,8 +52,7 @@ def write_selection(selection: Selection, folder: Path) -> Path:
         WARNINGS: as_csv(selection.warnings),
         **markdown_files(selection_page(selection)),
     }
-    for name, content in files.items():
-        write_whole(folder / name, content)
+    write_files(folder, files)
     return folder / README
 
 

@@ -12,7 +12,7 @@ from scipy import stats
 from lsm_stan import simulate
 from lsm_stan.model.family import find_model
 from lsm_stan.network.network import Network
-from lsm_stan.posterior import idata
+from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior.checks import approximation_khat, quantity_table, sampler_checks
 from lsm_stan.posterior.invariants import monitored, settled
 from tests.support.made import apart, scattered
@@ -166,10 +166,12 @@ def test_khat_needs_enough_finite_draws():
 def test_diagnostics_are_arvizs_and_know_an_independent_sample(rng):
     """Of independent draws R-hat is 1, ESS the number of draws, MCSE sd / sqrt(S)."""
     values = rng.normal(size=(4, 500, 30))
-    table = idata.diagnostics(idata.as_dataset(distance=values, log_joint=values[..., 0]))
+    table = diagnostics.diagnostic_table(
+        diagnostics.as_dataset(distance=values, log_joint=values[..., 0])
+    )
     assert len(table) == 31
     np.testing.assert_allclose(table["rhat"], 1, atol=0.02)
     np.testing.assert_allclose(table["ess_bulk"], 2000, rtol=0.25)
     np.testing.assert_allclose(table["mcse_mean"], 1 / np.sqrt(2000), rtol=0.2)
     apart = values + 5 * np.arange(4)[:, None, None]
-    assert idata.diagnostics(idata.as_dataset(distance=apart))["rhat"].min() > 2
+    assert diagnostics.diagnostic_table(diagnostics.as_dataset(distance=apart))["rhat"].min() > 2

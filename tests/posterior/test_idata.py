@@ -10,7 +10,7 @@ import pytest
 import xarray as xr
 
 from lsm_stan import Fit, simulate
-from lsm_stan.posterior import idata
+from lsm_stan.posterior import diagnostics, idata
 from tests.support.made import made_fit, scattered
 
 #: Written by ``to_netcdf`` of the container of each.
@@ -63,7 +63,7 @@ def test_one_module_imports_arviz() -> None:
     files = [file for folder in folders for file in (root / folder).rglob("*.py")]
     importing = re.compile(r"^\s*(import|from) arviz", re.MULTILINE)
     assert [file.name for file in files if importing.search(file.read_text("utf-8"))] == [
-        "idata.py"
+        "arviz.py"
     ]
 
 
@@ -89,7 +89,7 @@ def test_arviz_goes_on_from_here(fit: Fit) -> None:
 
 def test_the_summary_is_arvizs() -> None:
     values = np.random.default_rng(3).normal(size=(4, 100, 3)).cumsum(axis=1)
-    table = idata.summarise(with_invariants(values))
+    table = diagnostics.summarise(with_invariants(values))
     assert table.columns.tolist() == [
         "mean", "sd", "hdi_3%", "hdi_97%", "mcse_mean", "mcse_sd", "ess_bulk", "ess_tail", "r_hat"
     ]  # fmt: skip
@@ -109,11 +109,11 @@ def test_the_summary_is_arvizs() -> None:
 def test_what_few_draws_do_not_say_is_not_a_number(shape: tuple[int, int], caplog, capfd) -> None:
     values = np.random.default_rng(4).normal(size=(*shape, 3))
     invariants = with_invariants(values)
-    table = idata.diagnostics(idata.group(invariants, "posterior"))
+    table = diagnostics.diagnostic_table(idata.group(invariants, "posterior"))
     assert table["rhat"].isna().all()
     assert table["ess_bulk"].isna().all() == (shape[1] < 4)
     assert table["sd"].isna().all() == (shape == (1, 1))
-    assert ("r_hat" in idata.summarise(invariants)) == (shape[1] > 1)
+    assert ("r_hat" in diagnostics.summarise(invariants)) == (shape[1] > 1)
     # ArviZ would say of each number that it cannot be had
     assert not caplog.records
     assert capfd.readouterr() == ("", "")
@@ -122,7 +122,7 @@ def test_what_few_draws_do_not_say_is_not_a_number(shape: tuple[int, int], caplo
 def test_a_quantity_that_never_changes_has_no_rhat() -> None:
     values = np.random.default_rng(5).normal(size=(4, 50, 3))
     values[..., 2] = 1.5
-    table = idata.diagnostics(idata.group(with_invariants(values), "posterior"))
+    table = diagnostics.diagnostic_table(idata.group(with_invariants(values), "posterior"))
     assert table["rhat"].isna().tolist() == [False, False, False, True]
     assert table["sd"].tolist()[3] == 0
 
@@ -131,7 +131,7 @@ def test_a_quantity_that_never_changes_has_no_rhat() -> None:
 def test_khat_is_the_shape_of_a_pareto_tail(shape: float) -> None:
     """A Pareto variable with tail index 1 / k is exp(k E), with E standard exponential."""
     log_ratio = shape * np.random.default_rng(6).exponential(size=200_000)
-    assert idata.pareto_k(log_ratio) == pytest.approx(shape, abs=0.06)
+    assert diagnostics.pareto_k(log_ratio) == pytest.approx(shape, abs=0.06)
 
 
 @pytest.mark.parametrize(("n_draws", "n_tied"), [(20, 1), (200, 200), (200, 100)])
@@ -139,7 +139,7 @@ def test_ratios_without_a_tail_are_not_smoothed(n_draws: int, n_tied: int) -> No
     log_lik = np.random.default_rng(7).normal(size=(n_draws, 1))
     log_lik.sort(axis=0)
     log_lik[:n_tied] = log_lik[0]
-    elpd, pareto_k = idata.psis(log_lik, reff=1.0)
+    elpd, pareto_k = diagnostics.psis(log_lik, reff=1.0)
     assert pareto_k[0] == np.inf
     # of importance sampling as it is: the harmonic mean
     np.testing.assert_allclose(elpd, -np.log(np.exp(-log_lik).mean(axis=0)))
@@ -150,8 +150,8 @@ def test_stacking_weights_are_the_optimum() -> None:
     rng = np.random.default_rng(8)
     log_lik = 0.1 * rng.normal(size=(4, 200, 60)) + rng.normal(size=(4, 1, 60))
     log_lik[3] -= 5
-    weights = idata.stacking_weights(log_lik)
-    density = np.exp([idata.psis(of_chain, 1.0)[0] for of_chain in log_lik])
+    weights = diagnostics.stacking_weights(log_lik)
+    density = np.exp([diagnostics.psis(of_chain, 1.0)[0] for of_chain in log_lik])
     slope = (density / (weights @ density)).mean(axis=1)
     assert weights.sum() == pytest.approx(1)
     np.testing.assert_allclose(slope[:3], 1, atol=1e-4)
@@ -162,4 +162,4 @@ def test_stacking_weights_are_the_optimum() -> None:
 def test_bfmi_is_betancourts() -> None:
     energy = np.random.default_rng(9).normal(size=(3, 40)).cumsum(axis=1)
     expected = np.square(np.diff(energy)).mean(axis=1) / energy.var(axis=1, ddof=1)
-    np.testing.assert_allclose(idata.bfmi(energy), expected)
+    np.testing.assert_allclose(diagnostics.bfmi(energy), expected)

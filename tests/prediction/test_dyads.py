@@ -14,7 +14,7 @@ from lsm_stan import Fit, InputError, Network
 from lsm_stan.model.family import MODELS
 from lsm_stan.model.likelihood import log_mean
 from lsm_stan.model.parameters import rate_parameters
-from lsm_stan.posterior import idata
+from lsm_stan.posterior import diagnostics, idata
 from lsm_stan.posterior.invariants import sample_pairs
 from lsm_stan.prediction.dyads import predict
 from lsm_stan.prediction.loo import loo, loo_table
@@ -197,7 +197,7 @@ def test_loo_is_arviz_s(network):
     np.testing.assert_allclose(found.pareto_k, theirs.pareto_k, rtol=0, atol=1e-8)
     assert (found.elpd, found.p) == (pytest.approx(total, abs=1e-8), pytest.approx(p, abs=1e-8))
     # which ArviZ would find itself, had the posterior nothing that a rotation changes
-    log_means = idata.as_dataset(
+    log_means = diagnostics.as_dataset(
         log_mean=log_mean(fit.spec, fit.parameters, *sample_pairs(9, 500).T)
     )
     effective = float(az.ess(log_means, method="mean")["log_mean"].mean())

@@ -20,7 +20,7 @@ from lsm_stan.files import as_png
 from lsm_stan.report.page import PageFigure
 from lsm_stan.report.plots import Figure, plot_embedding, plot_rate_matrix
 from lsm_stan.report.report_page import headline, report_page
-from lsm_stan.report.text import shown_checks
+from lsm_stan.report.shown import shown_checks
 from tests.support.browser import hover_text, opened_offline, point_at
 from tests.support.made import made_fit, scattered, with_clusters
 

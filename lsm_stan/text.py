@@ -8,9 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lsm_stan.criticism.comparison import Comparison
-from lsm_stan.criticism.ppc import PredictiveCheck
-
 #: Numbers below this are shown as 0: what rounding leaves of one.
 NEGLIGIBLE = 1e-9
 
@@ -52,7 +49,7 @@ def brief(value: Any) -> str:
 
 def with_error(value: float, error: float, digits: int = 4) -> str:
     """Return a mean with its standard error, if it has one."""
-    return f"{value:.{digits}f}" + ("" if pd.isna(error) else f" ± {error:.{digits}f}")
+    return f"{value:,.{digits}f}" + ("" if pd.isna(error) else f" ± {error:,.{digits}f}")
 
 
 def listed(words: list[str]) -> str:
@@ -63,25 +60,4 @@ def listed(words: list[str]) -> str:
 
 def capital(text: str) -> str:
     """Return a text as a sentence: its first letter in upper case, a full stop behind."""
-    return text[:1].upper() + text[1:] + "."
-
-
-def shown_comparison(comparison: Comparison) -> pd.DataFrame:
-    """Return the table of a comparison as text, the fits' names first."""
-    table = comparison.table
-    shown = as_text(table.drop(columns=["fit", "method", "log_joint", "log_joint_draws_sd"]))
-    shown.insert(0, "fit", table["fit"])
-    sd = as_text(table[["log_joint_draws_sd"]])["log_joint_draws_sd"]
-    shown["log_joint_draws"] += [f" ± {one}" if one else "" for one in sd]
-    return shown
-
-
-def shown_checks(check: PredictiveCheck) -> pd.DataFrame:
-    """Return the table of predictive checks as text; R networks tell no probability below 1/R."""
-    table = check.table
-    shown = as_text(table)
-    for row, (name, p) in enumerate(zip(table["statistic"], table["p_value"], strict=True)):
-        least = 1 / max(1, check.replicated[name].count())
-        if p in (0, 1):
-            shown.loc[row, "p_value"] = f"> {1 - least:.3g}" if p else f"< {least:.3g}"
-    return shown
+    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
