@@ -15,7 +15,7 @@ from lsm_stan.errors import InputError as InputError
 from lsm_stan.errors import LsmStanError as LsmStanError
 from lsm_stan.errors import ToolchainError as ToolchainError
 from lsm_stan.inference.fit import Fit as Fit
-from lsm_stan.inference.fit import load_fits as load_fits
+from lsm_stan.inference.fits import load_fits as load_fits
 from lsm_stan.inference.latent_space_model import LatentSpaceModel as LatentSpaceModel
 from lsm_stan.inference.methods import METHODS as METHODS
 from lsm_stan.model.family import MODELS as MODELS

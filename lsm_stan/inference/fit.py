@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
-import weakref
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -15,20 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lsm_stan.errors import InputError
+from lsm_stan.files import Scratch
 from lsm_stan.inference.fit_folder import Content
 from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_groups
 from lsm_stan.inference.record import FitRecord
 from lsm_stan.model.family import ModelSpec, read_spec
-from lsm_stan.model.likelihood import expected_strengths, log_mean, mean_weight
 from lsm_stan.model.log_prior import log_jacobian, log_prior
 from lsm_stan.model.parameters import SCALES
 from lsm_stan.model.pointwise import (
     MAX_GIGABYTES,
-    check_size,
-    count_units,
-    observed_units,
+    check_choice,
+    chosen_units,
     pointwise_log_likelihood,
-    read_units,
 )
 from lsm_stan.model.replication import NO_DYADS, observed, replications
 from lsm_stan.network.network import Network
@@ -44,23 +38,14 @@ from lsm_stan.posterior.groups import (
 from lsm_stan.posterior.invariants import (
     MONITORED_NODES,
     MONITORED_PAIRS,
-    pair_distances,
-    radii,
     sample_nodes,
     sample_pairs,
 )
+from lsm_stan.posterior.quantities import invariant_quantities
 from lsm_stan.typing import FloatArray, IntArray
 
 #: Draws of which a network is drawn, about, where nothing else is asked for.
 PREDICTIVE_DRAWS = 200
-
-
-class Scratch:
-    """A temporary folder that lives as long as this object, or as what holds it."""
-
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="lsm-stan-"))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -210,35 +195,18 @@ class Fit:
             ``radius`` and ``strength`` (dim ``node``), or ``out_strength`` and ``in_strength``
             where the model tells them apart. And the fit's ``sample_stats``.
         """
-        spec, parameters = self.spec, self.parameters
-        names = self.network.names
         if pairs is None:
             pairs = sample_pairs(self.network.n_nodes, MONITORED_PAIRS)
         if nodes is None:
             nodes = sample_nodes(self.network.n_nodes, MONITORED_NODES)
-        nodes = np.asarray(nodes, dtype=np.int64)
-        labels = pair_labels(names, pairs)
-        quantities: dict[str, tuple[str, Sequence[str], FloatArray]] = {
-            name: ("", (), values) for name, values in parameters.items() if values.ndim == 2
-        }
-        if spec.terms:
-            quantities["beta"] = ("covariate", spec.coords["covariate"], parameters["beta"])
-        if self.clusters is not None:
-            numbers = [str(number) for number in spec.coords["cluster"]]
-            quantities["theta"] = ("cluster", numbers, self.clusters.theta)
-            quantities["sigma_cluster"] = ("cluster", numbers, self.clusters.sigma)
-        rates = mean_weight(spec, log_mean(spec, parameters, *pairs.T))
-        quantities["distance"] = ("pair", labels, pair_distances(self.draws, pairs))
-        quantities["rate"] = ("pair", labels, rates)
-        if len(nodes):
-            of_nodes = [names[node] for node in nodes]
-            quantities["radius"] = ("node", of_nodes, radii(self.draws[..., nodes, :]))
-            sent, received = expected_strengths(spec, parameters, nodes)
-            if self.network.directed and not spec.symmetric:
-                quantities["out_strength"] = ("node", of_nodes, sent)
-                quantities["in_strength"] = ("node", of_nodes, received)
-            else:
-                quantities["strength"] = ("node", of_nodes, sent)
+        quantities = invariant_quantities(
+            self.network,
+            self.spec,
+            self.parameters,
+            self.clusters,
+            pairs,
+            np.asarray(nodes, dtype=np.int64),
+        )
         return container.invariants(self.idata, quantities)
 
     def log_likelihood(
@@ -280,26 +248,24 @@ class Fit:
             If a dyad was not observed, the array would be too large (the message says how large,
             and what makes it smaller), or an argument is none that is known.
         """
-        _check_choice("by", by, ("dyad", "pair", "network"))
-        _check_choice("dtype", dtype, ("float64", "float32"))
+        check_choice("by", by, ("dyad", "pair", "network"))
+        check_choice("dtype", dtype, ("float64", "float32"))
         draws, labels = self._thinned(thin)
         if by == "network":
             group = scalar_group({"weight": self.log_likelihood_total[:, ::thin]}, labels)
             container.attach(self.idata, {"log_likelihood": group})
             return group
         n_draws = draws["z"].shape[0] * draws["z"].shape[1]
-        units = None if dyads is None else read_units(self.network, dyads, by)
-        n_units = count_units(self.network, by) if units is None else len(units)
-        check_size(
+        units = chosen_units(
             "the log likelihood",
-            n_draws,
-            n_units,
+            self.network,
+            dyads,
             by,
+            n_draws=n_draws,
             thin=thin,
             dtype=dtype,
             max_gigabytes=max_gigabytes,
         )
-        units = observed_units(self.network, by) if units is None else units
         values = pointwise_log_likelihood(self.spec, draws, self.network, units, by, dtype)
         group = unit_group(values, self.network, units, by, labels)
         container.attach(self.idata, {"log_likelihood": group})
@@ -361,22 +327,18 @@ class Fit:
         draws, labels = self._thinned(thin)
         units = NO_DYADS
         if dyads is not None:
-            every = isinstance(dyads, str)
-            if every:
-                _check_choice("dyads", dyads, ("all",))
-            units = units if every else read_units(self.network, dyads)
-            n_units = count_units(self.network) if every else len(units)
-            n_kept = n_chains * len(labels["draw"])
-            check_size(
+            if isinstance(dyads, str):
+                check_choice("dyads", dyads, ("all",))
+            units = chosen_units(
                 "weights",
-                n_kept,
-                n_units,
+                self.network,
+                None if isinstance(dyads, str) else dyads,
                 "dyad",
+                n_draws=n_chains * len(labels["draw"]),
                 thin=thin,
                 dtype="int64",
                 max_gigabytes=max_gigabytes,
             )
-            units = observed_units(self.network) if every else units
         rng = np.random.default_rng(seed)
         kept = replications(self.spec, draws, self.network, units, rng)
         group = predictive_group(kept, self.network, units, labels)
@@ -481,32 +443,3 @@ class Fit:
         """
         content = Content.read(Path(folder))
         return cls(content.network, content.idata, content.record, content.cmdstan_output)
-
-
-def _check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise InputError(f"{name} is {value!r}; one of {', '.join(map(repr, choices))} is needed")
-
-
-def pair_labels(names: Sequence[str], pairs: IntArray) -> list[str]:
-    """Return what pairs of nodes are called in tables and figures."""
-    return [f"{names[i]}–{names[j]}" for i, j in pairs]
-
-
-def load_fits(folders: Sequence[str | Path]) -> dict[str, Fit]:
-    """Read several fits, named after their folders, or by their paths where names are the same.
-
-    Raises
-    ------
-    InputError
-        If a folder is not a finished fit, or is named twice.
-    """
-    paths = [Path(folder) for folder in folders]
-    names = [path.resolve().name for path in paths]
-    fits: dict[str, Fit] = {}
-    for path, name in zip(paths, names, strict=True):
-        key = name if names.count(name) == 1 else str(path)
-        if key in fits:
-            raise InputError(f"{path} is named twice; name each fit once")
-        fits[key] = Fit.load(path)
-    return fits

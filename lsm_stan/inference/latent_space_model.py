@@ -174,14 +174,9 @@ class LatentSpaceModel:
         InputError
             If ``draws`` is below 1.
         """
-        groups = prior_groups(
-            self.spec,
-            self.network,
-            self.dim,
-            prior_scale=self.problem.prior_scale,
-            draws=draws,
-            seed=seed,
-        )
+        of_model = self.spec, self.network, self.dim
+        scale = self.problem.prior_scale
+        groups = prior_groups(*of_model, prior_scale=scale, draws=draws, seed=seed)
         return container.contained(groups)
 
     def fit(self, method: str, *, seed: int, **arguments: Any) -> Fit:

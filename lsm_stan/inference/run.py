@@ -20,7 +20,8 @@ from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.cmdstan.density import write_data
 from lsm_stan.cmdstan.versions import versions
 from lsm_stan.errors import InferenceError, InputError
-from lsm_stan.inference.fit import Fit, Scratch
+from lsm_stan.files import Scratch
+from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fit_folder import INIT
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.methods import Method

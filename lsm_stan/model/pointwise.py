@@ -158,6 +158,53 @@ def read_units(network: Network, units: ArrayLike, by: Unit = "dyad") -> IntArra
     return ends.astype(np.int64)
 
 
+def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
+    """Raise InputError if an argument is none of its choices."""
+    if value not in choices:
+        raise InputError(f"{name} is {value!r}; one of {', '.join(map(repr, choices))} is needed")
+
+
+def chosen_units(
+    what: str,
+    network: Network,
+    units: ArrayLike | None,
+    by: Unit,
+    *,
+    n_draws: int,
+    thin: int,
+    dtype: str,
+    max_gigabytes: float,
+) -> IntArray:
+    """Return the dyads or pairs that are wanted, if an array of their draws is not too large.
+
+    Parameters
+    ----------
+    what : str
+        What the array holds, for the message.
+    network : Network
+        The network.
+    units : array_like of shape (D, 2) or None
+        Nodes, from 0, as in :func:`read_units`; all by default.
+    by : {"dyad", "pair"}
+        What is one observation.
+    n_draws, thin, dtype, max_gigabytes
+        See :func:`check_size`.
+
+    Returns
+    -------
+    ndarray of shape (D, 2)
+
+    Raises
+    ------
+    InputError
+        If a dyad was not observed, or the array would be too large.
+    """
+    named = None if units is None else read_units(network, units, by)
+    n_units = count_units(network, by) if named is None else len(named)
+    check_size(what, n_draws, n_units, by, thin=thin, dtype=dtype, max_gigabytes=max_gigabytes)
+    return observed_units(network, by) if named is None else named
+
+
 def check_size(
     what: str, n_draws: int, n_units: int, by: str, *, thin: int, dtype: str, max_gigabytes: float
 ) -> None:

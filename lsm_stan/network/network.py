@@ -21,11 +21,9 @@ from lsm_stan.errors import InputError
 from lsm_stan.network.attributes import as_facts
 from lsm_stan.network.cells import SparseMatrix, cells_of_list, cells_of_matrix
 from lsm_stan.network.checks import check_names, clean_name
+from lsm_stan.network.dyads import DYAD_ENDS, checked_dyads
 from lsm_stan.network.edges import check_edges, check_hidden, frozen_integers
 from lsm_stan.typing import IntArray
-
-#: The columns of a file that the names of a dyad's ends are in.
-DYAD_ENDS = ("source", "target")
 
 
 def _no_index() -> IntArray:
@@ -116,38 +114,9 @@ class Network:
                 )
             object.__setattr__(self, "node_table", table)
         if self.dyad_table is not None:
-            object.__setattr__(self, "dyad_table", self._checked_dyads(self.dyad_table, what))
-
-    def _checked_dyads(self, dyads: pd.DataFrame, what: str) -> pd.DataFrame:
-        """Return a dyad table with clean names; raise InputError if its rows are not dyads."""
-        if dyads.index.nlevels != 2:
-            raise InputError(f"{what}: the dyad table is not indexed by sender and receiver")
-        if not len(dyads.columns):
-            raise InputError(f"{what}: the dyad table has no column besides sender and receiver")
-        dyads = as_facts(dyads, f"{what}, dyad table")
-        ends = next((name for name in DYAD_ENDS if name in dyads.columns), None)
-        if ends is not None:
-            raise InputError(
-                f"{what}: the dyad table has a column {ends!r} besides the names of sender and"
-                f" receiver, its index; give the column another name"
+            object.__setattr__(
+                self, "dyad_table", checked_dyads(self.dyad_table, self.names, self.directed, what)
             )
-        rows = [(clean_name(sender), clean_name(receiver)) for sender, receiver in dyads.index]
-        known, seen = set(self.names), set()
-        for row in rows:
-            unknown = [name for name in row if name not in known]
-            if unknown:
-                raise InputError(
-                    f"{what}: the dyad table has {row[0]!r} to {row[1]!r}; there is no node"
-                    f" {unknown[0]!r} in the network"
-                )
-            if row[0] == row[1]:
-                raise InputError(f"{what}: the dyad table has {row[0]!r} with itself, no dyad")
-            pair = row if self.directed else tuple(sorted(row))
-            if pair in seen:
-                raise InputError(f"{what}: the dyad table has {row[0]!r} to {row[1]!r} twice")
-            seen.add(pair)
-        index = pd.MultiIndex.from_frame(pd.DataFrame(rows, columns=list(DYAD_ENDS)))
-        return dyads.set_axis(index, axis=0)
 
     @classmethod
     def from_edges(

@@ -6,6 +6,8 @@ meaning of its own (see :mod:`lsm_stan.posterior.alignment`).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from lsm_stan.model.family import ModelSpec
@@ -178,3 +180,8 @@ def monitored(
                 f"{name}[{k + 1}, by size]": ordered[..., k] for k in range(spec.clusters)
             }
     return quantities
+
+
+def pair_labels(names: Sequence[str], pairs: IntArray) -> list[str]:
+    """Return what pairs of nodes are called in tables and figures."""
+    return [f"{names[i]}–{names[j]}" for i, j in pairs]

@@ -16,12 +16,12 @@ from scipy.stats import rankdata
 from lsm_stan.criticism.comparison import Comparison
 from lsm_stan.criticism.ppc import PredictiveCheck
 from lsm_stan.criticism.tables import reported_pairs
-from lsm_stan.inference.fit import Fit, pair_labels
+from lsm_stan.inference.fit import Fit
 from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import MAX_RHAT, MIN_ESS
 from lsm_stan.posterior.intervals import interval
-from lsm_stan.posterior.invariants import pair_distances
+from lsm_stan.posterior.invariants import pair_distances, pair_labels
 from lsm_stan.report.plots import PALETTE, UNKNOWN_COLOUR, Figure
 from lsm_stan.typing import FloatArray, IntArray
 

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from lsm_stan import Fit, simulate
-from lsm_stan.inference.fit import Scratch
+from lsm_stan.files import Scratch
 from lsm_stan.inference.record import FitRecord, NetworkRecord
 from lsm_stan.model.family import find_model
 from lsm_stan.model.simulation import draw_parameters
