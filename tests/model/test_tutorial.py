@@ -94,9 +94,8 @@ def test_many_positions_at_once() -> None:
 def test_stan_data_is_sparse() -> None:
     matrix = sparse.csr_array(([2, 3, 7], ([0, 4, 2], [1, 0, 2])), shape=(5, 5))
     data = stan_data(Network.from_matrix(matrix), 2)
-    assert {name: data[name] for name in ("n_nodes", "n_dims", "n_edges", "cells_per_pair")} == {
-        "n_nodes": 5, "n_dims": 2, "n_edges": 2, "cells_per_pair": 2,
-    }  # fmt: skip
+    sizes = {"n_nodes": 5, "n_dims": 2, "n_edges": 2, "cells_per_pair": 2}
+    assert {name: data[name] for name in sizes} == sizes
     ends = {"sender": [1, 5], "receiver": [2, 1], "weight": [2, 3], "self_weight": [0, 0, 7, 0, 0]}
     assert {name: data[name].tolist() for name in ends} == ends
 
