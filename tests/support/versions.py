@@ -1,6 +1,6 @@
 """Test the oldest dependencies and the newest: ``make test-versions``.
 
-Under each the quick tests run, the code of the page on ArviZ, and one fit from data to report; then
+Under each the quick tests run, the code of README and docs, and one fit from data to report; then
 each writes a report of what the other one fitted. Environments are kept in ``.venv-oldest`` and
 ``.venv-newest`` until ``pyproject.toml`` or ``oldest.txt`` changes.
 """
