@@ -1,8 +1,8 @@
 """The family on held-out dyads of C. elegans: ``python -m studies.held_out FOLDER``.
 
 Ten per cent of single ordered dyads, and of pairs, in five seeded splits. Every run is a selection
-of its own in ``FOLDER/runs`` and goes on where it stopped; then the page is written of all that are
-whole.
+of its own in ``FOLDER/runs`` and goes on where it stopped; after each, the page is written of all
+that are whole.
 """
 
 from __future__ import annotations
