@@ -8,9 +8,8 @@ from lsm_stan import Fit, InputError, simulate
 from lsm_stan.criticism.comparison import compare, reference_fit
 from lsm_stan.criticism.ppc import predictive_checks
 from lsm_stan.criticism.tables import invariants_table, side_by_side, summary_table
-from lsm_stan.criticism.verdict import judge
 from lsm_stan.network.network import Network
-from lsm_stan.report.report import make_report
+from lsm_stan.report.report import Report, make_report
 from tests.support.made import disguised, made_fit, scattered, with_clusters
 
 COLUMNS = [
@@ -117,9 +116,8 @@ def test_log_joints_of_another_density_are_not_set_side_by_side(simulated, learn
     assert compare({"a": fits["mode"], "b": fits["mode"]}).table["log_joint"].notna().all()
 
 
-def numbers(fits: dict[str, Fit]) -> list[pd.DataFrame]:
+def numbers(report: Report) -> list[pd.DataFrame]:
     """Return every table of a report."""
-    report = make_report(fits, lambda _: None)
     tables = [
         report.comparison.table,
         report.comparison.mean_distances,
@@ -137,10 +135,9 @@ def numbers(fits: dict[str, Fit]) -> list[pd.DataFrame]:
 
 
 @pytest.mark.parametrize(("seed", "apart"), [(1, False), (2, True)])
-def test_rotations_and_labels_of_every_draw_leave_every_reported_number_alone(
-    simulated, seed, apart
-):
-    network, positions = simulated
+def test_rotations_and_labels_of_every_draw_leave_every_reported_number_alone(seed, apart):
+    network, truth = simulate(9, 2, seed=4)
+    positions = truth["z"]
     rng = np.random.default_rng(seed)
     draws = scattered(positions, rng, 0.02, chains=2, size=100)
     if apart:
@@ -152,10 +149,11 @@ def test_rotations_and_labels_of_every_draw_leave_every_reported_number_alone(
         model = "tutorial+clusters(2)"
         before[name] = made_fit(network, z, method, model=model, others=clusters)
         after[name] = made_fit(network, hidden, method, model=model, others=others)
-    for one, other in zip(numbers(before), numbers(after), strict=True):
+    reports = [make_report(fits, lambda _: None) for fits in (before, after)]
+    for one, other in zip(*map(numbers, reports), strict=True):
         pd.testing.assert_frame_equal(one, other, rtol=1e-8, atol=1e-8)
     for name in before:
-        texts = [[f.text for f in judge(fits[name]).findings] for fits in (before, after)]
+        texts = [[f.text for f in report.verdicts[name].findings] for report in reports]
         assert texts[0] == texts[1]
         first, last = (predictive_checks(fits[name], replications=20) for fits in (before, after))
         pd.testing.assert_frame_equal(first.replicated, last.replicated, rtol=1e-8)

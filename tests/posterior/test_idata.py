@@ -163,3 +163,10 @@ def test_bfmi_is_betancourts() -> None:
     energy = np.random.default_rng(9).normal(size=(3, 40)).cumsum(axis=1)
     expected = np.square(np.diff(energy)).mean(axis=1) / energy.var(axis=1, ddof=1)
     np.testing.assert_allclose(diagnostics.bfmi(energy), expected)
+
+
+def test_effective_sample_sizes_are_of_their_kind():
+    values = np.random.default_rng(1).normal(size=(4, 250)).cumsum(axis=1)
+    assert diagnostics.ess(values) == az.ess(values, method="bulk")
+    assert diagnostics.ess(values, "tail") == az.ess(values, method="tail", prob=(0.05, 0.95))
+    assert diagnostics.ess(values, "tail") != pytest.approx(diagnostics.ess(values), rel=0.01)

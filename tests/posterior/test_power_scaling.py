@@ -103,3 +103,13 @@ def test_sensitivities_are_arviz_s_but_for_its_smoothing():
     theirs = az.psense(az.from_dict(groups), group="prior", alphas=ALPHAS)
     found = sensitivity(VALUES, log_density)
     np.testing.assert_allclose(found[:2], [theirs["a"], theirs["b"]], rtol=0.01)
+
+
+def test_draws_without_weight_are_those_of_hardly_any():
+    """Without it the lowest draws have a weighted distribution function of 0, whose log is none."""
+    weight = np.linspace(0, 1, len(VALUES))[np.argsort(np.argsort(VALUES[:, 0]))]
+    lowest = VALUES[:, 0] < -1
+    none, hardly = (np.where(lowest, tiny, weight) for tiny in (0.0, 1e-200))
+    found = cjs_distance(VALUES[:, :1], none)
+    assert 0.1 < found[0] < 1
+    np.testing.assert_allclose(found, cjs_distance(VALUES[:, :1], hardly), rtol=1e-12)
