@@ -58,12 +58,19 @@ def build_once(
 
     Parameters
     ----------
-    target
+    target : Path
         The file. It appears at once and whole, or not at all.
-    build
+    build : callable
         Makes it in the temporary folder it is given, and returns where.
-    progress, purpose, duration
-        Takes the line that says what is being done and how long it takes.
+    progress : callable
+        Takes the line that says what is being done.
+    purpose, duration : str
+        What is being done, and how long it takes.
+
+    Returns
+    -------
+    Path
+        The file.
     """
     if target.exists():
         return target
@@ -82,7 +89,18 @@ def build_once(
 
 
 def digest_of(parts: Iterable[str | bytes]) -> str:
-    """Return the digest of some parts, in their order."""
+    """Return the digest of some parts.
+
+    Parameters
+    ----------
+    parts : iterable of str or bytes
+        In their order.
+
+    Returns
+    -------
+    str
+        Sixteen hexadecimal digits.
+    """
     digest = hashlib.sha256()
     for part in parts:
         text = part.encode() if isinstance(part, str) else part

@@ -24,12 +24,23 @@ MAIN = ("main.cpp", "log_prob_grad.hpp")
 
 
 def latent_space_program() -> Path:
-    """Return the one program of all models."""
+    """Return the one program of all models.
+
+    Returns
+    -------
+    Path
+    """
     return STAN_DIR / "latent_space.stan"
 
 
 def main_sources() -> dict[str, bytes]:
-    """Return the sources of the main program that every model is linked with, by name."""
+    """Return the sources of the main program that every model is linked with.
+
+    Returns
+    -------
+    dict of str to bytes
+        By file name.
+    """
     return {name: (STAN_DIR / name).read_bytes() for name in MAIN}
 
 
@@ -53,7 +64,18 @@ def sources_digest(kernel: Kernel) -> str:
 
 
 def kernel_files(kernel: Kernel) -> dict[str, Any]:
-    """Return what makes a program use a kernel, as arguments of :func:`plan_build`."""
+    """Return what makes a program use a kernel.
+
+    Parameters
+    ----------
+    kernel : {"cpp", "stan"}
+        What the likelihood's sums are in.
+
+    Returns
+    -------
+    dict of str to object
+        Arguments of :func:`lsm_stan.cmdstan.executable.plan_build`.
+    """
     folder = STAN_DIR / ("kernel" if kernel == "cpp" else "functions")
     return {
         # pair_sums.stan is taken from the first, what both have in common from the second
@@ -63,7 +85,20 @@ def kernel_files(kernel: Kernel) -> dict[str, Any]:
 
 
 def stan_closure(program: Path, include_dirs: Sequence[Path]) -> dict[str, bytes]:
-    """Read a Stan program and the files that it includes, by their names."""
+    """Read a Stan program and the files that it includes.
+
+    Parameters
+    ----------
+    program : Path
+        The program.
+    include_dirs : sequence of Path
+        Where the files are; the first that has one counts.
+
+    Returns
+    -------
+    dict of str to bytes
+        By file name.
+    """
     texts = {program.name: program.read_bytes()}
     for name in re.findall(r"^\s*#include (\S+)", texts[program.name].decode(), re.MULTILINE):
         path = next(folder / name for folder in include_dirs if (folder / name).is_file())
@@ -72,7 +107,23 @@ def stan_closure(program: Path, include_dirs: Sequence[Path]) -> dict[str, bytes
 
 
 def header_closure(header: Path) -> dict[str, bytes]:
-    """Read a header and those it includes in quotes, by their path from its folder."""
+    """Read a header and those that it includes in quotes.
+
+    Parameters
+    ----------
+    header : Path
+        The header, the first of the result.
+
+    Returns
+    -------
+    dict of str to bytes
+        By path from its folder.
+
+    Raises
+    ------
+    ToolchainError
+        If there is no such file.
+    """
     if not header.is_file():
         raise ToolchainError(f"there is no user header {header}")
     contents: dict[str, bytes] = {}

@@ -159,7 +159,22 @@ def read_units(network: Network, units: ArrayLike, by: Unit = "dyad") -> IntArra
 
 
 def check_choice(name: str, value: object, choices: tuple[str, ...]) -> None:
-    """Raise InputError if an argument is none of its choices."""
+    """Raise InputError if an argument is none of its choices.
+
+    Parameters
+    ----------
+    name : str
+        The argument.
+    value : object
+        Its value.
+    choices : tuple of str
+        What it may be.
+
+    Raises
+    ------
+    InputError
+        If it is none of them.
+    """
     if value not in choices:
         raise InputError(f"{name} is {value!r}; one of {', '.join(map(repr, choices))} is needed")
 
@@ -187,8 +202,12 @@ def chosen_units(
         Nodes, from 0, as in :func:`read_units`; all by default.
     by : {"dyad", "pair"}
         What is one observation.
-    n_draws, thin, dtype, max_gigabytes
-        See :func:`check_size`.
+    n_draws, thin : int
+        How many draws the array has, and every how many one is kept.
+    dtype : str
+        Type of its numbers.
+    max_gigabytes : float
+        The largest size allowed, in units of 1e9 bytes.
 
     Returns
     -------

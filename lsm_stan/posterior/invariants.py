@@ -183,5 +183,17 @@ def monitored(
 
 
 def pair_labels(names: Sequence[str], pairs: IntArray) -> list[str]:
-    """Return what pairs of nodes are called in tables and figures."""
+    """Return what pairs of nodes are called in tables and figures.
+
+    Parameters
+    ----------
+    names : sequence of str
+        The nodes' names.
+    pairs : ndarray of shape (P, 2)
+        Nodes, from 0.
+
+    Returns
+    -------
+    list of str
+    """
     return [f"{names[i]}–{names[j]}" for i, j in pairs]
