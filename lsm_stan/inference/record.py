@@ -133,6 +133,7 @@ class FitRecord:
             known = {f.name for f in dataclasses.fields(cls)}
             named = {name: value for name, value in values.items() if name in known}
             network = NetworkRecord(**named.pop("network"))
+            network = dataclasses.replace(network, notes=tuple(network.notes))
             checks = [Check(**check) for check in named.pop("checks")]
             return cls(**named, network=network, checks=checks)
         except (AttributeError, KeyError, TypeError) as error:
