@@ -56,14 +56,18 @@ def accepted_arguments(method: Method, ours: Callable[..., Any]) -> list[str]:
     Parameters
     ----------
     method : Method
-        Of the list.
+        The method.
     ours : callable
         What runs it here: its signature tells our own arguments.
+
+    Returns
+    -------
+    list of str
     """
-    own = inspect.signature(ours).parameters
+    our_arguments = inspect.signature(ours).parameters
     passed = inspect.signature(getattr(cmdstanpy.CmdStanModel, method.verb)).parameters
     withheld = {"self", "seed", "cmdstan", *WITHHELD["all"], *WITHHELD[method.verb]}
-    return [name for name in dict.fromkeys([*own, *passed]) if name not in withheld]
+    return [name for name in dict.fromkeys([*our_arguments, *passed]) if name not in withheld]
 
 
 def requested(
@@ -73,10 +77,17 @@ def requested(
 
     Parameters
     ----------
-    method, ours
-        As in :func:`accepted_arguments`.
+    method : Method
+        The method.
+    ours : callable
+        What runs it here.
     arguments : Mapping
-        What is asked for.
+        What the caller asks for, by name.
+
+    Returns
+    -------
+    dict
+        Values that JSON and TOML can hold, by name.
 
     Raises
     ------

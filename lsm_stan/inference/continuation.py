@@ -58,13 +58,13 @@ def continuation(
 
     Parameters
     ----------
-    descend
-        One L-BFGS run.
-    points
+    descend : callable
+        A :class:`Descent`: one L-BFGS run.
+    points : sequence
         The starts: positions, or all parameters of a model.
-    ladder
-        Softenings, largest first; empty for plain L-BFGS.
-    on_rung
+    ladder : sequence of float
+        Softenings ε, in units of distance, largest first; empty for plain L-BFGS.
+    on_rung : callable, default: does nothing
         Called after each run, from any thread.
 
     Returns
@@ -104,13 +104,20 @@ def distinct_modes(modes: Sequence[FloatArray]) -> list[int]:
 
     Parameters
     ----------
-    modes
-        ``(N, K)`` positions, best first.
+    modes : sequence of ndarray of shape (N, K)
+        Positions, best mode first.
 
     Returns
     -------
     list of int
         For each mode the number of its class, from 0 in order of appearance.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> mode = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
+    >>> distinct_modes([mode, 2 * mode, -mode])
+    [0, 1, 0]
     """
     seen: list[FloatArray] = []
     numbers = []

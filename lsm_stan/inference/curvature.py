@@ -37,18 +37,18 @@ class Curvature:
 
     Attributes
     ----------
-    negative, flat
+    negative, flat : int
         How many are below zero, and how many are zero within the error of differentiation,
         among the directions that are not rotations.
-    rotations
+    rotations : int
         How many directions are rotations, K(K-1)/2 where the positions span K dimensions; along
         them the log joint is flat whatever the positions.
-    rotation_curvature
+    rotation_curvature : float
         Largest entry of the Hessian times a rotation, zero at a mode: the error of
         differentiation, and of the mode.
-    smallest, largest
-        Of the eigenvalues, rotations left out.
-    newton_gain
+    smallest, largest : float
+        Smallest and largest eigenvalue, rotations left out.
+    newton_gain : float
         What a Newton step within the curved directions would add to the log joint, in nats: a
         gradient's distance from zero in units that mean something.
     """
@@ -67,7 +67,12 @@ class Curvature:
         return self.negative == 0 and self.flat == 0
 
     def as_record(self) -> dict[str, Any]:
-        """Return the numbers for ``fit.json``."""
+        """Return the numbers for ``fit.json``.
+
+        Returns
+        -------
+        dict
+        """
         return {**asdict(self), "is_mode": self.is_mode}
 
 
@@ -76,13 +81,18 @@ def rotation_directions(positions: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    positions
-        ``(N, K)``.
+    positions : ndarray of shape (N, K)
+        Positions.
 
     Returns
     -------
-    numpy.ndarray
-        ``(N·K, R)`` with R = K(K-1)/2, fewer where the positions span fewer dimensions.
+    ndarray of shape (N·K, R)
+        Orthonormal columns; R = K(K-1)/2, less where the positions span fewer dimensions.
+
+    Examples
+    --------
+    >>> rotation_directions(np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 3.0]])).shape
+    (6, 1)
     """
     dim = positions.shape[1]
     tangents = np.zeros((positions.size, dim * (dim - 1) // 2))
@@ -105,17 +115,18 @@ def curvature(
 
     Parameters
     ----------
-    gradients
-        From ``(M, *shape)`` points to the gradients of the log joint there, of the same shape.
-    mode
-        ``(N, K)`` positions, or a point of any shape if its rotations are given.
-    gradient
-        Of the log joint at the mode, of its shape.
-    rotations
-        ``(size, R)`` orthonormal directions in which the log joint is constant; by default those
-        of :func:`rotation_directions`.
-    step
-        Of the central difference (fourth order).
+    gradients : callable
+        Maps points of shape ``(M, *shape)`` to the gradients of the log joint there, of the
+        same shape.
+    mode : ndarray of shape (N, K)
+        Positions, or a point of any shape if its rotations are given.
+    gradient : ndarray
+        Gradient of the log joint at the mode, of the mode's shape.
+    rotations : ndarray of shape (size, R), or None, default None
+        Orthonormal directions in which the log joint is constant; by default those of
+        :func:`rotation_directions`.
+    step : float, default 1e-5
+        Step of the central difference, which is of fourth order.
 
     Returns
     -------
@@ -162,14 +173,14 @@ class NewtonStep:
 
     Attributes
     ----------
-    newton_gain
+    newton_gain : float
         What the step would add to the log joint, in nats; a lower bound where `settled` is false.
-    settled
+    settled : bool
         Whether conjugate gradients ended by themselves.
-    is_mode
+    is_mode : bool
         Whether the log joint falls in every direction that they took.
-    products
-        With the Hessian.
+    products : int
+        Number of products with the Hessian.
     """
 
     newton_gain: float
@@ -178,7 +189,12 @@ class NewtonStep:
     products: int
 
     def as_record(self) -> dict[str, Any]:
-        """Return the numbers for ``fit.json``."""
+        """Return the numbers for ``fit.json``.
+
+        Returns
+        -------
+        dict
+        """
         return asdict(self)
 
 
@@ -196,17 +212,17 @@ def newton_step(
 
     Parameters
     ----------
-    gradients
-        From ``(M, P)`` points to the gradients of the log joint there.
-    mode
-        ``(P,)``.
-    gradient
-        ``(P,)``, at the mode.
-    root
+    gradients : callable
+        Maps points of shape ``(M, P)`` to the gradients of the log joint there.
+    mode : ndarray of shape (P,)
+        The point.
+    gradient : ndarray of shape (P,)
+        Gradient of the log joint at the mode.
+    root : callable
         A symmetric, positive definite linear map of P numbers, whose square is near to the
         inverse of minus the Hessian: the preconditioner.
-    step
-        Of the difference, in the coordinate that moves most.
+    step : float, default 1e-5
+        Step of the difference, in the coordinate that moves most.
 
     Returns
     -------

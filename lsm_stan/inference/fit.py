@@ -54,13 +54,13 @@ class Fit:
 
     Attributes
     ----------
-    network
+    network : Network
         The network that was fitted.
-    idata
+    idata : InferenceData or DataTree
         ArviZ's container: positions with dims ``(chain, draw, node, dim)`` and node names.
     record : FitRecord
         What was run and what came of it.
-    cmdstan_output
+    cmdstan_output : Path
         Folder of CmdStan's CSV files and console output.
     """
 
@@ -179,21 +179,21 @@ class Fit:
 
         Parameters
         ----------
-        pairs
-            ``(P, 2)`` node pairs whose distances and rates are wanted, from 0; by default the
+        pairs : ndarray of int64 of shape (P, 2), or None, default None
+            Node pairs whose distances and rates are wanted, from 0; by default the
             fixed random set the diagnostics use.
-        nodes
-            ``(M,)`` nodes whose distances from the origin and expected strengths are wanted, from
+        nodes : array_like of shape (M,), or None, default None
+            Nodes whose distances from the origin and expected strengths are wanted, from
             0; by default the fixed random set the diagnostics use: all, up to 500.
 
         Returns
         -------
-        arviz.InferenceData or xarray.DataTree
+        InferenceData or DataTree
             Group ``posterior`` with ``log_joint``; the model's scalar parameters; ``theta`` and
             ``sigma_cluster`` of clusters (:attr:`clusters`), the largest first; ``distance`` and
             ``rate``, the expected weight of the first node to the second (dim ``pair``); and
             ``radius`` and ``strength`` (dim ``node``), or ``out_strength`` and ``in_strength``
-            where the model tells them apart. And the fit's ``sample_stats``.
+            where the model tells them apart. ``sample_stats`` is the fit's.
         """
         if pairs is None:
             pairs = sample_pairs(self.network.n_nodes, MONITORED_PAIRS)
@@ -222,25 +222,25 @@ class Fit:
 
         Parameters
         ----------
-        by
+        by : {"dyad", "pair", "network"}, default "dyad"
             What is one observation. ``"dyad"``: a dyad given its reverse, which matters in
             ``dyadic`` alone; ``"pair"``: both directions together; ``"network"``: all of it, one
             number a draw, which power-scaling (``az.psense_summary``) takes.
-        dyads
-            ``(D, 2)`` node indices, from 0, of observed dyads or pairs; all by default.
-        thin
+        dyads : array_like of shape (D, 2), or None, default None
+            Node indices, from 0, of observed dyads or pairs; all by default.
+        thin : int, default 1
             Every so manieth draw of each chain.
-        dtype
+        dtype : {"float64", "float32"}, default "float64"
             ``"float32"`` halves the memory, and keeps seven digits.
-        max_gigabytes
+        max_gigabytes : float, default: :data:`lsm_stan.model.pointwise.MAX_GIGABYTES`
             What is larger is refused before anything is computed.
 
         Returns
         -------
-        xarray.Dataset
-            Group ``log_likelihood``: ``weight`` with dims ``(chain, draw, dyad)`` and coordinates
-            ``sender`` and ``receiver``; ``(chain, draw, pair)``; or ``(chain, draw)``. Of dyads,
-            ``observed_data`` has their ``weight`` too.
+        Dataset
+            Group ``log_likelihood``: ``weight``, in nats, with dims ``(chain, draw, dyad)`` and
+            coordinates ``sender`` and ``receiver``; ``(chain, draw, pair)``; or ``(chain, draw)``.
+            ``observed_data`` has the ``weight`` of dyads too.
 
         Raises
         ------
@@ -278,8 +278,8 @@ class Fit:
 
         Returns
         -------
-        xarray.Dataset
-            Group ``log_prior``: a variable with dims ``(chain, draw)`` a block of
+        Dataset
+            Group ``log_prior``, in nats: a variable with dims ``(chain, draw)`` a block of
             :mod:`lsm_stan.model.log_prior`, which says what each is the density of.
         """
         group = scalar_group(self.log_prior_blocks, container.draw_labels(self.idata))
@@ -298,19 +298,19 @@ class Fit:
 
         Parameters
         ----------
-        dyads
-            ``(D, 2)`` node indices, from 0, of observed dyads whose weights are kept; ``"all"``
+        dyads : array_like of shape (D, 2), "all" or None, default None
+            Node indices, from 0, of observed dyads whose weights are kept; ``"all"``
             of them; or none.
-        thin
+        thin : int or None, default None
             A network of every so manieth draw of each chain; by default of some 200 draws.
-        seed
+        seed : int, default 0
             The same seed gives the same networks.
-        max_gigabytes
+        max_gigabytes : float, default: :data:`lsm_stan.model.pointwise.MAX_GIGABYTES`
             Weights of dyads that take more are refused before anything is drawn.
 
         Returns
         -------
-        xarray.Dataset
+        Dataset
             Group ``posterior_predictive``, dims ``(chain, draw, ...)``: the statistics of
             :func:`lsm_stan.predictive_checks`, one variable each; ``out_strength`` and
             ``in_strength``, or ``strength``, of dim ``node``; and ``weight`` of dim ``dyad``.
@@ -353,21 +353,16 @@ class Fit:
 
         Parameters
         ----------
-        draws
-            How many.
-        seed
+        draws : int, default 200
+            Number of draws.
+        seed : int, default 0
             The same seed gives the same draws.
 
         Returns
         -------
-        prior, prior_predictive : xarray.Dataset
-            Named as in ``posterior`` and as :meth:`posterior_predictive` names them, of one chain.
+        prior, prior_predictive : Dataset
+            Groups of one chain, named as in ``posterior`` and by :meth:`posterior_predictive`.
             ``observed_data`` has the statistics of the network itself.
-
-        Raises
-        ------
-        InputError
-            If ``draws`` is below 1.
         """
         groups = prior_groups(
             self.spec,
@@ -399,7 +394,12 @@ class Fit:
         return Content(self.network, self.idata, self.record, self.cmdstan_output)
 
     def config(self) -> dict[str, Any]:
-        """Return the configuration that repeats this fit, network files beside it."""
+        """Return the configuration that repeats this fit, network files beside it.
+
+        Returns
+        -------
+        dict
+        """
         return self._content.config()
 
     def save(self, folder: str | Path) -> Path:
@@ -408,11 +408,11 @@ class Fit:
         Parameters
         ----------
         folder : str or Path
-            Replaced if it holds an earlier fit or is empty.
+            The folder; it is replaced if it holds an earlier fit or is empty.
 
         Returns
         -------
-        pathlib.Path
+        Path
             The folder; see :mod:`lsm_stan.inference.fit_folder`.
 
         Raises

@@ -42,7 +42,19 @@ INIT = "init.npz"
 
 @dataclass(frozen=True, eq=False)
 class Content:
-    """What a fit's folder holds; see :class:`lsm_stan.inference.fit.Fit`."""
+    """What a fit's folder holds; see :class:`lsm_stan.inference.fit.Fit`.
+
+    Attributes
+    ----------
+    network : Network
+        The network that was fitted.
+    idata : InferenceData or DataTree
+        ArviZ's container.
+    record : FitRecord
+        What was run and what came of it.
+    cmdstan_output : Path
+        Folder of CmdStan's CSV files and console output.
+    """
 
     network: Network
     idata: container.InferenceData
@@ -50,7 +62,13 @@ class Content:
     cmdstan_output: Path
 
     def config(self) -> dict[str, Any]:
-        """Return the configuration that repeats the fit, network files beside it."""
+        """Return the configuration that repeats the fit, network files beside it.
+
+        Returns
+        -------
+        dict
+            As ``config.toml`` has it.
+        """
         arguments = dict(self.record.arguments)
         if (self.cmdstan_output / INIT).exists():
             arguments["init"] = f"{CMDSTAN}/{INIT}"
@@ -72,7 +90,7 @@ class Content:
         Parameters
         ----------
         folder : Path
-            Replaced if it holds an earlier fit or is empty.
+            The folder; it is replaced if it holds an earlier fit or is empty.
 
         Raises
         ------
@@ -108,6 +126,10 @@ class Content:
         ----------
         folder : Path
             The fit's folder.
+
+        Returns
+        -------
+        Content
 
         Raises
         ------
@@ -153,5 +175,16 @@ def _put_in_place(building: Path, folder: Path) -> None:
 
 
 def ensure_replaceable(folder: Path) -> None:
-    """Raise InputError if a folder holds anything that is not a fit."""
+    """Raise an error if a folder holds anything that is not a fit.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder, or none yet.
+
+    Raises
+    ------
+    InputError
+        If the folder holds something else.
+    """
     ensure_ours(folder, "a fit", (folder / RECORD).exists())

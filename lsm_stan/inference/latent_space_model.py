@@ -45,21 +45,21 @@ class LatentSpaceModel:
 
     Parameters
     ----------
-    network
+    network : Network
         N nodes and their weighted edges.
-    dim
+    dim : int, default 3
         K, the number of latent dimensions.
-    model
+    model : str or ModelSpec, default "tutorial"
         A name of :data:`lsm_stan.model.family.MODELS`, or any other model of the family.
-    prior_scale
+    prior_scale : float or None, default None
         Standard deviation of each coordinate's normal prior; where it is learned, at modes only.
         By default :meth:`lsm_stan.model.family.ModelSpec.default_scale`.
-    jitter
+    jitter : float, default 1e3
         Added to the squared distance of a node to itself; the tutorial's 1e3.
-    kernel
+    kernel : {"cpp", "stan"}, default "cpp"
         ``"cpp"``: the sums of the likelihood in C++ with analytic gradients. ``"stan"``: the
         same in the Stan language, to read and to compare with.
-    threads
+    threads : int, default 1
         How many threads each CmdStan process shares the sum over pairs among; worth it for
         thousands of nodes. Starts and chains run in processes of their own as it is.
 
@@ -72,6 +72,8 @@ class LatentSpaceModel:
     Notes
     -----
     Nothing is compiled before the first fit; the executable is then kept for every later one.
+    Methods raise InputError for an argument that is unknown or out of its range, and InferenceError
+    where CmdStan fails.
     """
 
     def __init__(
@@ -119,11 +121,21 @@ class LatentSpaceModel:
         return LogJoint(self.problem, self.compiled)
 
     def stan_data(self) -> dict[str, Any]:
-        """Return the data of the Stan program; see :func:`lsm_stan.model.stan_data.stan_data`."""
+        """Return the data of the Stan program; see :func:`lsm_stan.model.stan_data.stan_data`.
+
+        Returns
+        -------
+        dict
+        """
         return self.problem.stan_data()
 
     def as_record(self) -> dict[str, Any]:
-        """Return what was asked for, as records and configurations have it, and what it became."""
+        """Return what was asked for, as records and configurations have it, and what it became.
+
+        Returns
+        -------
+        dict
+        """
         return {**self.problem.as_record(), **self.compiled.as_record()}
 
     def log_prob_grad(self, z: FloatArray, **others: FloatArray) -> tuple[FloatArray, FloatArray]:
@@ -131,23 +143,18 @@ class LatentSpaceModel:
 
         Parameters
         ----------
-        z
-            ``(..., N, K)`` positions.
-        **others
+        z : ndarray of shape (..., N, K)
+            Positions.
+        **others : ndarray
             The model's other parameters, with the same leading axes; see
             :mod:`lsm_stan.model.parameters`. Scales are parameters if they are given.
 
         Returns
         -------
-        log_joint : numpy.ndarray
-            ``(...)`` normalised log joint densities, of the parameters as Stan declares them.
-        gradient : numpy.ndarray
-            ``(..., N, K)`` gradients in the positions, as Stan declares them.
-
-        Raises
-        ------
-        InferenceError
-            If the executable fails.
+        log_joint : ndarray of shape (...)
+            Normalised log joint densities, in nats, of the parameters as Stan declares them.
+        gradient : ndarray of shape (..., N, K)
+            Gradients in the positions, as Stan declares them.
         """
         return self.log_joint.at({"z": z, **others})
 
@@ -158,21 +165,16 @@ class LatentSpaceModel:
 
         Parameters
         ----------
-        draws
-            How many.
-        seed
+        draws : int, default 200
+            Number of draws.
+        seed : int, default 0
             The same seed gives the same draws.
 
         Returns
         -------
-        arviz.InferenceData or xarray.DataTree
+        InferenceData or DataTree
             Groups ``prior``; ``prior_predictive``, with statistics of the networks and strengths
             of their nodes; and ``observed_data``, with those of the network itself.
-
-        Raises
-        ------
-        InputError
-            If ``draws`` is below 1.
         """
         of_model = self.spec, self.network, self.dim
         scale = self.problem.prior_scale
@@ -184,17 +186,16 @@ class LatentSpaceModel:
 
         Parameters
         ----------
-        method
+        method : str
             A key of :data:`METHODS`.
-        seed
+        seed : int
             The same seed and inputs give the same result.
-        **arguments
-            Of that method, or of CmdStanPy's method of the same name.
+        **arguments : Any
+            Arguments of that method, or of CmdStanPy's method of the same name.
 
-        Raises
-        ------
-        InputError
-            If there is no such method or argument.
+        Returns
+        -------
+        Fit
         """
         run: Callable[..., Fit] = getattr(self, find_method(method).verb)
         return run(seed=seed, **arguments)
@@ -212,31 +213,25 @@ class LatentSpaceModel:
 
         Parameters
         ----------
-        seed
-            Of the starting positions, drawn from the prior.
-        starts
-            How many; the best mode is kept, the others' losses are recorded.
-        ladder
+        seed : int
+            Seed of the starting positions, drawn from the prior.
+        starts : int, default 8
+            Number of starts; the best mode is kept, the others' losses are recorded.
+        ladder : sequence of float, or None, default None
             Softenings ε of the successive runs, in units of distance, before the exact model;
             empty for one plain L-BFGS run a start. By default that of the model's distance
-            form in :data:`lsm_stan.inference.continuation.LADDERS`. Of a model with clusters these
-            runs are of the model without, at least one, at 0; k-means then finds the first centres.
-        show_progress
+            form in :data:`lsm_stan.inference.continuation.LADDERS`. Where a
+            model has clusters these runs leave them out, at least one of them, at 0; k-means then
+            finds the first centres.
+        show_progress : bool, default True
             Show a progress bar.
-        **cmdstan
+        **cmdstan : Any
             Further arguments of ``cmdstanpy.CmdStanModel.optimize``, for every run.
 
         Returns
         -------
         Fit
             One chain of one draw: the best mode.
-
-        Raises
-        ------
-        InputError
-            If ``starts`` < 1, a softening is not positive, or an argument is unknown.
-        InferenceError
-            If CmdStan fails.
         """
         asked = {"starts": starts, "ladder": None if ladder is None else list(ladder), **cmdstan}
         run = self._run("map", seed, asked, show_progress)
@@ -273,31 +268,24 @@ class LatentSpaceModel:
 
         Parameters
         ----------
-        seed
-            Of the start and of CmdStan.
-        init
+        seed : int
+            Seed of the start and of CmdStan.
+        init : Init, default "map"
             Where to start; see :data:`Init`.
-        precondition
+        precondition : bool or None, default None
             Approximate ``z_raw``, with ``z = C z_raw`` (:mod:`lsm_stan.inference.preconditioning`):
             a mean-field Gaussian there has the network's own correlations in z. By default where
-            the start is a mode: from a random start ADVI then stops at a poor place. As for
-            :meth:`sample`, of ``tutorial`` only, and not where N is too large.
-        show_progress
+            the start is a mode: from a random start ADVI then stops at a poor place. As in
+            :meth:`sample`, for ``tutorial`` only, and not where N is too large.
+        show_progress : bool, default True
             Show the progress bar of a MAP that is found first.
-        **cmdstan
+        **cmdstan : Any
             Further arguments of ``cmdstanpy.CmdStanModel.variational``.
 
         Returns
         -------
         Fit
             One chain of draws from the approximation; the estimate is its mean.
-
-        Raises
-        ------
-        InputError
-            If an argument is unknown.
-        InferenceError
-            If CmdStan fails.
         """
         given = None if is_made(init) else given_start(self.problem, init)
         asked = {"init": init, "precondition": precondition, **cmdstan}
@@ -353,34 +341,27 @@ class LatentSpaceModel:
 
         Parameters
         ----------
-        seed
-            Of the starts and of CmdStan.
-        chains
-            How many.
-        init
+        seed : int
+            Seed of the starts and of CmdStan.
+        chains : int, default 4
+            Number of chains.
+        init : Init, default "map"
             Where the chains start; see :data:`Init`. With ``"map"``, the default, every chain
             starts in one mode and explores that mode, not the whole posterior.
-        precondition
+        precondition : bool, default True
             Sample ``z_raw`` with ``z = C z_raw`` (:mod:`lsm_stan.inference.preconditioning`), C
             from the start and then from a short first run. Other models than ``tutorial`` are not
             stiff and are sampled as they are, and so are networks too large for an N×N factor; the
             record's ``preconditioned`` says what was done.
-        show_progress
+        show_progress : bool, default True
             Show progress bars.
-        **cmdstan
+        **cmdstan : Any
             Further arguments of ``cmdstanpy.CmdStanModel.sample``.
 
         Returns
         -------
         Fit
             The estimate is the mean of the draws, aligned.
-
-        Raises
-        ------
-        InputError
-            If an argument is unknown.
-        InferenceError
-            If CmdStan fails.
         """
         given = None if is_made(init) else given_start(self.problem, init)
         asked = {"chains": chains, "init": init, "precondition": precondition, **cmdstan}
@@ -438,10 +419,16 @@ class LatentSpaceModel:
 def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a method is asked to do, defaults of our own included, for the record.
 
-    Raises
-    ------
-    InputError
-        If there is no such method or argument, or CmdStanPy refuses its value.
+    Parameters
+    ----------
+    method : str
+        A key of :data:`METHODS`.
+    arguments : Mapping
+        What the caller asks for, by name.
+
+    Returns
+    -------
+    dict
     """
     asked = find_method(method)
     return requested(asked, getattr(LatentSpaceModel, asked.verb), arguments)

@@ -14,7 +14,15 @@ from lsm_stan.typing import FloatArray
 
 @dataclass(frozen=True)
 class LogJoint:
-    """The log joint density of a problem, as it was compiled."""
+    """The log joint density of a problem, as it was compiled.
+
+    Attributes
+    ----------
+    problem : Problem
+        The model and its network.
+    compiled : Compiled
+        The Stan program that evaluates it.
+    """
 
     problem: Problem
     compiled: Compiled
@@ -24,16 +32,16 @@ class LogJoint:
 
         Parameters
         ----------
-        parameters : Mapping
-            With any leading axes; see :mod:`lsm_stan.model.parameters`. Scales are parameters if
+        parameters : dict of str to ndarray
+            As in :mod:`lsm_stan.model.parameters`, with any leading axes. Scales are parameters if
             they are given.
 
         Returns
         -------
-        log_joint : numpy.ndarray
-            ``(...)``.
-        gradient : numpy.ndarray
-            ``(..., N, K)``.
+        log_joint : ndarray of shape (...)
+            Log joint densities, in nats.
+        gradient : ndarray of shape (..., N, K)
+            Gradients in the positions.
         """
         *batch, n_nodes, dim = parameters["z"].shape
         learned = not parameters.keys().isdisjoint(SCALES)
@@ -50,17 +58,17 @@ class LogJoint:
 
         Parameters
         ----------
-        points : numpy.ndarray
-            ``(..., P)``: see :func:`lsm_stan.model.parameters.flat`.
-        learned : bool
+        points : ndarray of shape (..., P)
+            Parameters as :func:`lsm_stan.model.parameters.flat` lays them out.
+        learned : bool, default False
             Whether scales are among them.
 
         Returns
         -------
-        log_joint : numpy.ndarray
-            ``(...)``.
-        gradient : numpy.ndarray
-            ``(..., P)``.
+        log_joint : ndarray of shape (...)
+            Log joint densities, in nats.
+        gradient : ndarray of shape (..., P)
+            Gradients in all parameters.
         """
         rows = points.reshape(-1, points.shape[-1])
         data = self.problem.stan_data(learned=learned)

@@ -13,11 +13,11 @@ class Method:
 
     Attributes
     ----------
-    name
+    name : str
         As used on the command line, in configurations and in results.
-    title
+    title : str
         As printed.
-    verb
+    verb : str
         The method of :class:`lsm_stan.inference.latent_space_model.LatentSpaceModel`, and of
         ``cmdstanpy.CmdStanModel``.
     """
@@ -40,10 +40,24 @@ METHODS: dict[str, Method] = {
 def find_method(name: str) -> Method:
     """Return a method by its name.
 
+    Parameters
+    ----------
+    name : str
+        A key of :data:`METHODS`.
+
+    Returns
+    -------
+    Method
+
     Raises
     ------
     InputError
         If there is none of that name.
+
+    Examples
+    --------
+    >>> find_method("nuts").verb
+    'sample'
     """
     if name not in METHODS:
         raise InputError(f"no method {name!r}; there are {', '.join(METHODS)}")

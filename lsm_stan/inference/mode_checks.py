@@ -30,11 +30,11 @@ def judge_mode(
     Parameters
     ----------
     log_joint : LogJoint
-        Of the model that the point is of.
-    point : Mapping
+        The density that the point may be a mode of.
+    point : dict of str to ndarray
         All parameters.
-    gradient : numpy.ndarray
-        ``(P,)`` of the log joint there, in Stan's own coordinates.
+    gradient : ndarray of shape (P,)
+        Gradient of the log joint there, in Stan's own coordinates.
 
     Returns
     -------

@@ -35,18 +35,19 @@ def find_modes(
     Parameters
     ----------
     run : Run
-        Whose seed draws the starts.
+        The run; its seed draws the starts.
     starts : int
-        How many.
+        Number of starts.
     ladder : sequence of float
-        Softenings before the exact model, largest first; empty for one L-BFGS run a start.
+        Softenings before the exact model, in units of distance, largest first; empty for one
+        L-BFGS run a start.
     cmdstan : Mapping
         Further arguments of CmdStanPy, for every run.
 
     Returns
     -------
-    list of Parameters
-        The end of each start.
+    list of dict of str to ndarray
+        Parameters at the end of each start.
     """
     problem, unclustered = run.problem, run.problem.without_clusters()
     rng = np.random.default_rng(run.seed)
@@ -73,7 +74,7 @@ def find_modes(
 
     hidden = not has_bars(run.show_progress)
     with (
-        run.folder(None) as folder,  # of data that all starts share
+        run.folder(None) as folder,  # all starts share the data
         tqdm(total=starts * rungs, desc="MAP", unit="run", disable=hidden) as bar,
     ):
         data = {
@@ -92,10 +93,17 @@ def starts_of_record(
 
     Parameters
     ----------
-    ends : sequence of Parameters
-        The end of each of S starts.
-    log_joint, gradient : numpy.ndarray
-        ``(S,)`` and ``(S, P)``, there.
+    ends : sequence of dict of str to ndarray
+        Parameters at the end of each of S starts.
+    log_joint : ndarray of shape (S,)
+        Log joint densities there, in nats.
+    gradient : ndarray of shape (S, P)
+        Gradients there, in Stan's own coordinates.
+
+    Returns
+    -------
+    list of dict
+        ``start``, from 1; ``loss``, in nats; ``gradient_norm``; and ``mode``, from 1.
     """
     order = np.argsort(-log_joint)
     numbers = distinct_modes([ends[i]["z"] for i in order])

@@ -56,7 +56,15 @@ MAX_NODES = 2000
 
 @dataclass(frozen=True)
 class Preconditioner:
-    """The change of variables ``z = factor @ z_raw`` and its inverse, both ``(N, N)``."""
+    """The change of variables ``z = factor @ z_raw`` and its inverse.
+
+    Attributes
+    ----------
+    factor : ndarray of shape (N, N)
+        C, from ``z_raw`` to positions.
+    inverse : ndarray of shape (N, N)
+        Its inverse, from positions to ``z_raw``.
+    """
 
     factor: FloatArray
     inverse: FloatArray
@@ -68,19 +76,19 @@ class Preconditioner:
 
 
 def pair_curvature(network: Network, positions: FloatArray) -> FloatArray:
-    """Return the ``(N, N)`` mean curvature ``w_ij = E[Δu_ij] / K`` of every pair.
+    """Return the mean curvature ``w_ij = E[Δu_ij] / K`` of every pair.
 
     Parameters
     ----------
-    network
+    network : Network
         N nodes.
-    positions
-        ``(M, N, K)`` position sets: one mode, or draws of the posterior.
+    positions : ndarray of shape (M, N, K)
+        Position sets: one mode, or draws of the posterior.
 
     Returns
     -------
-    numpy.ndarray
-        Symmetric, non-negative, zero on the diagonal.
+    ndarray of shape (N, N)
+        Symmetric, non-negative, zero on the diagonal; in nats per squared unit of distance.
     """
     n_draws, n_nodes, dim = positions.shape
     strength = np.zeros((n_nodes, n_nodes))
@@ -106,17 +114,26 @@ def preconditioner(
 
     Parameters
     ----------
-    network
+    network : Network
         N nodes.
-    positions
-        ``(M, N, K)`` position sets to average the curvature over.
-    prior_scale
+    positions : ndarray of shape (M, N, K)
+        Position sets to average the curvature over.
+    prior_scale : float, default 1.0
         Standard deviation of each coordinate's prior.
 
     Returns
     -------
     Preconditioner
-        With the symmetric root of Σ: it commutes with relabelling the nodes.
+        Its factor is the symmetric root of Σ, which commutes with relabelling the nodes.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lsm_stan.network.network import Network
+    >>> network = Network.from_edges(["a", "b"], ["b", "c"], [3, 1])
+    >>> change = preconditioner(network, np.random.default_rng(0).normal(size=(1, 3, 2)))
+    >>> np.allclose(change.factor @ change.inverse, np.eye(3))
+    True
     """
     weight = pair_curvature(network, positions)
     precision = np.diag(weight.sum(axis=1) + prior_scale**-2) - weight
@@ -127,14 +144,42 @@ def preconditioner(
 
 
 def is_preconditioned(spec: ModelSpec, network: Network) -> bool:
-    """Return whether a model is stiff, and its network small enough for the factor."""
+    """Return whether a model is stiff, and its network small enough for the factor.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    network : Network
+        N nodes; at most :data:`MAX_NODES` are few enough.
+
+    Returns
+    -------
+    bool
+    """
     return spec == MODELS["tutorial"] and network.n_nodes <= MAX_NODES
 
 
 def preconditioner_of(
     spec: ModelSpec, network: Network, positions: FloatArray, prior_scale: float
 ) -> Preconditioner | None:
-    """Return what :func:`preconditioner` does where a model is preconditioned, else None."""
+    """Return what :func:`preconditioner` does where a model is preconditioned, else None.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    network : Network
+        N nodes.
+    positions : ndarray of shape (M, N, K)
+        Position sets to average the curvature over.
+    prior_scale : float
+        Standard deviation of each coordinate's prior.
+
+    Returns
+    -------
+    Preconditioner or None
+    """
     if not is_preconditioned(spec, network):
         return None
     return preconditioner(network, positions, prior_scale)

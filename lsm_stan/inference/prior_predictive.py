@@ -33,31 +33,39 @@ def prior_predictive(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         The model, bound to the network if it has covariates.
-    network
-        Whose nodes, covariates and hidden dyads the drawn networks have. Its weights are not
-        looked at.
-    dim
-        K.
-    prior_scale
+    network : Network
+        The drawn networks have its nodes, covariates and hidden dyads. Its weights do not matter.
+    dim : int
+        K, the number of latent dimensions.
+    prior_scale : float
         Standard deviation of a coordinate where it is not learned.
-    draws
-        How many.
-    seed
+    draws : int, default 200
+        Number of draws.
+    seed : int, default 0
         The same seed gives the same draws.
 
     Returns
     -------
-    parameters : dict
-        With leading axes ``(1, draws)``, as ``(chain, draw)``.
+    parameters : dict of str to ndarray
+        Parameters with leading axes ``(1, draws)``, as ``(chain, draw)``.
     networks : Replications
-        With the same; means above 1e9 are taken for 1e9.
+        Networks with the same axes; means above 1e9 are taken for 1e9.
 
     Raises
     ------
     InputError
         If ``draws`` is below 1.
+
+    Examples
+    --------
+    >>> from lsm_stan.model.family import MODELS
+    >>> from lsm_stan.network.network import Network
+    >>> network = Network.from_edges(["a", "b"], ["b", "c"], [3, 1])
+    >>> parameters, _ = prior_predictive(MODELS["tutorial"], network, 2, prior_scale=1.0, draws=5)
+    >>> parameters["z"].shape
+    (1, 5, 3, 2)
     """
     if draws < 1:
         raise InputError(f"draws is {draws}; an integer >= 1 is needed")
@@ -73,7 +81,7 @@ def prior_predictive(
         )
         for _ in range(draws)
     ]
-    parameters = {name: np.stack([one[name] for one in drawn])[None] for name in drawn[0]}
+    parameters = {name: np.stack([draw[name] for draw in drawn])[None] for name in drawn[0]}
     return parameters, replications(spec, parameters, network, NO_DYADS, rng)
 
 
@@ -82,7 +90,25 @@ def prior_groups(
 ) -> dict[str, xr.Dataset]:
     """Return ArviZ's groups ``prior`` and ``prior_predictive``, and ``observed_data`` beside them.
 
-    Arguments are those of :func:`prior_predictive`.
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model, bound to the network if it has covariates.
+    network : Network
+        The drawn networks have its nodes, covariates and hidden dyads.
+    dim : int
+        K, the number of latent dimensions.
+    prior_scale : float
+        Standard deviation of a coordinate where it is not learned.
+    draws : int
+        Number of draws.
+    seed : int
+        The same seed gives the same draws.
+
+    Returns
+    -------
+    dict of str to Dataset
+        Groups by name.
     """
     parameters, networks = prior_predictive(
         spec, network, dim, prior_scale=prior_scale, draws=draws, seed=seed

@@ -50,6 +50,23 @@ class Problem:
     ) -> Problem:
         """Check the numbers, and bind the model to the network.
 
+        Parameters
+        ----------
+        network : Network
+            N nodes and their weighted edges.
+        dim : int
+            K, the number of latent dimensions.
+        model : str or ModelSpec
+            A name of :data:`lsm_stan.model.family.MODELS`, or a model.
+        prior_scale : float or None
+            Standard deviation of each coordinate's prior; None for the model's default.
+        jitter : float
+            Added to the squared distance of a node to itself.
+
+        Returns
+        -------
+        Problem
+
         Raises
         ------
         InputError
@@ -68,12 +85,23 @@ class Problem:
         return self.spec.digest(self.network)
 
     def as_record(self) -> dict[str, Any]:
-        """Return the model and its numbers, for records and configurations."""
+        """Return the model and its numbers, for records and configurations.
+
+        Returns
+        -------
+        dict
+            ``model``, ``dim``, ``prior_scale`` and ``jitter``.
+        """
         numbers = {name: getattr(self, name) for name in ("dim", "prior_scale", "jitter")}
         return {"model": self.spec.as_record(), **numbers}
 
     def without_clusters(self) -> Problem:
-        """Return the problem with one normal prior of all positions; itself if it has no other."""
+        """Return the problem with one normal prior of all positions; itself if it has no other.
+
+        Returns
+        -------
+        Problem
+        """
         return replace(self, spec=replace(self.spec, clusters=0)) if self.spec.clusters else self
 
     def stan_data(
@@ -83,7 +111,22 @@ class Problem:
         softening: float = 0.0,
         change: Preconditioner | None = None,
     ) -> dict[str, Any]:
-        """Return the data of the Stan program; see :func:`lsm_stan.model.stan_data.run_data`."""
+        """Return the data of the Stan program; see :func:`lsm_stan.model.stan_data.run_data`.
+
+        Parameters
+        ----------
+        learned : bool, default False
+            Whether scales are parameters.
+        softening : float, default 0.0
+            ε of the softened distance, in units of distance.
+        change : Preconditioner or None, default None
+            The change of variables.
+
+        Returns
+        -------
+        dict
+            Data by the names that the program has.
+        """
         factor = None if change is None else change.factor
         return self._fixed_data | run_data(
             self.spec, learned=learned, softening=softening, factor=factor
@@ -100,7 +143,20 @@ class Problem:
         )
 
     def declared(self, parameters: Parameters, *, learned: bool = False) -> dict[str, FloatArray]:
-        """Return parameters as Stan declares them; scales are among them where they are learned."""
+        """Return parameters as Stan declares them; scales are among them where they are learned.
+
+        Parameters
+        ----------
+        parameters : dict of str to ndarray
+            As in :mod:`lsm_stan.model.parameters`, with any leading axes.
+        learned : bool, default False
+            Whether scales are parameters.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Values by Stan's names, in the program's order.
+        """
         return declared(
             parameters,
             self.spec,
@@ -116,12 +172,37 @@ class Problem:
         learned: bool = False,
         change: Preconditioner | None = None,
     ) -> dict[str, FloatArray]:
-        """Return starting values for CmdStanPy."""
+        """Return starting values for CmdStanPy.
+
+        Parameters
+        ----------
+        point : dict of str to ndarray
+            Parameters without leading axes.
+        learned : bool, default False
+            Whether scales are parameters.
+        change : Preconditioner or None, default None
+            The change of variables.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Values by Stan's names; empty parameters are left out.
+        """
         values = self.declared(point, learned=learned)
         if change is not None:
             values["z_raw"] = change.inverse @ values["z_raw"]
         return {name: value for name, value in values.items() if value.size}
 
     def preconditioner(self, positions: FloatArray) -> Preconditioner | None:
-        """Return the change of variables shaped by ``(M, N, K)`` positions, if there is one."""
+        """Return the change of variables shaped by positions, if there is one.
+
+        Parameters
+        ----------
+        positions : ndarray of shape (M, N, K)
+            Position sets to average the curvature over.
+
+        Returns
+        -------
+        Preconditioner or None
+        """
         return preconditioner_of(self.spec, self.network, positions, self.prior_scale)

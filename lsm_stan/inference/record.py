@@ -51,7 +51,7 @@ class FitRecord:
     method : str
         A name of :data:`lsm_stan.inference.methods.METHODS`.
     seed : int
-        Given to CmdStan.
+        Seed, as CmdStan was given it.
     seconds : float
         Wall time, compilation left out.
     log_joint : float
@@ -61,7 +61,7 @@ class FitRecord:
     checks : sequence of Check
         All have passed if the fit converged.
     details : dict
-        Numbers of the method.
+        The method's numbers.
     arguments : dict
         What the method was asked to do.
     model_name : str
@@ -73,7 +73,7 @@ class FitRecord:
     network : NetworkRecord
         The network.
     versions : dict
-        By name: packages, CmdStan, compiler, Python.
+        Versions by name: packages, CmdStan, compiler, Python.
     """
 
     method: str
@@ -108,7 +108,13 @@ class FitRecord:
         return [check.message for check in self.checks if not check.passed]
 
     def as_json(self) -> dict[str, Any]:
-        """Return the record as JSON has it, what follows from it included."""
+        """Return the record as JSON has it, what follows from it included.
+
+        Returns
+        -------
+        dict
+            Numbers, text, lists and dictionaries, in the order people read them.
+        """
         values = dataclasses.asdict(self)
         values |= {"loss": self.loss, "converged": self.converged, "warnings": self.warnings}
         return {name: values[name] for name in _ORDER}
@@ -123,6 +129,10 @@ class FitRecord:
             What the file holds.
         source : Path
             The file, for errors.
+
+        Returns
+        -------
+        FitRecord
 
         Raises
         ------

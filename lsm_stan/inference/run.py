@@ -51,18 +51,23 @@ class Run:
 
     Parameters
     ----------
-    problem
-        What is fitted.
-    compiled
-        What runs.
-    method
-        How.
-    seed
-        Given to CmdStan.
-    arguments
+    problem : Problem
+        The model and the network that are fitted.
+    compiled : Compiled
+        The program that runs.
+    method : Method
+        The method that fits them.
+    seed : int
+        Seed that CmdStan is given.
+    arguments : dict
         What was asked for, for the record.
-    show_progress
+    show_progress : bool
         Whether to say what is being done.
+
+    Raises
+    ------
+    InputError
+        If CmdStan takes no such seed.
     """
 
     def __init__(
@@ -87,13 +92,30 @@ class Run:
         self._started = time.perf_counter()
 
     def say(self, step: str) -> None:
-        """Tell what is being done."""
+        """Tell what is being done.
+
+        Parameters
+        ----------
+        step : str
+            What is done next.
+        """
         if self.show_progress:
             print_progress(f"{self.method.title}: {step}")
 
     @contextmanager
     def folder(self, name: str | None) -> Iterator[str]:
-        """Give a folder for CmdStan's files: kept with the fit under a name, or thrown away."""
+        """Give a folder for CmdStan's files: kept with the fit under a name, or thrown away.
+
+        Parameters
+        ----------
+        name : str or None
+            The folder's name; None for one that is thrown away.
+
+        Yields
+        ------
+        str
+            Path of the folder.
+        """
         if name is None:
             with tempfile.TemporaryDirectory(prefix="lsm-stan-") as thrown_away:
                 yield thrown_away
@@ -103,11 +125,29 @@ class Run:
             yield str(kept)
 
     def keep_start(self, parameters: Parameters) -> None:
-        """Keep starting values with the fit, so that it can be repeated."""
+        """Keep starting values with the fit, so that it can be repeated.
+
+        Parameters
+        ----------
+        parameters : dict of str to ndarray
+            Parameters without leading axes.
+        """
         np.savez(self._scratch.path / INIT, **parameters)  # type: ignore[arg-type]
 
     def cmdstan(self, data: Mapping[str, Any] | Path, **arguments: Any) -> Any:
-        """Run CmdStanPy's method of the same name on Stan data, or a JSON file of them.
+        """Run CmdStanPy's method of the same name.
+
+        Parameters
+        ----------
+        data : Mapping or Path
+            Stan data, or a JSON file of them.
+        **arguments : Any
+            Further arguments of CmdStanPy.
+
+        Returns
+        -------
+        Any
+            What CmdStanPy returns.
 
         Raises
         ------
@@ -146,18 +186,22 @@ class Run:
 
         Parameters
         ----------
-        draws
+        draws : dict of str to ndarray
             Parameters with leading axes ``(chain, draw)``.
-        log_joint
-            ``(chain, draw)``.
-        estimate
-            Parameters without; clusters are those of the draws, their labels matched.
-        checks
+        log_joint : ndarray of shape (chain, draw)
+            Log joint densities, in nats.
+        estimate : dict of str to ndarray
+            Parameters without leading axes; clusters are those of the draws, their labels matched.
+        checks : list of Check
             All must have passed for the fit to count as converged.
-        details
-            Numbers of the method, for the record.
-        sample_stats
-            ``(chain, draw)`` columns of a sampler.
+        details : dict
+            The method's numbers, for the record.
+        sample_stats : dict of str to ndarray of shape (chain, draw), or None, default None
+            Columns of a sampler.
+
+        Returns
+        -------
+        Fit
         """
         seconds = time.perf_counter() - self._started
         problem, compiled = self.problem, self.compiled

@@ -32,9 +32,11 @@ def sample_chains(
     Parameters
     ----------
     run : Run
+        The run that the chains belong to.
     name : str
-        Of the folder of CmdStan's files.
-    starts : sequence of Parameters
+        Name of the folder of CmdStan's files.
+    starts : sequence of dict of str to ndarray
+        Parameters that the chains start at.
     change : Preconditioner or None
         The change of variables.
     cmdstan : Mapping
@@ -42,10 +44,10 @@ def sample_chains(
 
     Returns
     -------
-    draws : Parameters
-        With leading axes ``(chain, draw)``.
-    columns : dict
-        The sampler's columns, ``(chain, draw)``, called as CmdStan calls them.
+    draws : dict of str to ndarray
+        Parameters with leading axes ``(chain, draw)``.
+    columns : dict of str to ndarray of shape (chain, draw)
+        The sampler's columns, called as CmdStan calls them.
     """
     problem = run.problem
     learned = problem.spec.hierarchical
@@ -78,13 +80,21 @@ def run_pilot(
 
     Parameters
     ----------
-    run, starts, change, cmdstan
-        As in :func:`sample_chains`.
+    run : Run
+        The run that the chains belong to.
+    starts : sequence of dict of str to ndarray
+        Parameters that the short chains start at.
+    change : Preconditioner
+        The change of variables of the short chains.
+    cmdstan : Mapping
+        Further arguments of CmdStanPy.
 
     Returns
     -------
-    starts : list of Parameters
+    starts : list of dict of str to ndarray
+        Parameters where the short chains end.
     change : Preconditioner or None
+        The change of variables that their draws shape.
     """
     run.say(f"a pilot run of {len(starts)} chains shapes the preconditioner")
     short = {"iter_warmup": PILOT, "iter_sampling": PILOT, "thin": 1}
@@ -97,7 +107,17 @@ def run_pilot(
 
 
 def sample_stats(columns: Mapping[str, FloatArray]) -> dict[str, NDArray[Any]]:
-    """Return the sampler's columns as ArviZ calls them, integers and truth values as such."""
+    """Return the sampler's columns as ArviZ calls them, integers and truth values as such.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray of shape (chain, draw)
+        Columns, called as CmdStan calls them.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (chain, draw)
+    """
     stats: dict[str, NDArray[Any]] = {
         arviz: columns[stan].astype(int if arviz in container.COUNTS else float)
         for stan, arviz in container.SAMPLE_STATS.items()
@@ -107,7 +127,20 @@ def sample_stats(columns: Mapping[str, FloatArray]) -> dict[str, NDArray[Any]]:
 
 
 def mean_of_draws(draws: Parameters, log_joint: FloatArray) -> dict[str, FloatArray]:
-    """Return the mean of draws with leading axes ``(chain, draw)``, positions and roles aligned."""
+    """Return the mean of draws, positions and roles aligned.
+
+    Parameters
+    ----------
+    draws : dict of str to ndarray
+        Parameters with leading axes ``(chain, draw)``.
+    log_joint : ndarray of shape (chain, draw)
+        Log joint densities; the best draw is what the others are aligned with first.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Means without the leading axes.
+    """
     z = draws["z"]
     best = z.reshape(-1, *z.shape[2:])[log_joint.argmax()]
     estimate = {name: values.mean(axis=(0, 1)) for name, values in draws.items()}

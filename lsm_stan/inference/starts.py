@@ -23,12 +23,37 @@ MADE = ("map", "random")
 
 
 def is_made(init: Init) -> bool:
-    """Return whether a method makes a start itself."""
+    """Return whether a method makes a start itself.
+
+    Parameters
+    ----------
+    init : Init
+        Where a method starts.
+
+    Returns
+    -------
+    bool
+    """
     return isinstance(init, str) and init in MADE
 
 
 def random_starts(problem: Problem, count: int, seed: int) -> list[Parameters]:
-    """Draw starting values from the prior."""
+    """Draw starting values from the prior.
+
+    Parameters
+    ----------
+    problem : Problem
+        The model and its network.
+    count : int
+        Number of starts.
+    seed : int
+        The same seed gives the same starts.
+
+    Returns
+    -------
+    list of dict of str to ndarray
+        ``z``, and ``role`` where the model has roles.
+    """
     shape = (count, problem.network.n_nodes, problem.dim)
     rng = np.random.default_rng(seed)
     starts: list[Parameters] = [{"z": z} for z in rng.normal(scale=problem.prior_scale, size=shape)]
@@ -41,6 +66,18 @@ def random_starts(problem: Problem, count: int, seed: int) -> list[Parameters]:
 
 def given_start(problem: Problem, init: Init) -> Parameters:
     """Read starting values of a problem, and check that they can be its.
+
+    Parameters
+    ----------
+    problem : Problem
+        The model and its network.
+    init : Init
+        A start that the caller gives.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Parameters without leading axes.
 
     Raises
     ------
@@ -73,6 +110,16 @@ def given_start(problem: Problem, init: Init) -> Parameters:
 
 def read_start(init: Init) -> Parameters:
     """Read starting values: a fit, its folder, a file, parameters or positions.
+
+    Parameters
+    ----------
+    init : Init
+        A start that the caller gives.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Parameters without leading axes.
 
     Raises
     ------
