@@ -34,11 +34,11 @@ parameters {
   vector[E] own_reverse;
 }
 model {
-  matrix[N, K] z = precondition(factor, x);
-  target += edge_sum(x, sender, receiver, weight, softening, form);
+  matrix[N, K] z = precondition(factor, 1 * x); // arguments may be expressions
+  target += edge_sum(1 * x, sender, receiver, weight, softening, form);
   target += kernel_sum(x, a, b, hidden_sender, hidden_receiver, softening, form);
-  target += kernel_sum(x, a, fixed_charge, hidden_sender, hidden_receiver, softening,
-                       form);
+  target += kernel_sum(1 * x, a + 0, fixed_charge, hidden_sender, hidden_receiver,
+                       softening, form);
   target += kernel_sum(x, fixed_charge, b, hidden_sender, hidden_receiver, softening,
                        form);
   target += kernel_sum(z, fixed_charge, fixed_charge, hidden_sender, hidden_receiver,
@@ -47,11 +47,11 @@ model {
     vector[N] p = exp(a); // charges of a logarithm are positive
     vector[N] q = exp(b);
     for (shared in 0 : 1)
-      target += log1p_kernel_sum(x, p, q, softening, form, shared);
+      target += log1p_kernel_sum(1 * x, p, 1 * q, softening, form, shared);
     target += log1p_kernel_sum(x, p, fixed_positive, softening, form, 0);
     for (logarithm in 0 : 1) {
-      target += charged_edge_sum(x, p, q, sender, receiver, back, weight, own,
-                                 own_reverse, softening, form, logarithm);
+      target += charged_edge_sum(1 * x, p, 1 * q, sender, receiver, back, weight,
+                                 own + 0, own_reverse, softening, form, logarithm);
       target += charged_edge_sum(x, fixed_positive, q, sender, receiver, back, weight,
                                  none, none, softening, form, logarithm);
       target += charged_edge_sum(z, fixed_positive, fixed_positive, sender, receiver,
