@@ -14,7 +14,7 @@ import lsm_stan
 PACKAGE = Path(lsm_stan.__file__).parent
 
 #: Rooms whose docstrings are not held to the rules yet.
-UNFINISHED = ("prediction", "report")
+UNFINISHED = ("report",)
 
 MODULES = [
     ".".join(("lsm_stan", *path.relative_to(PACKAGE).with_suffix("").parts))
