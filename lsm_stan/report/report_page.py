@@ -10,6 +10,7 @@ from lsm_stan.inference.methods import METHODS
 from lsm_stan.inference.record import RECORD
 from lsm_stan.network.summary import describe
 from lsm_stan.posterior.checks import Finding
+from lsm_stan.report.criticism_sections import model_section, priors_section, trust_section
 from lsm_stan.report.page import INDEX, Page, file_stems, write_page
 from lsm_stan.report.report import Report
 from lsm_stan.report.sections import (
@@ -17,11 +18,8 @@ from lsm_stan.report.sections import (
     coefficients_section,
     comparison_section,
     embedding_section,
-    model_section,
-    priors_section,
     provenance_section,
     quantities_section,
-    trust_section,
 )
 from lsm_stan.text import listed
 
