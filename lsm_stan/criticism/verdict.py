@@ -43,7 +43,7 @@ class Verdict:
     quantities : DataFrame
         The same condensed, a row a quantity.
     modes : ModeReport or None
-        Where the chains are; None with fewer than two.
+        Modes that the chains are in; None with fewer than two chains.
     """
 
     findings: list[Finding]
@@ -126,7 +126,7 @@ def judge_model(check: PredictiveCheck) -> Finding:
 
 
 def _of_the_run(fit: Fit) -> list[Finding]:
-    """Say which of the method's own checks failed, or that none did."""
+    """Say which of the method's checks failed, or that none did."""
     failed = [Finding("bad", capital(message)) for message in fit.warnings]
     if failed:
         return failed

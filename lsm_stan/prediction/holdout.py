@@ -149,7 +149,7 @@ def splits(
     seed : int
         Seed of the first random split, or of the folds; the next random split has the next seed.
     scheme : {"random", "folds", "nodes"}, default "random"
-        ``"random"``: :func:`hold_out`; ``"folds"``: :func:`folds`; ``"nodes"``:
+        Way to draw dyads. ``"random"``: :func:`hold_out`; ``"folds"``: :func:`folds`; ``"nodes"``:
         :func:`hold_out_nodes`.
     share : float, default 0.1
         Share of the dyads that a random split holds out; folds have none.
@@ -188,7 +188,7 @@ def in_words(
     number, seed : int
         Number of splits, and their seed.
     scheme : {"random", "folds", "nodes"}
-        How dyads are drawn.
+        Way to draw dyads; see :func:`splits`.
     share : float
         Share of the dyads that a random split holds out.
     together : bool

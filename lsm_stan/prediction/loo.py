@@ -56,9 +56,9 @@ class LOO:
     pair : ndarray of int64 of shape (D,)
         Numbers of the pairs that the dyads belong to.
     thin : int
-        Every so manieth draw of each chain was taken.
+        Step: every ``thin``-th draw of each chain was taken.
     reff : float
-        How many independent draws each of them is worth.
+        Number of independent draws that each of them is worth.
     """
 
     elpd: float

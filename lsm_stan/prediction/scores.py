@@ -189,7 +189,7 @@ def zero_inflation_gain(prediction: Prediction, weight: IntArray) -> float:
 
 
 def _edge_log_density(prediction: Prediction, edge: BoolArray) -> FloatArray:
-    """Return the log probability of what was found of each dyad, an edge or none."""
+    """Return the log probability of what each dyad has, an edge or none."""
     probability = np.maximum(prediction.probability, np.finfo(float).tiny)
     return np.where(edge, np.log(probability), prediction.log_empty)
 

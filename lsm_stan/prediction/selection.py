@@ -120,7 +120,7 @@ def select(
     seed : int
         Seed of the splits, and of every fit.
     scheme : {"random", "folds", "nodes"}, default "random"
-        How dyads are drawn.
+        Way to draw dyads; see :func:`lsm_stan.prediction.holdout.splits`.
     share : float, default 0.1
         Share of the dyads that a random split holds out.
     together : bool, default True
@@ -130,8 +130,8 @@ def select(
     arguments : Mapping or None, default None
         Its arguments.
     jobs : int or None, default None
-        How many fits run at once; by default as many as keep the cores busy with their starts or
-        chains.
+        Number of fits that run at once; by default as many as keep the cores busy with their
+        starts or chains.
     say : callable, default print
         It is called with a sentence for everything that happens.
 

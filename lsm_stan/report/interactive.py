@@ -143,7 +143,7 @@ def _hover(
     spread: FloatArray | None,
     hollow: BoolArray,
 ) -> list[str]:
-    """Return what is told of every node, in the markup that plotly reads."""
+    """Return what is said of every node, in the markup that plotly reads."""
     sent, received = network.out_strength(), network.in_strength()
     texts = []
     for node, name in enumerate(network.names):

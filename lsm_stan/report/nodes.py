@@ -16,16 +16,17 @@ from lsm_stan.posterior.alignment import (
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.invariants import radii
 
-#: Of the table of nodes: the columns that are computed, those of them that a page does not show,
-#: those that it does, and how many of the strongest nodes.
+#: Columns of the table of nodes that are computed.
 COMPUTED_COLUMNS = (
     "out_strength", "in_strength", "spread", "shift", "flagged", "cluster", "cluster_probability",
 )  # fmt: skip
 
+#: Those that a page does not show, and those that it does.
 UNSHOWN_COLUMNS = ("radius", "strays")
 
 SHOWN_COLUMNS = ("name", "class", *COMPUTED_COLUMNS)
 
+#: The strongest nodes that a page shows.
 SHOWN_NODES = 15
 
 #: Largest network whose N×N Gram matrix is computed to flag nodes.
