@@ -64,10 +64,10 @@ def accepted_arguments(method: Method, ours: Callable[..., Any]) -> list[str]:
     -------
     list of str
     """
-    known = inspect.signature(ours).parameters
+    our_arguments = inspect.signature(ours).parameters
     passed = inspect.signature(getattr(cmdstanpy.CmdStanModel, method.verb)).parameters
     withheld = {"self", "seed", "cmdstan", *WITHHELD["all"], *WITHHELD[method.verb]}
-    return [name for name in dict.fromkeys([*known, *passed]) if name not in withheld]
+    return [name for name in dict.fromkeys([*our_arguments, *passed]) if name not in withheld]
 
 
 def requested(
