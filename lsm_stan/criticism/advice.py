@@ -16,7 +16,15 @@ Cause: TypeAlias = Callable[[ModelSpec, bool], tuple[str, str]]
 
 
 class Statistic(NamedTuple):
-    """What a statistic is called, and what is at fault where a model does not reach it."""
+    """What a statistic is called, and what is at fault where a model does not reach it.
+
+    Attributes
+    ----------
+    label : str
+        Its name in sentences.
+    cause : callable
+        A :data:`Cause`.
+    """
 
     label: str
     cause: Cause

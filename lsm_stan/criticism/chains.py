@@ -34,15 +34,15 @@ class ModeReport:
 
     Attributes
     ----------
-    chains
+    chains : DataFrame
         A row a chain: ``chain``, ``log_joint`` (mean over its draws), ``log_joint_sd``,
         ``halves`` (Procrustes distance between the mean positions of its two halves),
         ``nearest`` and ``farthest`` (to the mean positions of the other chains), and ``weight``,
         its stacking weight: the share in the mixture of chains that predicts a left-out pair
         best. The weight is NaN where the chains are not apart: it then says nothing.
-    distances
-        ``(chain, chain)`` Procrustes distances of mean positions, root mean square a node.
-    apart
+    distances : ndarray of shape (chain, chain)
+        Procrustes distances of mean positions, root mean square a node.
+    apart : bool
         Whether some chains are in different modes.
     """
 
@@ -56,12 +56,13 @@ def mode_report(fit: Fit) -> ModeReport | None:
 
     Parameters
     ----------
-    fit
-        With at least 2 chains of 4 draws; None is returned for any other.
+    fit : Fit
+        Samples have at least 2 chains of 4 draws.
 
     Returns
     -------
     ModeReport or None
+        None for any other fit.
     """
     draws, log_joint = fit.draws, container.log_joint_of(fit.idata)
     if draws.shape[0] < 2 or draws.shape[1] < 4:
@@ -74,7 +75,7 @@ def mode_report(fit: Fit) -> ModeReport | None:
             for chain, mean in zip(draws, means, strict=True)
         ]
     )
-    distances = np.array([[procrustes_rmse(one, other) for one in means] for other in means])
+    distances = np.array([[procrustes_rmse(mean, other) for mean in means] for other in means])
     others = distances[~np.eye(len(means), dtype=bool)].reshape(len(means), -1)
     apart = bool(distances.max() > APART * halves.max())
     chains = pd.DataFrame(

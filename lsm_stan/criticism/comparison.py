@@ -24,7 +24,7 @@ class Comparison:
 
     Attributes
     ----------
-    table
+    table : DataFrame
         A row a fit. ``method``; ``seconds``; ``log_joint`` at its one position set (mode or mean)
         in nats; ``elbo``; ``khat``, PSIS k-hat of an approximation; and against the reference
         fit ``procrustes_rmse`` of the position sets, ``distance_rmse`` of the mean distances of
@@ -33,11 +33,11 @@ class Comparison:
         Then ``log_joint_draws`` and ``log_joint_draws_sd``, over draws, and ``fit``, its name.
         NaN where a method has none, as a mode has no spread, and where the log joint is of another
         density than the reference's (:func:`comparable_log_joints`).
-    mean_distances
+    mean_distances : DataFrame
         A row a monitored pair, a column a fit.
-    spreads
+    spreads : DataFrame
         A row a node, a column a fit with draws: its posterior spread.
-    reference
+    reference : str
         The name of the fit that the others are measured against.
     """
 
@@ -61,8 +61,17 @@ class Comparison:
 def reference_fit(fits: Mapping[str, Fit]) -> str:
     """Return the name of the fit the others are measured against.
 
-    The one by the most exact method (the last in :data:`~lsm_stan.inference.methods.METHODS`); of
-    several, one whose checks passed, then the one with the most draws.
+    It is one by the most exact method (the last in :data:`~lsm_stan.inference.methods.METHODS`).
+    Among several the choice is one whose checks passed, then the one with the most draws.
+
+    Parameters
+    ----------
+    fits : Mapping of str to Fit
+        Fits of one network, by name.
+
+    Returns
+    -------
+    str
     """
     order = list(METHODS)
 
@@ -78,6 +87,15 @@ def comparable_log_joints(fits: Mapping[str, Fit]) -> set[str]:
 
     A mode is sought with scales held fixed, which samplers learn where a model has any: theirs is
     a density of more parameters, with the priors of scales.
+
+    Parameters
+    ----------
+    fits : Mapping of str to Fit
+        Fits of one network, by name.
+
+    Returns
+    -------
+    set of str
     """
     learned = fits[reference_fit(fits)].learned
     return {name for name, fit in fits.items() if fit.learned == learned}
@@ -88,7 +106,7 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
 
     Parameters
     ----------
-    fits
+    fits : Mapping of str to Fit
         One or more fits by name.
 
     Returns
@@ -126,7 +144,7 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
                 "log_joint": fit.log_joint if name in comparable else np.nan,
                 "elbo": details.get("elbo"),
                 "khat": details.get("khat"),
-                # the reference's own is 0 but for rounding
+                # that of the reference is 0 but for rounding
                 "procrustes_rmse": float(
                     procrustes_rmse(fit.positions, target.positions).round(12)
                 ),
@@ -164,24 +182,25 @@ def _flat(values: FloatArray) -> FloatArray:
 def _check_comparable(fits: Mapping[str, Fit]) -> None:
     if not fits:
         raise InputError("no fits to compare; name at least one fit's folder")
-    (first, one), *others = fits.items()
+    (first, first_fit), *others = fits.items()
     for name, fit in others:
-        if fit.network.digest != one.network.digest:
+        if fit.network.digest != first_fit.network.digest:
             raise InputError(
                 f"{name} and {first} are fits of different networks"
-                f" ({fit.network.title} and {one.network.title}); fits of one network are compared"
+                f" ({fit.network.title} and {first_fit.network.title}); fits of one network are"
+                " compared"
             )
-        if fit.record.dim != one.record.dim:
+        if fit.record.dim != first_fit.record.dim:
             raise InputError(
-                f"{name} has K = {fit.record.dim} and {first} K = {one.record.dim};"
+                f"{name} has K = {fit.record.dim} and {first} K = {first_fit.record.dim};"
                 " fits with one number of dimensions are compared"
             )
-        if fit.spec != one.spec:
+        if fit.spec != first_fit.spec:
             raise InputError(
-                f"{name} is a fit of the model {fit.spec.label} and {first} of {one.spec.label};"
-                " methods are compared on one model"
+                f"{name} is a fit of the model {fit.spec.label} and {first} of"
+                f" {first_fit.spec.label}; methods are compared on one model"
             )
-        if fit.spec.digest(fit.network) != one.spec.digest(one.network):
+        if fit.spec.digest(fit.network) != first_fit.spec.digest(first_fit.network):
             raise InputError(
                 f"the covariates of {name} and {first} have different values; methods are compared"
                 " on the same data"

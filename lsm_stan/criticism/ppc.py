@@ -36,21 +36,21 @@ class PredictiveCheck:
 
     Attributes
     ----------
-    table : pandas.DataFrame
+    table : DataFrame
         A row a statistic: ``statistic``, ``observed``, the 90 % predictive interval
         (``predicted_median``, ``predicted_low``, ``predicted_high``), and ``p_value``, the
         probability that a replicated network has more, with ties counted half.
-    replicated : pandas.DataFrame
+    replicated : DataFrame
         The statistics (columns) of the replicated networks (R rows); NaN where one is undefined.
-    weights : pandas.DataFrame
+    weights : DataFrame
         Shares of the cells: ``weight`` (``0``, ``1``, ``2``, ``3-4``, ``5-8``, ... up to the
         largest that occurs), then as in `table`.
-    strengths : pandas.DataFrame
+    strengths : DataFrame
         Strengths in descending order: ``direction`` (``out`` and ``in``, or ``both`` if the
         network is undirected), ``rank`` (1 to N), then as in `table`.
     checks : list of Check
         One a statistic that the network and a replication define; passed if the observed one is
-        in the 90 % interval. Of ten statistics one may be outside though the model holds.
+        in the 90 % interval. One statistic in ten may be outside though the model holds.
     """
 
     table: pd.DataFrame
@@ -72,13 +72,13 @@ def predictive_checks(
 
     Parameters
     ----------
-    fit
-        Of any method.
-    replications
+    fit : Fit
+        A fit by any method.
+    replications : int, default 200
         R, the number of networks.
-    seed
+    seed : int, default 0
         The same seed gives the same networks.
-    show_progress
+    show_progress : bool, default False
         Whether to draw a progress bar.
 
     Returns
@@ -109,10 +109,10 @@ def predictive_checks(
         )
         for k in tqdm(chosen, "checks", unit="network", disable=not has_bars(show_progress))
     ]
-    replicated = pd.DataFrame([one.statistics for one in predicted])
+    replicated = pd.DataFrame([drawn.statistics for drawn in predicted])
     table = _beside(pd.Series(observed.statistics), replicated)
     table["p_value"] = _p_values(table["observed"], replicated)
-    shares = pd.DataFrame([one.shares for one in predicted])
+    shares = pd.DataFrame([drawn.shares for drawn in predicted])
     weights = _beside(pd.Series(observed.shares), shares)
     weights.index = pd.Index([_class_name(number) for number in range(WEIGHT_CLASSES)])
     n_classes = 1 + int(np.flatnonzero(observed.shares + shares.sum())[-1])
@@ -120,7 +120,7 @@ def predictive_checks(
     strengths = {
         direction: _beside(
             pd.Series(_descending(strength), index=ranks),
-            pd.DataFrame([_descending(one.strengths[direction]) for one in predicted]),
+            pd.DataFrame([_descending(drawn.strengths[direction]) for drawn in predicted]),
         )
         for direction, strength in observed.strengths.items()
     }

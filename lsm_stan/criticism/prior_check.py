@@ -57,21 +57,21 @@ class PriorCheck:
 
     Attributes
     ----------
-    predicted
-        A row a statistic: ``statistic``; ``observed``; and of networks drawn from the priors
-        ``prior_median``, ``prior_low`` and ``prior_high``, the ends of 90 %.
-    items
+    predicted : DataFrame
+        A row a statistic: ``statistic``; ``observed``; and ``prior_median``, ``prior_low`` and
+        ``prior_high``, the median and the ends of 90 % over networks drawn from the priors.
+    items : DataFrame
         A row a posterior quantity, of those that rotations leave unchanged: ``quantity``,
         ``item``, and its power-scaling sensitivity to the priors (``prior``), to the likelihood
-        (``likelihood``), and to each prior alone, under the names of :data:`PRIORS`. Empty of a
-        fit with fewer than 100 draws.
-    quantities
+        (``likelihood``), and to each prior alone, under the names of :data:`PRIORS`. A fit
+        with fewer than 100 draws has no rows.
+    quantities : DataFrame
         The same condensed, a row a quantity: how many ``items`` there are, how many of them are
         ``moved_by_prior`` and ``moved_by_likelihood``, and by the prior alone (``prior_alone``):
         their sensitivity is 0.05 or more; the medians of their sensitivities, ``prior`` and
         ``likelihood``; and the prior that moves most of them, ``strongest``.
-    findings
-        In sentences.
+    findings : list of Finding
+        The same in sentences.
     """
 
     predicted: pd.DataFrame
@@ -85,11 +85,11 @@ def check_priors(fit: Fit, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> PriorC
 
     Parameters
     ----------
-    fit
-        By any method; what is moved by priors is said of one with draws.
-    draws
-        Networks that are drawn from the priors.
-    seed
+    fit : Fit
+        A fit by any method; what priors move is said of one with draws.
+    draws : int, default 200
+        Number of networks that are drawn from the priors.
+    seed : int, default 0
         The same seed gives the same networks.
 
     Returns
@@ -146,8 +146,8 @@ def _sensitivities(fit: Fit) -> pd.DataFrame:
         values = values.reshape(values.shape[0] * values.shape[1], -1)[::step]
         dims = variable.dims[2:]
         labels = variable[dims[0]].to_numpy() if dims else [""]
-        found = {part: sensitivity(values, log_p[::step]) for part, log_p in parts.items()}
-        tables.append(pd.DataFrame({"quantity": str(name), "item": labels, **found}))
+        by_part = {part: sensitivity(values, log_p[::step]) for part, log_p in parts.items()}
+        tables.append(pd.DataFrame({"quantity": str(name), "item": labels, **by_part}))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -185,7 +185,7 @@ def _of_the_prior_networks(predicted: pd.DataFrame) -> Finding:
             " networks drawn from the priors have."
         )
         return Finding("good", text)
-    told = "; ".join(
+    contrasts = "; ".join(
         f"{STATISTICS[row['statistic']].label} is {brief(row['observed'])}, the priors expect"
         f" {brief(row['prior_low'])} to {brief(row['prior_high'])}"
         for row in outside.head(LISTED).to_dict("records")
@@ -193,8 +193,8 @@ def _of_the_prior_networks(predicted: pd.DataFrame) -> Finding:
     rest = f"; and {len(outside) - LISTED} more" if len(outside) > LISTED else ""
     text = (
         f"Before the data the priors expect other networks: {count} lie in 90 % of what networks"
-        f" drawn from the priors have. {told[:1].upper()}{told[1:]}{rest}. Wider priors would be"
-        " looked at next."
+        f" drawn from the priors have. {contrasts[:1].upper()}{contrasts[1:]}{rest}. Wider priors"
+        " would be looked at next."
     )
     return Finding("caution", text)
 
@@ -206,12 +206,13 @@ def _of_the_sensitivities(quantities: pd.DataFrame) -> list[Finding]:
     said = quantities["moved_by_prior"] > (1 - SHARE) * quantities["items"]
     for row in quantities[said].to_dict("records"):
         name = NAMES.get(row["quantity"], row["quantity"])
-        one, decided = row["items"] == 1, row["prior_alone"]
-        which = f"{name} is" if one else f"{row['moved_by_prior']:,} of {row['items']:,} {name} are"
+        single, decided = row["items"] == 1, row["prior_alone"]
+        moved = f"{row['moved_by_prior']:,} of {row['items']:,} {name} are"
+        which = f"{name} is" if single else moved
         text = f"{which} moved by the prior of {PRIORS[row['strongest']]}"
         if not decided:
             text += " and by the data."
-        elif one:
+        elif single:
             text += ", hardly by the data: the prior decides."
         else:
             text += f"; {decided:,} hardly by the data: there the prior decides."

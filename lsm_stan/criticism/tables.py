@@ -32,12 +32,12 @@ def summary_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
 
     Parameters
     ----------
-    fits
-        Fits by name.
+    fits : Mapping of str to Fit
+        Fits of one network, by name.
 
     Returns
     -------
-    pandas.DataFrame
+    DataFrame
         Columns ``method, fit, seed, seconds, log_joint, loss, converged``, some details of the
         methods, and ``warnings``. The log joint and the loss are NaN where they are of another
         density than the reference fit's
@@ -68,13 +68,19 @@ def reported_pairs(network: Network) -> IntArray:
 
     Parameters
     ----------
-    network
+    network : Network
         N nodes.
 
     Returns
     -------
-    numpy.ndarray
-        ``(P, 2)`` node indices i < j, from 0; heaviest pairs first, none twice.
+    ndarray of int64 of shape (P, 2)
+        Node indices i < j, from 0; heaviest pairs first, none twice.
+
+    Examples
+    --------
+    >>> network = Network.from_edges(["a", "b"], ["b", "c"], [1, 3])
+    >>> reported_pairs(network)[0].tolist()
+    [1, 2]
     """
     pair = np.sort(np.column_stack([network.sender, network.receiver]), axis=1)
     edges = pd.DataFrame({"i": pair[:, 0], "j": pair[:, 1], "weight": network.weight})
@@ -92,15 +98,15 @@ def coefficients_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
 
     Parameters
     ----------
-    fits
-        Fits by name.
+    fits : Mapping of str to Fit
+        Fits of one model, by name.
 
     Returns
     -------
-    pandas.DataFrame
+    DataFrame
         A row a coefficient and fit: ``covariate``, ``fit``, ``mean``, ``sd``, and ``low`` and
-        ``high``, the ends of its 90 % interval; the last three NaN for a mode. No rows for a model
-        without covariates.
+        ``high``, the ends of its 90 % interval; the last three are NaN for a mode. A model without
+        covariates has no rows.
     """
     rows: list[tuple[Any, ...]] = []
     for name, fit in fits.items():
@@ -111,20 +117,46 @@ def coefficients_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
             labels, [name] * len(labels), draws.mean(axis=0), sd, *interval(draws), strict=True
         )
     table = pd.DataFrame(rows, columns=["covariate", "fit", "mean", "sd", "low", "high"])
-    order = {label: place for place, label in enumerate(table["covariate"].unique())}
+    order = {label: rank for rank, label in enumerate(table["covariate"].unique())}
     return table.sort_values(
         "covariate", key=lambda c: c.map(order), kind="stable", ignore_index=True
     )
 
 
 def interval_text(row: Mapping[Hashable, Any]) -> str:
-    """Return a row of :func:`coefficients_table` as text: the mean, and the 90 % interval."""
+    """Return a row of :func:`coefficients_table` as text: the mean, and the 90 % interval.
+
+    Parameters
+    ----------
+    row : Mapping
+        ``mean``, ``sd``, ``low`` and ``high``.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> interval_text({"mean": 0.5, "sd": 0.1, "low": 0.25, "high": 0.75})
+    '0.5 (0.25 to 0.75)'
+    """
     mean, low, high = (brief(row[name]) for name in ("mean", "low", "high"))
     return mean if np.isnan(row["sd"]) else f"{mean} ({low} to {high})"
 
 
 def coefficients_beside(coefficients: pd.DataFrame) -> pd.DataFrame:
-    """Set coefficients of several fits beside each other, as text: a row a covariate."""
+    """Set coefficients of several fits beside each other, as text.
+
+    Parameters
+    ----------
+    coefficients : DataFrame
+        What :func:`coefficients_table` returns.
+
+    Returns
+    -------
+    DataFrame
+        A row a covariate, a column a fit.
+    """
     text = coefficients[["covariate", "fit"]].assign(text=coefficients.apply(interval_text, axis=1))
     return _beside(text, "covariate")
 
@@ -132,8 +164,16 @@ def coefficients_beside(coefficients: pd.DataFrame) -> pd.DataFrame:
 def invariants_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     """Return ArviZ's summary of the reported pairs of several fits, one below the other.
 
-    Without the log joints that :func:`lsm_stan.criticism.comparison.comparable_log_joints` leaves
-    out.
+    Parameters
+    ----------
+    fits : Mapping of str to Fit
+        Fits of one network, by name.
+
+    Returns
+    -------
+    DataFrame
+        ``fit``, ``quantity``, and the summary's columns; without the log joints that
+        :func:`lsm_stan.criticism.comparison.comparable_log_joints` leaves out.
     """
     comparable = comparable_log_joints(fits)
     tables = {
@@ -149,12 +189,12 @@ def side_by_side(invariants: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    invariants
+    invariants : DataFrame
         What :func:`invariants_table` returns.
 
     Returns
     -------
-    pandas.DataFrame
+    DataFrame
         A row a quantity, a column a fit: the mean, and the standard deviation where there is one.
     """
 

@@ -34,16 +34,16 @@ class Verdict:
 
     Attributes
     ----------
-    findings
-        In the order they should be read.
-    invariants
+    findings : list of Finding
+        Sentences in the order they should be read.
+    invariants : InferenceData or DataTree
         What :meth:`lsm_stan.inference.fit.Fit.invariants` returns.
-    items
+    items : DataFrame
         Diagnostics of every invariant item; empty for a fit of one draw.
-    quantities
+    quantities : DataFrame
         The same condensed, a row a quantity.
-    modes
-        Where the chains are; None with fewer than two.
+    modes : ModeReport or None
+        Modes that the chains are in; None with fewer than two chains.
     """
 
     findings: list[Finding]
@@ -58,8 +58,8 @@ def judge(fit: Fit) -> Verdict:
 
     Parameters
     ----------
-    fit
-        By any method.
+    fit : Fit
+        A fit by any method.
 
     Returns
     -------
@@ -83,8 +83,8 @@ def judge_model(check: PredictiveCheck) -> Finding:
 
     Parameters
     ----------
-    check
-        Of one fit.
+    check : PredictiveCheck
+        Predictive checks of one fit.
 
     Returns
     -------
@@ -92,7 +92,7 @@ def judge_model(check: PredictiveCheck) -> Finding:
         ``bad`` where more statistics fail than chance lets: the plainest failures with figures.
     """
     table = check.table.dropna().set_index("statistic")
-    failed = [one.name for one in check.checks if not one.passed]
+    failed = [item.name for item in check.checks if not item.passed]
     count = f"{len(failed)} of {len(check.checks)} statistics of the network"
     if len(failed) <= CHANCE_FAILURES * len(check.checks):
         text = f"The model reproduces the network: {count} lie outside 90 % of its predictions."
@@ -126,7 +126,7 @@ def judge_model(check: PredictiveCheck) -> Finding:
 
 
 def _of_the_run(fit: Fit) -> list[Finding]:
-    """Say which of the method's own checks failed, or that none did."""
+    """Say which of the method's checks failed, or that none did."""
     failed = [Finding("bad", capital(message)) for message in fit.warnings]
     if failed:
         return failed
@@ -188,9 +188,11 @@ def _of_the_scope(fit: Fit) -> list[Finding]:
     """Say what even a good fit by this method does not tell."""
     details = fit.record.details
     if fit.draws.shape[:2] == (1, 1):
-        found = details.get("distinct_modes", 1)
+        n_modes = details.get("distinct_modes", 1)
         many = (
-            f"{found} different modes were found, of which this is the best. " if found > 1 else ""
+            f"{n_modes} different modes were found, of which this is the best. "
+            if n_modes > 1
+            else ""
         )
         return [Finding("caution", f"{many}A mode is one point: it tells nothing of uncertainty.")]
     if fit.record.arguments.get("init") == "random":

@@ -19,7 +19,7 @@ Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
-#: CmdStanPy's arguments that are not passed on: those that are ours to give, those that change
+#: CmdStanPy's arguments that are not passed on: those that this package gives, those that change
 #: nothing here (there are no bounds, no profiles; ADVI's eta counts only without adaptation), and
 #: those that spoil a run for CmdStanPy or for us: it cannot read the CSV file of ADVI without
 #: adaptation, and gives warmup draws to some of its results and not to others.
@@ -51,14 +51,14 @@ OF_ADAPTATION = ("adapt_delta", "adapt_init_phase", "adapt_metric_window", "adap
 
 
 def accepted_arguments(method: Method, ours: Callable[..., Any]) -> list[str]:
-    """Return the arguments of a method: our own first, then those passed to CmdStanPy.
+    """Return the arguments of a method: this package's first, then those passed to CmdStanPy.
 
     Parameters
     ----------
     method : Method
         The method.
     ours : callable
-        What runs it here: its signature tells our own arguments.
+        The function that runs it; its signature has this package's arguments.
 
     Returns
     -------
@@ -73,14 +73,14 @@ def accepted_arguments(method: Method, ours: Callable[..., Any]) -> list[str]:
 def requested(
     method: Method, ours: Callable[..., Any], arguments: Mapping[str, Any]
 ) -> dict[str, Any]:
-    """Return what a method is asked to do, defaults of our own included, for the record.
+    """Return what a method is asked to do, this package's defaults included, for the record.
 
     Parameters
     ----------
     method : Method
         The method.
     ours : callable
-        What runs it here.
+        The function that runs it.
     arguments : Mapping
         What the caller asks for, by name.
 
@@ -144,7 +144,7 @@ def _check_together(method: str, asked: Mapping[str, Any]) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value that JSON and TOML can hold; positions are kept in a file of their own."""
+    """Return a value that JSON and TOML can hold; positions are kept in a separate file."""
     if isinstance(value, Fit | Mapping) or (isinstance(value, np.ndarray) and value.ndim > 1):
         return "given positions"
     if isinstance(value, np.ndarray | np.generic):

@@ -38,11 +38,11 @@ class Curvature:
     Attributes
     ----------
     negative, flat : int
-        How many are below zero, and how many are zero within the error of differentiation,
-        among the directions that are not rotations.
+        Numbers of eigenvalues below zero, and of those that are zero within the error of
+        differentiation, among the directions that are not rotations.
     rotations : int
-        How many directions are rotations, K(K-1)/2 where the positions span K dimensions; along
-        them the log joint is flat whatever the positions.
+        Number of directions that are rotations, K(K-1)/2 where the positions span K
+        dimensions; along them the log joint is flat whatever the positions.
     rotation_curvature : float
         Largest entry of the Hessian times a rotation, zero at a mode: the error of
         differentiation, and of the mode.

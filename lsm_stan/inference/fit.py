@@ -229,7 +229,7 @@ class Fit:
         dyads : array_like of shape (D, 2), or None, default None
             Node indices, from 0, of observed dyads or pairs; all by default.
         thin : int, default 1
-            Every so manieth draw of each chain.
+            Step: every ``thin``-th draw of each chain is taken.
         dtype : {"float64", "float32"}, default "float64"
             ``"float32"`` halves the memory, and keeps seven digits.
         max_gigabytes : float, default: :data:`lsm_stan.model.pointwise.MAX_GIGABYTES`
@@ -302,7 +302,7 @@ class Fit:
             Node indices, from 0, of observed dyads whose weights are kept; ``"all"``
             of them; or none.
         thin : int or None, default None
-            A network of every so manieth draw of each chain; by default of some 200 draws.
+            Step: every ``thin``-th draw of each chain has a network; by default some 200 have.
         seed : int, default 0
             The same seed gives the same networks.
         max_gigabytes : float, default: :data:`lsm_stan.model.pointwise.MAX_GIGABYTES`

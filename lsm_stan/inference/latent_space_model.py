@@ -60,8 +60,8 @@ class LatentSpaceModel:
         ``"cpp"``: the sums of the likelihood in C++ with analytic gradients. ``"stan"``: the
         same in the Stan language, to read and to compare with.
     threads : int, default 1
-        How many threads each CmdStan process shares the sum over pairs among; worth it for
-        thousands of nodes. Starts and chains run in processes of their own as it is.
+        Number of threads that share a CmdStan process's sum over pairs; more than one are worth it
+        for thousands of nodes. Starts and chains run in separate processes as it is.
 
     Raises
     ------
@@ -74,6 +74,13 @@ class LatentSpaceModel:
     Nothing is compiled before the first fit; the executable is then kept for every later one.
     Methods raise InputError for an argument that is unknown or out of its range, and InferenceError
     where CmdStan fails.
+
+    Examples
+    --------
+    >>> network = Network.from_edges(["a", "b", "c"], ["b", "c", "a"], [3, 1, 2])
+    >>> model = LatentSpaceModel(network, dim=2)
+    >>> model.prior_predictive(draws=5).prior["z"].shape
+    (1, 5, 3, 2)
     """
 
     def __init__(
@@ -271,7 +278,7 @@ class LatentSpaceModel:
         seed : int
             Seed of the start and of CmdStan.
         init : Init, default "map"
-            Where to start; see :data:`Init`.
+            The start; see :data:`Init`.
         precondition : bool or None, default None
             Approximate ``z_raw``, with ``z = C z_raw`` (:mod:`lsm_stan.inference.preconditioning`):
             a mean-field Gaussian there has the network's own correlations in z. By default where
@@ -346,7 +353,7 @@ class LatentSpaceModel:
         chains : int, default 4
             Number of chains.
         init : Init, default "map"
-            Where the chains start; see :data:`Init`. With ``"map"``, the default, every chain
+            The chains' start; see :data:`Init`. With ``"map"``, the default, every chain
             starts in one mode and explores that mode, not the whole posterior.
         precondition : bool, default True
             Sample ``z_raw`` with ``z = C z_raw`` (:mod:`lsm_stan.inference.preconditioning`), C
@@ -417,7 +424,7 @@ class LatentSpaceModel:
 
 
 def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what a method is asked to do, defaults of our own included, for the record.
+    """Return what a method is asked to do, this package's defaults included, for the record.
 
     Parameters
     ----------

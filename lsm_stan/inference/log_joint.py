@@ -33,8 +33,8 @@ class LogJoint:
         Parameters
         ----------
         parameters : dict of str to ndarray
-            As in :mod:`lsm_stan.model.parameters`, with any leading axes. Scales are parameters if
-            they are given.
+            Parameters, with any leading axes (:mod:`lsm_stan.model.parameters`). Scales are
+            parameters if they are given.
 
         Returns
         -------

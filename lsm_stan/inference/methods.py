@@ -14,12 +14,12 @@ class Method:
     Attributes
     ----------
     name : str
-        As used on the command line, in configurations and in results.
+        Name on the command line, in configurations and in results.
     title : str
-        As printed.
+        Name in print.
     verb : str
-        The method of :class:`lsm_stan.inference.latent_space_model.LatentSpaceModel`, and of
-        ``cmdstanpy.CmdStanModel``.
+        Name of the method of :class:`lsm_stan.inference.latent_space_model.LatentSpaceModel`, and
+        of ``cmdstanpy.CmdStanModel``.
     """
 
     name: str

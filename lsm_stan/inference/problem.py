@@ -1,4 +1,4 @@
-"""What is inferred: one model of one network, as the Stan program is told of it."""
+"""What is inferred: one model of one network, as the Stan program takes it."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Problem:
         Parameters
         ----------
         parameters : dict of str to ndarray
-            As in :mod:`lsm_stan.model.parameters`, with any leading axes.
+            Parameters, with any leading axes (:mod:`lsm_stan.model.parameters`).
         learned : bool, default False
             Whether scales are parameters.
 

@@ -23,13 +23,13 @@ class NetworkRecord:
     Attributes
     ----------
     title : str
-        As printed.
+        Name in print.
     digest : str
         Digest of the data: of the network, and of the model's covariates.
     directed : bool
         Whether it is directed.
     edges, hidden : int
-        How many edges it has, and how many dyads were not observed.
+        Numbers of edges, and of dyads that were not observed.
     notes : sequence of str
         What was said when it was read.
     """

@@ -35,7 +35,7 @@ from lsm_stan.processes import LAST_LINES
 from lsm_stan.progress import print_progress
 from lsm_stan.typing import FloatArray
 
-# What CmdStanPy logs of each run is in the fit's record, or in an error of ours.
+# What CmdStanPy logs of each run is in the fit's record, or in an error of this package.
 get_logger().setLevel(logging.CRITICAL)
 
 
@@ -156,7 +156,7 @@ class Run:
         InferenceError
             If the executable fails, or takes longer than was asked for.
         """
-        # CmdStanPy hands it on to CmdStan, whose own threads go by it
+        # CmdStanPy hands it on to CmdStan, whose threads go by it
         os.environ["STAN_NUM_THREADS"] = str(self.compiled.threads)
         try:
             with self.folder(None) as folder:

@@ -28,7 +28,7 @@ def is_made(init: Init) -> bool:
     Parameters
     ----------
     init : Init
-        Where a method starts.
+        The start of a method.
 
     Returns
     -------

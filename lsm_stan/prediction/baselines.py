@@ -35,56 +35,63 @@ def degree_factors(network: Network) -> tuple[float, FloatArray, FloatArray]:
 
     Parameters
     ----------
-    network
+    network : Network
         N nodes.
 
     Returns
     -------
     mean : float
         m, the mean weight of an observed dyad.
-    sender, receiver : numpy.ndarray
-        ``(N,)`` factors a and b.
+    sender, receiver : ndarray of shape (N,)
+        Factors a and b.
+
+    Examples
+    --------
+    >>> network = Network.from_edges(["a", "a"], ["b", "c"], [3, 3])
+    >>> mean, sender, receiver = degree_factors(network)
+    >>> mean, int(sender.argmax()), int(receiver.argmin())
+    (1.0, 0, 0)
     """
     n, loops = network.n_nodes, network.sender == network.receiver
-    own = np.zeros(n)
-    own[network.sender[loops]] = network.weight[loops]
-    out, into = network.out_strength() - own, network.in_strength() - own
-    one, other = network.hidden_sender, network.hidden_receiver
+    loop_weight = np.zeros(n)
+    loop_weight[network.sender[loops]] = network.weight[loops]
+    out, into = network.out_strength() - loop_weight, network.in_strength() - loop_weight
+    first, second = network.hidden_sender, network.hidden_receiver
     if not network.directed:
-        one, other = np.concatenate([one, other]), np.concatenate([other, one])
-    observed = n * (n - 1) - len(one)
+        first, second = np.concatenate([first, second]), np.concatenate([second, first])
+    observed = n * (n - 1) - len(first)
     mean = float(out.sum() / observed)
     a = np.ones(n)
     b = np.ones(n)
 
-    def update(total: FloatArray, ends: FloatArray, own: IntArray, across: IntArray) -> FloatArray:
-        exposure = ends.sum() - ends - np.bincount(own, ends[across], minlength=n)
+    def update(total: FloatArray, ends: FloatArray, near: IntArray, far: IntArray) -> FloatArray:
+        exposure = ends.sum() - ends - np.bincount(near, ends[far], minlength=n)
         return np.asarray((1 + total) / (1 + mean * exposure))
 
     for _ in range(ROUNDS):
-        a = update(out, b, one, other)
-        b = update(into, a, other, one)
+        a = update(out, b, first, second)
+        b = update(into, a, second, first)
     return mean, a, b
 
 
 def degree_odds(network: Network) -> tuple[float, FloatArray, FloatArray]:
     """Fit log odds m + s_i + r_j of an edge to the observed dyads.
 
-    The mode under the priors that the family's intercept and effects have at theirs: it is what a
-    logistic model with effects says without positions (Holland & Leinhardt's p1 without
+    The result is the mode under the priors that the family's intercept and effects have at theirs:
+    what a logistic model with effects says without positions (Holland & Leinhardt's p1 without
     reciprocity, JASA 76, 1981). In an undirected network s and r are the same.
 
     Parameters
     ----------
-    network
+    network : Network
         N nodes; an edge is a weight above 0.
 
     Returns
     -------
     intercept : float
         m.
-    sender, receiver : numpy.ndarray
-        ``(N,)`` effects s and r.
+    sender, receiver : ndarray of shape (N,)
+        Effects s and r.
     """
     n, between = network.n_nodes, network.sender != network.receiver
     share = 1.0 if network.directed else 0.5  # of an ordered dyad: pairs are walked both ways
@@ -102,14 +109,14 @@ def degree_odds(network: Network) -> tuple[float, FloatArray, FloatArray]:
 
     edges = network.sender[between], network.receiver[between]
     hidden = network.hidden_sender, network.hidden_receiver
-    found = totals(*edges, np.ones(len(edges[0])))
-    scale = (precision + found) ** -0.5  # about what the data say of each, for few steps
+    degrees = totals(*edges, np.ones(len(edges[0])))
+    scale = (precision + degrees) ** -0.5  # about what the data say of each, for few steps
 
     def loss(scaled: FloatArray) -> tuple[float, FloatArray]:
         theta = scale * scaled
         m, s, r = theta[0], theta[of_sender], theta[of_receiver]
-        value = 0.5 * theta @ (precision * theta) - found @ theta
-        gradient = precision * theta - found
+        value = 0.5 * theta @ (precision * theta) - degrees @ theta
+        gradient = precision * theta - degrees
         for rows in chunks(n, n):
             log_odds = m + s[rows, None] + r
             log_odds[np.arange(len(log_odds)), np.arange(n)[rows]] = -np.inf
@@ -135,15 +142,17 @@ def predict_baselines(
 
     Parameters
     ----------
-    network
+    network : Network
         What was observed.
-    sender, receiver, weight
-        ``(D,)`` node indices, from 0, and the weights that were found there.
+    sender, receiver : ndarray of int64 of shape (D,)
+        Node indices, from 0, of the dyads.
+    weight : ndarray of int64 of shape (D,)
+        Weights that the dyads have.
 
     Returns
     -------
-    dict
-        ``constant`` and ``degrees``; unless no weight, observed or found, is above 1, also
+    dict of str to Prediction
+        ``constant`` and ``degrees``; unless no weight, observed or predicted, is above 1, also
         ``constant-nb`` and ``degrees-nb``.
     """
     mean, a, b = degree_factors(network)
@@ -157,17 +166,31 @@ def predict_baselines(
             for name, share in shares.items()
         }
     ones = np.ones(network.n_nodes)
-    found = {}
+    predictions = {}
     for name, (first, second) in {"constant": (ones, ones), "degrees": (a, b)}.items():
         mu = mean * first[sender] * second[receiver]
-        found[name] = Prediction(np.asarray(poisson.logpmf(weight, mu)), -mu)
+        predictions[name] = Prediction(np.asarray(poisson.logpmf(weight, mu)), -mu)
         size = _fitted_size(network, mean * first, second)
-        found[f"{name}-nb"] = negative_binomial(mu, size, weight)
-    return found
+        predictions[f"{name}-nb"] = negative_binomial(mu, size, weight)
+    return predictions
 
 
 def negative_binomial(mu: FloatArray, size: float, weight: IntArray) -> Prediction:
-    """Return the prediction of negative binomial weights of given means and size."""
+    """Return the prediction of negative binomial weights of given means and size.
+
+    Parameters
+    ----------
+    mu : ndarray of shape (D,)
+        Means.
+    size : float
+        The size: the variance is ``mu + mu**2 / size``.
+    weight : ndarray of int64 of shape (D,)
+        Weights that the dyads have.
+
+    Returns
+    -------
+    Prediction
+    """
     share = size / (size + mu)
     return Prediction(np.asarray(nbinom.logpmf(weight, size, share)), size * np.log(share))
 

@@ -19,11 +19,13 @@ class Choice:
 
     Attributes
     ----------
-    model, dim
-        The choice; None where the data do not decide.
-    reason
+    model : str or None
+        Model of the choice; None where the data do not decide.
+    dim : int or None
+        Its number of dimensions; None likewise.
+    reason : str
         Why, in a sentence.
-    table
+    table : DataFrame
         A row a candidate, best first; see :func:`candidates`.
     """
 
@@ -38,20 +40,21 @@ def candidates(scores: pd.DataFrame, share: float, by: Sequence[str] = CANDIDATE
 
     Parameters
     ----------
-    scores
-        A row a candidate and split: its names, ``split``, ``log_density`` and any other numbers.
-    share
-        Of the dyads that a split holds out: standard errors are those of
+    scores : DataFrame
+        A row a candidate and split: its names, ``split``, ``log_density`` (in nats) and any
+        other numbers.
+    share : float
+        Share of the dyads that a split holds out: standard errors are those of
         :func:`lsm_stan.prediction.scores.split_error`.
-    by
+    by : sequence of str, default ("model", "dim")
         The columns that name a candidate.
 
     Returns
     -------
-    pandas.DataFrame
+    DataFrame
         A row a candidate, best first: its names; ``log_density`` and its standard error over
         splits, ``error``; ``difference`` from the best, the mean over splits, and its standard
-        error, ``difference_error``; ``splits``, how many; and the means of all other numbers.
+        error, ``difference_error``; ``splits``, their number; and the means of all other numbers.
     """
     by_split = scores.pivot_table(index="split", columns=list(by), values="log_density")
     groups = scores.groupby(list(by))
@@ -80,16 +83,24 @@ def choose(scores: pd.DataFrame, baselines: pd.DataFrame, share: float) -> Choic
 
     Parameters
     ----------
-    scores
-        As in :class:`Selection`: columns ``model, dim, split, log_density, auc, parameters``.
-    baselines
+    scores : DataFrame
+        Columns ``model, dim, split, log_density, auc, parameters``.
+    baselines : DataFrame
         Columns ``model, split, log_density``.
-    share
-        As in :func:`candidates`.
+    share : float
+        Share of the dyads that a split holds out.
 
     Returns
     -------
     Choice
+
+    Examples
+    --------
+    >>> splits = {"dim": 2, "split": [1, 2], "parameters": 9, "auc": 0.8}
+    >>> scores = pd.DataFrame({"model": "tutorial", "log_density": [-1.0, -1.1], **splits})
+    >>> baselines = pd.DataFrame({"model": "constant", "split": [1, 2], "log_density": -2.0})
+    >>> choose(scores, baselines, share=0.1).reason
+    'tutorial with K = 2: the best'
     """
     table = candidates(scores, share)
 
@@ -115,11 +126,11 @@ def choose(scores: pd.DataFrame, baselines: pd.DataFrame, share: float) -> Choic
             f"{' and '.join(names[i] for i in simplest.index)} are equally simple and within one"
             f" standard error of the best: the data do not decide"
         )
-    place = int(simplest.index[0])
-    chosen = table.iloc[place]
-    reason = f"{names[place]}: " + (
+    rank = int(simplest.index[0])
+    chosen = table.iloc[rank]
+    reason = f"{names[rank]}: " + (
         "the best"
-        if place == 0
+        if rank == 0
         else f"the simplest within one standard error of the best, {names[0]}"
         f" ({chosen['difference']:+.4f} ± {chosen['difference_error']:.4f} a dyad)"
     )

@@ -24,14 +24,14 @@ def predict(fit: Fit, top: int = 50) -> pd.DataFrame:
 
     Parameters
     ----------
-    fit
-        With draws; a mode has one, and no intervals.
-    top
-        How many dyads of each kind, at most.
+    fit : Fit
+        A fit by any method; a mode has one draw, and no intervals.
+    top : int, default 50
+        Largest number of dyads of each kind.
 
     Returns
     -------
-    pandas.DataFrame
+    DataFrame
         Columns
 
         ``kind``
@@ -51,9 +51,9 @@ def predict(fit: Fit, top: int = 50) -> pd.DataFrame:
             hidden.
 
         Hidden and empty dyads are sorted by falling ``probability``, heavy ones by rising
-        ``tail``. Of dyads that were observed these are statements about data that the fit has
-        seen. Where a model correlates the directions of a pair (``dyadic``) all are given the
-        reverse dyad's weight, if it is known.
+        ``tail``. What is said of observed dyads is about data that the fit has seen. Where a
+        model correlates the directions of a pair (``dyadic``) all are given the reverse dyad's
+        weight, if it is known.
 
     Raises
     ------

@@ -31,24 +31,31 @@ def hold_out(network: Network, share: float, *, seed: int, together: bool = True
 
     Parameters
     ----------
-    network
+    network : Network
         N nodes.
-    share
-        Of the observed dyads (of the pairs, where directions go together), between 0 and 1.
-    seed
+    share : float
+        Share of the observed dyads (of the pairs, where directions go together), between 0 and 1.
+    seed : int
         The same seed gives the same dyads.
-    together
+    together : bool, default True
         Whether the two directions of a pair are held out together.
 
     Returns
     -------
-    sender, receiver : numpy.ndarray
-        ``(D,)`` node indices, from 0.
+    sender, receiver : ndarray of int64 of shape (D,)
+        Node indices, from 0.
 
     Raises
     ------
     InputError
         If `share` is not between 0 and 1, or no dyad would be held out or none left.
+
+    Examples
+    --------
+    >>> network = Network.from_edges(["a", "b"], ["b", "c"], [1, 3])
+    >>> sender, receiver = hold_out(network, 0.34, seed=1)
+    >>> len(sender), bool((sender == receiver[::-1]).all())
+    (2, True)
     """
     units = _Units(network, together)
     chosen = _draw(units.n_observed, share, np.random.default_rng(seed))
@@ -58,17 +65,32 @@ def hold_out(network: Network, share: float, *, seed: int, together: bool = True
 def hold_out_nodes(network: Network, share: float, *, seed: int, together: bool = True) -> Dyads:
     """Draw a random share of the observed dyads of a tenth of the nodes (at least one).
 
-    Parameters and returns as those of :func:`hold_out`: the edges of some nodes are partly
-    hidden, those among the others are all known.
+    The edges of some nodes are then partly hidden; those among the others are all known.
+
+    Parameters
+    ----------
+    network : Network
+        N nodes.
+    share : float
+        Share of the observed dyads that touch the drawn nodes, between 0 and 1.
+    seed : int
+        The same seed gives the same dyads.
+    together : bool, default True
+        Whether the two directions of a pair are held out together.
+
+    Returns
+    -------
+    sender, receiver : ndarray of int64 of shape (D,)
+        Node indices, from 0.
     """
     rng = np.random.default_rng(seed)
     n = network.n_nodes
     nodes = rng.choice(n, size=max(1, round(NODES_SHARE * n)), replace=False)
     ends = np.repeat(nodes, n), np.tile(np.arange(n), len(nodes))
     between = ends[0] != ends[1]
-    one, other = ends[0][between], ends[1][between]
+    node, other = ends[0][between], ends[1][between]
     units = _Units(network, together)
-    touching = np.union1d(units.numbers(one, other), units.numbers(other, one))
+    touching = np.union1d(units.numbers(node, other), units.numbers(other, node))
     touching = touching[~np.isin(touching, units.unobserved)]
     return units.dyads(touching[_draw(len(touching), share, rng)])
 
@@ -78,16 +100,18 @@ def folds(network: Network, n_folds: int, *, seed: int, together: bool = True) -
 
     Parameters
     ----------
-    network
+    network : Network
         N nodes.
-    n_folds
-        At least 2.
-    seed, together
-        As in :func:`hold_out`.
+    n_folds : int
+        Number of folds, at least 2.
+    seed : int
+        The same seed gives the same folds.
+    together : bool, default True
+        Whether the two directions of a pair are held out together.
 
     Returns
     -------
-    list
+    list of tuple of ndarray
         `n_folds` times ``(sender, receiver)``; every observed dyad is in one of them.
 
     Raises
@@ -118,22 +142,29 @@ def splits(
 
     Parameters
     ----------
-    network
+    network : Network
         N nodes.
-    number
-        Of the splits.
-    seed
-        Of the first random split, or of the folds; the next random split has the next seed.
-    scheme
-        ``"random"``: :func:`hold_out`; ``"folds"``: :func:`folds`; ``"nodes"``:
+    number : int
+        Number of splits.
+    seed : int
+        Seed of the first random split, or of the folds; the next random split has the next seed.
+    scheme : {"random", "folds", "nodes"}, default "random"
+        Way to draw dyads. ``"random"``: :func:`hold_out`; ``"folds"``: :func:`folds`; ``"nodes"``:
         :func:`hold_out_nodes`.
-    share, together
-        As there; folds have no share.
+    share : float, default 0.1
+        Share of the dyads that a random split holds out; folds have none.
+    together : bool, default True
+        Whether the two directions of a pair are held out together.
+
+    Yields
+    ------
+    sender, receiver : ndarray of int64 of shape (D,)
+        Node indices, from 0.
 
     Raises
     ------
     InputError
-        As there, and if there is no such scheme.
+        If there is no such scheme, fewer than 1 split, or a split would hold out none or all.
     """
     if scheme not in get_args(Scheme):
         raise InputError(f"no scheme {scheme!r}; there are {', '.join(get_args(Scheme))}")
@@ -150,7 +181,30 @@ def splits(
 def in_words(
     number: int, *, seed: int, scheme: Scheme, share: float, together: bool, directed: bool
 ) -> str:
-    """Return what :func:`splits` does with a network, for pages."""
+    """Return what :func:`splits` does with a network, for pages.
+
+    Parameters
+    ----------
+    number, seed : int
+        Number of splits, and their seed.
+    scheme : {"random", "folds", "nodes"}
+        Way to draw dyads; see :func:`splits`.
+    share : float
+        Share of the dyads that a random split holds out.
+    together : bool
+        Whether the two directions of a pair are held out together.
+    directed : bool
+        Whether the network is directed.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> in_words(2, seed=1, scheme="random", share=0.1, together=True, directed=False)
+    '10% of the pairs of nodes, 2 times at random (seeds 1 to 2)'
+    """
     single, both = "single ordered dyads", "pairs of nodes, both directions together"
     units = (both if together else single) if directed else "pairs of nodes"
     if scheme == "folds":
@@ -189,10 +243,10 @@ class _Units:
     def dyads(self, number: IntArray) -> Dyads:
         """Return the observed dyads of units."""
         n = self.network.n_nodes
-        one, other = nth_pair(number) if self.pairs else nth_dyad(number, n)
-        cells = one * n + other
+        sender, receiver = nth_pair(number) if self.pairs else nth_dyad(number, n)
+        cells = sender * n + receiver
         if self.pairs and self.network.directed:
-            cells = np.concatenate([cells, other * n + one])
+            cells = np.concatenate([cells, receiver * n + sender])
         cells = np.sort(cells[~np.isin(cells, self.network.hidden_cells)])
         return cells // n, cells % n
 

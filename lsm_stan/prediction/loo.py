@@ -41,24 +41,24 @@ class LOO:
 
     Attributes
     ----------
-    elpd
+    elpd : float
         Expected log predictive density, summed over dyads, in nats.
-    se
+    se : float
         Its standard error, pairs of nodes taken as independent.
-    p
+    p : float
         Effective number of parameters.
-    warning
+    warning : str
         What keeps the numbers from being trusted, a sentence; or empty.
-    elpd_i, pareto_k
-        ``(D,)`` of every observed dyad, in the order of edges.
-    good_k
-        Up to where a Pareto k is fine, by the number of draws.
-    pair
-        ``(D,)`` numbers of the pairs that the dyads belong to.
-    thin
-        Every so manieth draw of each chain was taken.
-    reff
-        How many independent draws each of them is worth.
+    elpd_i, pareto_k : ndarray of shape (D,)
+        Density, in nats, and Pareto k of every observed dyad, in the order of edges.
+    good_k : float
+        Largest Pareto k that is fine for so many draws.
+    pair : ndarray of int64 of shape (D,)
+        Numbers of the pairs that the dyads belong to.
+    thin : int
+        Step: every ``thin``-th draw of each chain was taken.
+    reff : float
+        Number of independent draws that each of them is worth.
     """
 
     elpd: float
@@ -78,9 +78,9 @@ def loo(fit: Fit) -> LOO:
 
     Parameters
     ----------
-    fit
-        With draws of the posterior (NUTS), thinned to about a thousand. Those of an approximation
-        are taken as if they were.
+    fit : Fit
+        A fit with draws of the posterior (NUTS), which are thinned to about a thousand. Draws of
+        an approximation are taken as if they were of the posterior.
 
     Returns
     -------
@@ -89,7 +89,7 @@ def loo(fit: Fit) -> LOO:
     Raises
     ------
     InputError
-        If there are fewer than 100 draws, as of a mode.
+        If there are fewer than 100 draws, as a mode has.
     """
     _ensure_draws("the fit", fit)
     thin = max(1, -(-fit.draws[..., 0, 0].size // MAX_DRAWS))
@@ -122,13 +122,13 @@ def loo_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
 
     Parameters
     ----------
-    fits
-        By name.
+    fits : Mapping of str to Fit
+        Fits of one network, by name.
 
     Returns
     -------
-    pandas.DataFrame
-        A row a fit, best first: ``fit``, ``model``, ``dim``, ``elpd``, ``se``, ``p``;
+    DataFrame
+        A row a fit, best first: ``fit``, ``model``, ``dim``, ``elpd``, ``se`` (in nats), ``p``;
         ``difference`` from the best, dyad by dyad, and its standard error ``difference_se``, pairs
         of nodes taken as independent; and ``warning``, what keeps the numbers from being trusted.
 
@@ -137,16 +137,17 @@ def loo_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     InputError
         If the networks differ, or a fit has too few draws.
     """
-    one = next(iter(fits.values())).network
+    network = next(iter(fits.values())).network
     for name, fit in fits.items():
-        if fit.network.digest != one.digest:
+        if fit.network.digest != network.digest:
             raise InputError(f"{name} is a fit of another network; LOO compares fits of one")
         _ensure_draws(name, fit)
-    found = {name: loo(fit) for name, fit in fits.items()}
-    names = sorted(found, key=lambda name: -found[name].elpd)
+    estimates = {name: loo(fit) for name, fit in fits.items()}
+    names = sorted(estimates, key=lambda name: -estimates[name].elpd)
     rows = []
     for name in names:
-        numbers, difference = found[name], found[name].elpd_i - found[names[0]].elpd_i
+        numbers = estimates[name]
+        difference = numbers.elpd_i - estimates[names[0]].elpd_i
         warnings = [*fits[name].warnings, _approximation(fits[name]), numbers.warning]
         rows.append(
             {

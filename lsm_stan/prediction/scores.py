@@ -27,7 +27,15 @@ from lsm_stan.typing import BoolArray, FloatArray, IntArray
 
 
 class Prediction(NamedTuple):
-    """Of D dyads: log predictive probabilities of their weights, and of no edge."""
+    """A prediction of D dyads.
+
+    Attributes
+    ----------
+    log_density : ndarray of shape (D,)
+        Log predictive probabilities of their weights, in nats.
+    log_empty : ndarray of shape (D,)
+        Log predictive probabilities of no edge, in nats.
+    """
 
     log_density: FloatArray
     log_empty: FloatArray
@@ -51,17 +59,19 @@ def predict_held_out(
 
     Parameters
     ----------
-    spec
+    spec : ModelSpec
         The model.
-    draws
+    draws : dict of str to ndarray
         Parameters with one leading axis, of S draws; S = 1 for a mode.
-    network
-        What was observed: where the directions of a pair are correlated, given the parameters, the
+    network : Network
+        What was observed. Where the directions of a pair are correlated, given the parameters, the
         prediction is conditional on the reverse dyad's weight, if that is known.
-    sender, receiver, weight
-        ``(D,)`` node indices, from 0, and the weights that were found there.
-    unit
-        ``(D,)`` numbers of what is scored as one: a dyad, or both directions of a pair, neither of
+    sender, receiver : array_like of shape (D,)
+        Node indices, from 0, of the dyads.
+    weight : array_like of shape (D,)
+        Weights that the dyads have.
+    unit : array_like of shape (D,), or None, default None
+        Numbers of what is scored together: a dyad, or both directions of a pair, neither of
         which was observed. Each gets an equal part of the unit's log probability; the probability
         of an edge is the dyad's own. By default every dyad is scored by itself.
 
@@ -73,27 +83,44 @@ def predict_held_out(
     sender, receiver, weight = (np.asarray(x, dtype=np.int64) for x in (sender, receiver, weight))
     reverse = network.weight_of(receiver, sender)
     number = np.arange(len(weight)) if unit is None else np.asarray(unit)
-    _, first, place = np.unique(number, return_index=True, return_inverse=True)
+    _, first, unit_of = np.unique(number, return_index=True, return_inverse=True)
     last = len(number) - 1 - np.unique(number[::-1], return_index=True)[1]
     of_unit, log_empty = np.empty(len(first)), np.empty(len(weight))
     for part in chunks(len(first), len(draws["z"])):
-        one, other = first[part], last[part]
-        value = log_likelihood(spec, draws, sender[one], receiver[one], weight[one], reverse[one])
-        pair = one != other
-        one, other = one[pair], other[pair]
+        dyad, back = first[part], last[part]
+        value = log_likelihood(
+            spec, draws, sender[dyad], receiver[dyad], weight[dyad], reverse[dyad]
+        )
+        pair = dyad != back
+        dyad, back = dyad[pair], back[pair]
         value[:, pair] += log_likelihood(
-            spec, draws, sender[other], receiver[other], weight[other], weight[one]
+            spec, draws, sender[back], receiver[back], weight[back], weight[dyad]
         )
         of_unit[part] = log_mean_exp(value) / (1 + pair)
     for part in chunks(len(weight), len(draws["z"])):
         s, r = sender[part], receiver[part]
         empty = log_likelihood(spec, draws, s, r, np.zeros_like(s), reverse[part])
         log_empty[part] = log_mean_exp(empty)
-    return Prediction(of_unit[place], log_empty)
+    return Prediction(of_unit[unit_of], log_empty)
 
 
 def log_mean_exp(values: FloatArray) -> FloatArray:
-    """Return the log of the mean over the first axis of exponentials."""
+    """Return the log of the mean over the first axis of exponentials.
+
+    Parameters
+    ----------
+    values : ndarray of shape (S, ...)
+        Logarithms.
+
+    Returns
+    -------
+    ndarray of shape (...)
+
+    Examples
+    --------
+    >>> float(np.exp(log_mean_exp(np.log([1.0, 3.0]))).round(6))
+    2.0
+    """
     return np.asarray(logsumexp(values, axis=0) - np.log(len(values)))
 
 
@@ -104,20 +131,20 @@ def scores(
 
     Parameters
     ----------
-    prediction
-        Of D dyads.
-    weight
-        ``(D,)`` weights that were found there.
-    unit
-        ``(D,)`` numbers of what was scored as one, as in :func:`predict_held_out`.
+    prediction : Prediction
+        A prediction of D dyads.
+    weight : ndarray of int64 of shape (D,)
+        Weights that the dyads have.
+    unit : ndarray of int64 of shape (D,), or None, default None
+        Numbers of what was scored together, as in :func:`predict_held_out`.
 
     Returns
     -------
-    dict
+    dict of str to float
         ``log_density``, mean log predictive probability a dyad, in nats; ``log_density_error``, its
-        standard error, units taken as independent; and of an edge's probability, every dyad by
-        itself, ``auc``, ``auc_pr``, ``brier``, ``edge_log_density`` (mean log probability of what
-        was found, an edge or none) and ``zero_inflation_gain``.
+        standard error, units taken as independent; and scores of an edge's probability, every
+        dyad by itself: ``auc``, ``auc_pr``, ``brier``, ``edge_log_density`` (mean log probability
+        of an edge where there is one, and of none elsewhere) and ``zero_inflation_gain``.
     """
     edge, probability = weight > 0, prediction.probability
     return {
@@ -134,16 +161,21 @@ def scores(
 def zero_inflation_gain(prediction: Prediction, weight: IntArray) -> float:
     """Return what zero inflation could add to the mean log density a dyad, each by itself.
 
-    With a share s of dyads empty for reasons of their own, a dyad is empty with probability
+    With a share s of dyads empty for other reasons, a dyad is empty with probability
     ``s + (1 - s) q`` where q was predicted, and the weights of edges are as predicted. The gain
     is that of the best s, known with hindsight: no s does better with these predictions.
 
     Parameters
     ----------
-    prediction
-        Of D dyads.
-    weight
-        ``(D,)`` weights that were found there.
+    prediction : Prediction
+        A prediction of D dyads.
+    weight : ndarray of int64 of shape (D,)
+        Weights that the dyads have.
+
+    Returns
+    -------
+    float
+        In nats, 0 or more.
     """
     log_q = prediction.log_empty[weight == 0]
     n_edges = len(weight) - len(log_q)
@@ -157,21 +189,30 @@ def zero_inflation_gain(prediction: Prediction, weight: IntArray) -> float:
 
 
 def _edge_log_density(prediction: Prediction, edge: BoolArray) -> FloatArray:
-    """Return the log probability of what was found of each dyad, an edge or none."""
+    """Return the log probability of what each dyad has, an edge or none."""
     probability = np.maximum(prediction.probability, np.finfo(float).tiny)
     return np.where(edge, np.log(probability), prediction.log_empty)
 
 
 def standard_error(values: FloatArray, unit: IntArray | None = None) -> float:
-    """Return the standard error of a mean, NaN of fewer than two units.
+    """Return the standard error of a mean, NaN for fewer than two units.
 
     Parameters
     ----------
-    values
-        ``(D,)``.
-    unit
-        ``(D,)`` numbers: values of one unit depend on each other, units do not. By default every
-        value is one.
+    values : ndarray of shape (D,)
+        Values that the mean is over.
+    unit : ndarray of int64 of shape (D,), or None, default None
+        Numbers of units: values of one unit depend on each other, units do not. By default every
+        value is a unit.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> round(standard_error(np.array([1.0, 3.0])), 6)
+    1.0
     """
     number = np.arange(len(values)) if unit is None else np.unique(unit, return_inverse=True)[1]
     off = np.bincount(number, values - values.mean())
@@ -179,7 +220,7 @@ def standard_error(values: FloatArray, unit: IntArray | None = None) -> float:
 
 
 def split_error(values: pd.Series[float] | pd.DataFrame, share: float) -> Any:
-    """Return the standard error of a mean over splits, NaN of fewer than two.
+    """Return the standard error of a mean over splits, NaN for fewer than two.
 
     Their fits share dyads, and random splits held-out ones too: the variance of a mean over J
     splits is not 1 / J of a split's, but about ``1 / J + share / (1 - share)`` of it (Nadeau &
@@ -187,10 +228,15 @@ def split_error(values: pd.Series[float] | pd.DataFrame, share: float) -> Any:
 
     Parameters
     ----------
-    values
-        A row a split; of several columns the error of each is returned.
-    share
-        Of the dyads that a split holds out.
+    values : Series or DataFrame
+        A row a split.
+    share : float
+        Share of the dyads that a split holds out.
+
+    Returns
+    -------
+    float or Series
+        The error, or that of each column.
     """
     independent: Any = values.sem()
     return independent * math.sqrt(1 + len(values) * share / (1 - share))
@@ -199,7 +245,24 @@ def split_error(values: pd.Series[float] | pd.DataFrame, share: float) -> Any:
 def auc_roc(score: FloatArray, positive: BoolArray) -> float:
     """Return the area under the ROC curve: how often a positive scores above a negative.
 
-    It is the Mann-Whitney statistic; a tie counts one half. NaN where all are of one kind.
+    It is the Mann-Whitney statistic; a tie counts one half.
+
+    Parameters
+    ----------
+    score : ndarray of shape (D,)
+        Scores; a positive should have a higher one.
+    positive : ndarray of bool of shape (D,)
+        Which are positives.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN where all are of one kind.
+
+    Examples
+    --------
+    >>> auc_roc(np.array([0.1, 0.4, 0.35, 0.8]), np.array([False, False, True, True]))
+    0.75
     """
     n_positive = int(positive.sum())
     n_negative = len(positive) - n_positive
@@ -212,33 +275,50 @@ def auc_roc(score: FloatArray, positive: BoolArray) -> float:
 def auc_pr(score: FloatArray, positive: BoolArray) -> float:
     """Return the area under the precision-recall curve, as average precision.
 
-    The mean, over positives, of the share of positives among all that score no less. NaN where
-    there is none.
+    It is the mean, over positives, of the share of positives among all that score no less.
+
+    Parameters
+    ----------
+    score : ndarray of shape (D,)
+        Scores; a positive should have a higher one.
+    positive : ndarray of bool of shape (D,)
+        Which are positives.
+
+    Returns
+    -------
+    float
+        From 0 to 1; NaN where there is no positive.
     """
     if not positive.any():
         return np.nan
     at_least = rankdata(-score, method="max")
-    found = rankdata(-score[positive], method="max")
-    return float(np.mean(found / at_least[positive]))
+    positives = rankdata(-score[positive], method="max")
+    return float(np.mean(positives / at_least[positive]))
 
 
 def calibration_table(probability: FloatArray, edge: BoolArray, bins: int = 10) -> pd.DataFrame:
-    """Set predicted probabilities beside what was found, in bins of equally many dyads.
+    """Set predicted probabilities beside shares of edges, in bins of equally many dyads.
 
     Parameters
     ----------
-    probability
-        ``(D,)`` of an edge.
-    edge
-        ``(D,)``, whether there was one.
-    bins
-        Deciles by default.
+    probability : ndarray of shape (D,)
+        Predicted probabilities of an edge.
+    edge : ndarray of bool of shape (D,)
+        Whether there is an edge.
+    bins : int, default 10
+        Number of bins.
 
     Returns
     -------
-    pandas.DataFrame
+    DataFrame
         Columns ``dyads``, ``predicted`` (mean probability), ``observed`` (share of edges) and
         ``error`` (standard error of that share, were the predicted one true).
+
+    Examples
+    --------
+    >>> table = calibration_table(np.array([0.25, 0.75]), np.array([False, True]), bins=2)
+    >>> table["observed"].tolist()
+    [0.0, 1.0]
     """
     rows = []
     for part in np.array_split(np.argsort(probability, kind="stable"), bins):

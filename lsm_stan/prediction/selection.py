@@ -55,24 +55,24 @@ class Selection:
 
     Attributes
     ----------
-    scores
+    scores : DataFrame
         A row a cell: ``model, dim, split, dyads, log_density, auc``, then the other scores of
         :func:`lsm_stan.prediction.scores.scores`, ``parameters``, ``converged`` and ``seconds``.
-    baselines
+    baselines : DataFrame
         The same scores of the predictors of :mod:`lsm_stan.prediction.baselines`, on the same
         splits.
-    calibration
-        Of the best candidate: those of :func:`lsm_stan.prediction.scores.calibration_table`, by
+    calibration : DataFrame
+        Rows of :func:`lsm_stan.prediction.scores.calibration_table` for the best candidate, by
         ``split``.
-    warnings
+    warnings : DataFrame
         What kept fits from converging: ``model, dim, split, warning``.
-    share
-        Of the observed dyads that a split holds out.
-    choice
+    share : float
+        Share of the observed dyads that a split holds out.
+    choice : Choice
         See :func:`choose`.
-    network
+    network : NetworkSummary
         Facts about the network.
-    held_out, fitted
+    held_out, fitted : str
         What was held out, and how the candidates were fitted, in words.
     """
 
@@ -107,24 +107,33 @@ def select(
 
     Parameters
     ----------
-    network
+    network : Network
         N nodes.
-    folder
+    folder : Path
         Finished cells are kept here, in ``cells/``.
-    dims, models
-        The grid; names of models, see :func:`lsm_stan.model.family.find_model`.
-    n_splits, scheme, share, together
-        As in :func:`lsm_stan.prediction.holdout.splits`. Pairs that are held out together are
-        scored together.
-    seed
-        Of the splits, and of every fit.
-    method, arguments
-        How each is fitted; see :data:`lsm_stan.inference.methods.METHODS`.
-    jobs
-        How many fits run at once; by default as many as keep the cores busy with their starts or
-        chains.
-    say
-        Told what happens, a sentence at a time.
+    dims : sequence of int
+        Numbers of dimensions of the grid.
+    models : sequence of str
+        Names of its models; see :func:`lsm_stan.model.family.find_model`.
+    n_splits : int
+        Number of splits; see :func:`lsm_stan.prediction.holdout.splits`.
+    seed : int
+        Seed of the splits, and of every fit.
+    scheme : {"random", "folds", "nodes"}, default "random"
+        Way to draw dyads; see :func:`lsm_stan.prediction.holdout.splits`.
+    share : float, default 0.1
+        Share of the dyads that a random split holds out.
+    together : bool, default True
+        Whether the two directions of a pair are held out, and scored, together.
+    method : str, default "map"
+        A key of :data:`lsm_stan.inference.methods.METHODS`.
+    arguments : Mapping or None, default None
+        Its arguments.
+    jobs : int or None, default None
+        Number of fits that run at once; by default as many as keep the cores busy with their
+        starts or chains.
+    say : callable, default print
+        It is called with a sentence for everything that happens.
 
     Returns
     -------
@@ -132,8 +141,10 @@ def select(
 
     Raises
     ------
-    LsmStanError
-        If an argument makes no sense or a fit fails; finished cells stay.
+    InputError
+        If an argument makes no sense.
+    InferenceError
+        If a fit fails; finished cells stay.
     """
     requested = requested_arguments(method, arguments or {})
     models = [find_model(model).label for model in models]  # names with their spaces left out
@@ -155,8 +166,8 @@ def select(
     for cell in grid:  # all are of one program, which is compiled and looked for once
         cell.model.compiled = first.compiled
     (folder / CELLS).mkdir(parents=True, exist_ok=True)
-    found = _run(grid, folder / CELLS, jobs or _default_jobs(requested), say)
-    table = pd.DataFrame([{**cell.facts, **row["scores"]} for cell, row in found])
+    results = _run(grid, folder / CELLS, jobs or _default_jobs(requested), say)
+    table = pd.DataFrame([{**cell.facts, **row["scores"]} for cell, row in results])
     table = table[list(dict.fromkeys([*COLUMNS, *table.columns]))]
     baselines = _baseline_scores(held_out)
     held = float(table["dyads"].mean() / network.n_observed)
@@ -165,7 +176,7 @@ def select(
     calibration = pd.concat(
         [
             pd.DataFrame({"split": cell.facts["split"], **row["calibration"]})
-            for cell, row in found
+            for cell, row in results
             if all(cell.facts[name] == best[name] for name in CANDIDATE)
         ],
         ignore_index=True,
@@ -173,7 +184,7 @@ def select(
     warnings = pd.DataFrame(
         [
             [*(cell.facts[name] for name in (*CANDIDATE, "split")), warning]
-            for cell, row in found
+            for cell, row in results
             for warning in row["warnings"]
         ],
         columns=[*CANDIDATE, "split", "warning"],
@@ -199,7 +210,26 @@ def select(
 
 
 def n_parameters(spec: ModelSpec, n_nodes: int, dim: int, *, directed: bool) -> int:
-    """Return how many parameters a model has, learned scales among them."""
+    """Return how many parameters a model has, learned scales among them.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    n_nodes, dim : int
+        Numbers of nodes and of dimensions.
+    directed : bool
+        Whether the network is directed.
+
+    Returns
+    -------
+    int
+
+    Examples
+    --------
+    >>> n_parameters(find_model("tutorial"), n_nodes=10, dim=2, directed=True)
+    20
+    """
     start = {"z": np.ones((n_nodes, dim))}
     values = declared(start, spec, directed=directed, learned=spec.hierarchical)
     return int(flat(values).shape[-1])
@@ -270,7 +300,8 @@ class _Cell:
     def run(self) -> dict[str, Any]:
         """Fit, and score."""
         model = copy(self.model)
-        model.problem = replace(model.problem)  # its own would keep the Stan data after the fit
+        # the cell's problem would keep the Stan data after the fit
+        model.problem = replace(model.problem)
         fit = model.fit(self.method, seed=self.seed, show_progress=False, **self.arguments)
         train, dyads, weight, unit = self.held_out
         prediction = predict_held_out(
@@ -289,31 +320,31 @@ def _run(
     grid: Sequence[_Cell], folder: Path, jobs: int, say: Progress
 ) -> list[tuple[_Cell, dict[str, Any]]]:
     """Run the cells that are missing, `jobs` at once; each leaves a file when it is done."""
-    found: dict[int, dict[str, Any]] = {}
+    done: dict[int, dict[str, Any]] = {}
     for number, cell in enumerate(grid):
         file = folder / f"{cell.key}.json"
         if file.exists():
-            found[number] = json.loads(file.read_text(encoding="utf-8"))
-    if found:
-        say(f"{len(found)} of {len(grid)} fits are already done, and kept")
+            done[number] = json.loads(file.read_text(encoding="utf-8"))
+    if done:
+        say(f"{len(done)} of {len(grid)} fits are already done, and kept")
 
     def run(number: int) -> int:
         cell = grid[number]
-        found[number] = cell.run()
+        done[number] = cell.run()
         file = folder / f"{cell.key}.json"
-        text = json.dumps({"of": cell.facts, **found[number]}, indent=1)
+        text = json.dumps({"of": cell.facts, **done[number]}, indent=1)
         write_whole(file, f"{text}\n".encode())
         return number
 
     # threads: the work is done by CmdStan's processes
     with ThreadPoolExecutor(max_workers=jobs) as pool:
-        futures = [pool.submit(run, number) for number in range(len(grid)) if number not in found]
+        futures = [pool.submit(run, number) for number in range(len(grid)) if number not in done]
         try:
             for future in as_completed(futures):
                 number = future.result()
-                facts, score = grid[number].facts, found[number]["scores"]
+                facts, score = grid[number].facts, done[number]["scores"]
                 say(
-                    f"[{len(found)}/{len(grid)}] {facts['model']}, K = {facts['dim']}, split"
+                    f"[{len(done)}/{len(grid)}] {facts['model']}, K = {facts['dim']}, split"
                     f" {facts['split']}: {score['log_density']:.4f} a dyad, AUC {score['auc']:.3f},"
                     f" {score['seconds']:.0f} s"
                 )
@@ -321,9 +352,9 @@ def _run(
             # an interrupt or a failed fit: what is done stays, nothing more begins
             pool.shutdown(cancel_futures=True)
             if isinstance(stop, KeyboardInterrupt):
-                say(f"{len(found)} of {len(grid)} fits are done, and kept: run it again to go on")
+                say(f"{len(done)} of {len(grid)} fits are done, and kept: run it again to go on")
             raise
-    return [(cell, found[number]) for number, cell in enumerate(grid)]
+    return [(cell, done[number]) for number, cell in enumerate(grid)]
 
 
 def _baseline_scores(held_out: Sequence[_HeldOut]) -> pd.DataFrame:

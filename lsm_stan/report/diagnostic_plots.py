@@ -43,13 +43,13 @@ def plot_trace(fit: Fit) -> Figure:
 
     Parameters
     ----------
-    fit
-        With more than one draw. Ranks need more than one chain; a single chain's trace is drawn
-        instead.
+    fit : Fit
+        A fit with more than one draw. Ranks need more than one chain; a single chain's
+        trace is drawn instead.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Figure
         A row a quantity. Ranks of a chain's draws among all chains' are drawn as bars about the
         height that all have where the chains agree (Vehtari et al., Bayesian Analysis 16, 2021).
     """
@@ -72,7 +72,18 @@ def plot_trace(fit: Fit) -> Figure:
 
 
 def plot_ess(fit: Fit) -> Figure:
-    """Draw how ESS of the log joint, coefficients and some distances grew with draws."""
+    """Draw how ESS of the log joint, coefficients and some distances grew with draws.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit with at least 4 draws a chain.
+
+    Returns
+    -------
+    Figure
+        A panel a quantity, a line a kind of ESS.
+    """
     traced = _traced(fit)
     figure = Figure(figsize=(11, 5), layout="constrained")
     axes = figure.subplots(2, (len(traced) + 1) // 2, squeeze=False)
@@ -92,7 +103,19 @@ def plot_ess(fit: Fit) -> Figure:
 
 
 def plot_energy(fit: Fit) -> Figure:
-    """Draw energies of the draws and their changes from draw to draw (Betancourt 2016)."""
+    """Draw energies of the draws and their changes from draw to draw.
+
+    The two histograms should be equally wide (Betancourt, arXiv:1604.00695, 2016).
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit by NUTS.
+
+    Returns
+    -------
+    Figure
+    """
     energy = container.group(fit.idata, "sample_stats")["energy"].to_numpy()
     figure = Figure(figsize=(6.5, 3.6), layout="constrained")
     axis = figure.add_subplot()
@@ -114,13 +137,13 @@ def plot_forest(fits: Mapping[str, Fit]) -> Figure:
 
     Parameters
     ----------
-    fits
-        At least one with draws; others only keep their colours.
+    fits : Mapping of str to Fit
+        Fits by name, at least one with draws; others only keep their colours.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        Per distance and fit the central 90 % interval, quartiles and median.
+    Figure
+        The central 90 % interval, quartiles and median of each distance and fit.
     """
     network = next(iter(fits.values())).network
     pairs = reported_pairs(network)
@@ -129,13 +152,13 @@ def plot_forest(fits: Mapping[str, Fit]) -> Figure:
     figure = Figure(figsize=(8, 0.8 + 0.22 * len(pairs) * (len(drawn) + 1)), layout="constrained")
     axis = figure.add_subplot()
     for number, (name, fit) in enumerate(drawn.items()):
-        place = np.arange(len(pairs)) + (number - (len(drawn) - 1) / 2) / (len(drawn) + 1)
+        height = np.arange(len(pairs)) + (number - (len(drawn) - 1) / 2) / (len(drawn) + 1)
         distances = pair_distances(fit.draws, pairs).reshape(-1, len(pairs))
         quartiles = np.quantile(distances, (0.25, 0.75), axis=0)
         for (low, high), width in ((interval(distances), 1), (quartiles, 2.5)):
-            axis.hlines(place, low, high, lw=width, color=colours[name])
+            axis.hlines(height, low, high, lw=width, color=colours[name])
         median = np.median(distances, axis=0)
-        axis.plot(median, place, "o", ms=4, mfc="white", color=colours[name], label=name)
+        axis.plot(median, height, "o", ms=4, mfc="white", color=colours[name], label=name)
     axis.set_yticks(np.arange(len(pairs)), pair_labels(network.names, pairs))
     axis.set(ylim=(len(pairs) - 0.5, -0.5), xlabel="distance", xscale="log")
     axis.legend(fontsize=8)
@@ -149,13 +172,13 @@ def plot_coefficients(coefficients: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    coefficients
+    coefficients : DataFrame
         What :func:`lsm_stan.criticism.tables.coefficients_table` returns; at least one row.
 
     Returns
     -------
-    matplotlib.figure.Figure
-        Per covariate and fit the mean and the 90 % interval; of a mode a point.
+    Figure
+        The mean and the 90 % interval of each covariate and fit; a mode has a point.
     """
     covariates, fits = (coefficients[name].unique() for name in ("covariate", "fit"))
     figure = Figure(
@@ -164,10 +187,10 @@ def plot_coefficients(coefficients: pd.DataFrame) -> Figure:
     axis = figure.add_subplot()
     for number, name in enumerate(fits):
         rows = coefficients[coefficients["fit"] == name]
-        place = np.arange(len(rows)) + (number - (len(fits) - 1) / 2) / (len(fits) + 1)
+        height = np.arange(len(rows)) + (number - (len(fits) - 1) / 2) / (len(fits) + 1)
         ends = rows[["low", "high"]].sub(rows["mean"], axis=0).abs().fillna(0.0).to_numpy().T
         colour = PALETTE[number % len(PALETTE)]
-        axis.errorbar(rows["mean"], place, xerr=ends, fmt="o", ms=4, color=colour, label=str(name))
+        axis.errorbar(rows["mean"], height, xerr=ends, fmt="o", ms=4, color=colour, label=str(name))
     axis.axvline(0, color=UNKNOWN_COLOUR, lw=1, ls="--")
     axis.set_yticks(np.arange(len(covariates)), covariates)
     axis.set(ylim=(len(covariates) - 0.5, -0.5), xlabel="coefficient")
@@ -180,12 +203,12 @@ def plot_convergence(items: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    items
+    items : DataFrame
         What :func:`lsm_stan.posterior.diagnostics.diagnostic_table` returns.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Figure
         A panel for bulk and one for tail ESS, with the limits.
     """
     figure = Figure(figsize=(10, 3.8), layout="constrained")
@@ -220,12 +243,12 @@ def plot_predictive(checks: Mapping[str, PredictiveCheck]) -> Figure:
 
     Parameters
     ----------
-    checks
-        By the fits' names.
+    checks : Mapping of str to PredictiveCheck
+        Checks by the fits' names.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Figure
         A panel a statistic; the observed value is a black line, or an arrow at the edge where it
         is more than :data:`FAR` widths of the histogram off.
     """
@@ -263,14 +286,25 @@ def plot_predictive(checks: Mapping[str, PredictiveCheck]) -> Figure:
 
 
 def plot_weights(check: PredictiveCheck) -> Figure:
-    """Draw the distribution of weights and the ordered strengths beside predicted ones."""
+    """Draw the distribution of weights and the ordered strengths beside predicted ones.
+
+    Parameters
+    ----------
+    check : PredictiveCheck
+        Predictive checks of one fit.
+
+    Returns
+    -------
+    Figure
+        Black is observed; intervals hold 90 % of the predictions.
+    """
     directions = list(check.strengths["direction"].unique())
     figure = Figure(figsize=(4 * (1 + len(directions)), 3.6), layout="constrained")
     first, *others = figure.subplots(1, 1 + len(directions), squeeze=False)[0]
     weights = check.weights
-    place = np.arange(len(weights))
-    _band(first, place, weights, bars=True)
-    first.set_xticks(place, weights["weight"].astype(str), rotation=45, fontsize=7)
+    numbers = np.arange(len(weights))
+    _band(first, numbers, weights, bars=True)
+    first.set_xticks(numbers, weights["weight"].astype(str), rotation=45, fontsize=7)
     first.set(yscale="log", xlabel="weight", ylabel="share of cells")
     for axis, direction in zip(others, directions, strict=True):
         strengths = check.strengths[check.strengths["direction"] == direction]
@@ -283,7 +317,18 @@ def plot_weights(check: PredictiveCheck) -> Figure:
 
 
 def plot_distances(comparison: Comparison) -> Figure:
-    """Draw the mean distances and the nodes' spreads of every fit against the reference's."""
+    """Draw the mean distances and the nodes' spreads of every fit against the reference's.
+
+    Parameters
+    ----------
+    comparison : Comparison
+        Several fits of one network.
+
+    Returns
+    -------
+    Figure
+        A panel for distances and one for spreads, with the line of equality.
+    """
     reference = comparison.reference
     figure = Figure(figsize=(10, 4.6), layout="constrained")
     panels = figure.subplots(1, 2)

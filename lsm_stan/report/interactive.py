@@ -32,16 +32,16 @@ def embedding_figure(
 
     Parameters
     ----------
-    positions
-        ``(N, K)`` positions; drawn in three dimensions for K > 2, else in two.
-    network
+    positions : ndarray of shape (N, K)
+        Positions; they are drawn in three dimensions for K > 2, else in two.
+    network : Network
         N nodes. They are coloured by the node table's column ``class``.
-    spread
-        ``(N,)`` posterior spread of every node, in units of distance, told where the mouse is
+    spread : ndarray of shape (N,), or None, default None
+        Posterior spread of every node, in units of distance, which shows where the mouse is
         over it.
-    hollow
-        ``(N,)`` whether a node strays (:func:`lsm_stan.posterior.alignment.strays`): drawn hollow,
-        and told where the mouse is over it.
+    hollow : ndarray of bool of shape (N,), or None, default None
+        Whether a node strays (:func:`lsm_stan.posterior.alignment.strays`): it is drawn hollow,
+        and says so where the mouse is over it.
 
     Returns
     -------
@@ -119,6 +119,15 @@ def fragment(figure: go.Figure) -> str:
 
     Colours of text, grid and paper are left to the page, which follows the reader's scheme. A
     figure whose points have ``ids`` gets a box to find one by its id.
+
+    Parameters
+    ----------
+    figure : go.Figure
+        A figure of plotly; its template is taken off.
+
+    Returns
+    -------
+    str
     """
     figure.update_layout(template="none")
     # plotly writes <, > and / as escapes: no text can end the script element
@@ -134,7 +143,7 @@ def _hover(
     spread: FloatArray | None,
     hollow: BoolArray,
 ) -> list[str]:
-    """Return what is told of every node, in the markup that plotly reads."""
+    """Return what is said of every node, in the markup that plotly reads."""
     sent, received = network.out_strength(), network.in_strength()
     texts = []
     for node, name in enumerate(network.names):

@@ -21,12 +21,31 @@ README = "README.md"
 
 
 def markdown_files(page: Page) -> dict[str, bytes]:
-    """Render a page: the content of each of its files by relative path, ``README.md`` last."""
+    """Render a page: the content of each of its files by relative path, ``README.md`` last.
+
+    Parameters
+    ----------
+    page : Page
+        What to show.
+
+    Returns
+    -------
+    dict of str to bytes
+    """
     return {**attachments(page), README: as_markdown(page).encode()}
 
 
 def as_markdown(page: Page) -> str:
     """Return a page as Markdown, which shows figures and names tables that lie beside it.
+
+    Parameters
+    ----------
+    page : Page
+        What to show.
+
+    Returns
+    -------
+    str
 
     Examples
     --------

@@ -16,16 +16,17 @@ from lsm_stan.posterior.alignment import (
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.invariants import radii
 
-#: Of the table of nodes: the columns that are computed, those of them that a page does not show,
-#: those that it does, and how many of the strongest nodes.
+#: Columns of the table of nodes that are computed.
 COMPUTED_COLUMNS = (
     "out_strength", "in_strength", "spread", "shift", "flagged", "cluster", "cluster_probability",
 )  # fmt: skip
 
+#: Those that a page does not show, and those that it does.
 UNSHOWN_COLUMNS = ("radius", "strays")
 
 SHOWN_COLUMNS = ("name", "class", *COMPUTED_COLUMNS)
 
+#: The strongest nodes that a page shows.
 SHOWN_NODES = 15
 
 #: Largest network whose N×N Gram matrix is computed to flag nodes.
@@ -33,17 +34,30 @@ MAX_GRAM_NODES = 2000
 
 
 def node_table(fit: Fit) -> pd.DataFrame:
-    """Return the table of nodes, the strongest first."""
+    """Return the table of nodes, the strongest first.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit by any method.
+
+    Returns
+    -------
+    DataFrame
+        A row a node; :class:`lsm_stan.report.report.Report` says what columns there are.
+    """
     network, axes = fit.network, principal_axes(fit.positions)
-    places = {f"axis{k}": column for k, column in enumerate(axes.T, start=1)}
-    # a column of the user's must not be taken for one of ours, even where we have none
+    coordinates = {f"axis{k}": column for k, column in enumerate(axes.T, start=1)}
+    # a column of the user must not be taken for a computed one, even where there is none
     names = {
-        name: f"{name} (node table)" for name in (*COMPUTED_COLUMNS, *UNSHOWN_COLUMNS, *places)
+        name: f"{name} (node table)" for name in (*COMPUTED_COLUMNS, *UNSHOWN_COLUMNS, *coordinates)
     }
     table = (
         network.node_frame()
         .rename(columns=names)
-        .assign(out_strength=network.out_strength(), in_strength=network.in_strength(), **places)
+        .assign(
+            out_strength=network.out_strength(), in_strength=network.in_strength(), **coordinates
+        )
     )
     many = fit.draws.shape[1] > 1
     if many:

@@ -42,15 +42,15 @@ class PageFigure:
 
     Attributes
     ----------
-    name
+    name : str
         File stem of its PNG, ``figures/<name>.png``.
-    caption
+    caption : str
         What to look for; also its alternative text.
-    figure
+    figure : Figure or None
         The still figure.
-    html
-        Shown in place of the still where JavaScript and WebGL are there: what
-        :func:`lsm_stan.report.interactive.fragment` returns. Trusted, unlike all other text.
+    html : str or None
+        What :func:`lsm_stan.report.interactive.fragment` returns: it takes the still figure's place
+        where JavaScript and WebGL are there. It is not escaped, unlike all other text.
     """
 
     name: str
@@ -65,13 +65,13 @@ class PageTable:
 
     Attributes
     ----------
-    name
+    name : str or None
         File stem of its CSV, of the whole table; None where the page shows all there is.
-    caption
+    caption : str
         What to look for.
-    frame
+    frame : DataFrame
         The whole table; its index is not part of it.
-    shown
+    shown : DataFrame or None
         What the page shows of it, numbers rounded; `frame` where None.
     """
 
@@ -91,13 +91,13 @@ class Section:
 
     Attributes
     ----------
-    title
+    title : str
         Its heading.
-    intro
+    intro : str
         Text before the items; empty lines part paragraphs.
-    items
+    items : sequence of PageFigure, PageTable, Points or str
         Figures, tables, lists of points, and paragraphs as text.
-    folded
+    folded : bool
         Whether the items are hidden until the reader asks for them.
     """
 
@@ -109,7 +109,21 @@ class Section:
 
 @dataclass(frozen=True, eq=False)
 class Page:
-    """What a page shows, from top to bottom; facts are short, by what they are facts of."""
+    """What a page shows, from top to bottom.
+
+    Attributes
+    ----------
+    title, subtitle : str
+        Heading, and the line below it.
+    facts : Mapping of str to str
+        Short facts, by what they are facts of.
+    findings : Points
+        What to read first.
+    sections : sequence of Section
+        Figures, tables and text.
+    footer : str
+        Last line.
+    """
 
     title: str
     subtitle: str
@@ -127,14 +141,14 @@ def write_page(page: Page, folder: Path) -> Path:
 
     Parameters
     ----------
-    page
+    page : Page
         What to show.
-    folder
-        Where; made if it is not there.
+    folder : Path
+        Folder of the page; it is made if it is not there.
 
     Returns
     -------
-    pathlib.Path
+    Path
         ``index.html``: it holds the figures and tables too, and can be sent by itself.
 
     Raises
@@ -151,7 +165,23 @@ def write_page(page: Page, folder: Path) -> Path:
 
 
 def file_stems(names: Iterable[str]) -> dict[str, str]:
-    """Return a file stem for every name, say of a folder, each a different one."""
+    """Return a file stem for every name, say of a folder, each a different one.
+
+    Parameters
+    ----------
+    names : iterable of str
+        Names, each once.
+
+    Returns
+    -------
+    dict of str to str
+        Stems by name.
+
+    Examples
+    --------
+    >>> file_stems(["fits/map", "fits-map"])
+    {'fits/map': 'fits-map', 'fits-map': 'fits-map_'}
+    """
     stems: dict[str, str] = {}
     for name in names:
         # the end of a long path: file systems have a limit
@@ -163,7 +193,17 @@ def file_stems(names: Iterable[str]) -> dict[str, str]:
 
 
 def page_files(page: Page) -> dict[str, bytes]:
-    """Render a page: the content of each of its files by relative path, ``index.html`` last."""
+    """Render a page: the content of each of its files by relative path, ``index.html`` last.
+
+    Parameters
+    ----------
+    page : Page
+        What to show.
+
+    Returns
+    -------
+    dict of str to bytes
+    """
     files = attachments(page)
     figures = [item for item in _items(page) if isinstance(item, PageFigure)]
     html = _ENVIRONMENT.get_template("page.html.jinja").render(
@@ -175,7 +215,17 @@ def page_files(page: Page) -> dict[str, bytes]:
 
 
 def attachments(page: Page) -> dict[str, bytes]:
-    """Return the figures and tables of a page: the content of each file by relative path."""
+    """Return the figures and tables of a page: the content of each file by relative path.
+
+    Parameters
+    ----------
+    page : Page
+        What to show.
+
+    Returns
+    -------
+    dict of str to bytes
+    """
     figures = [item for item in _items(page) if isinstance(item, PageFigure)]
     tables = [item for item in _items(page) if isinstance(item, PageTable)]
     _check_names("figure", [figure.name for figure in figures])
@@ -187,12 +237,32 @@ def attachments(page: Page) -> dict[str, bytes]:
 
 
 def png_path(figure: PageFigure) -> str:
-    """Return the file of a still figure, relative to the page."""
+    """Return the file of a still figure, relative to the page.
+
+    Parameters
+    ----------
+    figure : PageFigure
+        A figure.
+
+    Returns
+    -------
+    str
+    """
     return f"figures/{figure.name}.png"
 
 
 def csv_path(table: PageTable) -> str:
-    """Return the file of a whole table, relative to the page."""
+    """Return the file of a whole table, relative to the page.
+
+    Parameters
+    ----------
+    table : PageTable
+        A table.
+
+    Returns
+    -------
+    str
+    """
     return f"{table.name}.csv"
 
 
@@ -212,7 +282,18 @@ def _check_names(kind: str, names: Sequence[str]) -> None:
 
 
 def columns(table: PageTable) -> list[tuple[str, bool, list[str]]]:
-    """Return what is shown of a table, by columns: heading, whether of numbers, cells."""
+    """Return what is shown of a table, by columns.
+
+    Parameters
+    ----------
+    table : PageTable
+        A table.
+
+    Returns
+    -------
+    list of tuple of (str, bool, list of str)
+        Heading, whether the column is of numbers, and cells, as text.
+    """
     shown = as_text(table.frame if table.shown is None else table.shown)
     cells = {str(name): shown[name].tolist() for name in shown.columns}
     return [(name, all(map(_NUMBER.fullmatch, texts)), texts) for name, texts in cells.items()]

@@ -42,7 +42,7 @@ LABEL_CLEARANCE = np.array([0.08, 0.035])
 #: The heaviest pairs whose edges are drawn behind the nodes.
 DRAWN_EDGES = 400
 
-#: Probability inside an ellipse of a node's place.
+#: Probability inside an ellipse of a node's position.
 ELLIPSE = 0.5
 
 #: Nodes of the rate matrix, and draws its mean is taken over.
@@ -53,7 +53,13 @@ class Figure(matplotlib.figure.Figure):
     """A figure where dollars are dollars: two of them in a name are no formula, as elsewhere."""
 
     def draw(self, renderer: RendererBase) -> None:
-        """Draw the figure; powers of ten at a logarithmic axis stay formulas."""
+        """Draw the figure; powers of ten at a logarithmic axis stay formulas.
+
+        Parameters
+        ----------
+        renderer : RendererBase
+            What Matplotlib draws with.
+        """
         for text in self.findobj(Text):
             if isinstance(text, Text) and "$" in text.get_text():
                 text.set_parse_math(r"\mathdefault{" in text.get_text())
@@ -61,7 +67,27 @@ class Figure(matplotlib.figure.Figure):
 
 
 def node_colours(classes: pd.Series[str] | None, n_nodes: int) -> tuple[list[str], dict[str, str]]:
-    """Return a colour for every node, and the legend: class to colour."""
+    """Return a colour for every node, and the legend.
+
+    Parameters
+    ----------
+    classes : Series of shape (N,), or None
+        Class of every node; None for one colour.
+    n_nodes : int
+        N.
+
+    Returns
+    -------
+    colours : list of str
+        Colour of every node.
+    legend : dict of str to str
+        Colours by class.
+
+    Examples
+    --------
+    >>> node_colours(pd.Series(["motor", "unknown"]), 2)[0]
+    ['#0072B2', '#9a9a9a']
+    """
     if classes is None:
         return [PALETTE[0]] * n_nodes, {}
     known = [name for name in classes.value_counts().index if name not in UNKNOWN]
@@ -72,7 +98,20 @@ def node_colours(classes: pd.Series[str] | None, n_nodes: int) -> tuple[list[str
 
 
 def node_areas(network: Network, smallest: float, largest: float) -> FloatArray:
-    """Return an area for every node, that grows with its total strength up to :data:`STRONG`."""
+    """Return an area for every node, that grows with its total strength up to :data:`STRONG`.
+
+    Parameters
+    ----------
+    network : Network
+        N nodes.
+    smallest, largest : float
+        Area of a node without edges, and of the strongest.
+
+    Returns
+    -------
+    ndarray of shape (N,)
+        In the units of the areas given.
+    """
     strength = _strength(network)
     share = np.minimum(1, strength / max(1, np.quantile(strength, STRONG)))
     return np.asarray(smallest + (largest - smallest) * share)
@@ -83,14 +122,14 @@ def plot_embedding(fit: Fit) -> Figure:
 
     Parameters
     ----------
-    fit
-        Nodes are coloured by the node table's column ``class`` and labelled, the strongest
-        first, unless their class is ``unknown``: then the name is a guess too. Nodes that stray
-        (:func:`lsm_stan.posterior.alignment.strays`) are hollow.
+    fit : Fit
+        A fit by any method. Nodes are coloured by the node table's column ``class`` and
+        labelled, the strongest first, unless their class is ``unknown``: then the name is a guess
+        too. Nodes that stray (:func:`lsm_stan.posterior.alignment.strays`) are hollow.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Figure
         One panel for K <= 2, two above.
     """
     network = fit.network
@@ -139,15 +178,15 @@ def plot_uncertainty(fit: Fit) -> Figure:
 
     Parameters
     ----------
-    fit
-        With draws; each is turned onto the fit's positions first.
+    fit : Fit
+        A fit with draws; each is turned onto the fit's positions first.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Figure
         A cross a node at its mean, and the ellipse of a normal distribution with the draws' mean
-        and covariance that holds :data:`ELLIPSE` of its probability. The strongest nodes in
-        colour, with names; the others grey.
+        and covariance that holds :data:`ELLIPSE` of its probability. The strongest nodes are
+        in colour, with names; the others are grey.
     """
     target = principal_axes(fit.positions)
     axes = _in_plane(target)
@@ -183,14 +222,14 @@ def plot_embeddings(fits: Mapping[str, Fit], reference: str) -> Figure:
 
     Parameters
     ----------
-    fits
-        Of one network.
-    reference
+    fits : Mapping of str to Fit
+        Fits of one network, by name.
+    reference : str
         The name of the fit that sets the axes.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Figure
         A panel a fit, on the reference's first two principal axes; nodes that stray are hollow.
     """
     network, target = fits[reference].network, principal_axes(fits[reference].positions)
@@ -220,13 +259,13 @@ def plot_rate_matrix(fit: Fit) -> Figure:
 
     Parameters
     ----------
-    fit
-        Of a network of any size: the :data:`MATRIX_NODES` strongest nodes are shown, in the order
-        of a hierarchical clustering of the fit's positions.
+    fit : Fit
+        A fit of a network of any size: the :data:`MATRIX_NODES` strongest nodes are shown, in
+        the order of a hierarchical clustering of the fit's positions.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Figure
         Where a dyad is hidden the weight is grey; the rate is shown there too.
     """
     network = fit.network
@@ -269,12 +308,12 @@ def plot_clusters(fit: Fit) -> Figure:
 
     Parameters
     ----------
-    fit
-        Of a model with clusters.
+    fit : Fit
+        A fit of a model with clusters.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Figure
         Positions on their first two principal axes in the colours of the point partition, with
         the clusters' centres; and the co-membership matrix of the :data:`MATRIX_NODES` strongest
         nodes, by clusters.
@@ -284,28 +323,28 @@ def plot_clusters(fit: Fit) -> Figure:
     InputError
         If the model has none.
     """
-    found, network = fit.clusters, fit.network
-    if found is None:
+    clusters, network = fit.clusters, fit.network
+    if clusters is None:
         raise InputError(f"the model is {fit.spec.label}; one with clusters is needed")
     axes = principal_axes(fit.positions)
-    centre = found.centre.mean(axis=(0, 1)) @ rotation_onto(fit.positions, axes)
+    centre = clusters.centre.mean(axis=(0, 1)) @ rotation_onto(fit.positions, axes)
     z, centre = _in_plane(axes), _in_plane(centre)
     colours = [PALETTE[label % len(PALETTE)] for label in range(len(centre))]
     strength = _strength(network)
-    face = _faces([colours[g] for g in found.partition], strays(fit.draws, fit.positions))
+    face = _faces([colours[g] for g in clusters.partition], strays(fit.draws, fit.positions))
     figure = Figure(figsize=(12.5, 5.6), layout="constrained")
-    places, matrix = figure.subplots(1, 2)
-    places.scatter(*z.T, s=node_areas(network, 8, 70), **face)
-    for g, sd in enumerate(found.sigma.mean(axis=(0, 1))):
-        places.add_patch(Circle(centre[g], sd, fc="none", ec=colours[g], lw=1.2, ls="--"))
-        places.plot(*centre[g], marker="P", ms=11, color=colours[g], mec="black")
-        places.annotate(str(g + 1), centre[g], (8, 6), textcoords="offset points", fontsize=11)
-    places.set(xlabel="first principal axis", ylabel="second principal axis", aspect="equal")
+    panel, matrix = figure.subplots(1, 2)
+    panel.scatter(*z.T, s=node_areas(network, 8, 70), **face)
+    for g, sd in enumerate(clusters.sigma.mean(axis=(0, 1))):
+        panel.add_patch(Circle(centre[g], sd, fc="none", ec=colours[g], lw=1.2, ls="--"))
+        panel.plot(*centre[g], marker="P", ms=11, color=colours[g], mec="black")
+        panel.annotate(str(g + 1), centre[g], (8, 6), textcoords="offset points", fontsize=11)
+    panel.set(xlabel="first principal axis", ylabel="second principal axis", aspect="equal")
     shown = np.argsort(-strength, kind="stable")[:MATRIX_NODES]
-    label = found.partition[shown]
-    order = np.lexsort((-found.probability[shown, label], label))
-    step = max(1, len(found.drawn) // MATRIX_DRAWS)
-    together = co_membership(found.drawn[::step][:, shown[order]])
+    label = clusters.partition[shown]
+    order = np.lexsort((-clusters.probability[shown, label], label))
+    step = max(1, len(clusters.drawn) // MATRIX_DRAWS)
+    together = co_membership(clusters.drawn[::step][:, shown[order]])
     image = matrix.imshow(together, cmap="Greys", vmin=0, vmax=1, interpolation="nearest")
     present, first, count = np.unique(label[order], return_index=True, return_counts=True)
     for edge in first[1:]:

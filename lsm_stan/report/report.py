@@ -28,24 +28,26 @@ class Report:
 
     Attributes
     ----------
-    fits
-        By name, of one network.
-    comparison
-        Of the fits; its ``reference`` is the fit that single figures show.
-    verdicts, checks
-        By the fits' names.
-    summary, invariants, coefficients
+    fits : Mapping of str to Fit
+        Fits of one network, by name.
+    comparison : Comparison
+        The fits compared; its ``reference`` is the fit that single figures show.
+    verdicts : Mapping of str to Verdict
+        Verdicts by the fits' names.
+    checks : Mapping of str to PredictiveCheck
+        Predictive checks by the fits' names.
+    summary, invariants, coefficients : DataFrame
         Tables of all fits (:mod:`lsm_stan.criticism.tables`).
-    nodes
-        A row a node of the reference fit: its name, strengths, place on the map (``axis1``, ...);
-        and, but for a mode, its posterior mean radius, whether it strays, its spread, and whether
-        its mean place depends on what draws were aligned to. A column of the network's own table
-        that is called as one of these has ``(node table)`` added.
-    clusters
+    nodes : DataFrame
+        A row a node of the reference fit: its name, strengths, coordinates on the map (``axis1``,
+        ...); and, but for a mode, its posterior mean radius, whether it strays, its spread, and
+        whether its mean position depends on what draws were aligned to. A column of the network's
+        table that is called as one of these has ``(node table)`` added.
+    clusters : DataFrame
         A row a cluster of the reference fit (:func:`lsm_stan.posterior.clusters.cluster_table`);
         empty where the model has none.
-    priors
-        What those of the reference fit say.
+    priors : PriorCheck
+        What the priors of the reference fit say.
     """
 
     fits: Mapping[str, Fit]
@@ -70,7 +72,13 @@ class Report:
         return {name: fit for name, fit in self.fits.items() if fit.draws.shape[1] > 1}
 
     def predictive_table(self) -> pd.DataFrame:
-        """Return the predictive checks of all fits: ``ppc.csv``."""
+        """Return the predictive checks of all fits: ``ppc.csv``.
+
+        Returns
+        -------
+        DataFrame
+            ``fit``, and the columns of :attr:`lsm_stan.criticism.ppc.PredictiveCheck.table`.
+        """
         tables = {name: check.table for name, check in self.checks.items()}
         return pd.concat(tables, names=["fit"]).reset_index("fit").reset_index(drop=True)
 
@@ -80,10 +88,10 @@ def make_report(fits: Mapping[str, Fit], say: Progress = print) -> Report:
 
     Parameters
     ----------
-    fits
-        One or more, by name.
-    say
-        Told what happens, a sentence at a time.
+    fits : Mapping of str to Fit
+        One or more fits by name.
+    say : callable, default print
+        It is called with a sentence for everything that happens.
 
     Returns
     -------

@@ -10,6 +10,7 @@ from lsm_stan.inference.methods import METHODS
 from lsm_stan.inference.record import RECORD
 from lsm_stan.network.summary import describe
 from lsm_stan.posterior.checks import Finding
+from lsm_stan.report.criticism_sections import model_section, priors_section, trust_section
 from lsm_stan.report.page import INDEX, Page, file_stems, write_page
 from lsm_stan.report.report import Report
 from lsm_stan.report.sections import (
@@ -17,11 +18,8 @@ from lsm_stan.report.sections import (
     coefficients_section,
     comparison_section,
     embedding_section,
-    model_section,
-    priors_section,
     provenance_section,
     quantities_section,
-    trust_section,
 )
 from lsm_stan.text import listed
 
@@ -31,14 +29,14 @@ def write_report(report: Report, folder: Path) -> Path:
 
     Parameters
     ----------
-    report
-        What :func:`make_report` returns.
-    folder
-        Where; of an earlier page, other files stay.
+    report : Report
+        What :func:`lsm_stan.report.report.make_report` returns.
+    folder : Path
+        Folder of the page; other files of an earlier page stay.
 
     Returns
     -------
-    pathlib.Path
+    Path
         ``index.html``, which needs nothing besides itself.
 
     Raises
@@ -51,17 +49,48 @@ def write_report(report: Report, folder: Path) -> Path:
 
 
 def is_page(folder: Path) -> bool:
-    """Return whether a folder has a page, and is not a fit."""
+    """Return whether a folder has a page, and is not a fit.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder, or none yet.
+
+    Returns
+    -------
+    bool
+    """
     return (folder / INDEX).exists() and not (folder / RECORD).exists()
 
 
 def ensure_page(folder: Path) -> None:
-    """Raise InputError if a folder holds anything else than an earlier page."""
+    """Raise an error if a folder holds anything else than an earlier page.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder, or none yet.
+
+    Raises
+    ------
+    InputError
+        If it holds something else.
+    """
     ensure_ours(folder, "a page", is_page(folder))
 
 
 def report_page(report: Report) -> Page:
-    """Lay a report out as a page."""
+    """Lay a report out as a page.
+
+    Parameters
+    ----------
+    report : Report
+        What :func:`lsm_stan.report.report.make_report` returns.
+
+    Returns
+    -------
+    Page
+    """
     fit = report.reference
     network, facts = fit.network, describe(fit.network)
     return Page(
@@ -91,9 +120,19 @@ def report_page(report: Report) -> Page:
 
 
 def headline(report: Report) -> list[Finding]:
-    """Return the findings to read first, of every fit and then of the model.
+    """Return the findings to read first: those on every fit, and then that on the model.
 
-    Of a fit that has problems the first of them; of another the first finding, and every caution.
+    A fit with problems gives the first of them; any other gives its first finding, and every
+    caution.
+
+    Parameters
+    ----------
+    report : Report
+        What :func:`lsm_stan.report.report.make_report` returns.
+
+    Returns
+    -------
+    list of Finding
     """
     first = []
     for name, verdict in report.verdicts.items():

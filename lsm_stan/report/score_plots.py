@@ -18,15 +18,15 @@ def plot_scores(table: pd.DataFrame, baselines: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    table
-        Of :func:`lsm_stan.prediction.choice.candidates`; bars are standard errors over
-        splits.
-    baselines
+    table : DataFrame
+        What :func:`lsm_stan.prediction.choice.candidates` returns.
+    baselines : DataFrame
         Columns ``model`` and ``log_density``; those far below all models are not in view.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Figure
+        Bars are standard errors over splits.
     """
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.add_subplot()
@@ -65,16 +65,16 @@ def plot_differences(table: pd.DataFrame, scores: pd.DataFrame, by: Sequence[str
 
     Parameters
     ----------
-    table
-        Of :func:`lsm_stan.prediction.choice.candidates`.
-    scores
-        What it was made of.
-    by
+    table : DataFrame
+        What :func:`lsm_stan.prediction.choice.candidates` returns.
+    scores : DataFrame
+        The scores that the table was made from.
+    by : sequence of str
         The columns that name a candidate.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Figure
         Bars are standard errors. Differences far larger than all errors are on a logarithmic
         scale, those near zero on a linear one.
     """
@@ -118,15 +118,15 @@ def plot_calibration(table: pd.DataFrame, title: str) -> Figure:
 
     Parameters
     ----------
-    table
-        Of :func:`lsm_stan.prediction.scores.calibration_table`, those of several splits below each
+    table : DataFrame
+        Tables of :func:`lsm_stan.prediction.scores.calibration_table`, several splits below each
         other.
-    title
-        Of the figure.
+    title : str
+        What the predictions are by.
 
     Returns
     -------
-    matplotlib.figure.Figure
+    Figure
         Bars are two standard errors of the share, were the prediction true.
     """
     figure = Figure(figsize=(5.5, 5), layout="constrained")
@@ -143,7 +143,7 @@ def plot_calibration(table: pd.DataFrame, title: str) -> Figure:
         ms=4,
         alpha=0.7,
     )
-    # most dyads have small probabilities; shares of 0 have a place too
+    # most dyads have small probabilities; shares of 0 are shown too
     for scale in (axes.set_xscale, axes.set_yscale):
         scale("symlog", linthresh=1e-3)
     axes.set(xlim=(0, 1), ylim=(0, 1), xlabel="predicted probability", ylabel="observed share")

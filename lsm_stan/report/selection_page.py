@@ -36,11 +36,12 @@ def write_selection(selection: Selection, folder: Path) -> Path:
 
     Parameters
     ----------
-    selection
+    selection : Selection
         What came out.
-    folder
-        For ``README.md``, which says it, ``scores.csv``, ``baselines.csv``, ``calibration.csv``
-        (of the best candidate), ``warnings.csv`` (checks that fits failed) and ``figures/``.
+    folder : Path
+        Folder for ``README.md``, which says it, ``scores.csv``, ``baselines.csv``,
+        ``calibration.csv`` (of the best candidate), ``warnings.csv`` (checks that fits failed) and
+        ``figures/``.
 
     Returns
     -------
@@ -57,7 +58,17 @@ def write_selection(selection: Selection, folder: Path) -> Path:
 
 
 def selection_page(selection: Selection) -> Page:
-    """Lay a selection out as a page, for Markdown."""
+    """Lay a selection out as a page, for Markdown.
+
+    Parameters
+    ----------
+    selection : Selection
+        What came out.
+
+    Returns
+    -------
+    Page
+    """
     network, table = selection.network, selection.choice.table
     best = table.iloc[0]
     title = f"{best['model']}, K = {best['dim']}"
@@ -143,8 +154,17 @@ def failed_checks(warnings: pd.DataFrame) -> list[Section]:
 
     Parameters
     ----------
-    warnings
+    warnings : DataFrame
         Columns ``candidate``, ``split`` and ``warning``.
+
+    Returns
+    -------
+    list of Section
+
+    Examples
+    --------
+    >>> failed_checks(pd.DataFrame({"candidate": [], "split": [], "warning": []}))
+    []
     """
     groups = warnings.groupby(["candidate", "split"])["warning"]
     points = [f"{name}, split {split}: {'; '.join(each)}" for (name, split), each in groups]
