@@ -11,7 +11,7 @@ from lsm_stan.config import load_config
 from tests.support.makefile import ROOT, links, recipe, run_quickly, targets
 
 #: Targets that are run as they are, and what each other is tested by, in a quick form.
-PLAIN = {"help", "test", "test-versions", "lint", "clean"}
+PLAIN = {"help", "test", "test-versions", "lint", "format", "clean"}
 QUICK = {
     "analysis": "test_analysis.py",
     "notebook": "test_notebook.py",

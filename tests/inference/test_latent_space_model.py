@@ -260,7 +260,7 @@ def test_bad_arguments_are_refused(simulated, method, arguments, message) -> Non
 def test_defaults_may_be_asked_for_by_none(simulated, mode) -> None:
     asked = {"max_treedepth": None, "thin": None, "iter_warmup": 20, "iter_sampling": 20}
     fit = simulated[0].sample(seed=1, chains=2, init=mode, show_progress=False, **asked)
-    assert "max_treedepth = 10" in fit.record.checks[1]["message"]
+    assert "max_treedepth = 10" in fit.record.checks[1].message
 
 
 @pytest.mark.cmdstan

@@ -413,7 +413,7 @@ def test_everything_after_a_fit_knows_of_covariates(
     items = report.verdicts["nuts"].items
     labels = list(map(str, mode.spec.terms))
     assert items.loc[items["quantity"] == "beta", "item"].tolist() == labels
-    assert np.isfinite(loo(sampled).table.loc["loo", "elpd"])
+    assert np.isfinite(loo(sampled).elpd)
     dyads = predict(sampled, top=5)
     assert dyads["probability"].between(0, 1).all()
     # the expected weights are those of the model with its covariates, by hand
