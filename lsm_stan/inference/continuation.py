@@ -22,6 +22,7 @@ from lsm_stan.processes import cores
 from lsm_stan.typing import FloatArray
 
 Point = TypeVar("Point")
+Rung = TypeVar("Rung", contravariant=True)
 
 #: ε of the successive runs, in units of distance; the exact model follows by itself. The first
 #: decides which mode is reached: from ε = 3 modes are 10 to 20 nats better than from ε = 1. Finer
@@ -40,21 +41,21 @@ LADDERS: dict[Form, tuple[float, ...]] = {
 SAME_MODE_RMSE = 0.01
 
 
-class Descent(Protocol[Point]):
-    """One L-BFGS run: from a point, at a softening, to a better one."""
+class Descent(Protocol[Point, Rung]):
+    """One L-BFGS run: from a point, on a rung of the ladder, to a better one."""
 
-    def __call__(self, point: Point, softening: float, *, start: int, polish: bool) -> Point:
+    def __call__(self, point: Point, rung: Rung, *, start: int) -> Point:
         """Return the end point."""
         ...
 
 
 def continuation(
-    descend: Descent[Point],
+    descend: Descent[Point, Rung],
     points: Sequence[Point],
-    ladder: Sequence[float] = LADDER,
+    rungs: Sequence[Rung],
     on_rung: Callable[[], object] = lambda: None,
 ) -> list[Point]:
-    """Run softened continuation from every start, in parallel over the cores.
+    """Run continuation from every start, in parallel over the cores.
 
     Parameters
     ----------
@@ -62,27 +63,24 @@ def continuation(
         A :class:`Descent`: one L-BFGS run.
     points : sequence
         The starts: positions, or all parameters of a model.
-    ladder : sequence of float
-        Softenings ε, in units of distance, largest first; empty for plain L-BFGS.
+    rungs : sequence
+        The models that a start descends in, the exact one last.
     on_rung : callable, default: does nothing
         Called after each run, from any thread.
 
     Returns
     -------
     list
-        The end points at ε = 0, in the order of the starts.
+        The end points, in the order of the starts.
     """
     stop = threading.Event()
 
     def run(start: int) -> Point:
         point = points[start]
-        for softening in ladder:
+        for rung in rungs:
             if stop.is_set():
                 break
-            point = descend(point, softening, start=start, polish=False)
-            on_rung()
-        if not stop.is_set():
-            point = descend(point, 0.0, start=start, polish=True)
+            point = descend(point, rung, start=start)
             on_rung()
         return point
 

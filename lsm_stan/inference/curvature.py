@@ -14,9 +14,12 @@ import numpy as np
 
 from lsm_stan.typing import FloatArray
 
-#: Eigenvalues of the Hessian below this share of the largest, or below what is seen along a
-#: rotation, count as zero.
-ZERO_EIGENVALUE = 1e-13
+#: Eigenvalues below this share of the largest count as zero, or below what differentiation is wrong
+#: by along the directions whose curvature is known. The second is for those directions.
+ZERO_EIGENVALUE, ZERO_KNOWN = 1e-13, 1e-8
+
+#: Curvatures of single coordinates below this are not scaled up any more.
+LEAST_CURVATURE = 1e-8
 
 #: Columns of the Hessian that are differentiated in one batch of gradients.
 PROBED_COLUMNS = 256
@@ -43,11 +46,11 @@ class Curvature:
     rotations : int
         Number of directions that are rotations, K(K-1)/2 where the positions span K
         dimensions; along them the log joint is flat whatever the positions.
-    rotation_curvature : float
-        Largest entry of the Hessian times a rotation, zero at a mode: the error of
-        differentiation, and of the mode.
+    error : float
+        What differentiation is wrong by, along the directions whose curvature is known.
     smallest, largest : float
-        Smallest and largest eigenvalue, rotations left out.
+        Smallest and largest eigenvalue, rotations left out, in coordinates of which each has a
+        curvature of 1.
     newton_gain : float
         What a Newton step within the curved directions would add to the log joint, in nats: a
         gradient's distance from zero in units that mean something.
@@ -56,7 +59,7 @@ class Curvature:
     negative: int
     flat: int
     rotations: int
-    rotation_curvature: float
+    error: float
     smallest: float
     largest: float
     newton_gain: float
@@ -76,94 +79,219 @@ class Curvature:
         return {**asdict(self), "is_mode": self.is_mode}
 
 
-def rotation_directions(positions: FloatArray) -> FloatArray:
-    """Return an orthonormal basis of the infinitesimal rotations of a position set.
+def tangents(positions: FloatArray) -> FloatArray:
+    """Return how infinitesimal rotations move positions, one for each pair of dimensions.
 
     Parameters
     ----------
     positions : ndarray of shape (N, K)
-        Positions.
+        Positions, or gradients: those turn with them.
 
     Returns
     -------
-    ndarray of shape (N·K, R)
-        Orthonormal columns; R = K(K-1)/2, less where the positions span fewer dimensions.
-
-    Examples
-    --------
-    >>> rotation_directions(np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 3.0]])).shape
-    (6, 1)
+    ndarray of shape (N·K, K(K-1)/2)
     """
     dim = positions.shape[1]
-    tangents = np.zeros((positions.size, dim * (dim - 1) // 2))
+    columns = np.zeros((positions.size, dim * (dim - 1) // 2))
     for column, (a, b) in enumerate(combinations(range(dim), 2)):
         tangent = np.zeros_like(positions)
         tangent[:, a], tangent[:, b] = -positions[:, b], positions[:, a]
-        tangents[:, column] = tangent.reshape(-1)
-    basis, sizes, _ = np.linalg.svd(tangents, full_matrices=False)
-    return np.asarray(basis[:, sizes > 1e-10 * sizes.max(initial=0.0)])
+        columns[:, column] = tangent.reshape(-1)
+    return columns
 
 
-def curvature(
+def independent(columns: FloatArray, least: float = 0.0) -> FloatArray:
+    """Return the combinations of columns that are orthonormal.
+
+    Parameters
+    ----------
+    columns : ndarray of shape (P, C)
+        Columns, such as those of :func:`tangents`.
+    least : float, default 0.0
+        Length below which a combination counts as zero. Rotating positions that are zero does
+        nothing.
+
+    Returns
+    -------
+    ndarray of shape (C, R)
+        ``columns @ independent(columns)`` has orthonormal columns; R is less than C where the
+        positions span fewer dimensions.
+
+    Examples
+    --------
+    >>> independent(tangents(np.array([[1.0, 0.0], [0.0, 1.0], [1.0, 1.0]])))
+    array([[0.5]])
+    """
+    _, sizes, axes = np.linalg.svd(columns, full_matrices=False)
+    kept = sizes > max(1e-10 * sizes.max(initial=0.0), least)
+    return np.asarray(axes[kept].T / sizes[kept])
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Directions, and minus the Hessian times each, known without an error of differentiation.
+
+    Attributes
+    ----------
+    directions, products : ndarray of shape (P, S)
+        They need not be orthogonal.
+    """
+
+    directions: FloatArray
+    products: FloatArray
+
+
+@dataclass(frozen=True, eq=False)
+class Quadratic:
+    """The log joint around a point, without the directions in which nothing changes.
+
+    Coordinates are scaled to a curvature of 1 each, which leaves signs as they are. There minus the
+    Hessian is taken apart into what it is known to do along some directions and what
+    differentiation gave for the others: of its inverse by blocks the Schur complement is exact
+    where the likelihood has nothing to say.
+
+    Attributes
+    ----------
+    scale : ndarray of shape (P,)
+        What a scaled coordinate is multiplied by.
+    error : float
+        The error of differentiation, in scaled coordinates.
+    rotations : int
+        Number of directions in which nothing changes.
+    values : ndarray of shape (S,)
+        Eigenvalues where nothing is known, and of the Schur complement where it is.
+    zero : ndarray of shape (S,)
+        What of them counts as zero: the error of differentiation, or, where they are known, of
+        arithmetic.
+    vectors : ndarray of shape (P, S)
+        Vectors v with ``sum of v v' / value`` the inverse.
+    """
+
+    scale: FloatArray
+    error: float
+    rotations: int
+    values: FloatArray
+    zero: FloatArray
+    vectors: FloatArray
+
+    def newton(self, gradient: FloatArray) -> tuple[FloatArray, float]:
+        """Return a Newton step uphill, and what it would add to the log joint.
+
+        Parameters
+        ----------
+        gradient : ndarray of shape (P,)
+            Gradient of the log joint.
+
+        Returns
+        -------
+        step : ndarray of shape (P,)
+            Uphill too along directions that curve upwards.
+        gain : float
+            In nats, of the directions that curve downwards.
+        """
+        slope = (self.scale * gradient) @ self.vectors
+        curved = np.abs(self.values) > self.zero
+        moved = np.zeros_like(slope)
+        moved[curved] = slope[curved] / np.abs(self.values[curved])
+        down = self.values > self.zero
+        return self.scale * (self.vectors @ moved), float(slope[down] @ moved[down] / 2)
+
+    def judged(self, gradient: FloatArray) -> Curvature:
+        """Return the numbers that say whether this is a mode.
+
+        Parameters
+        ----------
+        gradient : ndarray of shape (P,)
+            Gradient of the log joint.
+
+        Returns
+        -------
+        Curvature
+        """
+        return Curvature(
+            negative=int((self.values < -self.zero).sum()),
+            flat=int((np.abs(self.values) <= self.zero).sum()),
+            rotations=self.rotations,
+            error=self.error,
+            smallest=float(self.values.min()),
+            largest=float(self.values.max()),
+            newton_gain=self.newton(gradient)[1],
+        )
+
+
+def quadratic(
     gradients: Callable[[FloatArray], FloatArray],
-    mode: FloatArray,
-    gradient: FloatArray,
-    rotations: FloatArray | None = None,
-    step: float = 1e-5,
-) -> Curvature:
-    """Check that a point is a mode: differentiate the gradient numerically and count signs.
+    point: FloatArray,
+    rotations: Known,
+    known: Known | None = None,
+    step: float | FloatArray = 1e-5,
+) -> Quadratic:
+    """Differentiate the gradient numerically, and decompose minus the Hessian.
 
     Parameters
     ----------
     gradients : callable
-        Maps points of shape ``(M, *shape)`` to the gradients of the log joint there, of the
-        same shape.
-    mode : ndarray of shape (N, K)
-        Positions, or a point of any shape if its rotations are given.
-    gradient : ndarray
-        Gradient of the log joint at the mode, of the mode's shape.
-    rotations : ndarray of shape (size, R), or None, default None
-        Orthonormal directions in which the log joint is constant; by default those of
-        :func:`rotation_directions`.
-    step : float, default 1e-5
-        Step of the central difference, which is of fourth order.
+        Maps points of shape ``(M, P)`` to the gradients of the log joint there.
+    point : ndarray of shape (P,)
+        Where.
+    rotations : Known
+        Directions in which the log joint is constant.
+    known : Known or None, default None
+        Further directions.
+    step : float or ndarray of shape (P,), default 1e-5
+        Steps of the central difference, which is of fourth order, in each coordinate.
 
     Returns
     -------
-    Curvature
+    Quadratic
+
+    Raises
+    ------
+    ArithmeticError
+        If the gradient is not finite somewhere around the point.
     """
-    size = mode.size
+    size, n_rotations = point.size, rotations.directions.shape[1]
+    steps = np.broadcast_to(step, (size,))
     hessian = np.empty((size, size))
     for first in range(0, size, PROBED_COLUMNS):
         columns = np.arange(first, min(first + PROBED_COLUMNS, size))
-        probes = np.tile(mode.reshape(size), (columns.size, 4, 1))
-        probes[np.arange(columns.size), :, columns] += SHIFTS * step
-        probed = gradients(probes.reshape(-1, *mode.shape)).reshape(probes.shape)
-        hessian[columns] = -np.einsum("s,csp->cp", WEIGHTS / step, probed)
-    hessian = (hessian + hessian.T) / 2
-    if rotations is None:
-        rotations = rotation_directions(mode)
-    along = hessian @ rotations
-    # rotations are taken out by giving them a curvature that no other direction has
-    largest = float(np.linalg.norm(hessian, 2))
-    shifted = hessian - along @ rotations.T - rotations @ along.T
-    shifted += (
-        rotations @ (rotations.T @ along + 2 * largest * np.eye(along.shape[1])) @ rotations.T
-    )
-    values, vectors = np.linalg.eigh(shifted)
-    kept = slice(0, size - rotations.shape[1])
-    values, slope = values[kept], gradient.reshape(size) @ vectors[:, kept]
-    error = float(np.abs(along).max(initial=0.0))
-    zero = max(ZERO_EIGENVALUE * largest, error)
-    curved = values > zero
-    return Curvature(
-        negative=int((values < -zero).sum()),
-        flat=int((np.abs(values) <= zero).sum()),
-        rotations=rotations.shape[1],
-        rotation_curvature=error,
-        smallest=float(values[0]),
-        largest=largest,
-        newton_gain=float(np.sum(slope[curved] ** 2 / values[curved]) / 2),
+        probes = np.tile(point, (columns.size, 4, 1))
+        probes[np.arange(columns.size), :, columns] += SHIFTS * steps[columns, None]
+        probed = gradients(probes.reshape(-1, size)).reshape(probes.shape)
+        hessian[columns] = -np.einsum("s,csp->cp", WEIGHTS, probed) / steps[columns, None]
+    if not np.isfinite(hessian).all():
+        raise ArithmeticError("the gradient is not finite around the point")
+    scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), LEAST_CURVATURE))
+    hessian = scale[:, None] * (hessian + hessian.T) / 2 * scale
+    parts = [rotations] if known is None else [rotations, known]
+    directions = np.column_stack([part.directions for part in parts]) / scale[:, None]
+    products = np.column_stack([part.products for part in parts]) * scale[:, None]
+    basis, mixed = np.linalg.qr(directions, mode="complete")
+    n_known = directions.shape[1]
+    exact = products @ np.linalg.inv(mixed[:n_known])
+    error = float(np.abs(hessian @ basis[:, :n_known] - exact).max(initial=0.0))
+    others, along = basis[:, n_known:], basis[:, n_rotations:n_known]
+    # what is known, rotations left out: at a mode the Hessian takes them to zero
+    exact = products[:, n_rotations:] @ np.linalg.inv(mixed[n_rotations:n_known, n_rotations:])
+    # where nothing is known, and what couples it with what is
+    values, vectors = np.linalg.eigh(others.T @ hessian @ others)
+    zero = max(ZERO_EIGENVALUE * float(np.abs(values).max(initial=0.0)), error)
+    vectors, coupling = others @ vectors, vectors.T @ others.T @ exact
+    curved = np.abs(values) > zero
+    solved = np.zeros_like(coupling)
+    solved[curved] = coupling[curved] / values[curved, None]
+    block = along.T @ exact
+    size_of = 1 / np.sqrt(np.maximum(np.abs(np.diag(block)), 1e-300))
+    schur = size_of[:, None] * (block - coupling.T @ solved) * size_of
+    schur_values, turned = np.linalg.eigh((schur + schur.T) / 2)
+    known_vectors = (along - vectors @ solved) @ (size_of[:, None] * turned)
+    return Quadratic(
+        scale=scale,
+        error=error,
+        rotations=n_rotations,
+        values=np.concatenate([values, schur_values]),
+        zero=np.repeat([zero, ZERO_KNOWN], [len(values), len(schur_values)]),
+        vectors=np.column_stack([vectors, known_vectors]),
     )
 
 

@@ -21,7 +21,7 @@ from lsm_stan.inference.continuation import LADDERS
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.methods import METHODS, find_method
-from lsm_stan.inference.mode_checks import judge_mode
+from lsm_stan.inference.mode_checks import settle_mode
 from lsm_stan.inference.optimize import find_modes, starts_of_record
 from lsm_stan.inference.preconditioning import Preconditioner, is_preconditioned
 from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_groups
@@ -31,7 +31,7 @@ from lsm_stan.inference.sample import mean_of_draws, run_pilot, sample_chains, s
 from lsm_stan.inference.starts import Init, given_start, is_made, random_starts
 from lsm_stan.inference.variational import elbo_check, last_elbo
 from lsm_stan.model.family import ModelSpec
-from lsm_stan.model.parameters import Parameters, flat, from_stan
+from lsm_stan.model.parameters import Parameters, from_stan
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network.network import Network
 from lsm_stan.posterior import idata as container
@@ -248,17 +248,14 @@ class LatentSpaceModel:
             # the nodes have come together without it
             softenings = softenings or [0.0]
         ends = find_modes(run, starts, softenings, cmdstan)
-        modes = {name: np.stack([end[name] for end in ends]) for name in ends[0]}
-        log_joint, gradient = self.log_joint.at_flat(flat(self.problem.declared(modes)))
-        of_starts = starts_of_record(ends, log_joint, gradient)
-        best = of_starts[0]["start"] - 1
-        checks, details = judge_mode(self.log_joint, ends[best], gradient[best])
-        details["distinct_modes"] = max(start["mode"] for start in of_starts)
+        of_starts = starts_of_record(self.log_joint, ends)
+        mode = settle_mode(self.log_joint, ends[of_starts[0]["start"] - 1])
+        details = {**mode.details, "distinct_modes": max(start["mode"] for start in of_starts)}
         return run.finish(
-            draws={name: values[None, None, best] for name, values in modes.items()},
-            log_joint=log_joint[None, None, best],
-            estimate=ends[best],
-            checks=checks,
+            draws={name: value[None, None] for name, value in mode.point.items()},
+            log_joint=np.full((1, 1), mode.log_joint),
+            estimate=mode.point,
+            checks=mode.checks,
             details={**details, "ladder": softenings, "starts": of_starts},
         )
 

@@ -1,31 +1,74 @@
-"""The checks of a mode, and their sentences."""
+"""A mode's last digits, its checks, and their sentences."""
 
 from __future__ import annotations
 
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.spatial import cKDTree
 
 from lsm_stan.cmdstan.density import write_data
-from lsm_stan.inference.curvature import curvature, newton_step, rotation_directions
+from lsm_stan.inference.curvature import (
+    Curvature,
+    Known,
+    Quadratic,
+    independent,
+    newton_step,
+    quadratic,
+)
 from lsm_stan.inference.log_joint import LogJoint
-from lsm_stan.model.parameters import TURNED, Parameters, flat
+from lsm_stan.inference.problem import Problem
+from lsm_stan.inference.symmetries import evaluated, freely_moved, prior_directions, turns
+from lsm_stan.model.parameters import Parameters, flat, unflat
 from lsm_stan.posterior.checks import Check
 from lsm_stan.typing import FloatArray
 
-#: A mode is accepted when a Newton step from it would gain less than this many nats.
+#: A mode is accepted when a Newton step from it would gain less than this many nats; Newton's
+#: method goes on from where L-BFGS stopped until it is a thousandth of that.
 MAX_NEWTON_GAIN = 1e-3
+ENOUGH = 1e-3 * MAX_NEWTON_GAIN
+NEWTON_STEPS = 20
+
+#: Shares of a Newton step that are tried at once.
+SHARES = 0.5 ** np.arange(12)
 
 #: Largest number of parameters whose Hessian is computed at a mode; of more it is only multiplied.
 MAX_CURVATURE_SIZE = 3000
 
+#: Step of differentiation, in units of the length over which the density changes.
+STEP = 1e-3
 
-def judge_mode(
-    log_joint: LogJoint, point: Parameters, gradient: FloatArray
-) -> tuple[list[Check], dict[str, Any]]:
-    """Check that a point is a mode, by its Hessian where its size allows.
+
+@dataclass(frozen=True, eq=False)
+class Mode:
+    """Where a search ended, and what is known of it.
+
+    Attributes
+    ----------
+    point : dict of str to ndarray
+        All parameters.
+    log_joint : float
+        In nats.
+    gradient : ndarray of shape (P,)
+        In Stan's own coordinates.
+    checks : list of Check
+        ``gradient`` and ``curvature``.
+    details : dict
+        Their numbers, for the record.
+    """
+
+    point: Parameters
+    log_joint: float
+    gradient: FloatArray
+    checks: list[Check]
+    details: dict[str, Any]
+
+
+def settle_mode(log_joint: LogJoint, point: Parameters) -> Mode:
+    """Go on by Newton's method where L-BFGS stopped, and check that it is a mode.
 
     Parameters
     ----------
@@ -33,53 +76,147 @@ def judge_mode(
         The density that the point may be a mode of.
     point : dict of str to ndarray
         All parameters.
-    gradient : ndarray of shape (P,)
-        Gradient of the log joint there, in Stan's own coordinates.
 
     Returns
     -------
-    checks : list of Check
-        ``gradient`` and ``curvature``.
-    details : dict
-        Their numbers, for the record.
+    Mode
+        The point itself where its parameters are more than :data:`MAX_CURVATURE_SIZE`.
     """
+    problem = log_joint.problem
+    mode = flat(problem.declared(point))
+    value, gradient = log_joint.at_flat(mode)
     if not np.isfinite(gradient).all():
-        return [Check("gradient", False, "the gradient is not finite")], {}
-    values = log_joint.problem.declared(point)
-    mode = flat(values)
+        checks = [Check("gradient", False, "the gradient is not finite")]
+        return Mode(point, float(value), gradient, checks, {})
     if mode.size > MAX_CURVATURE_SIZE:
-        return _judge_large_mode(log_joint, values, gradient)
-    # what turns with the positions is turned by one rotation: as if it were further nodes
-    parts = [values[name] for name in TURNED]
-    nodes = np.concatenate(parts)
-    basis = rotation_directions(nodes).T
-    blocks = np.split(
-        basis.reshape(len(basis), *nodes.shape), np.cumsum([*map(len, parts)])[:-1], axis=1
-    )
-    still = {name: np.zeros((len(basis), *value.shape)) for name, value in values.items()}
-    rotations = flat({**still, **dict(zip(TURNED, blocks, strict=True))}).T
-    measured = curvature(lambda points: log_joint.at_flat(points)[1], mode, gradient, rotations)
-    checks = [
-        _newton_check(measured.newton_gain),
-        Check(
-            "curvature",
-            measured.is_mode,
-            f"the log joint falls in every direction but the {measured.rotations} rotations"
-            if measured.is_mode
-            else f"the log joint still rises along {measured.negative} directions, and along"
-            f" {measured.flat} it does not change (the {measured.rotations} rotations apart): no"
-            " mode. Try more starts or another form; this model may have no mode here",
-        ),
-    ]
-    return checks, {"newton_gain": measured.newton_gain, "curvature": measured.as_record()}
+        checks, details = _judge_large_mode(log_joint, point, gradient)
+        return Mode(point, float(value), gradient, checks, details)
+    try:
+        mode, height, gradient, around = _climb(log_joint, mode)
+    except ArithmeticError as error:
+        checks = [Check("curvature", False, f"{error}: whether it is a mode is not known")]
+        return Mode(point, float(value), gradient, checks, {})
+    measured = around.judged(gradient)
+    checks = [_newton_check(measured.newton_gain), _curvature_check(measured)]
+    details = {"newton_gain": measured.newton_gain, "curvature": measured.as_record()}
+    return Mode(problem.at_flat(mode), height, gradient, checks, details)
+
+
+def _climb(
+    log_joint: LogJoint, mode: FloatArray
+) -> tuple[FloatArray, float, FloatArray, Quadratic]:
+    """Take Newton steps while they gain something; return where they end, and what is there."""
+    problem = log_joint.problem
+    for steps_left in reversed(range(NEWTON_STEPS)):
+        mode = flat(problem.declared(freely_moved(problem, problem.at_flat(mode))))
+        value, gradient = evaluated(log_joint, mode)
+        around = _quadratic(log_joint, problem.at_flat(mode), gradient)
+        step, gain = around.newton(gradient)
+        if not steps_left or gradient @ step / 2 < ENOUGH:
+            break
+        tries = mode + SHARES[:, None] * step
+        better = _better(around, float(value), gain, *evaluated(log_joint, tries))
+        if better is None:
+            break
+        mode = tries[better]
+    return mode, float(value), gradient, around
+
+
+def _better(
+    around: Quadratic, value: float, gain: float, values: FloatArray, gradients: FloatArray
+) -> int | None:
+    """Return which of some tries is nearer to the mode; None if none is.
+
+    A log joint of 1e10 nats cannot tell differences of 1e-6 nats; its gradient can.
+    """
+    finite = np.isfinite(gradients).all(axis=1)
+    values = np.where(finite, values, -np.inf)
+    best = int(np.argmax(values))
+    if values[best] > value + 1e-12 * abs(value):
+        return best
+    gains = np.array([around.newton(row)[1] for row in np.nan_to_num(gradients)])
+    gains[~finite] = np.inf
+    least = int(np.argmin(gains))
+    near = values[least] > value - 1e-9 * abs(value)
+    return least if near and gains[least] < gain / 2 else None
+
+
+def lengths(problem: Problem, point: Parameters) -> dict[str, FloatArray]:
+    """Return over which length the density changes in each of Stan's coordinates.
+
+    Parameters
+    ----------
+    problem : Problem
+        The model and its network.
+    point : dict of str to ndarray
+        All parameters.
+
+    Returns
+    -------
+    dict of str to ndarray
+        By Stan's names, each of the shape of what it says. A rate of 1/d changes over a node's
+        distance from its nearest neighbour, one rounded off at ε over ε, the others over 1.
+    """
+    values = problem.declared(point)
+    form, spec = problem.spec.form, problem.spec
+    reach: FloatArray = np.full(len(point["z"]), spec.softening or 1.0)
+    if form == "inverse":
+        role = point.get("role", np.zeros_like(point["z"]))
+        sites = np.concatenate([point["z"] + role, point["z"] - role][: 1 + spec.roles])
+        nearest = np.asarray(cKDTree(sites).query(sites, k=2)[0])[:, 1]
+        nearest = nearest.reshape(-1, len(reach)).min(axis=0)
+        reach = np.clip(nearest, 1e-300, 1.0)
+    of_nodes = {"z_raw": reach, "role_raw": reach / spec.role_fixed}
+    return {
+        name: np.broadcast_to(of_nodes[name][:, None], value.shape)
+        if name in of_nodes and value.size
+        else np.ones_like(value)
+        for name, value in values.items()
+    }
+
+
+def _quadratic(log_joint: LogJoint, point: Parameters, gradient: FloatArray) -> Quadratic:
+    """Return the curvature at a point."""
+    problem = log_joint.problem
+    values = problem.declared(point)
+    steps = {name: STEP * length for name, length in lengths(problem, point).items()}
+
+    def gradients(points: FloatArray) -> FloatArray:
+        return log_joint.at_flat(points)[1]
+
+    moved, turned = turns(values), turns(unflat(gradient, values))
+    mix = independent(moved, float(steps["z_raw"].max()) * np.sqrt(len(point["z"])))
+    # a gradient turns with the positions, which is what the Hessian does to a rotation
+    rotations = Known(moved @ mix, -turned @ mix)
+    known = prior_directions(problem, point, gradient)
+    return quadratic(gradients, flat(values), rotations, known, flat(steps))
+
+
+def _curvature_check(measured: Curvature) -> Check:
+    if measured.is_mode:
+        text = f"the log joint falls in every direction but the {measured.rotations} rotations"
+    elif measured.negative:
+        text = (
+            f"the log joint still rises along {measured.negative} directions: no mode. Try more"
+            " starts or another form; this model may have no mode here"
+        )
+    else:
+        text = (
+            f"along {measured.flat} directions, the {measured.rotations} rotations apart, the log"
+            " joint changes less than the error of computing it: whether this is a mode is not"
+            " known"
+        )
+    return Check("curvature", measured.is_mode, text)
 
 
 def _judge_large_mode(
-    log_joint: LogJoint, values: dict[str, FloatArray], gradient: FloatArray
+    log_joint: LogJoint, point: Parameters, gradient: FloatArray
 ) -> tuple[list[Check], dict[str, Any]]:
     """Check that a point is a mode, as far as conjugate gradients go."""
     problem = log_joint.problem
+    values = problem.declared(point)
     sd = problem.spec.prior_sd(problem.prior_scale)
+    step = STEP * min(float(length.min(initial=1.0)) for length in lengths(problem, point).values())
     units = flat({name: np.full_like(v, sd.get(name, np.nan)) for name, v in values.items()})
     change = problem.preconditioner(values["z_raw"][None])
 
@@ -94,7 +231,7 @@ def _judge_large_mode(
         def gradients(points: FloatArray) -> FloatArray:
             return log_joint.compiled.log_prob_grad(data, points)[1]
 
-        measured = newton_step(gradients, flat(values), gradient, root)
+        measured = newton_step(gradients, flat(values), gradient, root, step)
     checks = [
         _newton_check(measured.newton_gain, "" if measured.settled else "at least "),
         Check(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,14 @@ from tqdm import tqdm
 
 from lsm_stan.cmdstan.density import write_data
 from lsm_stan.inference.continuation import continuation, distinct_modes
+from lsm_stan.inference.log_joint import LogJoint
+from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
-from lsm_stan.model.parameters import Parameters, from_stan
+from lsm_stan.inference.starts import prior_starts
+from lsm_stan.inference.symmetries import freely_moved
+from lsm_stan.inference.units import counted_in, counting_units, first_step, length, recounted
+from lsm_stan.model.parameters import Parameters, flat, from_stan
 from lsm_stan.progress import has_bars
-from lsm_stan.typing import FloatArray
 
 #: An L-BFGS run of the continuation.
 LBFGS = {"algorithm": "lbfgs", "history_size": 20, "iter": 2000, "sig_figs": 18}
@@ -25,6 +30,54 @@ POLISH = {
     "iter": 20_000,
     **dict.fromkeys(("tol_obj", "tol_rel_obj", "tol_grad", "tol_rel_grad", "tol_param"), 1e-30),
 }
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A model that a start descends in on its way to the exact one.
+
+    Attributes
+    ----------
+    problem : Problem
+        The model; before the last rung without clusters.
+    unit : int
+        How many counts are one in its network.
+    softening : float
+        ε of the softened distance, in units of distance.
+    last : bool
+        Whether this is the exact model: L-BFGS goes on there until it can improve no more.
+    """
+
+    problem: Problem
+    unit: int
+    softening: float
+    last: bool = False
+
+
+def rungs_of(problem: Problem, ladder: Sequence[float]) -> list[Rung]:
+    """Return the models of a search: softer in coarse counts, then finer counts, then exact.
+
+    Parameters
+    ----------
+    problem : Problem
+        The model and its network.
+    ladder : sequence of float
+        Softenings before the exact model, in units of distance, largest first.
+
+    Returns
+    -------
+    list of Rung
+    """
+    units = counting_units(problem.network)
+    if units[0] > 1 and not ladder:
+        ladder = (0.0,)
+    unclustered = problem.without_clusters()
+    coarse = counted_in(unclustered, units[0])
+    return [
+        *(Rung(coarse, units[0], epsilon) for epsilon in ladder),
+        *(Rung(counted_in(unclustered, unit), unit, 0.0) for unit in units[1:-1]),
+        Rung(problem, 1, 0.0, last=True),
+    ]
 
 
 def find_modes(
@@ -49,68 +102,73 @@ def find_modes(
     list of dict of str to ndarray
         Parameters at the end of each start.
     """
-    problem, unclustered = run.problem, run.problem.without_clusters()
-    rng = np.random.default_rng(run.seed)
-    shape = (starts, problem.network.n_nodes, problem.dim)
-    points: list[Parameters] = [{"z": z} for z in rng.normal(scale=problem.prior_scale, size=shape)]
-    rungs = len(ladder) + 1
-    run.say(f"{starts} starts of {rungs} L-BFGS runs")
+    problem, rungs = run.problem, rungs_of(run.problem, ladder)
+    points = prior_starts(rungs[0].problem, starts, run.seed)
+    run.say(f"{starts} starts of {len(rungs)} L-BFGS runs")
 
-    def descend(point: Parameters, softening: float, *, start: int, polish: bool) -> Parameters:
+    def descend(point: Parameters, rung: Rung, *, start: int) -> Parameters:
+        before = rungs[max(rungs.index(rung) - 1, 0)]
+        point = recounted(point, problem, before.unit, rung.unit)
         # only the runs that end in the exact model leave their files with the fit; there the
         # stiffness of heavy pairs would cost thousands of iterations, where the ladder has come
         # near enough to a mode to know it
-        change = problem.preconditioner(point["z"][None]) if polish and ladder else None
-        descended = problem if polish else unclustered
-        with run.folder(f"start-{start + 1}" if polish else None) as folder:
+        near = rung.last and len(rungs) > 1
+        change = problem.preconditioner(point["z"][None]) if near else None
+        with run.folder(f"start-{start + 1}" if rung.last else None) as folder:
             result = run.cmdstan(
-                data=problem.stan_data(change=change) if polish else data[softening],
-                inits=descended.inits(point, change=change),
+                data=problem.stan_data(change=change) if rung.last else data[rung],
+                inits=rung.problem.inits(point, change=change),
                 output_dir=folder,
                 require_converged=False,
-                **{**LBFGS, **(POLISH if polish else {}), **cmdstan},
+                **{
+                    **LBFGS,
+                    "init_alpha": first_step(rung.problem.network),
+                    **(POLISH if rung.last else {}),
+                    **cmdstan,
+                },
             )
-            return from_stan(result, descended.spec)
+            return from_stan(result, rung.problem.spec)
 
     hidden = not has_bars(run.show_progress)
     with (
         run.folder(None) as folder,  # all starts share the data
-        tqdm(total=starts * rungs, desc="MAP", unit="run", disable=hidden) as bar,
+        tqdm(total=starts * len(rungs), desc="MAP", unit="run", disable=hidden) as bar,
     ):
         data = {
-            softening: write_data(
-                Path(folder, f"rung-{rung}.json"), unclustered.stan_data(softening=softening)
+            rung: write_data(
+                Path(folder, f"rung-{number}.json"),
+                rung.problem.stan_data(softening=rung.softening),
             )
-            for rung, softening in enumerate(ladder)
+            for number, rung in enumerate(rungs[:-1])
         }
-        return continuation(descend, points, ladder, bar.update)
+        ends = continuation(descend, points, rungs, bar.update)
+    return [freely_moved(problem, end) for end in ends]
 
 
-def starts_of_record(
-    ends: Sequence[Parameters], log_joint: FloatArray, gradient: FloatArray
-) -> list[dict[str, Any]]:
+def starts_of_record(log_joint: LogJoint, ends: Sequence[Parameters]) -> list[dict[str, Any]]:
     """Return what the record says of every start, the best first.
 
     Parameters
     ----------
+    log_joint : LogJoint
+        The density.
     ends : sequence of dict of str to ndarray
-        Parameters at the end of each of S starts.
-    log_joint : ndarray of shape (S,)
-        Log joint densities there, in nats.
-    gradient : ndarray of shape (S, P)
-        Gradients there, in Stan's own coordinates.
+        Parameters at the end of each start.
 
     Returns
     -------
     list of dict
         ``start``, from 1; ``loss``, in nats; ``gradient_norm``; and ``mode``, from 1.
     """
-    order = np.argsort(-log_joint)
-    numbers = distinct_modes([ends[i]["z"] for i in order])
+    problem = log_joint.problem
+    points = {name: np.stack([end[name] for end in ends]) for name in ends[0]}
+    value, gradient = log_joint.at_flat(flat(problem.declared(points)))
+    order = np.argsort(-value)
+    numbers = distinct_modes([ends[i]["z"] / length(problem) for i in order])
     return [
         {
             "start": int(i) + 1,
-            "loss": -float(log_joint[i]),
+            "loss": -float(value[i]),
             "gradient_norm": float(np.linalg.norm(gradient[i])),
             "mode": number + 1,
         }

@@ -8,7 +8,7 @@ from typing import Any
 
 from lsm_stan.inference.preconditioning import Preconditioner, preconditioner_of
 from lsm_stan.model.family import ModelSpec, find_model
-from lsm_stan.model.parameters import Parameters, declared
+from lsm_stan.model.parameters import Parameters, declared, from_flat
 from lsm_stan.model.stan_data import check_data, check_numbers, fixed_data, run_data
 from lsm_stan.network.network import Network
 from lsm_stan.typing import FloatArray
@@ -160,6 +160,30 @@ class Problem:
         return declared(
             parameters,
             self.spec,
+            directed=self.network.directed,
+            learned=learned,
+            prior_scale=self.prior_scale,
+        )
+
+    def at_flat(self, points: FloatArray, *, learned: bool = False) -> Parameters:
+        """Return the parameters at points in Stan's own coordinates.
+
+        Parameters
+        ----------
+        points : ndarray of shape (..., P)
+            Points as :func:`lsm_stan.model.parameters.flat` lays them out.
+        learned : bool, default False
+            Whether scales are among them.
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        return from_flat(
+            points,
+            self.spec,
+            n_nodes=self.network.n_nodes,
+            dim=self.dim,
             directed=self.network.directed,
             learned=learned,
             prior_scale=self.prior_scale,

@@ -11,6 +11,7 @@ import numpy as np
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.problem import Problem
+from lsm_stan.inference.units import levels
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.typing import FloatArray
 
@@ -37,8 +38,8 @@ def is_made(init: Init) -> bool:
     return isinstance(init, str) and init in MADE
 
 
-def random_starts(problem: Problem, count: int, seed: int) -> list[Parameters]:
-    """Draw starting values from the prior.
+def prior_starts(problem: Problem, count: int, seed: int) -> list[Parameters]:
+    """Draw starting positions from the prior; intercept and dispersion are the data's.
 
     Parameters
     ----------
@@ -52,14 +53,37 @@ def random_starts(problem: Problem, count: int, seed: int) -> list[Parameters]:
     Returns
     -------
     list of dict of str to ndarray
-        ``z``, and ``role`` where the model has roles.
+        ``z``, and ``intercept`` and ``phi`` where the model has them.
     """
     shape = (count, problem.network.n_nodes, problem.dim)
     rng = np.random.default_rng(seed)
-    starts: list[Parameters] = [{"z": z} for z in rng.normal(scale=problem.prior_scale, size=shape)]
+    positions = rng.normal(scale=problem.prior_scale, size=shape)
+    return [{"z": z, **levels(problem)} for z in positions]
+
+
+def random_starts(problem: Problem, count: int, seed: int) -> list[Parameters]:
+    """Draw starting values of a sampler.
+
+    Parameters
+    ----------
+    problem : Problem
+        The model and its network.
+    count : int
+        Number of starts.
+    seed : int
+        The same seed gives the same starts.
+
+    Returns
+    -------
+    list of dict of str to ndarray
+        What :func:`prior_starts` returns, and ``role`` where the model has roles.
+    """
+    starts = prior_starts(problem, count, seed)
     if not problem.spec.roles:
         return starts
     # a node's two positions apart, or it is at no distance from itself
+    rng = np.random.default_rng([seed, 1])
+    shape = (count, *starts[0]["z"].shape)
     roles = rng.normal(scale=problem.spec.role_fixed, size=shape)
     return [{**start, "role": role} for start, role in zip(starts, roles, strict=True)]
 

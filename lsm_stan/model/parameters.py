@@ -37,6 +37,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 from scipy.cluster.vq import kmeans
+from scipy.special import softmax
 
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.typing import FloatArray
@@ -260,6 +261,108 @@ def flat(values: Parameters) -> FloatArray:
     return np.concatenate(
         [part.reshape(*batch, math.prod(part.shape[len(batch) :])) for part in parts], axis=-1
     )
+
+
+def unflat(points: FloatArray, template: Parameters) -> dict[str, FloatArray]:
+    """Return rows of numbers as declared values: what `flat` undoes.
+
+    Parameters
+    ----------
+    points : ndarray of shape (..., P)
+        Numbers in Stan's order.
+    template : dict of str to ndarray
+        Values of the names and shapes that are wanted.
+
+    Returns
+    -------
+    dict of str to ndarray
+        With the leading axes of `points`.
+    """
+    batch = points.shape[:-1]
+    ends = np.cumsum([value.size for value in template.values()])
+    values = {}
+    for (name, value), part in zip(
+        template.items(), np.split(points, ends[:-1], axis=-1), strict=True
+    ):
+        if name in MATRICES:
+            values[name] = np.swapaxes(part.reshape(*batch, *value.shape[::-1]), -1, -2)
+        else:
+            values[name] = part.reshape(*batch, *value.shape)
+    return values
+
+
+def from_flat(
+    points: FloatArray,
+    spec: ModelSpec,
+    *,
+    n_nodes: int,
+    dim: int,
+    directed: bool,
+    learned: bool,
+    prior_scale: float = 1.0,
+) -> dict[str, FloatArray]:
+    """Return the parameters at points in Stan's own coordinates: what `flat` and `declared` undo.
+
+    Parameters
+    ----------
+    points : ndarray of shape (..., P)
+        Points as :func:`flat` lays them out.
+    spec : ModelSpec
+        The model.
+    n_nodes, dim : int
+        N and K.
+    directed : bool
+        Whether the network is directed.
+    learned : bool
+        Whether scales are among the parameters.
+    prior_scale : float, default 1.0
+        The scale of the positions where it is never learned.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Parameters with the leading axes of `points`.
+    """
+    nowhere = {"z": np.ones((n_nodes, dim)), "centre": np.zeros((spec.clusters, dim))}
+    template = declared(nowhere, spec, directed=directed, learned=learned, prior_scale=prior_scale)
+    batch, values = points.shape[:-1], unflat(points, template)
+    learned_positions = learned and spec.learns_positions_scale
+    unit = np.exp(values["log_sigma_z"][..., 0]) if learned_positions else np.asarray(prior_scale)
+    each = unit[..., None, None] if learned_positions else 1.0
+    parameters = {"z": values["z_raw"] * each}
+    if learned_positions:
+        parameters["sigma_z"] = unit
+    if spec.intercept:
+        parameters["intercept"] = values["intercept"][..., 0]
+    if spec.dispersed:
+        parameters["phi"] = np.exp(values["log_phi"][..., 0])
+    if spec.effects:
+        raw, scales = values["effect_raw"], values["log_sigma"]
+        sigma = np.exp(scales) if learned else np.full(raw.shape[-1], spec.sigma_fixed)
+        rho = np.tanh(values["rho_raw"]) if learned and raw.shape[-1] == 2 else np.zeros(1)
+        first, second = raw[..., 0], raw[..., -1]
+        if raw.shape[-1] == 2:
+            second = rho * first + np.sqrt(1 - rho**2) * second
+        parameters["sender_effect"] = sigma[..., :1] * first
+        parameters["receiver_effect"] = sigma[..., -1:] * second
+        if learned:
+            parameters["sigma_sender"], parameters["sigma_receiver"] = sigma[..., 0], sigma[..., -1]
+            if raw.shape[-1] == 2:
+                parameters["rho"] = rho[..., 0]
+    if spec.roles:
+        spread = np.exp(values["log_sigma_role"]) if learned else np.full(1, spec.role_fixed)
+        parameters["role"] = values["role_raw"] * spread[..., None]
+        if learned:
+            parameters["sigma_role"] = spread[..., 0]
+    if spec.covariates is not None:
+        parameters["beta"] = values["coefficient"] / spec.covariates.scale
+    if spec.clusters:
+        parameters["centre"] = values["centre"]
+        last = np.zeros((*batch, 1))
+        parameters["theta"] = softmax(np.concatenate([values["theta_raw"], last], -1), axis=-1)
+        if learned:
+            parameters["sigma_cluster"] = np.exp(values["log_omega"]) * unit[..., None]
+    return parameters
 
 
 def _centres(parameters: Parameters, n_clusters: int) -> FloatArray:

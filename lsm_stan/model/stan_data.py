@@ -11,6 +11,7 @@ from lsm_stan.errors import InputError
 from lsm_stan.model.covariates import Covariates
 from lsm_stan.model.family import FORMS, LIKELIHOODS, MODELS, ModelSpec
 from lsm_stan.model.parameters import effect_columns
+from lsm_stan.network.checks import STAN_INT_MAX
 from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import dyad_blocks
 from lsm_stan.typing import FloatArray, IntArray
@@ -79,6 +80,16 @@ def check_data(spec: ModelSpec, network: Network) -> None:
             "the network is undirected; likelihood 'dyadic' is of the two directions of a pair:"
             " take 'nb'"
         )
+    if spec.likelihood == "dyadic":
+        both = network.weight + network.weight_of(network.receiver, network.sender)
+        if np.any(both > STAN_INT_MAX):
+            k = int(np.argmax(both))
+            pair = network.names[network.sender[k]], network.names[network.receiver[k]]
+            raise InputError(
+                f"the two weights between {pair[0]!r} and {pair[1]!r} add up to {both[k]}, which"
+                f" overflows Stan's int; likelihood 'dyadic' needs at most {STAN_INT_MAX}: count in"
+                " a larger unit, or take 'nb'"
+            )
     if spec.roles and not directed:
         raise InputError(
             "the network is undirected; its nodes have no roles of sender and receiver"

@@ -10,3 +10,8 @@ with warnings.catch_warnings():
     import arviz as az
 
 __all__ = ["az"]
+
+# ArviZ 0.23 compiles with Numba where that is installed, and its Monte-Carlo error of a standard
+# deviation then fails under NumPy 2.4
+if hasattr(az, "Numba"):
+    az.Numba.disable_numba()

@@ -1,0 +1,102 @@
+"""A mode does not depend on the unit that people count in."""
+
+import itertools
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from lsm_stan import LatentSpaceModel, read_network
+from lsm_stan.inference.problem import Problem
+from lsm_stan.inference.units import counted_in, counting_units, levels, recounted
+from lsm_stan.model.stan_data import DIAGONAL_JITTER
+
+LARGEST = 2**31 - 1
+
+
+def counts(n=12, dim=2, seed=0):
+    """Return counts from 0 to 10 of a network with structure."""
+    rng = np.random.default_rng(seed)
+    z = rng.normal(size=(n, dim))
+    distance = np.linalg.norm(z[:, None] - z[None], axis=-1)
+    matrix = np.minimum(rng.poisson(np.exp(1.2 - distance)), 10)
+    np.fill_diagonal(matrix, 0)
+    return matrix
+
+
+def problem_of(matrix, model, **options):
+    network = read_network(matrix, **options)
+    return Problem.of(network, 2, model=model, prior_scale=None, jitter=DIAGONAL_JITTER)
+
+
+def test_usual_counts_are_counted_in_ones():
+    assert counting_units(read_network(counts())) == [1]
+    assert counting_units(read_network(counts() > 0)) == [1]
+
+
+def test_large_counts_are_counted_in_finer_and_finer_units():
+    units = counting_units(read_network(counts() * 10**6))
+    assert units[-1] == 1
+    assert all(1 < coarse / fine < 200 for coarse, fine in itertools.pairwise(units))
+    coarse = counted_in(problem_of(counts() * 10**6, "poisson-inverse"), units[0]).network
+    assert coarse.weight.min() >= 1
+    assert 2 < coarse.weight.mean() <= 5.5
+    assert_array_equal(coarse.edge_cells, read_network(counts()).edge_cells)
+
+
+def test_levels_are_those_of_the_data():
+    """The likelihood of one rate and one dispersion for all dyads is highest near the levels."""
+    matrix = counts(40)
+    for factor in (1, 1000):
+        at_levels = levels(problem_of(matrix * factor, "nb-inner"))
+        off_diagonal = matrix[~np.eye(40, dtype=bool)] * factor
+        assert_allclose(np.exp(at_levels["intercept"]), off_diagonal.mean(), rtol=1e-3)
+        expected = off_diagonal.mean() ** 2 / (off_diagonal.var() - off_diagonal.mean())
+        assert_allclose(at_levels["phi"], expected, rtol=5e-3)
+    assert set(levels(problem_of(matrix, "tutorial"))) == set()
+
+
+def test_levels_of_full_and_of_empty_networks_are_finite():
+    full = 1 - np.eye(5, dtype=int)
+    for matrix in (full, np.zeros((5, 5), dtype=int)):
+        assert np.isfinite(levels(problem_of(matrix, "bernoulli-squared"))["intercept"])
+
+
+def test_rates_grow_with_the_counts_of_finer_units():
+    problem = problem_of(counts() * 1000, "poisson-exponential")
+    point = {"z": np.ones((12, 2)), "intercept": np.asarray(0.5)}
+    assert_allclose(recounted(point, problem, 100, 1)["intercept"], 0.5 + np.log(100))
+    tutorial = problem_of(counts() * 1000, "tutorial")
+    assert_allclose(recounted({"z": np.ones((12, 2))}, tutorial, 100, 1)["z"], 0.01)
+
+
+@pytest.mark.cmdstan
+@pytest.mark.parametrize(
+    "model", ["tutorial", "poisson-squared-effects", "nb-squared-effects", "nb-inverse", "nb-inner"]
+)
+def test_every_start_finds_the_mode_whatever_the_unit(model):
+    matrix = counts()
+    largest = LARGEST // matrix.max()
+    shares = []
+    for factor in (1, 10**5, largest):
+        network = read_network(matrix * factor)
+        mode = LatentSpaceModel(network, dim=2, model=model).optimize(seed=1, show_progress=False)
+        assert mode.warnings == []
+        losses = np.array([start["loss"] for start in mode.record.details["starts"]])
+        # what L-BFGS leaves of 1e10 nats Newton's method takes from the best
+        shares.append(np.mean(losses - losses[0] < 0.05 + 1e-9 * abs(losses[0])))
+    assert min(shares) >= shares[0] - 0.26, shares
+
+
+@pytest.mark.cmdstan
+def test_a_network_without_structure_has_its_mode_at_the_origin():
+    """Constant weights: the Hessian at the origin is negative definite, and Newton gets there."""
+    matrix = np.full((12, 12), 3)
+    np.fill_diagonal(matrix, 0)
+    for model in ("nb-squared", "poisson-squared", "poisson-inner"):
+        mode = LatentSpaceModel(read_network(matrix), dim=2, model=model).optimize(
+            seed=1, show_progress=False
+        )
+        assert mode.warnings == [], model
+        assert np.abs(mode.positions).max() < 1e-6
+        assert mode.record.details["curvature"]["rotations"] == 0, "at the origin nothing turns"
