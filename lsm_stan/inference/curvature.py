@@ -275,7 +275,9 @@ def quadratic(
     exact = products[:, n_rotations:] @ np.linalg.inv(mixed[n_rotations:n_known, n_rotations:])
     # where nothing is known, and what couples it with what is
     values, vectors = np.linalg.eigh(others.T @ hessian @ others)
-    zero = max(ZERO_EIGENVALUE * float(np.abs(values).max(initial=0.0)), error)
+    # entries that are wrong by so much move eigenvalues by as much as this
+    moved = 2 * np.sqrt(size) * error
+    zero = max(ZERO_EIGENVALUE * float(np.abs(values).max(initial=0.0)), moved)
     vectors, coupling = others @ vectors, vectors.T @ others.T @ exact
     curved = np.abs(values) > zero
     solved = np.zeros_like(coupling)

@@ -29,9 +29,9 @@ from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import SIG_FIGS, Run
 from lsm_stan.inference.sample import mean_of_draws, run_pilot, sample_chains, sample_stats
 from lsm_stan.inference.starts import Init, given_start, is_made, random_starts
-from lsm_stan.inference.variational import elbo_check, last_elbo
+from lsm_stan.inference.variational import drop_check, elbo_check, last_elbo
 from lsm_stan.model.family import ModelSpec
-from lsm_stan.model.parameters import Parameters, from_stan
+from lsm_stan.model.parameters import Parameters, flat, from_stan
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network.network import Network
 from lsm_stan.posterior import idata as container
@@ -312,6 +312,8 @@ class LatentSpaceModel:
         of_draws = from_stan(result, self.spec, mean=False)
         draws = {name: values[None] for name, values in of_draws.items()}
         log_joint = self.log_joint.at(draws)[0]
+        at_start = flat(self.problem.declared(start[0], learned=learned))
+        height = float(self.log_joint.at_flat(at_start, learned=learned)[0])
         # both in Stan's coordinates, but for z = C z_raw: that is linear, a constant in densities
         log_q = result.variational_sample_pd["log_g__"].to_numpy()[None]
         elbo = last_elbo(console)
@@ -322,7 +324,7 @@ class LatentSpaceModel:
             log_joint=log_joint,
             estimate=from_stan(result, self.spec, mean=True),
             sample_stats={"log_q": log_q},
-            checks=[elbo_check(console)],
+            checks=[elbo_check(console), drop_check(log_joint[0], height, at_start.size)],
             details={
                 "elbo": elbo,
                 "khat": approximation_khat((log_joint - log_q).reshape(-1)),
