@@ -96,13 +96,13 @@ def sampling(results: pd.DataFrame) -> Figure:
     figure = Figure(figsize=(7, 2.4), layout="constrained")
     axes = figure.subplots()
     axes.spines[["top", "right"]].set_visible(False)
-    for place, row in enumerate(results[::-1].itertuples()):
+    for height, row in enumerate(results[::-1].itertuples()):
         name = str(row.implementation)
         rates = [row.ess_p05 / row.seconds, row.ess_median / row.seconds]
-        axes.plot(rates, [place, place], color=COLOURS[name], lw=2, zorder=1)
-        axes.scatter(rates, [place, place], s=[28, 56], color=COLOURS[name])
+        axes.plot(rates, [height, height], color=COLOURS[name], lw=2, zorder=1)
+        axes.scatter(rates, [height, height], s=[28, 56], color=COLOURS[name])
         axes.annotate(
-            f"{row.gradients:,.0f} gradients a draw", (rates[1], place), xytext=(8, 0),
+            f"{row.gradients:,.0f} gradients a draw", (rates[1], height), xytext=(8, 0),
             textcoords="offset points", va="center", fontsize=8,
         )  # fmt: skip
     axes.set_yticks(range(len(results)), results["implementation"][::-1])
@@ -129,12 +129,12 @@ def _label(axes: Axes, ends: dict[str, tuple[float, float]]) -> None:
     low, high = np.log(axes.get_ylim())
     previous: list[tuple[float, float]] = []
     for name, (x, y) in sorted(ends.items(), key=lambda item: item[1][1]):
-        place = (np.log(y) - low) / (high - low)
+        height = (np.log(y) - low) / (high - low)
         near = [p for x_other, p in previous if abs(np.log(x / x_other)) < 1]
         if near:
-            place = max(place, max(near) + LABEL_GAP)
-        previous.append((x, place))
+            height = max(height, max(near) + LABEL_GAP)
+        previous.append((x, height))
         axes.annotate(
-            name, (x, np.exp(low + place * (high - low))), xytext=(7, 0),
+            name, (x, np.exp(low + height * (high - low))), xytext=(7, 0),
             textcoords="offset points", va="center", color=COLOURS[name], fontsize=9,
         )  # fmt: skip

@@ -70,10 +70,10 @@ def lock(path: Path, progress: Progress, purpose: str) -> Iterator[None]:
 
 def ensure_ours(folder: Path, kind: str, ours: bool) -> None:
     """Raise InputError if a folder is there that is neither empty nor ours to write into."""
-    found = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    if ours or not folder.exists() or (folder.is_dir() and not found):
+    inside = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    if ours or not folder.exists() or (folder.is_dir() and not inside):
         return
-    holds = f"it holds {', '.join(found[:3])}{', ...' * (len(found) > 3)}" if found else "a file"
+    holds = f"it holds {', '.join(inside[:3])}{', ...' * (len(inside) > 3)}" if inside else "a file"
     raise InputError(
         f"{folder} exists and is not {kind} ({holds}); name a new or empty folder, or one that"
         f" holds {kind}"

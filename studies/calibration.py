@@ -92,7 +92,7 @@ def simulation(study: Study, number: int, compiled: Compiled) -> Record:
             name: np.concatenate([truth[name][None], values[0, study.thin - 1 :: study.thin]])
             for name, values in fit.parameters.items()
         }
-        found = quantities(model, joined)
+        values_of = quantities(model, joined)
     except LsmStanError as error:
         return {"simulation": number, "error": str(error)}
     details = fit.record.details
@@ -100,7 +100,7 @@ def simulation(study: Study, number: int, compiled: Compiled) -> Record:
     chains = [container.log_joint_of(fit.idata), *scalars]
     return {
         "simulation": number,
-        "ranks": {name: rank(values).tolist() for name, values in found.items()},
+        "ranks": {name: rank(values).tolist() for name, values in values_of.items()},
         "divergences": details["divergences"],
         "saturated": details["saturated"],
         "ess": round(min(diagnostics.ess(values) for values in chains), 1),
@@ -164,12 +164,12 @@ def run(studies: dict[Study, int], folder: Path, jobs: int) -> dict[Study, list[
     """
     folder.mkdir(parents=True, exist_ok=True)
     kept = {study: folder / study.file for study in studies}  # of the program as it is now
-    found = {study: read_kept(kept[study]) for study in studies}
+    records = {study: read_kept(kept[study]) for study in studies}
     missing = [
         (study, number)
         for study, size in studies.items()
         for number in range(size)
-        if number not in found[study]
+        if number not in records[study]
     ]
     # all studies get on alike, so that what is found can be looked at early
     missing.sort(key=lambda task: (task[1] + 0.5) / studies[task[0]])
@@ -184,7 +184,7 @@ def run(studies: dict[Study, int], folder: Path, jobs: int) -> dict[Study, list[
         try:
             for future in as_completed(futures):
                 study, record = futures[future], future.result()
-                found[study][record["simulation"]] = record
+                records[study][record["simulation"]] = record
                 if "error" not in record:
                     keep(kept[study], record)
                 bar.set_description(study.model, refresh=False)
@@ -193,17 +193,17 @@ def run(studies: dict[Study, int], folder: Path, jobs: int) -> dict[Study, list[
             # an interrupt or a fault: what is done stays, nothing more begins
             pool.shutdown(cancel_futures=True)
             raise
-    return {study: [found[study][k] for k in range(size)] for study, size in studies.items()}
+    return {study: [records[study][k] for k in range(size)] for study, size in studies.items()}
 
 
 def read_kept(path: Path) -> dict[int, Record]:
     """Return finished simulations by their numbers; a line that was cut short is none."""
-    found = {}
+    records = {}
     for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
         with suppress(json.JSONDecodeError):
             record = json.loads(line)
-            found[record["simulation"]] = record
-    return found
+            records[record["simulation"]] = record
+    return records
 
 
 def keep(path: Path, record: Record) -> None:
@@ -224,9 +224,11 @@ def calibrate(
     """Run what is missing of both, and write the results to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     sizes = {**dict.fromkeys(sbc, simulations[0]), **dict.fromkeys(coverage, simulations[1])}
-    found = run(sizes, folder / KEPT, jobs)
+    records = run(sizes, folder / KEPT, jobs)
     calibration_page.write(
-        folder, {study: found[study] for study in sbc}, {study: found[study] for study in coverage}
+        folder,
+        {study: records[study] for study in sbc},
+        {study: records[study] for study in coverage},
     )
 
 

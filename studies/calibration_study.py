@@ -128,7 +128,7 @@ def tables(study: Study) -> dict[str, pd.DataFrame]:
         {"size": rng.normal(size=study.nodes), "group": rng.choice([*"abc"], size=study.nodes)},
         pd.Index(names),
     )
-    one, other = np.nonzero(np.triu(rng.random((study.nodes, study.nodes)) < 0.3, 1))
-    pairs = pd.MultiIndex.from_arrays([np.array(names)[one], np.array(names)[other]])
-    dyads = pd.DataFrame({"contact": rng.normal(size=len(one))}, pairs)
+    senders, receivers = np.nonzero(np.triu(rng.random((study.nodes, study.nodes)) < 0.3, 1))
+    pairs = pd.MultiIndex.from_arrays([np.array(names)[senders], np.array(names)[receivers]])
+    dyads = pd.DataFrame({"contact": rng.normal(size=len(senders))}, pairs)
     return {"node_table": nodes, "dyad_table": dyads}

@@ -56,15 +56,15 @@ ACROSS = 7
 
 def sbc_ranks(records: Sequence[Record]) -> dict[str, IntArray]:
     """Return ``(S,)`` ranks of each test quantity: the first of pairs, dyads and nodes."""
-    found: dict[str, list[int]] = {}
+    ranks_of: dict[str, list[int]] = {}
     for record in records:
         for name, value in record.get("ranks", {}).items():
             if np.isscalar(value):
-                found.setdefault(name, []).append(value)
+                ranks_of.setdefault(name, []).append(value)
             else:
-                for number, one in enumerate(value[:SHOWN], start=1):
-                    found.setdefault(f"{name} {number}", []).append(one)
-    return {name: np.array(values) for name, values in found.items()}
+                for number, rank in enumerate(value[:SHOWN], start=1):
+                    ranks_of.setdefault(f"{name} {number}", []).append(rank)
+    return {name: np.array(values) for name, values in ranks_of.items()}
 
 
 def sbc_table(ranks: Mapping[str, Ranks]) -> pd.DataFrame:
@@ -125,9 +125,9 @@ def coverage_table(results: Results) -> pd.DataFrame:
             row: dict[str, Any] = {"model": model, "quantity": quantity, "simulations": len(ranks)}
             beyond = []
             for end, share in SHARES.items():
-                found, error = coverage(ranks, draws, share)
-                row |= {f"covered_{end}": found, f"error_{end}": error}
-                beyond.append(abs(found - share) > LIMIT * error)
+                covered, error = coverage(ranks, draws, share)
+                row |= {f"covered_{end}": covered, f"error_{end}": error}
+                beyond.append(abs(covered - share) > LIMIT * error)
             rows.append({**row, "flagged": any(beyond)})
     return pd.DataFrame(rows)
 
@@ -182,15 +182,15 @@ def fit_table(results: Results) -> pd.DataFrame:
     """
     rows = []
     for study, records in results.items():
-        found = pd.DataFrame([troubles(study, record) for record in records])
+        faults = pd.DataFrame([troubles(study, record) for record in records])
         rows.append(
             {
                 "model": study.label,
                 "nodes": study.nodes,
                 "dim": study.dim,
                 "simulations": len(records),
-                **found.sum(),
-                "any": found.any(axis=1).sum(),
+                **faults.sum(),
+                "any": faults.any(axis=1).sum(),
                 "empty": sum(record.get("weight") == 0 for record in records),
                 "seconds": sum(record.get("seconds", 0.0) for record in records),
             }
@@ -251,12 +251,12 @@ def plot_coverage(table: pd.DataFrame) -> Figure:
         for end, share in SHARES.items():
             axes.axvline(share, color=COLOURS[end], lw=0.8, ls="--")
             for row in table[table["quantity"] == kind].to_dict("records"):
-                found, error = row[f"covered_{end}"], LIMIT * row[f"error_{end}"]
-                beyond = abs(found - share) > error
-                bar = [[min(error, found)], [min(error, 1 - found)]]
-                place = models.index(row["model"]) + (0.12 if end == "50" else -0.12)
+                covered, error = row[f"covered_{end}"], LIMIT * row[f"error_{end}"]
+                beyond = abs(covered - share) > error
+                bar = [[min(error, covered)], [min(error, 1 - covered)]]
+                height = models.index(row["model"]) + (0.12 if end == "50" else -0.12)
                 axes.errorbar(
-                    found, place, xerr=bar, fmt="D" if beyond else "o", ms=5 if beyond else 3,
+                    covered, height, xerr=bar, fmt="D" if beyond else "o", ms=5 if beyond else 3,
                     lw=1, color=OUTSIDE if beyond else COLOURS[end],
                 )  # fmt: skip
         axes.set(title=kind, xlim=(-0.02, 1.02))

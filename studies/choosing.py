@@ -168,8 +168,8 @@ def tally(choices: pd.DataFrame) -> pd.DataFrame:
         for dim in (*TRUE_DIMS, None):
             of = choices[choices["design"] == name]
             of = of if dim is None else of[of["true_dim"] == dim]
-            found = int((of["chosen"] == of["true_dim"]).sum())
-            interval = binomtest(found, len(of)).proportion_ci()
+            n_right = int((of["chosen"] == of["true_dim"]).sum())
+            interval = binomtest(n_right, len(of)).proportion_ci()
             counts = {f"chosen_{k}": int((of["chosen"] == k).sum()) for k in DIMS}
             rows.append(
                 {
@@ -178,7 +178,7 @@ def tally(choices: pd.DataFrame) -> pd.DataFrame:
                     "networks": len(of),
                     **counts,
                     "none": int(of["chosen"].isna().sum()),
-                    "found": found,
+                    "found": n_right,
                     "low": interval.low,
                     "high": interval.high,
                     "within": int(of["within"].sum()),
@@ -196,16 +196,20 @@ def plot(choices: pd.DataFrame, candidates: pd.DataFrame) -> Figure:
     for (row, name), (column, dim) in product(enumerate(names), enumerate(TRUE_DIMS)):
         panel = axes[row, column]
         of = choices[(choices["design"] == name) & (choices["true_dim"] == dim)]
-        for one in of.itertuples():
-            same = (candidates[["design", "true_dim", "seed"]] == [name, dim, one.seed]).all(axis=1)
+        for candidate in of.itertuples():
+            same = (candidates[["design", "true_dim", "seed"]] == [name, dim, candidate.seed]).all(
+                axis=1
+            )
             line = candidates[same].set_index("dim")["log_density"].sort_index()
             line = line - line[dim]
             panel.plot(line.index, line, color=UNKNOWN_COLOUR, lw=0.8, zorder=1)
-            if not pd.isna(one.chosen):
-                colour = right if one.chosen == dim else wrong
-                panel.scatter(one.chosen, line[one.chosen], s=24, color=colour, zorder=2)
-        found = int((of["chosen"] == dim).sum())
-        panel.set_title(f"{name}, true K = {dim}: found {found} of {len(of)}", fontsize=10)
+            if not pd.isna(candidate.chosen):
+                colour = right if candidate.chosen == dim else wrong
+                panel.scatter(
+                    candidate.chosen, line[candidate.chosen], s=24, color=colour, zorder=2
+                )
+        n_right = int((of["chosen"] == dim).sum())
+        panel.set_title(f"{name}, true K = {dim}: found {n_right} of {len(of)}", fontsize=10)
         panel.spines[["top", "right"]].set_visible(False)
         panel.axvline(dim, color=UNKNOWN_COLOUR, ls=":", lw=1, zorder=0)
         panel.set_xticks(DIMS)

@@ -128,9 +128,9 @@ def spectral_scores(network: Network, *, together: bool) -> pd.DataFrame:
         weight, train = network.weight_of(*dyads), network.hide(*dyads)
         for dim in SPECTRAL_DIMS:
             prediction = predict_spectral(train, *dyads, weight, dim)
-            found = scores(prediction, weight, pair_number(*dyads) if together else None)
+            scored = scores(prediction, weight, pair_number(*dyads) if together else None)
             facts = {"model": "spectral-nb", "dim": dim, "split": split, "dyads": len(weight)}
-            rows.append({**facts, **found})
+            rows.append({**facts, **scored})
     return pd.DataFrame(rows)
 
 

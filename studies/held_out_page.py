@@ -224,7 +224,7 @@ def _by_one_method(scores: pd.DataFrame, name: str) -> str:
     top = first[first["candidate"] == name].iloc[0]
     alike = first[first["method"] == top["method"]]
     twins = first[(first["model"] == top["model"]) & (first["dim"] == top["dim"])]
-    others = [one for one in twins["candidate"].unique() if one != name]
+    others = [candidate for candidate in twins["candidate"].unique() if candidate != name]
     if len(alike["candidate"].unique()) > 1 or not others:
         return ""
     gain = _gain(first, first, others[0], name, "log_density")
@@ -270,20 +270,22 @@ def _candidates(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     rows = []
     first = tables[HELD_OUT[0]]
     others = {what: table.set_index("candidate") for what, table in tables.items()}
-    for one in first.to_dict("records"):
-        name = one["candidate"]
+    for scored in first.to_dict("records"):
+        name = scored["candidate"]
         row = {"": name}
         for what, table in others.items():
             known = name in table.index
             same = table.loc[name] if known else None
             row[what] = "" if same is None else with_error(same["log_density"], same["error"])
             row[f"AUC, {what}"] = "" if same is None else f"{same['auc']:.3f}"
-        fitted = not np.isnan(one["converged"])
-        converged = round(one["converged"] * one["splits"]) if fitted else 0
-        mark = " ✗" if converged < one["splits"] else ""
-        row["converged, single dyads"] = f"{converged} of {one['splits']}{mark}" if fitted else ""
-        row["parameters"] = f"{one['parameters']:,.0f}" if fitted else ""
-        row["seconds, single dyads"] = f"{one['seconds']:,.0f}" if fitted else ""
+        fitted = not np.isnan(scored["converged"])
+        converged = round(scored["converged"] * scored["splits"]) if fitted else 0
+        mark = " ✗" if converged < scored["splits"] else ""
+        row["converged, single dyads"] = (
+            f"{converged} of {scored['splits']}{mark}" if fitted else ""
+        )
+        row["parameters"] = f"{scored['parameters']:,.0f}" if fitted else ""
+        row["seconds, single dyads"] = f"{scored['seconds']:,.0f}" if fitted else ""
         rows.append(row)
     return pd.DataFrame(rows)
 
@@ -323,9 +325,9 @@ def _gain(
     old: pd.DataFrame, new: pd.DataFrame, before: str, after: str, score: str
 ) -> pd.Series[float]:
     """Return differences of a score, split by split; none where a candidate is missing."""
-    one = old[old["candidate"] == before].set_index("split")[score]
-    other = new[new["candidate"] == after].set_index("split")[score]
-    return (other - one).dropna()
+    earlier = old[old["candidate"] == before].set_index("split")[score]
+    later = new[new["candidate"] == after].set_index("split")[score]
+    return (later - earlier).dropna()
 
 
 def _mean(values: pd.Series[float], digits: int = 4) -> str:
@@ -343,11 +345,11 @@ def _hurdle(scores: pd.DataFrame) -> list[Section]:
     inflations: dict[str, float] = {}
     wins = False
     of_model = first["model"] == NEGATIVE_BINOMIAL
-    for same, own in first[of_model].groupby("candidate", sort=False):
+    for same, table in first[of_model].groupby("candidate", sort=False):
         name = str(same).replace(NEGATIVE_BINOMIAL, BERNOULLI)
         gain = _gain(first, edges, str(same), name, "edge_log_density")
-        part, inflation = own["edge_log_density"], own["zero_inflation_gain"]
-        nats = (inflation * own["dyads"]).mean()
+        part, inflation = table["edge_log_density"], table["zero_inflation_gain"]
+        nats = (inflation * table["dyads"]).mean()
         if len(gain):
             hurdles[str(same)] = _mean(gain, 5)
             wins |= bool(gain.mean() > split_error(gain, SHARE))
@@ -412,12 +414,12 @@ def _answer(
 def _plot(tables: Mapping[str, pd.DataFrame]) -> Figure:
     """Draw log density and AUC, a row a candidate, best first."""
     first = tables[HELD_OUT[0]]
-    place = {name: row for row, name in enumerate(first["candidate"])}
-    figure = Figure(figsize=(10, 1.4 + 0.3 * len(place)), layout="constrained")
+    row_of = {name: row for row, name in enumerate(first["candidate"])}
+    figure = Figure(figsize=(10, 1.4 + 0.3 * len(row_of)), layout="constrained")
     left, right = figure.subplots(1, 2, sharey=True, width_ratios=(3, 2))
     for k, (what, table) in enumerate(tables.items()):
-        shown = table[table["candidate"].isin(place)]
-        rows = shown["candidate"].map(place) + 0.24 * (k - (len(tables) - 1) / 2)
+        shown = table[table["candidate"].isin(row_of)]
+        rows = shown["candidate"].map(row_of) + 0.24 * (k - (len(tables) - 1) / 2)
         style: dict[str, Any] = {"color": PALETTE[k], "ls": "", "marker": "o", "ms": 5}
         for fitted in (True, False):
             part = shown["converged"].notna() == fitted
@@ -429,7 +431,7 @@ def _plot(tables: Mapping[str, pd.DataFrame]) -> Figure:
             right.plot(shown["auc"][part], rows[part], **style, **fill)
     for axes in (left, right):
         axes.grid(axis="x", lw=0.3)
-    left.set_yticks(list(place.values()), list(place), fontsize=8)
+    left.set_yticks(list(row_of.values()), list(row_of), fontsize=8)
     left.invert_yaxis()
     left.set_xlabel("log predictive density a hidden dyad")
     right.set_xlabel("AUC of an edge")

@@ -144,6 +144,6 @@ def deviation(ranks: IntArray, draws: int) -> float:
     More than 1 is outside the band, where 5 % of uniform ranks are.
     """
     below, above = band(len(ranks), draws)
-    found, expected = ecdf(ranks, draws), uniform(draws)
-    edge = np.where(found > expected, above, below)
-    return float(np.max((found - expected) / (edge - expected)))
+    observed, expected = ecdf(ranks, draws), uniform(draws)
+    edge = np.where(observed > expected, above, below)
+    return float(np.max((observed - expected) / (edge - expected)))
