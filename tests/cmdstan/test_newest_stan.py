@@ -211,3 +211,19 @@ def test_preconditioned_coordinates_have_the_same_density(executables, tmp_path)
         ):
             scale = np.abs(reference).max()
             np.testing.assert_allclose(values / scale, reference / scale, atol=1e-10)
+
+
+@pytest.mark.parametrize("name", ["tutorial", "nb-squared-effects", "poisson-exponential"])
+def test_coincident_nodes_are_the_same(executables, name, tmp_path) -> None:
+    network = random_network(name, 2, directed=True, hidden=0.0)
+    model = LatentSpaceModel(network, 2, model=name)
+    positions = np.random.default_rng(2).normal(size=(40, 2))
+    positions[7] = positions[3]
+    points = flat(declared({"z": positions[None]}, model.spec, directed=True, learned=False))
+    expected, expected_gradient = model.log_joint.at_flat(points)
+    for executable in executables.values():
+        data = model.problem.stan_data()
+        value, gradient = newest_stan.evaluate(executable, data, points, tmp_path)
+        np.testing.assert_allclose(value, expected, rtol=1e-10)
+        np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-8, atol=1e-8)
+    assert np.isfinite(expected_gradient).all() == (name != "tutorial")
