@@ -65,8 +65,9 @@ def accepted_arguments(method: Method, ours: Callable[..., Any]) -> list[str]:
     list of str
     """
     our_arguments = inspect.signature(ours).parameters
-    passed = inspect.signature(getattr(cmdstanpy.CmdStanModel, method.verb)).parameters
-    withheld = {"self", "seed", "cmdstan", *WITHHELD["all"], *WITHHELD[method.verb]}
+    theirs = getattr(cmdstanpy.CmdStanModel, method.verb, None)
+    passed = () if theirs is None else inspect.signature(theirs).parameters
+    withheld = {"self", "seed", "cmdstan", *WITHHELD["all"], *WITHHELD.get(method.verb, ())}
     return [name for name in dict.fromkeys([*our_arguments, *passed]) if name not in withheld]
 
 

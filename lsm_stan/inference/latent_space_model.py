@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,6 +18,7 @@ from lsm_stan.cmdstan.compiled import Compiled, compile_latent_space
 from lsm_stan.inference.arguments import Count, Positive, requested
 from lsm_stan.inference.continuation import LADDERS
 from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.laplace import approximate_at_mode
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.methods import METHODS, find_method
 from lsm_stan.inference.mode_checks import settle_mode
@@ -26,16 +26,16 @@ from lsm_stan.inference.optimize import find_modes, starts_of_record
 from lsm_stan.inference.preconditioning import Preconditioner, is_preconditioned
 from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_groups
 from lsm_stan.inference.problem import Problem
-from lsm_stan.inference.run import SIG_FIGS, Run
+from lsm_stan.inference.run import Run
 from lsm_stan.inference.sample import mean_of_draws, run_pilot, sample_chains, sample_stats
 from lsm_stan.inference.starts import Init, given_start, is_made, random_starts
-from lsm_stan.inference.variational import drop_check, elbo_check, last_elbo
+from lsm_stan.inference.variational import approximate
 from lsm_stan.model.family import ModelSpec
-from lsm_stan.model.parameters import Parameters, flat, from_stan
+from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network.network import Network
 from lsm_stan.posterior import idata as container
-from lsm_stan.posterior.checks import approximation_khat, sampler_checks
+from lsm_stan.posterior.checks import sampler_checks
 from lsm_stan.posterior.invariants import monitored
 from lsm_stan.typing import FloatArray
 
@@ -298,40 +298,44 @@ class LatentSpaceModel:
         if precondition is None:
             precondition = not _is_random(init)
         change = self._first_change(run, init, start) if precondition else None
-        learned = self.spec.hierarchical
         run.say("one approximation")
-        with run.folder("advi") as folder:
-            result = run.cmdstan(
-                data=self.problem.stan_data(learned=learned, change=change),
-                inits=self.problem.inits(start[0], learned=learned, change=change),
-                output_dir=folder,
-                require_converged=False,
-                **{"sig_figs": SIG_FIGS, **cmdstan},
-            )
-            console = Path(result.runset.stdout_files[0]).read_text(encoding="utf-8")
-        of_draws = from_stan(result, self.spec, mean=False)
-        draws = {name: values[None] for name, values in of_draws.items()}
-        log_joint = self.log_joint.at(draws)[0]
-        at_start = flat(self.problem.declared(start[0], learned=learned))
-        height = float(self.log_joint.at_flat(at_start, learned=learned)[0])
-        # both in Stan's coordinates, but for z = C z_raw: that is linear, a constant in densities
-        log_q = result.variational_sample_pd["log_g__"].to_numpy()[None]
-        elbo = last_elbo(console)
-        if elbo is not None and change is not None:
-            elbo += self.problem.dim * change.log_volume  # Stan's entropy is that of z_raw
-        return run.finish(
-            draws=draws,
-            log_joint=log_joint,
-            estimate=from_stan(result, self.spec, mean=True),
-            sample_stats={"log_q": log_q},
-            checks=[elbo_check(console), drop_check(log_joint[0], height, at_start.size)],
-            details={
-                "elbo": elbo,
-                "khat": approximation_khat((log_joint - log_q).reshape(-1)),
-                "draws": draws["z"].shape[1],
-                "preconditioned": change is not None,
-            },
-        )
+        return approximate(run, start[0], change, cmdstan)
+
+    def laplace(
+        self,
+        *,
+        seed: int,
+        init: Init = "map",
+        draws: Count = 1000,
+        show_progress: bool = True,
+    ) -> Fit:
+        """Approximate the posterior by the normal density that has its curvature at a mode.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of the mode's starts and of the draws.
+        init : Init, default "map"
+            The mode, or where Newton's method sets out for one; see :data:`Init`.
+        draws : int, default 1000
+            Number of draws.
+        show_progress : bool, default True
+            Show the progress bar of a MAP that is found first.
+
+        Returns
+        -------
+        Fit
+            One chain of draws; the estimate is the mode. Scales are fixed, as at every mode.
+            Rotations of the positions have no spread: the posterior is flat along them.
+
+        Raises
+        ------
+        InputError
+            If the model has too many parameters for their Hessian.
+        """
+        given = None if is_made(init) else given_start(self.problem, init)
+        run = self._run("laplace", seed, {"init": init, "draws": draws}, show_progress)
+        return approximate_at_mode(run, self._starts(run, given, init, 1)[0], draws)
 
     def sample(
         self,

@@ -19,7 +19,7 @@ class Method:
         Name in print.
     verb : str
         Name of the method of :class:`lsm_stan.inference.latent_space_model.LatentSpaceModel`, and
-        of ``cmdstanpy.CmdStanModel``.
+        of ``cmdstanpy.CmdStanModel`` if that runs it.
     """
 
     name: str
@@ -31,6 +31,7 @@ METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         Method("map", "MAP", "optimize"),
+        Method("laplace", "Laplace", "laplace"),
         Method("advi", "ADVI", "variational"),
         Method("nuts", "NUTS", "sample"),
     )

@@ -58,6 +58,8 @@ class Mode:
         ``gradient`` and ``curvature``.
     details : dict
         Their numbers, for the record.
+    around : Quadratic or None
+        The curvature; None where there is none, or too much of it.
     """
 
     point: Parameters
@@ -65,6 +67,7 @@ class Mode:
     gradient: FloatArray
     checks: list[Check]
     details: dict[str, Any]
+    around: Quadratic | None = None
 
 
 def settle_mode(log_joint: LogJoint, point: Parameters) -> Mode:
@@ -99,7 +102,7 @@ def settle_mode(log_joint: LogJoint, point: Parameters) -> Mode:
     measured = around.judged(gradient)
     checks = [_newton_check(measured.newton_gain), _curvature_check(measured)]
     details = {"newton_gain": measured.newton_gain, "curvature": measured.as_record()}
-    return Mode(problem.at_flat(mode), height, gradient, checks, details)
+    return Mode(problem.at_flat(mode), height, gradient, checks, details, around)
 
 
 def _climb(

@@ -87,7 +87,6 @@ class Run:
         self.method = method
         self.seed = seed
         self.arguments = arguments
-        self._verb = getattr(compiled.executable, method.verb)
         self._scratch = Scratch()
         self._started = time.perf_counter()
 
@@ -163,7 +162,8 @@ class Run:
                 file = (
                     data if isinstance(data, Path) else write_data(Path(folder, "data.json"), data)
                 )
-                return self._verb(data=str(file), seed=self.seed, **arguments)
+                verb = getattr(self.compiled.executable, self.method.verb)
+                return verb(data=str(file), seed=self.seed, **arguments)
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.method.name}: {error}") from error
         except TimeoutError as error:
