@@ -19,6 +19,9 @@ from lsm_stan.typing import FloatArray
 #: a nat a parameter from its mode; mean-field ADVI of stiff models loses some two.
 MAX_DROP = 10.0
 
+#: Nats that the last evaluation may have gained without a word.
+EARLY = 10.0
+
 
 def approximate(
     run: Run, start: Parameters, change: Preconditioner | None, cmdstan: Mapping[str, Any]
@@ -57,9 +60,9 @@ def approximate(
     height = float(log_joint_of.at_flat(at_start, learned=learned)[0])
     # both in Stan's coordinates, but for z = C z_raw: that is linear, a constant in densities
     log_q = result.variational_sample_pd["log_g__"].to_numpy()[None]
-    elbo = last_elbo(console)
-    if elbo is not None and change is not None:
-        elbo += problem.dim * change.log_volume  # Stan's entropy is that of z_raw
+    # Stan's entropy is that of z_raw
+    volume = 0.0 if change is None else problem.dim * change.log_volume
+    trace = [(iteration, elbo + volume) for iteration, elbo in elbo_trace(console)]
     return run.finish(
         draws=draws,
         log_joint=log_joint,
@@ -67,7 +70,8 @@ def approximate(
         sample_stats={"log_q": log_q},
         checks=[elbo_check(console), drop_check(log_joint[0], height, at_start.size)],
         details={
-            "elbo": elbo,
+            "elbo": trace[-1][1] if trace else None,
+            "elbo_trace": trace,
             "khat": approximation_khat((log_joint - log_q).reshape(-1)),
             "draws": draws["z"].shape[1],
             "preconditioned": change is not None,
@@ -75,8 +79,8 @@ def approximate(
     )
 
 
-def last_elbo(console: str) -> float | None:
-    """Return the last ELBO that ADVI printed.
+def elbo_trace(console: str) -> list[tuple[int, float]]:
+    """Return the ELBOs that ADVI printed, one an evaluation.
 
     Parameters
     ----------
@@ -85,15 +89,15 @@ def last_elbo(console: str) -> float | None:
 
     Returns
     -------
-    float or None
-        In nats; None where it printed none.
+    list of tuple of (int, float)
+        Iteration, and ELBO in nats.
     """
-    printed = re.findall(r"^\s*\d+\s+(-?\d+\.?\d*)", console, re.MULTILINE)
-    return float(printed[-1]) if printed else None
+    printed = re.findall(r"^\s*(\d+)\s+(-?\d+\.?\d*)", console, re.MULTILINE)
+    return [(int(iteration), float(elbo)) for iteration, elbo in printed]
 
 
 def elbo_check(console: str) -> Check:
-    """Check that ADVI stopped by Stan's own rule.
+    """Check that ADVI stopped by Stan's own rule, and say what its last step still gained.
 
     Parameters
     ----------
@@ -105,14 +109,18 @@ def elbo_check(console: str) -> Check:
     Check
         ``elbo``.
     """
-    stopped = "ELBO CONVERGED" in console
-    return Check(
-        "elbo",
-        stopped,
-        "ELBO converged by Stan's own rule"
-        if stopped
-        else "ADVI reached its last iteration before its ELBO converged",
-    )
+    if "ELBO CONVERGED" not in console:
+        text = "ADVI reached its last iteration before its ELBO converged: raise iter"
+        return Check("elbo", False, text)
+    trace = elbo_trace(console)
+    text = f"ELBO converged by Stan's own rule after {trace[-1][0]:,} iterations"
+    gain = trace[-1][1] - trace[-2][1] if len(trace) > 1 else 0.0
+    if gain > EARLY:
+        text += (
+            f", though the last {trace[-1][0] - trace[-2][0]:,} still gained {gain:,.0f} nats: a"
+            " smaller tol_rel_obj goes on"
+        )
+    return Check("elbo", True, text)
 
 
 def drop_check(log_joint: FloatArray, start: float, n_parameters: int) -> Check:

@@ -141,7 +141,7 @@ def test_too_few_draws_are_marked(simulated, mode) -> None:
 def test_advi_cut_short_is_marked(simulated) -> None:
     fit = simulated[0].variational(seed=1, init="random", iter=20, show_progress=False)
     assert not fit.converged
-    assert fit.warnings == ["ADVI reached its last iteration before its ELBO converged"]
+    assert fit.warnings == ["ADVI reached its last iteration before its ELBO converged: raise iter"]
 
 
 @pytest.mark.cmdstan

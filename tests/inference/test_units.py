@@ -9,7 +9,6 @@ from numpy.testing import assert_allclose, assert_array_equal
 from lsm_stan import LatentSpaceModel, read_network
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.units import counted_in, counting_units, levels, recounted
-from lsm_stan.inference.variational import drop_check
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 
 LARGEST = 2**31 - 1
@@ -109,10 +108,3 @@ def test_advi_of_the_largest_weights_is_not_called_converged():
     fit = LatentSpaceModel(read_network(matrix), dim=2).variational(seed=1, show_progress=False)
     assert not fit.converged
     assert any("is not of this posterior" in warning for warning in fit.warnings)
-
-
-def test_a_drop_is_judged_by_the_number_of_parameters():
-    draws = np.array([-30.0, -50.0])
-    assert drop_check(draws, -10.0, n_parameters=10).passed
-    assert not drop_check(draws, -10.0, n_parameters=2).passed
-    assert "above the start" in drop_check(draws, -100.0, n_parameters=2).message
