@@ -65,8 +65,8 @@ def accepted_arguments(method: Method, ours: Callable[..., Any]) -> list[str]:
     list of str
     """
     our_arguments = inspect.signature(ours).parameters
-    theirs = getattr(cmdstanpy.CmdStanModel, method.verb, None)
-    passed = () if theirs is None else inspect.signature(theirs).parameters
+    theirs = getattr(cmdstanpy.CmdStanModel, method.verb) if method.by_cmdstan else ours
+    passed = inspect.signature(theirs).parameters
     withheld = {"self", "seed", "cmdstan", *WITHHELD["all"], *WITHHELD.get(method.verb, ())}
     return [name for name in dict.fromkeys([*our_arguments, *passed]) if name not in withheld]
 

@@ -23,15 +23,15 @@ from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.methods import METHODS, find_method
 from lsm_stan.inference.mode_checks import settle_mode
 from lsm_stan.inference.optimize import find_modes, starts_of_record
-from lsm_stan.inference.preconditioning import Preconditioner, is_preconditioned
+from lsm_stan.inference.pathfinder import approximate_along_paths
 from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_groups
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
 from lsm_stan.inference.sample import mean_of_draws, run_pilot, sample_chains, sample_stats
-from lsm_stan.inference.starts import Init, given_start, is_made, random_starts
+from lsm_stan.inference.setting_out import first_change, starts_for
+from lsm_stan.inference.starts import Init, given_start, is_made, is_random
 from lsm_stan.inference.variational import approximate
 from lsm_stan.model.family import ModelSpec
-from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network.network import Network
 from lsm_stan.posterior import idata as container
@@ -57,11 +57,9 @@ class LatentSpaceModel:
     jitter : float, default 1e3
         Added to the squared distance of a node to itself; the tutorial's 1e3.
     kernel : {"cpp", "stan"}, default "cpp"
-        ``"cpp"``: the sums of the likelihood in C++ with analytic gradients. ``"stan"``: the
-        same in the Stan language, to read and to compare with.
+        What the likelihood's sums are in; those in the Stan language are there to be read.
     threads : int, default 1
-        Number of threads that share a CmdStan process's sum over pairs; more than one are worth it
-        for thousands of nodes. Starts and chains run in separate processes as it is.
+        Threads that share each process's sum over pairs; worth it for thousands of nodes.
 
     Raises
     ------
@@ -71,9 +69,8 @@ class LatentSpaceModel:
 
     Notes
     -----
-    Nothing is compiled before the first fit; the executable is then kept for every later one.
-    Methods raise InputError for an argument that is unknown or out of its range, and InferenceError
-    where CmdStan fails.
+    Nothing is compiled before the first fit. Methods raise InputError for an argument that is
+    unknown or out of its range, and InferenceError where CmdStan fails.
 
     Examples
     --------
@@ -226,14 +223,13 @@ class LatentSpaceModel:
             Number of starts; the best mode is kept, the others' losses are recorded.
         ladder : sequence of float, or None, default None
             Softenings ε of the successive runs, in units of distance, before the exact model;
-            empty for one plain L-BFGS run a start. By default that of the model's distance
-            form in :data:`lsm_stan.inference.continuation.LADDERS`. Where a
-            model has clusters these runs leave them out, at least one of them, at 0; k-means then
-            finds the first centres.
+            empty for one plain L-BFGS run a start. By default that of the form in
+            :data:`lsm_stan.inference.continuation.LADDERS`. These runs leave clusters out, at least
+            one of them, at 0; k-means then finds the first centres.
         show_progress : bool, default True
             Show a progress bar.
         **cmdstan : Any
-            Further arguments of ``cmdstanpy.CmdStanModel.optimize``, for every run.
+            Further arguments of ``cmdstanpy.CmdStanModel.optimize``.
 
         Returns
         -------
@@ -277,10 +273,9 @@ class LatentSpaceModel:
         init : Init, default "map"
             The start; see :data:`Init`.
         precondition : bool or None, default None
-            Approximate ``z_raw``, with ``z = C z_raw`` (:mod:`lsm_stan.inference.preconditioning`):
-            a mean-field Gaussian there has the network's own correlations in z. By default where
-            the start is a mode: from a random start ADVI then stops at a poor place. As in
-            :meth:`sample`, for ``tutorial`` only, and not where N is too large.
+            As in :meth:`sample`: a mean-field Gaussian of ``z_raw`` has the network's own
+            correlations in z. By default where the start is a mode: from a random start ADVI then
+            stops at a poor place.
         show_progress : bool, default True
             Show the progress bar of a MAP that is found first.
         **cmdstan : Any
@@ -294,12 +289,51 @@ class LatentSpaceModel:
         given = None if is_made(init) else given_start(self.problem, init)
         asked = {"init": init, "precondition": precondition, **cmdstan}
         run = self._run("advi", seed, asked, show_progress)
-        start = self._starts(run, given, init, 1)
+        start = starts_for(run, given, init, 1, self.optimize)
         if precondition is None:
-            precondition = not _is_random(init)
-        change = self._first_change(run, init, start) if precondition else None
+            precondition = not is_random(init)
+        change = first_change(run, init, start, self.optimize) if precondition else None
         run.say("one approximation")
         return approximate(run, start[0], change, cmdstan)
+
+    def pathfinder(
+        self,
+        *,
+        seed: int,
+        init: Init = "map",
+        paths: Count = 4,
+        draws: Count = 1000,
+        precondition: bool = True,
+        show_progress: bool = True,
+    ) -> Fit:
+        """Approximate the posterior by the best normal densities on L-BFGS's way to a mode.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of the starts and of the draws.
+        init : Init, default "map"
+            Where the paths set out, set apart by noise; see :data:`Init`.
+        paths : int, default 4
+            Number of paths.
+        draws : int, default 1000
+            Number of draws, drawn again by their importance.
+        precondition : bool, default True
+            As in :meth:`sample`.
+        show_progress : bool, default True
+            Show the progress bar of a MAP that is found first.
+
+        Returns
+        -------
+        Fit
+            One chain of draws; the estimate is their mean.
+        """
+        given = None if is_made(init) else given_start(self.problem, init)
+        asked = {"init": init, "paths": paths, "draws": draws, "precondition": precondition}
+        run = self._run("pathfinder", seed, asked, show_progress)
+        starts = starts_for(run, given, init, paths, self.optimize)
+        change = first_change(run, init, starts, self.optimize) if precondition else None
+        return approximate_along_paths(run, starts, change, draws)
 
     def laplace(
         self,
@@ -316,7 +350,7 @@ class LatentSpaceModel:
         seed : int
             Seed of the mode's starts and of the draws.
         init : Init, default "map"
-            The mode, or where Newton's method sets out for one; see :data:`Init`.
+            The mode, or near one; see :data:`Init`.
         draws : int, default 1000
             Number of draws.
         show_progress : bool, default True
@@ -335,7 +369,7 @@ class LatentSpaceModel:
         """
         given = None if is_made(init) else given_start(self.problem, init)
         run = self._run("laplace", seed, {"init": init, "draws": draws}, show_progress)
-        return approximate_at_mode(run, self._starts(run, given, init, 1)[0], draws)
+        return approximate_at_mode(run, starts_for(run, given, init, 1, self.optimize)[0], draws)
 
     def sample(
         self,
@@ -360,9 +394,8 @@ class LatentSpaceModel:
             starts in one mode and explores that mode, not the whole posterior.
         precondition : bool, default True
             Sample ``z_raw`` with ``z = C z_raw`` (:mod:`lsm_stan.inference.preconditioning`), C
-            from the start and then from a short first run. Other models than ``tutorial`` are not
-            stiff and are sampled as they are, and so are networks too large for an N×N factor; the
-            record's ``preconditioned`` says what was done.
+            from the start and then from a short first run. Other models than ``tutorial``, and
+            networks too large for an N×N factor, are sampled as they are: see ``preconditioned``.
         show_progress : bool, default True
             Show progress bars.
         **cmdstan : Any
@@ -376,8 +409,8 @@ class LatentSpaceModel:
         given = None if is_made(init) else given_start(self.problem, init)
         asked = {"chains": chains, "init": init, "precondition": precondition, **cmdstan}
         run = self._run("nuts", seed, asked, show_progress)
-        starts = self._starts(run, given, init, chains)
-        change = self._first_change(run, init, starts) if precondition else None
+        starts = starts_for(run, given, init, chains, self.optimize)
+        change = first_change(run, init, starts, self.optimize) if precondition else None
         if change is not None:
             starts, change = run_pilot(run, starts, change, cmdstan)
         run.say(f"{chains} chains")
@@ -402,29 +435,6 @@ class LatentSpaceModel:
         asked = requested_arguments(method, arguments)
         return Run(self.problem, self.compiled, METHODS[method], seed, asked, show_progress)
 
-    def _starts(
-        self, run: Run, given: Parameters | None, init: Init, count: int
-    ) -> list[Parameters]:
-        """Return starting values for ``count`` runs: those given, else a mode or random ones."""
-        if given is not None:
-            run.keep_start(given)
-            return [given] * count
-        if _is_random(init):
-            return random_starts(self.problem, count, run.seed)
-        return [self.optimize(seed=run.seed, show_progress=run.show_progress).estimate] * count
-
-    def _first_change(
-        self, run: Run, init: Init, starts: Sequence[Parameters]
-    ) -> Preconditioner | None:
-        """Return the change of variables shaped by the start, or by a mode if that is random.
-
-        Random positions have nothing of the posterior's curvature; a mode does, whichever it is.
-        """
-        positions = starts[0]["z"]
-        if _is_random(init) and is_preconditioned(self.spec, self.network):
-            positions = self.optimize(seed=run.seed, starts=1, show_progress=False).positions
-        return self.problem.preconditioner(positions[None])
-
 
 def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:
     """Return what a method is asked to do, this package's defaults included, for the record.
@@ -442,7 +452,3 @@ def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, 
     """
     asked = find_method(method)
     return requested(asked, getattr(LatentSpaceModel, asked.verb), arguments)
-
-
-def _is_random(init: Init) -> bool:
-    return isinstance(init, str) and init == "random"

@@ -20,18 +20,22 @@ class Method:
     verb : str
         Name of the method of :class:`lsm_stan.inference.latent_space_model.LatentSpaceModel`, and
         of ``cmdstanpy.CmdStanModel`` if that runs it.
+    by_cmdstan : bool
+        Whether CmdStan runs it, and takes arguments that are not ours.
     """
 
     name: str
     title: str
     verb: str
+    by_cmdstan: bool = True
 
 
 METHODS: dict[str, Method] = {
     method.name: method
     for method in (
         Method("map", "MAP", "optimize"),
-        Method("laplace", "Laplace", "laplace"),
+        Method("laplace", "Laplace", "laplace", by_cmdstan=False),
+        Method("pathfinder", "Pathfinder", "pathfinder", by_cmdstan=False),
         Method("advi", "ADVI", "variational"),
         Method("nuts", "NUTS", "sample"),
     )

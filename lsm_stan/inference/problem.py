@@ -212,10 +212,59 @@ class Problem:
         dict of str to ndarray
             Values by Stan's names; empty parameters are left out.
         """
+        values = self.coordinates(point, learned=learned, change=change)
+        return {name: value for name, value in values.items() if value.size}
+
+    def coordinates(
+        self,
+        point: Parameters,
+        *,
+        learned: bool = False,
+        change: Preconditioner | None = None,
+    ) -> dict[str, FloatArray]:
+        """Return parameters in the coordinates that a sampler moves in.
+
+        Parameters
+        ----------
+        point : dict of str to ndarray
+            Parameters without leading axes.
+        learned : bool, default False
+            Whether scales are parameters.
+        change : Preconditioner or None, default None
+            The change of variables.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Values by Stan's names.
+        """
         values = self.declared(point, learned=learned)
         if change is not None:
             values["z_raw"] = change.inverse @ values["z_raw"]
-        return {name: value for name, value in values.items() if value.size}
+        return values
+
+    def at_coordinates(
+        self, points: FloatArray, *, learned: bool = False, change: Preconditioner | None = None
+    ) -> dict[str, FloatArray]:
+        """Return the parameters at points that :meth:`coordinates` leads to.
+
+        Parameters
+        ----------
+        points : ndarray of shape (..., P)
+            Points as :func:`lsm_stan.model.parameters.flat` lays them out.
+        learned : bool, default False
+            Whether scales are among them.
+        change : Preconditioner or None, default None
+            The change of variables.
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        parameters = dict(self.at_flat(points, learned=learned))
+        if change is not None:
+            parameters["z"] = change.factor @ parameters["z"]
+        return parameters
 
     def preconditioner(self, positions: FloatArray) -> Preconditioner | None:
         """Return the change of variables shaped by positions, if there is one.

@@ -38,6 +38,21 @@ def is_made(init: Init) -> bool:
     return isinstance(init, str) and init in MADE
 
 
+def is_random(init: Init) -> bool:
+    """Return whether a method starts from draws of the prior.
+
+    Parameters
+    ----------
+    init : Init
+        The start of a method.
+
+    Returns
+    -------
+    bool
+    """
+    return isinstance(init, str) and init == "random"
+
+
 def prior_starts(problem: Problem, count: int, seed: int) -> list[Parameters]:
     """Draw starting positions from the prior; intercept and dispersion are the data's.
 

@@ -212,6 +212,26 @@ def pareto_k(log_ratio: FloatArray) -> float:
     return float(_psislw(log_ratio[None], 1.0)[1][0])
 
 
+def importance_weights(log_ratio: FloatArray) -> tuple[FloatArray, float]:
+    """Return Pareto-smoothed importance weights of draws, and k-hat.
+
+    Parameters
+    ----------
+    log_ratio : ndarray of shape (S,)
+        Log densities wanted less those drawn from, in nats, up to a constant.
+
+    Returns
+    -------
+    weights : ndarray of shape (S,)
+        They sum to 1.
+    khat : float
+        Above 0.7 the weights are not to be relied on.
+    """
+    log_weights, khat = _psislw(log_ratio[None], 1.0)
+    weights = np.exp(log_weights[0] - log_weights[0].max())
+    return weights / weights.sum(), float(khat[0])
+
+
 def stacking_weights(log_likelihood: FloatArray) -> FloatArray:
     """Return the stacking weight of every chain, by leave-one-out prediction of observations.
 
