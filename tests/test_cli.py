@@ -280,11 +280,11 @@ def test_a_table_of_dyads_that_makes_no_sense(command, tmp_path, text, words):
     ],
 )
 def test_what_is_done_with_the_input_is_said_before_anything_is_run(command, tmp_path, arguments):
-    (tmp_path / "edges.csv").write_text("source,target,wieght\na,b,5\na,b,2\n")
+    (tmp_path / "edges.csv").write_text("source,target,remark\na,b,seen\na,b,seen\n")
     (tmp_path / "hidden.csv").write_text("source,target\nb,a\n")
     name, *options = arguments
     out = command(name, "edges.csv", "--hidden", "hidden.csv", *options).out
-    for words in ("not used: wieght.", "No weights are given", "1 parallel edge:", "hidden.csv: 1"):
+    for words in ("not used: remark.", "No weights are given", "1 parallel edge:", "hidden.csv: 1"):
         assert out.count(words) == 1
 
 

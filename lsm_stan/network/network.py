@@ -30,7 +30,7 @@ def _no_index() -> IntArray:
     return np.zeros(0, dtype=np.int64)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Network:
     """A weighted network with named nodes, valid by construction.
 
@@ -117,6 +117,15 @@ class Network:
             object.__setattr__(
                 self, "dyad_table", checked_dyads(self.dyad_table, self.names, self.directed, what)
             )
+
+    def __repr__(self) -> str:
+        kind = "directed" if self.directed else "undirected"
+        hidden = f", {self.n_hidden:,} hidden dyads" if self.n_hidden else ""
+        title = f" {self.title!r}" if self.title else ""
+        return (
+            f"<Network{title}: {self.n_nodes:,} nodes, {self.n_edges:,} {kind} edges, total weight"
+            f" {self.total_weight:,}{hidden}>"
+        )
 
     @classmethod
     def from_edges(
