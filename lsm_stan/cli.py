@@ -336,6 +336,11 @@ def report(
 
 def main() -> None:
     """Run the command line: exit code 0 is good, 2 bad usage or input, 1 failure, 130 a stop."""
+    try:
+        Path.cwd()
+    except OSError:  # libraries look into it when they are loaded
+        print_progress("error: the working directory is not there any more; change to another")
+        sys.exit(InputError.exit_code)
     stop = Stop()
     for interrupt in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interrupt, stop)

@@ -298,10 +298,11 @@ def _finished(
     kept = weight > 0
     sender, receiver, weight = sender[kept], receiver[kept], weight[kept]
     notes = list(notes)
-    reverse = reverse_weight(len(names), sender, receiver, weight)
     if not directed:
         notes.append("Undirected: each unordered pair of nodes is one observation.")
-    elif np.any(sender != receiver) and np.array_equal(reverse, weight):
+    elif np.any(sender != receiver) and np.array_equal(
+        reverse_weight(len(names), sender, receiver, weight), weight
+    ):
         notes.append(
             "Every edge has a reverse edge of the same weight: if the network is undirected, "
             f"each edge is counted twice; read it with {undirected}."

@@ -215,14 +215,17 @@ def distinguishing(
     list of str
         A sentence for each such column of few values.
     """
+    others = {name: values for name, values in columns.items() if name != weight}
+    if not others:
+        return []
     rows: dict[object, list[int]] = {}
     for k, (a, b) in enumerate(ends):
         rows.setdefault((a, b) if directed else frozenset((a, b)), []).append(k)
     repeated = [same for same in rows.values() if len(same) > 1]
     notes = []
-    for name, values in columns.items():
-        if name == weight or not repeated:
-            continue
+    for name, values in others.items():
+        if not repeated:
+            break
         texts = [_as_text(value) for value in values]
         kinds = sorted(set(texts))
         tells = any(len({texts[k] for k in same}) > 1 for same in repeated)

@@ -120,11 +120,9 @@ class Network:
 
     def __repr__(self) -> str:
         kind = "directed" if self.directed else "undirected"
-        hidden = f", {self.n_hidden:,} hidden dyads" if self.n_hidden else ""
-        title = f" {self.title!r}" if self.title else ""
         return (
-            f"<Network{title}: {self.n_nodes:,} nodes, {self.n_edges:,} {kind} edges, total weight"
-            f" {self.total_weight:,}{hidden}>"
+            f"<Network {self.title!r}: {self.n_nodes:,} nodes, {self.n_edges:,} {kind} edges of"
+            f" total weight {self.total_weight:,}, {self.n_hidden:,} dyads hidden>"
         )
 
     @classmethod

@@ -101,6 +101,26 @@ def open_network(data: Source, how: Reading = AS_IT_SAYS) -> Network:
     return network if how.dyads is None else with_dyads(network, how.dyads)
 
 
+def ensure_network(value: object) -> None:
+    """Refuse what is no network yet, such as a graph or a table.
+
+    Parameters
+    ----------
+    value : object
+        What is given for a network.
+
+    Raises
+    ------
+    InputError
+        If it is not a `Network`.
+    """
+    if not isinstance(value, Network):
+        raise InputError(
+            f"the network is an object of type {type(value).__name__}; a Network is needed, which"
+            f" lsm_stan.read_network makes of graphs, data frames, arrays and files"
+        )
+
+
 def _packaged(how: Reading) -> Network:
     """Load the packaged network."""
     how.refuse(OF_COLUMNS, "celegans", "the packaged network is no table")

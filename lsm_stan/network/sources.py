@@ -23,6 +23,7 @@ from lsm_stan.network.edge_columns import (
     read_weights,
     stated_direction,
 )
+from lsm_stan.network.edges import reverse_weight
 from lsm_stan.network.network import Network
 from lsm_stan.network.reading import OF_COLUMNS, OF_TABLES, Reading
 
@@ -219,9 +220,10 @@ def _in_both_directions(
 def _with_hint(network: Network) -> Network:
     """Add a note to a network that nothing says is directed, and that looks as if it were not."""
     between = network.sender != network.receiver
-    cells = network.edge_cells[between]
-    reverse = network.receiver[between] * network.n_nodes + network.sender[between]
-    if len(cells) < FEW or np.isin(reverse, cells).any():
+    edges = (network.sender[between], network.receiver[between], network.weight[between])
+    n = network.n_nodes
+    many = 2 * len(edges[0]) > n * (n - 1)  # more than there are pairs
+    if len(edges[0]) < FEW or many or reverse_weight(n, *edges).any():
         return network
     hint = (
         "No pair is listed in both directions: if the network is undirected, read it with"
