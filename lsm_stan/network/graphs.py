@@ -169,7 +169,7 @@ def read_graph(
     return EdgeList(
         senders=[names[a] for a, *_ in edges],
         receivers=[names[b] for _, b, _ in edges],
-        attributes={str(a): [_value(data.get(a)) for *_, data in edges] for a in attributes},
+        attributes={clean_name(a): [_value(data.get(a)) for *_, data in edges] for a in attributes},
         kind="edge attribute",
         directed=graph.is_directed(),
         names=list(names.values()),

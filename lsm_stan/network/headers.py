@@ -191,8 +191,8 @@ def named_column(name: str, columns: Sequence[str], source: str, what: str = "co
     InputError
         If there is none, or more than one.
     """
-    for known in (list(columns), [column.lower() for column in columns]):
-        wanted = name if known == list(columns) else name.lower()
+    lower = [column.lower() for column in columns]
+    for wanted, known in ((name, list(columns)), (name.lower(), lower)):
         if known.count(wanted) > 1:
             raise InputError(
                 f"{source}: there are two columns {name!r}; every column needs its own name"

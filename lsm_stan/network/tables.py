@@ -68,6 +68,7 @@ def read_table(path: Path, how: Reading) -> Matrix | EdgeList:
     table, source = read_rows(path), str(path)
     directed, notes = _said_by_comments(table, source)
     header, rows = _header(table, how, source)
+    header = header and [clean_name(name) for name in header]
     if header is None:
         header = [str(k) for k in range(1, len(rows[0]) + 1)]
         named = how.source is not None
@@ -222,7 +223,7 @@ def read_frame(frame: pd.DataFrame, how: Reading) -> Matrix | EdgeList:
         If the table is neither a labelled matrix nor an edge list.
     """
     how.refuse(("header",), "data frame", "its columns have names")
-    header = [str(name) for name in frame.columns]
+    header = [clean_name(name) for name in frame.columns]
     matrix = _labelled_matrix(list(frame.index), header, frame.to_numpy())
     if matrix is not None and how.source is None:
         return matrix
@@ -275,8 +276,8 @@ def _unknown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def _matrix_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Matrix | None:
     """Return the labelled matrix that rows below a header are, or None."""
-    if header[0] != "" and len(header) < 4:
-        return None
+    if header[0] != "" and (len(header) < 4 or is_number(header[0])):
+        return None  # a symmetric matrix without names has the same first row and column
     if len(rows) != len(header) - 1:
         return None
     return _labelled_matrix([row[0] for row in rows], header[1:], [row[1:] for row in rows])
