@@ -207,8 +207,13 @@ def load_config(path: str | Path) -> AnalysisConfig:
         raise InputError(f"{path}: cannot be read ({error})") from error
     except tomllib.TOMLDecodeError as error:
         raise InputError(f"{path}: not TOML ({error})") from error
-    except (RecursionError, ValueError) as error:  # thousands of brackets, or of digits
-        raise InputError(f"{path}: not TOML that can be read ({error})") from error
+    except (
+        RecursionError,
+        MemoryError,
+        ValueError,
+    ) as error:  # too many brackets, digits
+        what = str(error) or type(error).__name__
+        raise InputError(f"{path}: not TOML that can be read ({what})") from error
     try:
         config = AnalysisConfig.model_validate(values)
     except ValidationError as error:

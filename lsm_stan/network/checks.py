@@ -195,7 +195,8 @@ def checked_weights(
         k = int(bad.argmax())
         why = next(fault for fault, there in faults.items() if there[k])
         raise InputError(
-            f"{source}: {where(k)} has the weight {values[k]}, which {why}; {ACCEPTED_WEIGHTS}"
+            f"{source}: {where(k)} has the weight {_short(str(values[k]))}, which {why};"
+            f" {ACCEPTED_WEIGHTS}"
         )
     return numbers.astype(np.int64)
 
@@ -223,10 +224,15 @@ def _numbers(
             what = (
                 "no weight (in a matrix write NaN or NA where a dyad was not observed)"
                 if empty
-                else f"the weight {value!r}, which is not a number{_advice(value)}"
+                else f"the weight {_short(repr(value))}, which is not a number{_advice(value)}"
             )
             raise InputError(f"{source}: {where(k)} has {what}; {ACCEPTED_WEIGHTS}") from None
     return numbers
+
+
+def _short(text: str) -> str:
+    """Return a value as messages have it."""
+    return text if len(text) <= 40 else f"{text[:37]}..."
 
 
 def _advice(value: object) -> str:

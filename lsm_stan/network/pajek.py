@@ -50,6 +50,8 @@ def read_pajek(path: Path) -> EdgeList | Matrix:
         sets = [0] * first_set + [1] * (len(names) - first_set)
         facts = pd.DataFrame({"bipartite": sets}, index=pd.Index(names, dtype=object))
     both: dict[bool, list[tuple[str, str, str | None, str]]] = {True: [], False: []}
+    has_arcs = any(kind.startswith("arcs") for kind, *_ in sections)
+    has_edges = any(kind.startswith("edges") for kind, *_ in sections)
     for kind, rest, lines in sections[1:]:
         if kind == "matrix":
             cells = [line.split() for _, line in lines]
@@ -66,7 +68,8 @@ def read_pajek(path: Path) -> EdgeList | Matrix:
             )
         for number, line in lines:
             both[kind.startswith("arcs")] += _edges(path, number, line, kind, names, rest)
-    return _edge_list(both, names, facts)
+    directed = bool(both[True]) or not (both[False] or (has_edges and not has_arcs))
+    return _edge_list(both, directed, names, facts)
 
 
 def _sections(path: Path) -> list[tuple[str, str, list[tuple[int, str]]]]:
@@ -93,7 +96,7 @@ def _vertices(
 ) -> tuple[list[str], int | None]:
     """Return the vertices' names, and how many are in the first of two sets."""
     _, rest, lines = section
-    counts = [int(word) for word in rest.split()[:2] if word.isascii() and word.isdigit()]
+    counts = [int(word[:20]) for word in rest.split()[:2] if word.isascii() and word.isdigit()]
     if not counts:
         raise InputError(f"{path}: *Vertices {rest}: the number of vertices is needed")
     check_size(counts[0], str(path))
@@ -138,6 +141,7 @@ def _edges(
 
 def _edge_list(
     both: dict[bool, list[tuple[str, str, str | None, str]]],
+    directed: bool,
     names: list[str],
     facts: pd.DataFrame | None,
 ) -> EdgeList:
@@ -158,7 +162,7 @@ def _edge_list(
         receivers=[b for _, b, *_ in edges],
         attributes=attributes,
         kind="edge attribute",
-        directed=bool(both[True]) or not both[False],
+        directed=directed,
         names=names,
         node_table=facts,
         notes=notes,
