@@ -139,6 +139,8 @@ def checked_sparse(matrix: Any, source: str) -> sparse.coo_array:
             f"{source}: its indices are not those of a sparse matrix ({error}); save it again"
         ) from error
     shape: tuple[int, ...] = coo.shape
+    if len(shape) != 2:
+        raise InputError(f"{source}: it has {len(shape)} dimensions; a matrix has two")
     for index, size in zip((coo.row, coo.col), shape, strict=True):
         if index.size and (index.min() < 0 or index.max() >= size):
             raise InputError(

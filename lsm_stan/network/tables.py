@@ -44,6 +44,8 @@ _KONECT = re.compile(r"(sym|asym|bip)\s+\w+")
 _SNAP = re.compile(r"(Und|D)irected graph\b", re.IGNORECASE)
 #: The columns of KONECT's files, as far as there are.
 _OF_KONECT = ("source", "target", "weight", "time")
+#: Seconds since 1970 in the years of such data, from 1985 to 2100.
+_TIMES = (5e8, 4.1e9)
 
 
 def read_table(path: Path, how: Reading) -> Matrix | EdgeList:
@@ -78,7 +80,7 @@ def read_table(path: Path, how: Reading) -> Matrix | EdgeList:
         if how.header is None:
             first = ", ".join(rows[0])
             notes += (f"No header was recognised: the first row, {first}, is read as an edge.",)
-        if len(header) == 3 and not named:
+        if len(header) == 3 and not named and how.weight is None and not _are_times(rows):
             header[2] = "weight"
         return _edge_list(rows, header, ends, directed, notes)
     matrix = _matrix_of(header, rows)
@@ -90,6 +92,14 @@ def read_table(path: Path, how: Reading) -> Matrix | EdgeList:
     return _edge_list(rows, header, ends, directed, notes)
 
 
+def _are_times(rows: Sequence[Sequence[str]]) -> bool:
+    """Return whether the third column looks like seconds since 1970, as temporal networks have."""
+    cells = [row[2] for row in rows]
+    if len(set(cells)) < 2 or not all(is_number(cell) for cell in cells):
+        return False
+    return all(_TIMES[0] <= float(cell) <= _TIMES[1] for cell in cells)
+
+
 def _edge_list(
     rows: Sequence[Sequence[str]],
     header: Sequence[str],
@@ -98,6 +108,10 @@ def _edge_list(
     notes: tuple[str, ...],
 ) -> EdgeList:
     """Take ends and attributes from the rows of a file, where an empty cell is a missing one."""
+    marked = sum(row[ends[0]][:1] in ("#", "%") for row in rows)
+    if marked:
+        each = "1 row begins" if marked == 1 else f"{marked:,} rows begin"
+        notes += (f"{each} with a mark of comments below the first row, and is read as an edge.",)
     columns = list(zip(*rows, strict=True)) or [()] * len(header)
     return EdgeList(
         senders=columns[ends[0]],

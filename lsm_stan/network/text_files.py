@@ -35,6 +35,8 @@ _COMPRESSION: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.ope
 _DELIMITERS = ("\t", ";", ",", " ")
 _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "white space"}
 _COMMENT = re.compile(r"[ \t]*(#+|%+|//)([^\r\n]*)(?:\r\n|\r|\n|\Z)")
+#: What Excel may write above a table.
+_SEPARATOR = re.compile(r"sep=(.)(?:\r\n|\r|\n)", re.IGNORECASE)
 _BLANK = re.compile(r"[ \t]*(?:\r\n|\r|\n)")
 #: As many characters are looked at for the delimiter.
 _SAMPLE = 100_000
@@ -159,9 +161,12 @@ def read_rows(path: Path) -> TextTable:
         If there is nothing in it, or its rows differ in length.
     """
     text = text_of(path)
-    comments, start = _leading_comments(text)
-    body = text[start:]
     promised = TABLES.get(inner_suffix(path))
+    separator = _SEPARATOR.match(text)
+    if separator:
+        promised = separator[1]
+    comments, start = _leading_comments(text, separator.end() if separator else 0)
+    body = text[start:]
     delimiter = _delimiter(body, promised, path)
     rows: list[list[str]] = []
     reader = _cells(io.StringIO(body, newline=""), delimiter)
@@ -173,9 +178,14 @@ def read_rows(path: Path) -> TextTable:
         rows.append(cells)
         if len(cells) != len(rows[0]):
             line = skipped + reader.line_num
+            names = (
+                "; if rows have names, as R writes them, leave those out (row.names = FALSE)"
+                if len(rows) == 2 and len(cells) == len(rows[0]) + 1
+                else ""
+            )
             raise InputError(
                 f"{path}: line {line} has {len(cells)} cells, the first row has"
-                f" {len(rows[0])}; all rows need equally many"
+                f" {len(rows[0])}; all rows need equally many{names}"
             )
     if not rows:
         raise InputError(f"{path}: the file is empty; a network needs at least two nodes")
@@ -190,9 +200,9 @@ def read_rows(path: Path) -> TextTable:
     )
 
 
-def _leading_comments(text: str) -> tuple[list[str], int]:
-    """Return the comments before the first row, and where that begins."""
-    comments, position = [], 0
+def _leading_comments(text: str, position: int) -> tuple[list[str], int]:
+    """Return the comments before the first row, from a position on, and where that begins."""
+    comments = []
     while position < len(text):
         blank = _BLANK.match(text, position)
         comment = None if blank else _COMMENT.match(text, position)

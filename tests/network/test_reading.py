@@ -175,6 +175,26 @@ def test_what_may_mean_two_things_is_refused_with_the_way_out(file, text, words)
         read_network(file("e.csv", text))
 
 
+def test_seconds_are_no_weights(file):
+    path = file("messages.txt", "1 2 1082040961\n2 3 1082155839\n")
+    with pytest.raises(InputError, match=r"'3' has numbers; .*--weight 3, or take --weight none"):
+        read_network(path)
+    assert read_network(path, weight="none").weight.tolist() == [1, 1]
+    assert read_network(path, weight="3").total_weight == 1082040961 + 1082155839
+
+
+def test_a_comment_below_the_first_row_is_told_of(file):
+    network = read_network(file("e.csv", "source,target\na,b\n# b,c\n"))
+    assert "1 row begins with a mark of comments below the first row, and is read as an edge." in (
+        network.notes
+    )
+
+
+def test_a_sparse_vector_is_no_network():
+    with pytest.raises(InputError, match=r"dimensions; a matrix has two|must be square"):
+        read_network(sparse.coo_array(np.arange(4)))
+
+
 def test_the_user_says_whether_there_is_a_header(file):
     path = file("e.csv", "u,v\nv,w\n")
     assert read_network(path, header=True).names == ("v", "w")
