@@ -131,6 +131,5 @@ def test_controls_in_names_do_not_reach_the_terminal(control, tmp_path, capsys):
     said = "".join(capsys.readouterr())
     assert control not in said
     visible = control.encode("unicode_escape").decode().split("\\x07")[0]
-    assert said.replace("\n", "").count(visible[:4]) >= (1 if control == "\x08" else 5), (
-        "Rich drops BS"
-    )
+    least = 1 if control == "\x08" else 5  # Rich itself leaves out a backspace
+    assert said.replace("\n", "").count(visible[:4]) >= least
