@@ -68,12 +68,22 @@ def read_graphml(path: Path) -> EdgeList:
     Raises
     ------
     InputError
-        If it holds more than one graph, a node has no id or another's, or an edge has not both
-        ends among the nodes.
+        If it holds more than one graph, or does not say whether that is directed; if a node has
+        no id or another's, or an edge has not both ends among the nodes.
     """
     content = contents(path)
-    _check_xml(content, str(path))
-    return read_graph(nx.read_graphml(io.BytesIO(content), force_multigraph=True))
+    said = _check_xml(content, str(path)).get("edgedefault")
+    if said not in ("directed", "undirected"):
+        raise InputError(
+            f"{path}: the graph has edgedefault={said!r}; it has to say directed or undirected"
+        )
+    graph = nx.read_graphml(io.BytesIO(content), force_multigraph=True)
+    defaults = graph.graph.get("node_default", {}), graph.graph.get("edge_default", {})
+    for _, data in graph.nodes(data=True):
+        data.update({**defaults[0], **data})
+    for *_, data in graph.edges(data=True):
+        data.update({**defaults[1], **data})
+    return read_graph(graph)
 
 
 def read_gexf(path: Path) -> EdgeList:
@@ -95,16 +105,19 @@ def read_gexf(path: Path) -> EdgeList:
     """
     content = contents(path)
     _check_xml(content, str(path))
-    return read_graph(nx.read_gexf(io.BytesIO(content)), ("label", "name"))
+    graph = nx.read_gexf(io.BytesIO(content))
+    for *_, data in graph.edges(data=True):
+        data.pop("id", None)  # a number of the format's own
+    return read_graph(graph, ("label", "name"))
 
 
-def _check_xml(content: bytes, source: str) -> None:
-    """Refuse what networkx would make up, or leave out: nodes without id, unknown ends, graphs."""
+def _check_xml(content: bytes, source: str) -> ElementTree.Element:
+    """Return a file's graph, refusing what networkx would make up, or leave out."""
     root = ElementTree.fromstring(content)
-    n_graphs = len(list(_elements(root, "graph")))
-    if n_graphs != 1:
+    graphs = list(_elements(root, "graph"))
+    if len(graphs) != 1:
         raise InputError(
-            f"{source}: the file has {n_graphs} graphs; a network is one of them, without graphs"
+            f"{source}: the file has {len(graphs)} graphs; a network is one of them, without graphs"
             f" within its nodes: save that alone"
         )
     known: set[str] = set()
@@ -124,6 +137,7 @@ def _check_xml(content: bytes, source: str) -> None:
                     f"{source}: edge {number} has the {end} {name!r}, and no node has this id; add"
                     f" the node or correct the edge"
                 )
+    return graphs[0]
 
 
 def _elements(root: ElementTree.Element, tag: str) -> Iterator[ElementTree.Element]:

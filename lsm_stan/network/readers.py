@@ -24,8 +24,7 @@ columns are weights in `lsm_stan.network.edge_columns`; policies for parallel ed
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -37,14 +36,15 @@ from numpy.typing import NDArray
 
 from lsm_stan.choices import ParallelEdges
 from lsm_stan.errors import InputError
-from lsm_stan.network.arrays import checked_sparse, read_mtx, read_npy, read_npz
+from lsm_stan.network.arrays import checked_sparse
 from lsm_stan.network.attributes import check_columns
 from lsm_stan.network.cells import SparseMatrix, counted
 from lsm_stan.network.checks import clean_name
 from lsm_stan.network.datasets import load_celegans
-from lsm_stan.network.graphs import read_gexf, read_gml, read_graph, read_graphml
+from lsm_stan.network.formats import NO_MEMORY, read_file, readable
+from lsm_stan.network.graphs import read_graph
+from lsm_stan.network.headers import find_ends
 from lsm_stan.network.network import Network
-from lsm_stan.network.pajek import read_pajek
 from lsm_stan.network.reading import OF_COLUMNS, Reading
 from lsm_stan.network.sources import EdgeList, Matrix
 from lsm_stan.network.tables import (
@@ -52,9 +52,8 @@ from lsm_stan.network.tables import (
     index_by_name,
     read_columns,
     read_frame,
-    read_table,
 )
-from lsm_stan.network.text_files import TABLES, inner_suffix
+from lsm_stan.network.text_files import TABLES, inner_suffix, read_rows
 from lsm_stan.network.two_sets import hide_within_sets
 
 Source: TypeAlias = str | Path | pd.DataFrame | NDArray[Any] | SparseMatrix | nx.Graph
@@ -62,8 +61,6 @@ Table: TypeAlias = str | Path | pd.DataFrame
 
 #: As said of nothing else.
 AS_IT_SAYS = Reading()
-
-_NO_MEMORY = "it needs more memory than there is"
 
 #: How the note on a table of dyads begins.
 _OF_DYADS = "Table of dyads:"
@@ -137,12 +134,12 @@ def _read(data: Source, how: Reading) -> tuple[str, Network]:
     """Read a source; return what to call it in messages, and its network."""
     if isinstance(data, str | Path):
         path = Path(data)
-        content, where, title = _read_file(path, how), str(path), _stem(path)
+        content, where, title = read_file(path, how), str(path), _stem(path)
     else:
         content, where = _read_object(data, how)
         title = ""
     nodes = how.nodes
-    table = None if nodes is None else _read_facts(nodes, index_by_name, "node table")[0]
+    table = None if nodes is None else _read_nodes(nodes, content)
     try:
         network = content.build(
             how,
@@ -151,7 +148,7 @@ def _read(data: Source, how: Reading) -> tuple[str, Network]:
             source=where,
         )
     except MemoryError as error:
-        raise InputError(f"{where}: {_NO_MEMORY}") from error
+        raise InputError(f"{where}: {NO_MEMORY}") from error
     return where, network
 
 
@@ -277,12 +274,9 @@ def hide_listed(network: Network, path: str | Path) -> Network:
         If the file cannot be read, or names a node that the network has not.
     """
     path = Path(path)
-    listed = _read_file(path, AS_IT_SAYS)
-    if not isinstance(listed, EdgeList):
-        raise InputError(f"{path}: a list of dyads is needed, with columns source and target")
     index = {name: i for i, name in enumerate(network.names)}
     ends = []
-    for names in (listed.senders, listed.receivers):
+    for names in _listed_dyads(path, index):
         unknown = next((name for name in names if clean_name(name) not in index), None)
         if unknown is not None:
             raise InputError(f"{path}: there is no node {unknown!r} in the network")
@@ -291,6 +285,25 @@ def hide_listed(network: Network, path: str | Path) -> Network:
     number = counted(hidden.n_hidden - network.n_hidden, "dyad")
     note = f"{path.name}: {number} not observed."
     return replace(hidden, notes=(*network.notes, note))
+
+
+def _listed_dyads(path: Path, nodes: Container[str]) -> tuple[Sequence[object], Sequence[object]]:
+    """Return the ends of the dyads that a file lists; nodes in its first row are no header."""
+    wanted = f"{path}: a list of dyads is needed, with columns source and target"
+    if inner_suffix(path) not in TABLES:
+        listed = read_file(path, AS_IT_SAYS)
+        if not isinstance(listed, EdgeList):
+            raise InputError(wanted)
+        return listed.senders, listed.receivers
+    with readable(path):
+        table = read_rows(path)
+    header, rows = (table.header, table.rows) if table.header else (table.rows[0], table.rows[1:])
+    ends = find_ends(header, AS_IT_SAYS, str(path))
+    if ends is None and len(header) > 1 and all(clean_name(c) in nodes for c in table.rows[0][:2]):
+        ends, rows = (0, 1), table.rows
+    if ends is None:
+        raise InputError(wanted)
+    return [row[ends[0]] for row in rows], [row[ends[1]] for row in rows]
 
 
 def with_dyads(network: Network, dyads: Table) -> Network:
@@ -363,59 +376,22 @@ def _read_facts(
                 f"{path}: the suffix {path.suffix!r} is not that of a {what}; "
                 f"{', '.join(TABLES)} can be read"
             )
-        with _readable(path):
+        with readable(path):
             table, where = read_columns(path), str(path)
     check_columns([clean_name(name) for name in table.columns], where)
     return index(table, where), where
 
 
-def _read_file(path: Path, how: Reading) -> Matrix | EdgeList:
-    """Read a file by its suffix."""
-    suffix = inner_suffix(path)
-    read = (_ARRAYS | _GRAPHS).get(suffix)
-    if read is None and suffix not in TABLES:
+def _read_nodes(nodes: Table, content: Matrix | EdgeList) -> pd.DataFrame:
+    """Read a node table, whose header must not be a node of the network."""
+    table, where = _read_facts(nodes, index_by_name, "node table")
+    first = clean_name(table.index.name)
+    names = content.names or []
+    if isinstance(content, EdgeList) and not names:
+        names = [clean_name(name) for name in (*content.senders, *content.receivers)]
+    if first not in table.index and first in names:
         raise InputError(
-            f"{path}: the suffix {path.suffix!r} is not that of a network file; "
-            f"{', '.join([*_ARRAYS, *TABLES, *_GRAPHS])} can be read{_SAVE_AS.get(suffix, '')}"
+            f"{where}: its first row begins with the node {first!r}; a header is needed above,"
+            f" such as name"
         )
-    with _readable(path):
-        return read_table(path, how) if read is None else read(path)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Turn whatever goes wrong in reading a file into one sentence."""
-    try:
-        yield
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
-    except MemoryError:
-        raise InputError(f"{path}: {_NO_MEMORY}") from None
-    # Parsers of foreign formats fail in as many ways as files can be corrupt.
-    except Exception as error:
-        what = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: cannot be read as a {path.suffix} file ({what})") from error
-
-
-_ARRAYS: dict[str, Callable[[Path], Matrix | EdgeList]] = {
-    ".npy": read_npy,
-    ".npz": read_npz,
-    ".mtx": read_mtx,
-}
-_GRAPHS: dict[str, Callable[[Path], Matrix | EdgeList]] = {
-    ".net": read_pajek,
-    ".paj": read_pajek,
-    ".gml": read_gml,
-    ".gexf": read_gexf,
-    ".graphml": read_graphml,
-}
-
-#: What to do with files that are not read.
-_SAVE_AS = dict.fromkeys(
-    (".xlsx", ".xls", ".ods", ".numbers"), "; save the sheet as .csv (UTF-8)"
-) | dict.fromkeys(
-    (".dot", ".gv", ".json", ".g6", ".s6", ".pkl", ".pickle", ".dl", ".graph"),
-    "; networkx, igraph or Gephi can write it as .graphml",
-)
+    return table

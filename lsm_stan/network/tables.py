@@ -352,6 +352,7 @@ def index_by_name(table: pd.DataFrame, source: str) -> pd.DataFrame:
     Returns
     -------
     DataFrame
+        Its index is called as the column of names was.
 
     Raises
     ------
@@ -362,7 +363,9 @@ def index_by_name(table: pd.DataFrame, source: str) -> pd.DataFrame:
         table = table.set_index("name")
     elif table.index.name is None and len(table.columns):
         table = table.set_index(table.columns[0])
-    table = table.set_axis([clean_name(name) for name in table.index])
+    table = table.set_axis(
+        pd.Index([clean_name(name) for name in table.index], name=table.index.name, dtype=object)
+    )
     check_names(list(table.index), source)
     return table
 

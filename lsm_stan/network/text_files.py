@@ -3,8 +3,8 @@
 A file is UTF-8, or UTF-16 with a byte order mark, and may be compressed (``.gz``, ``.bz2``,
 ``.xz``). Lines before the first row that begin with ``#``, ``%`` or ``//`` are comments; the last
 of them may hold the names of the columns. Cells are separated by the delimiter of the file's
-suffix if that gives rows of equal length, else by tabs, semicolons, commas or white space, the
-first that does. Rows and columns without anything in them are not read.
+suffix if that gives rows of equal length, else by tabs, semicolons, commas, bars or white
+space, the first that does. Rows and columns without anything in them are not read.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ TABLES = {
 
 _COMPRESSION: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
 
-_DELIMITERS = ("\t", ";", ",", " ")
-_DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", " ": "white space"}
+_DELIMITERS = ("\t", ";", ",", "|", " ")
+_DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "white space"}
 _COMMENT = re.compile(r"[ \t]*(#+|%+|//)([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 #: What Excel may write above a table.
 _SEPARATOR = re.compile(r"sep=(.)(?:\r\n|\r|\n)", re.IGNORECASE)

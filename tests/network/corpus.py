@@ -206,6 +206,7 @@ def tables() -> Iterator[Case]:
         "seconds": ("1,2,1082040961\n2,3,1082155839\n", "--weight 3"),
         "row names of R": ("source,target,weight\n1,a,b,3\n2,b,c,1\n", "row.names = FALSE"),
         "dictionaries": ("0 1 {'weight': 4}\n1 2 {'weight': 5}\n", "neither an edge list"),
+        "bars": ("source|target|weight\na|b|3\nb|c|1\n", ABC),
         "header twice": (SMALL * 2, "'weight', which is not a number"),
         "totals": (",a,b\na,0,1\nb,1,0\ntotal,1,1\n", "neither an edge list"),
         "per cent": ("source,target,weight\na,b,30%\n", "not a number"),
@@ -270,6 +271,9 @@ def graphs() -> Iterator[Case]:
         "no graph": ("<graphml/>", "0 graphs"),
         "two": (graphml(PAIR).replace("</graphml>", "<graph/></graphml>"), "2 graphs"),
         "nested": (graphml('<node id="a"><graph edgedefault="directed"/></node>'), "2 graphs"),
+        "no direction": (graphml(PAIR).replace(' edgedefault="directed"', ""), "edgedefault=None"),
+        "default": (graphml(PAIR + edge.format(""), weight.format("int").replace(
+            "/>", "><default>4</default></key>")), read(2, ("a", "b", 4))),
         "no nodes": (graphml(""), "is empty"),
         "one node": (graphml('<node id="a"/>'), "one node only"),
         "no edges": (graphml(PAIR), read(2)),
@@ -579,6 +583,10 @@ def beside() -> Iterator[Case]:
         ("hidden", ",a,b\na,0,1\nb,1,0\n", "a list of dyads is needed"),
         ("hidden", "source,target,distance\na,c,2.5\n", ABC),
         ("hidden", "", "is empty"),
+        ("hidden", "a,c\n", ABC),
+        ("hidden", "x,y\na,c\n", "a list of dyads is needed"),
+        ("hidden", "a\n", "a list of dyads is needed"),
+        ("nodes", "a\nb\nc\n", "begins with the node 'a'; a header is needed"),
     ]
     for number, (what, text, expected) in enumerate(facts):
         file = f"{what}{number}.csv"
