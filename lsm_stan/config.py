@@ -31,6 +31,9 @@ from lsm_stan.network.reading import Reading
 #: The keys that say how to read a network.
 _OF_READING = tuple(field.name for field in fields(Reading))
 
+#: More tables in tables take TOML's parser time as the square.
+_DEEPEST = 1000
+
 #: A fit's name is that of a folder.
 _LONGEST_NAME = 100
 
@@ -202,18 +205,16 @@ def load_config(path: str | Path) -> AnalysisConfig:
     """
     path = Path(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not TOML ({error})") from error
-    except (
-        RecursionError,
-        MemoryError,
-        ValueError,
-    ) as error:  # too many brackets, digits
-        what = str(error) or type(error).__name__
-        raise InputError(f"{path}: not TOML that can be read ({what})") from error
+    if any(line.partition("=")[0].count(".") > _DEEPEST for line in text.splitlines()):
+        raise InputError(f"{path}: not TOML that can be read (a key has too many dots)")
+    try:
+        values = tomllib.loads(text)
+    # thousands of brackets, or of digits, are no errors of TOML
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise InputError(f"{path}: not TOML ({str(error) or type(error).__name__})") from error
     try:
         config = AnalysisConfig.model_validate(values)
     except ValidationError as error:

@@ -214,7 +214,7 @@ def tables() -> Iterator[Case]:
                       read(3, ("a", "b", 100_000), ("b", "c", 1))),
         "many blank lines": (SMALL + "\n" * 1_000_000, ABC),
         "many comments": ("# x\n" * 200_000 + SMALL, ABC),
-        "one long line": ("a," * 500_000 + "b\n", "neither|numbers|header|cells"),
+        "one long line": ("a," * 100_000 + "b\n", "neither|numbers|header|cells"),
         "many commas": ("," * 100_000 + "\n" + SMALL, ABC),
     }  # fmt: skip
     for name, (content, expected) in cases.items():
@@ -651,7 +651,7 @@ def configurations() -> Iterator[Case]:
         ('network = {file = "e.csv", source = "a"}\n' + fit, "--target is not"),
         ('network = {file = "e.csv", parallel_edges = "last"}\n' + fit, "parallel_edges is 'last'"),
         ("network = " + "[" * 5000, "not TOML"),
-        ("a" + ".a" * 20_000 + " = 1\n", "not TOML|Field required"),
+        ("a" + ".a" * 20_000 + " = 1\n", "a key has too many dots"),
         ("network = \n", "not TOML"),
         ("\x00", "not TOML"),
         ("[" * 100, "not TOML"),
