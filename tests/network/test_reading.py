@@ -11,7 +11,7 @@ import pytest
 from scipy import io as scipy_io
 from scipy import sparse
 
-from lsm_stan import InputError, LatentSpaceModel, Network, describe, read_network
+from lsm_stan import InputError, LatentSpaceModel, Network, describe, read_network, select
 from lsm_stan.network.headers import find_ends, weight_names
 from lsm_stan.network.readers import open_network
 from lsm_stan.network.reading import Reading
@@ -229,20 +229,26 @@ def test_usual_names_of_ends(file, header):
     assert edges(read_network(frame)) == [("a", "b", 2), ("b", "c", 3)]
 
 
+#: Weights as programs call them.
+OF_WEIGHTS = [
+    "syn_count", "n_synapses", "synapses", "weights", "n", "freq", "contacts", "size", "trips",
+    "Weight", "COUNT", "value", "Freq", "edge_weight", "number of synapses", "nSynapses",
+    "N", "Nbr",
+]  # fmt: skip
+
+
 @pytest.mark.parametrize(
-    "name",
+    ("name", "route"),
     [
-        "syn_count", "n_synapses", "synapses", "weights", "n", "freq", "contacts", "size", "trips",
-        "Weight", "COUNT", "value", "Freq", "edge_weight", "number of synapses", "nSynapses",
-        "N", "Nbr",
+        (name, route)
+        for route in ("table", "frame", "graph", "graphml", "gml")
+        for name in OF_WEIGHTS
+        if route != "gml" or name.isalnum()  # as GML's keys are
     ],
-)  # fmt: skip
-@pytest.mark.parametrize("route", ["table", "frame", "graph", "graphml", "gml"])
+)
 def test_usual_names_of_weights(tmp_path, name, route):
     frame = pd.DataFrame({"source": ["a", "b"], "target": ["b", "c"], name: [3, 7]})
     graph = nx.Graph([("a", "b", {name: 3}), ("b", "c", {name: 7})])
-    if route == "gml" and not name.isalnum():
-        pytest.skip("GML's keys have letters and digits only")
     source = {"frame": frame, "graph": graph}.get(route, tmp_path / f"net.{route}")
     if route == "table":
         source = tmp_path / "net.csv"
@@ -755,9 +761,11 @@ def test_nodes_without_a_row_are_counted():
 
 
 @pytest.mark.parametrize("value", [nx.path_graph(3), pd.DataFrame(np.eye(3)), np.eye(3), "e.csv"])
-def test_a_model_of_what_is_no_network_names_read_network(value):
+def test_a_model_of_what_is_no_network_names_read_network(value, tmp_path):
     with pytest.raises(InputError, match=r"a Network is needed, which lsm_stan\.read_network"):
         LatentSpaceModel(value)
+    with pytest.raises(InputError, match=r"lsm_stan\.read_network"):
+        select(value, tmp_path / "chosen", dims=[2], models=["tutorial"], n_splits=1, seed=1)
 
 
 def test_bernoulli_of_counts_names_binary():
