@@ -159,9 +159,9 @@ def _differing(
     for name, k in column.items():
         if numbered and not _ENTITIES & set(name):
             continue
-        for place, word in enumerate(name):
+        for number, word in enumerate(name):
             for first, second in pairs:
-                other = (*name[:place], second, *name[place + 1 :])
+                other = (*name[:number], second, *name[number + 1 :])
                 if word == first and len(name) > 1 and other in column:
                     possible.append((k, column[other]))
     return sorted(set(possible))
@@ -249,8 +249,8 @@ def may_be_weight(name: str) -> bool:
     -------
     bool
     """
-    own = words(name)
-    return bool(own) and not _NO_WEIGHTS & set(own)
+    parts = words(name)
+    return bool(parts) and not _NO_WEIGHTS & set(parts)
 
 
 def is_number(value: object) -> bool:

@@ -134,9 +134,9 @@ def _edges(
             )
     if len(ends) < 2:
         raise InputError(f"{path}: line {number} has one vertex; an edge has two")
-    one, *others = (names[int(end) - 1] for end in ends)
+    first, *others = (names[int(end) - 1] for end in ends)
     weight = cells[2] if len(cells) > 2 and not kind.endswith("list") else None
-    return [(one, other, weight, relation.strip()) for other in others]
+    return [(first, other, weight, relation.strip()) for other in others]
 
 
 def _edge_list(

@@ -309,8 +309,8 @@ def _labelled_matrix(
         return None
     matrix = cells if isinstance(cells, np.ndarray) else np.array(cells, dtype=object)
     if row_names != column_names:
-        place = {name: k for k, name in enumerate(column_names)}
-        matrix = matrix[:, [place[name] for name in row_names]]
+        column = {name: k for k, name in enumerate(column_names)}
+        matrix = matrix[:, [column[name] for name in row_names]]
     return Matrix(matrix, row_names)
 
 

@@ -708,12 +708,12 @@ def main(folder: Path) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     signal.signal(signal.SIGALRM, _too_slow)
     for number, case in enumerate(all_cases()):
-        place = folder / str(number)
-        place.mkdir()
+        beside = folder / str(number)
+        beside.mkdir()
         print(json.dumps({"reading": number}), flush=True)
         signal.alarm(SECONDS)
         try:
-            result = outcome(case, place)
+            result = outcome(case, beside)
         except BaseException:
             result = traceback.format_exc()
         signal.alarm(0)
