@@ -70,15 +70,7 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
         cannot be read, or if a fit fails; finished fits stay.
     """
     ensure_ours(folder, "the outcome of a run", _is_run(folder))
-    network = open_network(
-        config.network,
-        directed=config.directed,
-        parallel_edges=config.parallel_edges,
-        nodes=config.nodes,
-        hidden=config.hidden,
-        dyads=config.dyads,
-        title=config.title,
-    )
+    network = open_network(config.network.file, config.network.how)
     model = LatentSpaceModel(
         network,
         config.dim,

@@ -13,24 +13,21 @@ from typing import Annotated, Any, get_args
 import typer
 
 import lsm_stan as lsm
-from lsm_stan.choices import Kernel, Origin, ParallelEdges, Scheme
+from lsm_stan.choices import Kernel, Origin, Scheme
 from lsm_stan.errors import InputError, LsmStanError, ToolchainError
 from lsm_stan.interrupts import Stop
+from lsm_stan.network.reading import Reading
 from lsm_stan.options import (
     MODEL,
     DimOption,
-    DirectedOption,
-    DyadsOption,
     FitsArgument,
-    HiddenOption,
     MethodName,
     MethodOption,
     ModelOption,
     NetworkArgument,
-    NodesOption,
-    ParallelOption,
     SeedOption,
     SettingsOption,
+    reads_network,
 )
 from lsm_stan.progress import print_progress
 
@@ -77,21 +74,21 @@ def setup(
 
 
 @app.command()
+@reads_network
 def info(
     network: NetworkArgument,
-    directed: DirectedOption = None,
-    parallel_edges: ParallelOption = None,
-    nodes: NodesOption = None,
-    hidden: HiddenOption = None,
-    dyads: DyadsOption = None,
+    *,
+    how: Reading,
 ) -> None:
     """Show what is read from a network: nodes, edges, weights, covariates, warnings."""
     from lsm_stan import terminal
+    from lsm_stan.network.readers import open_network
 
-    terminal.show_network(_open(network, directed, parallel_edges, nodes, hidden, dyads))
+    terminal.show_network(open_network(network, how))
 
 
 @app.command()
+@reads_network
 def fit(
     network: NetworkArgument,
     method: MethodOption,
@@ -119,11 +116,8 @@ def fit(
     threads: Annotated[
         int, typer.Option(min=1, help="Threads in each CmdStan process, for thousands of nodes.")
     ] = 1,
-    directed: DirectedOption = None,
-    parallel_edges: ParallelOption = None,
-    nodes: NodesOption = None,
-    hidden: HiddenOption = None,
-    dyads: DyadsOption = None,
+    *,
+    how: Reading,
 ) -> None:
     """Fit the model to one network by one method.
 
@@ -133,13 +127,14 @@ def fit(
     from lsm_stan import terminal
     from lsm_stan.inference.fit_folder import ensure_replaceable
     from lsm_stan.inference.latent_space_model import requested_arguments
+    from lsm_stan.network.readers import open_network
 
     arguments = dict(_setting(text) for text in settings or ())
     given = {"starts": starts, "ladder": None if ladder is None else _ladder(ladder), "init": init}
     arguments |= {name: value for name, value in given.items() if value is not None}
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     ensure_replaceable(out)
-    read = _open(network, directed, parallel_edges, nodes, hidden, dyads)
+    read = open_network(network, how)
     terminal.show_notes(read.notes)
     fitted = lsm.LatentSpaceModel(read, dim, model=model, kernel=kernel, threads=threads)
     result = fitted.fit(method.value, seed=seed, **arguments)
@@ -148,6 +143,7 @@ def fit(
 
 
 @app.command()
+@reads_network
 def select(
     network: NetworkArgument,
     models: Annotated[
@@ -176,11 +172,8 @@ def select(
         int | None,
         typer.Option(min=1, help="Fits that run at once. \\[default: as the cores allow]"),
     ] = None,
-    directed: DirectedOption = None,
-    parallel_edges: ParallelOption = None,
-    nodes: NodesOption = None,
-    hidden: HiddenOption = None,
-    dyads: DyadsOption = None,
+    *,
+    how: Reading,
 ) -> None:
     """Choose model and dimension by how well held-out dyads are predicted; OUT/README.md explains.
 
@@ -189,8 +182,9 @@ def select(
     """
     from lsm_stan import terminal
     from lsm_stan.model.covariates import split_outside_brackets
+    from lsm_stan.network.readers import open_network
 
-    read = _open(network, directed, parallel_edges, nodes, hidden, dyads)
+    read = open_network(network, how)
     terminal.show_notes(read.notes)
     selection = lsm.select(
         read,
@@ -275,11 +269,12 @@ def run(
     A fit that is already there is kept: an interrupted run goes on where it stopped.
 
     CONFIG.toml has network = "celegans" or a file, and a \[\[fit]] for each fit, with method and
-    seed, and if wanted name and arguments = {...}, of the method. The other keys are optional:
-    nodes, hidden, dyads, title, directed, parallel_edges, model (a name, or a table that can set
-    scales of priors: {likelihood = "nb", form = "squared", effects = true, sigma_scale = 2.0}),
-    dim, prior_scale, jitter, kernel, threads, note, and \[reference] with label and loss. Paths
-    are relative to the file.
+    seed, and if wanted name and arguments = {...}, of the method. Instead of a file, \[network]
+    says how to read it: file, and if wanted directed, parallel_edges, header, source, target,
+    weight, where (a list), binary, nodes, hidden, dyads, title. The other keys are optional: model
+    (a name, or a table that can set scales of priors: {likelihood = "nb", form = "squared",
+    effects = true, sigma_scale = 2.0}), dim, prior_scale, jitter, kernel, threads, note, and
+    \[reference] with label and loss. Paths are relative to the file.
     """
     from lsm_stan import terminal
 
@@ -341,6 +336,11 @@ def report(
 
 def main() -> None:
     """Run the command line: exit code 0 is good, 2 bad usage or input, 1 failure, 130 a stop."""
+    try:
+        Path.cwd()
+    except OSError:  # libraries look into it when they are loaded
+        print_progress("error: the working directory is not there any more; change to another")
+        sys.exit(InputError.exit_code)
     stop = Stop()
     for interrupt in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interrupt, stop)
@@ -356,26 +356,6 @@ def main() -> None:
     finally:
         # whoever presses Ctrl-C twice must not stop the removal of temporary folders
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _open(
-    network: str,
-    directed: bool | None,
-    parallel_edges: ParallelEdges | None,
-    nodes: Path | None,
-    hidden: Path | None,
-    dyads: Path | None,
-) -> lsm.Network:
-    from lsm_stan.network.readers import open_network
-
-    return open_network(
-        network,
-        directed=directed,
-        parallel_edges=parallel_edges,
-        nodes=nodes,
-        hidden=hidden,
-        dyads=dyads,
-    )
 
 
 def _ensure_csv(file: Path) -> None:

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import tomllib
+from dataclasses import fields, replace
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+import pandas as pd
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    InstanceOf,
+    TypeAdapter,
+    ValidationError,
+    model_validator,
+)
 
 from lsm_stan.choices import Kernel
 from lsm_stan.errors import InputError
@@ -14,6 +25,17 @@ from lsm_stan.inference.latent_space_model import requested_arguments
 from lsm_stan.inference.starts import MADE
 from lsm_stan.model.family import read_spec
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
+from lsm_stan.network import reading
+from lsm_stan.network.reading import Reading
+
+#: The keys that say how to read a network.
+_OF_READING = tuple(field.name for field in fields(Reading))
+
+#: More tables in tables take TOML's parser time as the square.
+_DEEPEST = 1000
+
+#: A fit's name is that of a folder.
+_LONGEST_NAME = 100
 
 
 class _Strict(BaseModel):
@@ -37,7 +59,7 @@ class FitConfig(_Strict):
 
     method: str
     seed: Annotated[int, Field(ge=0)]
-    name: Annotated[str, Field(pattern=r"^[\w][\w.-]*$")] = ""
+    name: Annotated[str, Field(pattern=r"^[\w][\w.-]*$", max_length=_LONGEST_NAME)] = ""
     arguments: dict[str, Any] = {}
 
     @model_validator(mode="before")
@@ -60,23 +82,60 @@ class PublishedLoss(_Strict):
     loss: float
 
 
+def _as_reading(values: Any) -> Any:
+    """Make a value of the keys of a network's table, each of its type."""
+    if not isinstance(values, dict):
+        return values
+    unknown = [name for name in values if name not in _OF_READING]
+    if unknown:
+        raise ValueError(f"there is no key {unknown[0]!r}; there are {', '.join(_OF_READING)}")
+    settings, hints = (
+        ConfigDict(arbitrary_types_allowed=True),
+        get_type_hints(Reading, {**vars(reading), "pd": pd}),
+    )
+    for name, value in values.items():
+        try:
+            TypeAdapter(hints[name], config=settings).validate_python(value, strict=True)
+        except ValidationError as error:
+            raise ValueError(f"{name} is {value!r}; {error.errors()[0]['msg']}") from error
+    return Reading(**values)
+
+
+class NetworkConfig(_Strict):
+    """A network and how to read it: the keys of ``[network]``.
+
+    Attributes
+    ----------
+    file
+        ``celegans``, or a file that :func:`lsm_stan.network.readers.read_network` reads.
+    how
+        The other keys: the attributes of a :class:`lsm_stan.network.reading.Reading`.
+    """
+
+    file: str
+    how: Annotated[InstanceOf[Reading], BeforeValidator(_as_reading)] = Reading()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_of_reading(cls, values: Any) -> Any:
+        if isinstance(values, str):
+            return {"file": values}
+        if not isinstance(values, dict) or "how" in values:
+            return values
+        how = {name: value for name, value in values.items() if name != "file"}
+        if isinstance(how.get("where"), str | list):
+            where = how["where"]
+            how["where"] = (where,) if isinstance(where, str) else tuple(where)
+        return {**{name: values[name] for name in values if name == "file"}, "how": how}
+
+
 class AnalysisConfig(_Strict):
     """An analysis: a network, the model's numbers, and the fits.
 
     Attributes
     ----------
     network
-        ``celegans``, or a file that :func:`lsm_stan.network.readers.read_network` reads.
-    nodes
-        A node table to go with it.
-    hidden
-        A list of dyads that were not observed.
-    dyads
-        A table of facts about dyads.
-    title
-        Of the network, in reports.
-    directed, parallel_edges
-        As in :func:`lsm_stan.network.readers.open_network`.
+        A :class:`NetworkConfig`, or its file alone; then the keys of reading may stand beside it.
     model
         A name of :data:`lsm_stan.model.family.MODELS`, or a table of the numbers of a
         :class:`lsm_stan.model.family.ModelSpec`.
@@ -90,13 +149,7 @@ class AnalysisConfig(_Strict):
         The fits, in the order they are run.
     """
 
-    network: str
-    nodes: str | None = None
-    hidden: str | None = None
-    dyads: str | None = None
-    title: str | None = None
-    directed: bool | None = None
-    parallel_edges: Literal["sum", "first"] | None = None
+    network: NetworkConfig
     model: str | dict[str, Any] = "tutorial"
     dim: Annotated[int, Field(ge=1)] = 3
     prior_scale: Annotated[float, Field(gt=0)] | None = None
@@ -106,6 +159,18 @@ class AnalysisConfig(_Strict):
     reference: PublishedLoss | None = None
     note: str | None = None
     fit: Annotated[tuple[FitConfig, ...], Field(min_length=1, strict=False)]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _keys_beside_the_network(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        beside = {name: value for name, value in values.items() if name in _OF_READING}
+        network = values.get("network")
+        if not beside or not isinstance(network, str):
+            return values
+        rest = {name: value for name, value in values.items() if name not in beside}
+        return {**rest, "network": {"file": network, **beside}}
 
     @model_validator(mode="after")
     def _model_known(self) -> AnalysisConfig:
@@ -140,19 +205,24 @@ def load_config(path: str | Path) -> AnalysisConfig:
     """
     path = Path(path)
     try:
-        values = tomllib.loads(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: cannot be read ({error})") from error
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: not TOML ({error})") from error
+    if any(line.partition("=")[0].count(".") > _DEEPEST for line in text.splitlines()):
+        raise InputError(f"{path}: not TOML that can be read (a key has too many dots)")
+    try:
+        values = tomllib.loads(text)
+    # thousands of brackets, or of digits, are no errors of TOML
+    except (ValueError, RecursionError, MemoryError) as error:
+        raise InputError(f"{path}: not TOML ({str(error) or type(error).__name__})") from error
     try:
         config = AnalysisConfig.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
+        where = ".".join(str(part) for part in first["loc"] if part != "how")
         message = first["msg"].removeprefix("Value error, ")
         raise InputError(f"{path}: {f'{where}: ' if where else ''}{message}") from error
-    return _resolved(config, path.resolve().parent)
+    return _resolved(config, _absolute(path).parent)
 
 
 def _resolved(config: AnalysisConfig, folder: Path) -> AnalysisConfig:
@@ -164,9 +234,19 @@ def _resolved(config: AnalysisConfig, folder: Path) -> AnalysisConfig:
             arguments = {**fit.arguments, "init": str(folder / init)}
             fit = fit.model_copy(update={"arguments": arguments})
         fits.append(fit)
-    network = config.network if config.network == "celegans" else str(folder / config.network)
-    beside = {"network": network}
-    for name in ("nodes", "hidden", "dyads"):
-        if getattr(config, name) is not None:
-            beside[name] = str(folder / getattr(config, name))
-    return config.model_copy(update={**beside, "fit": tuple(fits)})
+    network = config.network
+    file = network.file if network.file == "celegans" else str(folder / network.file)
+    tables = {name: getattr(network.how, name) for name in ("nodes", "hidden", "dyads")}
+    absolute: dict[str, Any] = {
+        name: str(folder / table) for name, table in tables.items() if table is not None
+    }
+    how = replace(network.how, **absolute)
+    resolved = network.model_copy(update={"file": file, "how": how})
+    return config.model_copy(update={"network": resolved, "fit": tuple(fits)})
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.resolve()
+    except OSError as error:  # the working directory was deleted
+        raise InputError(f"{path}: the working directory is not there any more") from error

@@ -1,15 +1,19 @@
-"""Options and arguments that several commands have."""
+"""Options and arguments that several commands have; those of reading a network in one place."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Callable
 from enum import Enum
+from functools import wraps
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from lsm_stan.choices import ParallelEdges
 from lsm_stan.inference.methods import METHODS
+from lsm_stan.network.reading import Reading
 
 MethodName = Enum("MethodName", {name: name for name in METHODS})  # type: ignore[misc]
 
@@ -19,46 +23,13 @@ NetworkArgument = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="celegans, or a file: .csv or .tsv edge list or labelled matrix, .npy, .npz, .gml,"
-        " .graphml",
+        help="celegans, or a file: .csv, .tsv or .txt edge list or labelled matrix, .npy, .npz,"
+        " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz",
     ),
-]
-
-DirectedOption = Annotated[
-    bool | None,
-    typer.Option(
-        "--directed/--undirected",
-        help="Whether Y_ij and Y_ji differ. \\[default: as the file says]",
-    ),
-]
-
-ParallelOption = Annotated[
-    ParallelEdges | None,
-    typer.Option(
-        "--parallel-edges",
-        help="The weight of a pair that is listed twice. \\[default: sum; for celegans first, as"
-        " in the tutorial]",
-    ),
-]
-
-NodesOption = Annotated[
-    Path | None, typer.Option(help="A table of nodes: names, and columns such as class.")
 ]
 
 FitsArgument = Annotated[
     list[Path], typer.Argument(metavar="FIT...", help="Folders of fits of one network.")
-]
-
-HiddenOption = Annotated[
-    Path | None,
-    typer.Option(help="A list of dyads that were not observed: .csv or .tsv, source and target."),
-]
-
-DyadsOption = Annotated[
-    Path | None,
-    typer.Option(
-        help="A table of dyads: .csv or .tsv, source, target and columns such as contact."
-    ),
 ]
 
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
@@ -89,3 +60,93 @@ ModelOption = Annotated[
         " nodematch or absdiff of a column of --nodes, edgecov of one of --dyads."
     ),
 ]
+
+
+def _reading(
+    directed: Annotated[
+        bool | None,
+        typer.Option(
+            "--directed/--undirected",
+            help="Whether Y_ij and Y_ji differ. \\[default: as the file says]",
+        ),
+    ] = None,
+    parallel_edges: Annotated[
+        ParallelEdges | None,
+        typer.Option(
+            "--parallel-edges",
+            help="The weight of a pair that is listed twice. \\[default: sum; for celegans"
+            " first, as in the tutorial]",
+        ),
+    ] = None,
+    header: Annotated[
+        bool | None,
+        typer.Option(
+            "--header/--no-header",
+            help="Whether the first row names the columns. \\[default: as it looks]",
+        ),
+    ] = None,
+    source: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="Senders; by number where there is no header."),
+    ] = None,
+    target: Annotated[str | None, typer.Option(metavar="COLUMN", help="Receivers.")] = None,
+    weight: Annotated[
+        str | None,
+        typer.Option(
+            metavar="COLUMN", help="Weights, or an edge attribute; none: each row counts 1."
+        ),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COLUMN=VALUE", help="Keep these rows only, or edges; may be repeated."
+        ),
+    ] = None,
+    binary: Annotated[
+        bool, typer.Option("--binary", help="Every weight above 0 becomes 1.")
+    ] = False,
+    nodes: Annotated[
+        Path | None, typer.Option(help="A table of nodes: names, and columns such as class.")
+    ] = None,
+    hidden: Annotated[
+        Path | None,
+        typer.Option(help="A list of dyads that were not observed: columns source and target."),
+    ] = None,
+    dyads: Annotated[
+        Path | None,
+        typer.Option(
+            help="A table of dyads: source, target and columns such as contact; or a matrix."
+        ),
+    ] = None,
+) -> Reading:
+    """Return how to read a network, by the options that every command that reads one has."""
+    return Reading(
+        directed=directed,
+        parallel_edges=parallel_edges,
+        header=header,
+        source=source,
+        target=target,
+        weight=weight,
+        where=tuple(where or ()),
+        binary=binary,
+        nodes=nodes,
+        hidden=hidden,
+        dyads=dyads,
+    )
+
+
+def reads_network(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of reading in the place of its parameter ``how``."""
+    options = inspect.signature(_reading, eval_str=True).parameters
+    signature = inspect.signature(command, eval_str=True)
+    others = [p for name, p in signature.parameters.items() if name != "how"]
+    parameters = [*others, *options.values()]
+
+    @wraps(command)
+    def with_options(**given: Any) -> None:
+        how = _reading(**{name: given.pop(name) for name in options})
+        command(**given, how=how)
+
+    with_options.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    with_options.__annotations__ = {p.name: p.annotation for p in parameters}
+    return with_options

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pandas as pd
-from rich.console import Console
+from rich.console import (
+    Console,
+    ConsoleOptions,
+    ConsoleRenderable,
+    RenderableType,
+    RenderHook,
+)
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
@@ -26,10 +33,33 @@ from lsm_stan.prediction.selection import Selection
 from lsm_stan.report.report_page import headline
 from lsm_stan.report.shown import shown_comparison, shown_fits
 from lsm_stan.text import MARKS, brief, with_error
+from lsm_stan.visible import visible
 
-# brackets and colons in names are not markup
-_out = Console(highlight=False, markup=False, emoji=False)
-_err = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+class _Visible:
+    """What is printed, with every control in names and messages made visible."""
+
+    def __init__(self, printed: RenderableType) -> None:
+        self.printed = printed
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Segment]:
+        for text, style, control in console.render(self.printed, options):
+            yield Segment(text if control else visible(text), style, control)
+
+
+class _MakeVisible(RenderHook):
+    def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        return [_Visible(renderable) for renderable in renderables]
+
+
+def _console(*, stderr: bool = False) -> Console:
+    # brackets and colons in names are not markup
+    console = Console(stderr=stderr, highlight=False, markup=False, emoji=False)
+    console.push_render_hook(_MakeVisible())
+    return console
+
+
+_out, _err = _console(), _console(stderr=True)
 
 #: What the kinds of predicted dyads are called, and how many of each are printed.
 KINDS = {

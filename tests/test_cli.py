@@ -1,5 +1,6 @@
 """The command line: what it prints, what it writes, and its exit codes. Nothing is compiled."""
 
+import dataclasses
 import re
 import signal
 import subprocess
@@ -15,12 +16,18 @@ import lsm_stan
 from lsm_stan import cli, load_celegans, read_network, simulate
 from lsm_stan.analysis import WRITTEN
 from lsm_stan.config import AnalysisConfig, FitConfig, PublishedLoss
+from lsm_stan.network.reading import Reading
 from lsm_stan.network.summary import describe
 from lsm_stan.prediction.choice import choose
 from lsm_stan.prediction.selection import Selection
 
 FIT = ("fit", "celegans", "--method", "map", "--seed", "1")
 COMMANDS = ("setup", "info", "fit", "select", "predict", "simulate", "run")
+#: The options of every command that reads a network.
+OF_READING = (
+    *("--undirected", "--parallel-edges", "--no-header", "--source", "--target", "--weight"),
+    *("--where", "COLUMN=VALUE", "--binary", "--nodes", "--hidden", "--dyads"),
+)
 
 
 class Outcome(NamedTuple):
@@ -75,19 +82,17 @@ def assert_refused(outcome, *words):
         ("setup", ["--source", "--check"]),
         (
             "info",
-            ["NETWORK", "--undirected", "--parallel-edges", "--nodes", "--hidden", "--dyads"],
+            ["NETWORK", *OF_READING],
         ),
         (
             "fit",
             ["NETWORK", "--method", "--out", "--seed", "--dim", "--starts", "--ladder", "--init",
-             "--set", "NAME=VALUE", "--kernel", "--undirected", "--parallel-edges", "--nodes",
-             "--hidden", "--dyads"],
+             "--set", "NAME=VALUE", "--kernel", *OF_READING],
         ),
         (
             "select",
             ["NETWORK", "--models", "--out", "--seed", "--dims", "--splits", "--share", "--scheme",
-             "--single", "--method", "--set", "--jobs", "--undirected", "--parallel-edges",
-             "--nodes", "--hidden", "--dyads"],
+             "--single", "--method", "--set", "--jobs", *OF_READING],
         ),
         ("predict", ["FIT", "--out", "--top"]),
         ("simulate", ["--out", "--seed", "--nodes", "--dim", "--undirected"]),
@@ -105,7 +110,9 @@ def test_the_help_of_run_names_every_key_of_a_configuration():
     result = CliRunner().invoke(cli.app, ["run", "--help"], env={"COLUMNS": "200"})
     assert "[[fit]]" in result.output
     words = set(re.findall(r"\w+", result.output.split("Arguments")[0]))
-    keys = [*AnalysisConfig.model_fields, *FitConfig.model_fields, *PublishedLoss.model_fields]
+    of_models = AnalysisConfig, FitConfig, PublishedLoss
+    keys = [key for model in of_models for key in model.model_fields]
+    keys += ["file", *(field.name for field in dataclasses.fields(Reading))]
     assert [key for key in keys if key not in words] == []
 
 
@@ -280,12 +287,55 @@ def test_a_table_of_dyads_that_makes_no_sense(command, tmp_path, text, words):
     ],
 )
 def test_what_is_done_with_the_input_is_said_before_anything_is_run(command, tmp_path, arguments):
-    (tmp_path / "edges.csv").write_text("source,target,wieght\na,b,5\na,b,2\n")
+    (tmp_path / "edges.csv").write_text("source,target,remark\na,b,seen\na,b,seen\n")
     (tmp_path / "hidden.csv").write_text("source,target\nb,a\n")
     name, *options = arguments
     out = command(name, "edges.csv", "--hidden", "hidden.csv", *options).out
-    for words in ("not used: wieght.", "No weights are given", "1 parallel edge:", "hidden.csv: 1"):
+    for words in ("not used: remark.", "No weights are given", "1 parallel edge:", "hidden.csv: 1"):
         assert out.count(words) == 1
+
+
+SYNAPSES = "vor,nach,type,strong\n1,2,chemical,5\n1,2,gap,2\n2,3,chemical,3\n3,1,gap,1\n"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("info",),
+        ("fit", "--method", "map", "--seed", "1", "--out", "fit", "--model", "no-model"),
+        ("select", "--models", "no-model", "--seed", "1", "--out", "chosen"),
+    ],
+)
+def test_every_command_reads_a_network_by_the_same_options(command, tmp_path, arguments):
+    (tmp_path / "s.csv").write_text(SYNAPSES)
+    name, *others = arguments
+    options = ["--header", "--source", "vor", "--target", "nach", "--weight", "strong"]
+    options += ["--where", "type=chemical", "--binary"]
+    outcome = command(name, "s.csv", *options, *others)
+    assert "2 of 4 rows kept: type=chemical." in outcome.out
+    assert "Weights are in the column 'strong'." in outcome.out
+    assert_refused(command(name, "s.csv", *others), "s.csv", "--source vor", "--target nach")
+    assert_refused(command(name, "s.csv", "--source", "vor", *others), "--target")
+    assert_refused(command(name, "celegans", "--where", "a=b", *others), "celegans", "--where")
+
+
+def test_what_is_read_by_options(command, tmp_path):
+    (tmp_path / "s.csv").write_text(SYNAPSES)
+    ends = ["--source", "vor", "--target", "nach"]
+    assert (
+        "total weight               11" in command("info", "s.csv", *ends, "--weight", "strong").out
+    )
+    out = command("info", "s.csv", *ends, "--weight", "none", "--binary", "--undirected").out
+    assert "total weight      3" in re.sub("  +", "      ", out)
+    assert_refused(command("info", "s.csv", *ends), "'strong'", "--weight strong")
+
+
+def test_a_working_directory_that_was_deleted(command, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert_refused(command("info", "celegans"), "the working directory is not there any more")
 
 
 # --- fit: refused before anything is compiled ---------------------------------------------------

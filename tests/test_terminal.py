@@ -4,13 +4,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lsm_stan import load_celegans, make_report, terminal
+from lsm_stan import load_celegans, make_report, read_network, terminal
 from lsm_stan.analysis import Analysis
 from lsm_stan.config import AnalysisConfig, FitConfig
 from lsm_stan.network.network import Network
 from lsm_stan.network.summary import describe
 from lsm_stan.prediction.choice import choose
 from lsm_stan.prediction.selection import Selection
+from lsm_stan.progress import print_progress
 from lsm_stan.text import brief
 from tests.support.made import made_fit
 
@@ -107,3 +108,28 @@ def test_the_log_joint_of_draws_is_theirs(network, tmp_path, capsys):
     summary = capsys.readouterr().out.split("methods compared")[0]
     assert column(summary, 3) == f"{brief(mode.log_joint)}-100±25.82"
     assert column(summary, 4) == brief(mode.loss)
+
+
+#: What moves the cursor, colours, renames the window, or turns the direction of writing.
+CONTROLS = ["\x1b[31m", "\x1b]0;title\x07", "\x9b2J", "\u202e", "\x08", "\x7f"]
+
+
+@pytest.mark.parametrize("control", CONTROLS)
+def test_controls_in_names_do_not_reach_the_terminal(control, tmp_path, capsys):
+    (tmp_path / "e.csv").write_text(
+        f"source,target,weight,k{control}ind\n{control}a,b,1,x\nb,c,2,y\nc,{control}a,3,z\n"
+    )
+    nodes = pd.DataFrame({"name": [f"{control}a", "b", "c"], f"x{control}": [1, 2, 3]})
+    network = read_network(tmp_path / "e.csv", nodes=nodes, title=f"t{control}")
+    assert network.names[0] == f"{control}a", "the name itself is kept"
+    terminal.show_network(network)
+    rows = {"kind": ["hidden"], "source": [f"{control}a"], "target": ["b"]}
+    numbers = {n: [0.5] for n in ("weight", "probability", "expected", "tail")}
+    terminal.show_predictions(pd.DataFrame(rows | numbers))
+    terminal.complain(f"no node {control}a")
+    print_progress(f"writing {control}a")
+    said = "".join(capsys.readouterr())
+    assert control not in said
+    visible = control.encode("unicode_escape").decode().split("\\x07")[0]
+    least = 1 if control == "\x08" else 5  # Rich itself leaves out a backspace
+    assert said.replace("\n", "").count(visible[:4]) >= least

@@ -102,7 +102,9 @@ def requested(
             raise InputError(
                 f"method {method.name} has no argument {name!r}; it takes {', '.join(accepted)}"
             )
-        if name in hints and name != "init":
+        if name == "init":
+            _check_start(method.name, value)
+        elif name in hints:
             _check_value(method.name, name, value, hints[name])
     parameters = inspect.signature(ours).parameters.values()
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
@@ -110,6 +112,14 @@ def requested(
     _check_together(method.name, asked)
     del asked["show_progress"]  # says nothing of the result
     return {name: _plain(value) for name, value in asked.items() if value is not None}
+
+
+def _check_start(method: str, value: Any) -> None:
+    if not isinstance(value, str | Path | Fit | np.ndarray | Mapping):
+        raise InputError(
+            f"{method}: init is {value!r}; needed: map, random, a fit or its folder, a file of"
+            f" positions, or arrays by name"
+        )
 
 
 def _check_value(method: str, name: str, value: Any, hint: Any) -> None:

@@ -31,6 +31,7 @@ from lsm_stan.inference.record import RECORD, FitRecord, read_record
 from lsm_stan.model.family import read_spec
 from lsm_stan.network.network import Network
 from lsm_stan.network.readers import open_network
+from lsm_stan.network.reading import Reading
 from lsm_stan.posterior import idata as container
 from lsm_stan.progress import print_progress
 
@@ -73,13 +74,17 @@ class Content:
         if (self.cmdstan_output / INIT).exists():
             arguments["init"] = f"{CMDSTAN}/{INIT}"
         method = {"method": self.record.method, "seed": self.record.seed, "arguments": arguments}
-        return {
-            "network": EDGES,
+        network = {
+            "file": EDGES,
+            "header": True,
             "nodes": NODES,
             **({"hidden": HIDDEN} if self.network.n_hidden else {}),
             **({} if self.network.dyad_table is None else {"dyads": DYADS}),
             "title": self.network.title,
             "directed": self.network.directed,
+        }
+        return {
+            "network": network,
             **self.record.model,
             "fit": [method],
         }
@@ -139,14 +144,15 @@ class Content:
         record = read_record(folder)
         if record is None:
             raise InputError(f"{folder}: no finished fit here (no {RECORD})")
-        network = open_network(
-            folder / EDGES,
+        how = Reading(
             directed=record.network.directed,
+            header=True,
             nodes=folder / NODES,
             hidden=folder / HIDDEN if record.network.hidden else None,
             dyads=folder / DYADS if (folder / DYADS).exists() else None,
             title=record.network.title,
         )
+        network = open_network(folder / EDGES, how)
         spec = read_spec(record.model.get("model", "tutorial")).bound(network)
         if spec.digest(network) != record.network.digest:
             raise InputError(

@@ -18,6 +18,9 @@ from lsm_stan.typing import FloatArray, IntArray
 #: Larger means are refused: their weights, or twice those, do not fit Stan's int.
 MAX_MEAN = 1e9
 
+#: The most nodes that a network is drawn of: it takes time as the square.
+MOST_DRAWN = 100_000
+
 
 def draw_parameters(
     n_nodes: int,
@@ -157,6 +160,8 @@ def simulate(
     """
     if n_nodes < 2:
         raise InputError(f"n_nodes is {n_nodes}; a network needs at least 2 nodes")
+    if n_nodes > MOST_DRAWN:
+        raise InputError(f"n_nodes is above {MOST_DRAWN:,}, the most whose dyads can all be drawn")
     empty = Network(
         names=tuple(str(i + 1) for i in range(n_nodes))
         if node_table is None

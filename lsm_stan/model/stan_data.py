@@ -26,6 +26,9 @@ Terms = tuple[NDArray[Any], ...]
 #: Dyads with charges of their own, at most: some gigabytes.
 MAX_CHARGED = 20_000_000
 
+#: More latent dimensions say nothing of any network.
+MOST_DIMENSIONS = 1000
+
 
 def check_numbers(dim: int, prior_scale: float, jitter: float) -> None:
     """Raise InputError if one of the model's own numbers is out of its range.
@@ -42,10 +45,15 @@ def check_numbers(dim: int, prior_scale: float, jitter: float) -> None:
     Raises
     ------
     InputError
-        If `dim` is not an integer from 1 up, or another number is not positive and finite.
+        If `dim` is not an integer from 1 to `MOST_DIMENSIONS`, or another number is not positive
+        and finite.
     """
     if not isinstance(dim, int | np.integer) or isinstance(dim, bool) or dim < 1:
         raise InputError(f"dim is {dim!r}; the number of latent dimensions is an integer >= 1")
+    if dim > MOST_DIMENSIONS:
+        raise InputError(
+            f"dim is {dim:,}; at most {MOST_DIMENSIONS:,} latent dimensions can be had"
+        )
     for name, value in (("prior_scale", prior_scale), ("jitter", jitter)):
         if not (np.isfinite(value) and value > 0):
             raise InputError(f"{name} is {value!r}; a positive, finite number is needed")
@@ -73,7 +81,7 @@ def check_data(spec: ModelSpec, network: Network) -> None:
     if spec.likelihood == "bernoulli" and max_weight > 1:
         raise InputError(
             f"weights go up to {max_weight}; likelihood 'bernoulli' needs weights of 0 and 1:"
-            f" take network.binary(), or another likelihood"
+            f" read them so with --binary (in Python network.binary()), or take another likelihood"
         )
     if spec.likelihood == "dyadic" and not directed:
         raise InputError(

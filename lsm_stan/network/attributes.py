@@ -23,7 +23,7 @@ from lsm_stan.network.checks import clean_name
 MISSING = ("", "NA", "NaN", "nan")
 
 _NUMBER = re.compile(r"[+-]?((?!0[0-9])[0-9]*\.?[0-9]+([eE][+-]?[0-9]+)?|inf)")
-_WHOLE = re.compile("[+-]?[0-9]+")
+_WHOLE = re.compile("[+-]?[0-9]{1,20}")
 
 
 def check_columns(names: Sequence[str], source: str) -> None:

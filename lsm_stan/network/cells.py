@@ -9,7 +9,7 @@ Self-loops
     Kept. They are diagonal cells of the model and carry no information about positions.
 Undirected networks
     One observation per unordered pair. In an edge list (a, b) and (b, a) are parallel edges; a
-    matrix has to be symmetric, and its upper triangle is read.
+    matrix has to be symmetric, or to have one empty triangle.
 Isolated nodes
     Nodes without an edge to another node are kept: that they have none is an observation.
 Missing weights
@@ -37,9 +37,22 @@ from scipy import sparse
 
 from lsm_stan.choices import ParallelEdges
 from lsm_stan.errors import InputError
-from lsm_stan.network.checks import as_list, checked_weights, node_name, node_names
+from lsm_stan.network.checks import (
+    ACCEPTED_WEIGHTS,
+    as_list,
+    check_size,
+    checked_weights,
+    node_name,
+    node_names,
+)
 from lsm_stan.network.edges import check_symmetric, count_isolated, merge_parallel, reverse_weight
 from lsm_stan.typing import BoolArray, IntArray
+
+#: What a matrix of two sets has to become.
+TWO_SETS = (
+    "a network of two sets is read as an edge list, with --nodes FILE whose column bipartite is 0"
+    " for the nodes of the rows and 1 for those of the columns"
+)
 
 SparseMatrix: TypeAlias = sparse.sparray | sparse.spmatrix
 
@@ -200,10 +213,12 @@ def cells_of_matrix(
     cells = matrix if sparse.issparse(matrix) else _unmasked(matrix)
     shape: tuple[int, ...] = cells.shape
     if len(shape) != 2 or shape[0] != shape[1]:
+        sets = f"; {TWO_SETS}" if len(shape) == 2 and min(shape) > 1 else ""
         raise InputError(
             f"{source}: the matrix has the shape {' x '.join(map(str, shape)) or '()'}; "
-            f"it must be square, with one row and one column per node"
+            f"it must be square, with one row and one column per node{sets}"
         )
+    check_size(shape[0], source)
     names = list(range(shape[0]) if names is None else names)
     if len(names) != shape[0]:
         raise InputError(
@@ -211,7 +226,7 @@ def cells_of_matrix(
             f"every row needs one name"
         )
     nodes = node_names(names, source)
-    sender, receiver, values = _nonzero_cells(cells)
+    sender, receiver, values = _nonzero_cells(cells, source)
     missing = _is_nan(values)
     hidden, notes = _hidden_dyads(nodes, sender[missing], receiver[missing], directed, source)
     sender, receiver, values = sender[~missing], receiver[~missing], values[~missing]
@@ -223,10 +238,25 @@ def cells_of_matrix(
     weight = checked_weights(values, where, source)
     sender, receiver, weight = merge_parallel(nodes, sender, receiver, weight, "sum", source)
     if not directed:
-        check_symmetric(nodes, sender, receiver, weight, source)
-        upper = sender <= receiver
-        sender, receiver, weight = sender[upper], receiver[upper], weight[upper]
+        filled = weight > 0
+        sender, receiver, weight = sender[filled], receiver[filled], weight[filled]
+        if not missing.any() and _is_triangle(sender, receiver):
+            notes.append("One triangle of the matrix is empty: the other holds both directions.")
+            sender, receiver = np.minimum(sender, receiver), np.maximum(sender, receiver)
+            sender, receiver, weight = merge_parallel(
+                nodes, sender, receiver, weight, "sum", source
+            )
+        else:
+            check_symmetric(nodes, sender, receiver, weight, source)
+            upper = sender <= receiver
+            sender, receiver, weight = sender[upper], receiver[upper], weight[upper]
     return _finished(nodes, sender, receiver, weight, directed, notes, "--undirected", hidden)
+
+
+def _is_triangle(sender: IntArray, receiver: IntArray) -> bool:
+    """Return whether all edges between different nodes lie on one side of the diagonal."""
+    above, below = bool(np.any(sender < receiver)), bool(np.any(sender > receiver))
+    return above != below
 
 
 def _hidden_dyads(
@@ -268,10 +298,11 @@ def _finished(
     kept = weight > 0
     sender, receiver, weight = sender[kept], receiver[kept], weight[kept]
     notes = list(notes)
-    reverse = reverse_weight(len(names), sender, receiver, weight)
     if not directed:
         notes.append("Undirected: each unordered pair of nodes is one observation.")
-    elif np.any(sender != receiver) and np.array_equal(reverse, weight):
+    elif np.any(sender != receiver) and np.array_equal(
+        reverse_weight(len(names), sender, receiver, weight), weight
+    ):
         notes.append(
             "Every edge has a reverse edge of the same weight: if the network is undirected, "
             f"each edge is counted twice; read it with {undirected}."
@@ -300,7 +331,7 @@ def _unmasked(matrix: ArrayLike | SparseMatrix) -> NDArray[Any]:
 
 
 def _nonzero_cells(
-    cells: NDArray[Any] | SparseMatrix,
+    cells: NDArray[Any] | SparseMatrix, source: str
 ) -> tuple[IntArray, IntArray, NDArray[Any]]:
     """Return rows, columns and values of the cells of a square matrix that may not be 0."""
     if not isinstance(cells, np.ndarray):
@@ -308,6 +339,11 @@ def _nonzero_cells(
         return coo.row.astype(np.int64), coo.col.astype(np.int64), coo.data
     if cells.dtype.kind in "biufc":
         row, column = np.nonzero(cells)
+    elif cells.dtype.kind not in "OUST" or not cells.dtype.itemsize:
+        raise InputError(
+            f"{source}: the cells are of type {cells.dtype}, which are no numbers; "
+            f"{ACCEPTED_WEIGHTS}"
+        )
     else:
         # Only parsing tells whether text is 0, and an empty cell must not pass for it.
         row, column = (index.ravel() for index in np.indices(cells.shape))

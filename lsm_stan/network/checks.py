@@ -6,6 +6,7 @@ what would be accepted.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
@@ -18,6 +19,9 @@ from lsm_stan.typing import FloatArray, IntArray
 
 STAN_INT_MAX = 2**31 - 1
 """Largest weight that fits Stan's ``int``, a signed 32-bit integer."""
+
+MOST_NODES = 10_000_000
+"""Largest number of nodes that names are made for."""
 
 ACCEPTED_WEIGHTS = f"weights are whole numbers from 0 to {STAN_INT_MAX}"
 
@@ -36,8 +40,38 @@ def clean_name(name: object) -> str:
     Returns
     -------
     str
+
+    Raises
+    ------
+    InputError
+        If it cannot.
     """
-    return " ".join(str(name).split())
+    try:
+        return " ".join(str(name).split())
+    except ValueError as error:  # Python does not print integers of thousands of digits
+        raise InputError(f"a name cannot be turned into text: {error}") from error
+
+
+def check_size(n_nodes: int, source: str) -> None:
+    """Refuse a number of nodes that no machine holds the names of.
+
+    Parameters
+    ----------
+    n_nodes : int
+        How many a source announces.
+    source : str
+        File name or description, for error messages.
+
+    Raises
+    ------
+    InputError
+        If there are more than `MOST_NODES`.
+    """
+    if n_nodes > MOST_NODES:
+        raise InputError(
+            f"{source}: the network would have {n_nodes:,} nodes; at most {MOST_NODES:,} can be"
+            f" held"
+        )
 
 
 def node_name(value: object, where: str, source: str) -> str:
@@ -161,7 +195,8 @@ def checked_weights(
         k = int(bad.argmax())
         why = next(fault for fault, there in faults.items() if there[k])
         raise InputError(
-            f"{source}: {where(k)} has the weight {values[k]}, which {why}; {ACCEPTED_WEIGHTS}"
+            f"{source}: {where(k)} has the weight {_short(str(values[k]))}, which {why};"
+            f" {ACCEPTED_WEIGHTS}"
         )
     return numbers.astype(np.int64)
 
@@ -189,10 +224,25 @@ def _numbers(
             what = (
                 "no weight (in a matrix write NaN or NA where a dyad was not observed)"
                 if empty
-                else f"the weight {value!r}, which is not a number"
+                else f"the weight {_short(repr(value))}, which is not a number{_advice(value)}"
             )
             raise InputError(f"{source}: {where(k)} has {what}; {ACCEPTED_WEIGHTS}") from None
     return numbers
+
+
+def _short(text: str) -> str:
+    """Return a value as messages have it."""
+    return text if len(text) <= 40 else f"{text[:37]}..."
+
+
+def _advice(value: object) -> str:
+    """Return what to do with a weight that people take for a number, or nothing."""
+    text = str(value)
+    if text.upper() in ("NA", "N/A", "NULL", "NONE", "."):
+        return " (leave the cell empty for weight 1; --hidden lists dyads that were not observed)"
+    if re.fullmatch(r"[+-]?[0-9][0-9.,' \u00a0\u202f]*", text):
+        return " (write it without separators, such as 1204)"
+    return ""
 
 
 def as_list(values: Iterable[object]) -> list[object]:

@@ -37,7 +37,8 @@ def checked_dyads(
     Raises
     ------
     InputError
-        If a row is no dyad of the network, or there twice.
+        If a row is no dyad of the network, or there twice; in an undirected network the two
+        directions of a pair may both be there if they say the same.
     """
     if dyads.index.nlevels != 2:
         raise InputError(f"{what}: the dyad table is not indexed by sender and receiver")
@@ -51,8 +52,10 @@ def checked_dyads(
             f" receiver, its index; give the column another name"
         )
     rows = [(clean_name(sender), clean_name(receiver)) for sender, receiver in dyads.index]
-    known, seen = set(names), set()
-    for row in rows:
+    known: set[str] = set(names)
+    seen: dict[tuple[str, ...], int] = {}
+    twice: set[int] = set()
+    for number, row in enumerate(rows):
         unknown = [name for name in row if name not in known]
         if unknown:
             raise InputError(
@@ -62,8 +65,21 @@ def checked_dyads(
         if row[0] == row[1]:
             raise InputError(f"{what}: the dyad table has {row[0]!r} with itself, no dyad")
         pair = row if directed else tuple(sorted(row))
-        if pair in seen:
+        first = seen.setdefault(pair, number)
+        if first == number:
+            continue
+        if rows[first] == row:
             raise InputError(f"{what}: the dyad table has {row[0]!r} to {row[1]!r} twice")
-        seen.add(pair)
-    index = pd.MultiIndex.from_frame(pd.DataFrame(rows, columns=list(DYAD_ENDS)))
-    return dyads.set_axis(index, axis=0)
+        if (
+            not dyads.iloc[[first]]
+            .reset_index(drop=True)
+            .equals(dyads.iloc[[number]].reset_index(drop=True))
+        ):
+            raise InputError(
+                f"{what}: the dyad table has other values for {row[0]!r} to {row[1]!r} than for"
+                f" {row[1]!r} to {row[0]!r}; the network is undirected, and a pair has one"
+            )
+        twice.add(number)
+    index = pd.MultiIndex.from_frame(pd.DataFrame(rows, columns=list(DYAD_ENDS), dtype=object))
+    dyads = dyads.set_axis(index, axis=0)
+    return dyads[[k not in twice for k in range(len(rows))]] if twice else dyads

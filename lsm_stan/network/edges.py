@@ -135,6 +135,8 @@ def check_hidden(
         is left.
     """
     check_edges(len(names), sender, receiver, np.ones_like(sender), directed, source)
+    if not sender.size:
+        return
     if np.any(sender == receiver):
         node = names[sender[sender == receiver][0]]
         raise InputError(
@@ -180,9 +182,10 @@ def merge_parallel(
     InputError
         If the sum of a pair's weights is larger than `STAN_INT_MAX`.
     """
-    _, first, pair = np.unique(
-        sender * len(names) + receiver, return_index=True, return_inverse=True
-    )
+    cells = sender * len(names) + receiver
+    if not np.any(np.diff(cells) <= 0):  # a matrix, row by row
+        return sender, receiver, weight
+    _, first, pair = np.unique(cells, return_index=True, return_inverse=True)
     sender, receiver = sender[first], receiver[first]
     if policy == "first":
         return sender, receiver, weight[first]
@@ -251,6 +254,10 @@ def reverse_weight(n: int, sender: IntArray, receiver: IntArray, weight: IntArra
     if not len(weight):
         return weight
     cell, reverse_cell = sender * n + receiver, receiver * n + sender
+    if 8 * len(cell) > n * n:  # a table of all cells is no larger than these arrays, and quicker
+        table = np.zeros(n * n, dtype=np.int64)
+        table[cell] = weight
+        return np.asarray(table[reverse_cell])
     index = np.minimum(np.searchsorted(cell, reverse_cell), len(cell) - 1)
     return np.where(cell[index] == reverse_cell, weight[index], 0)
 
@@ -270,4 +277,6 @@ def count_isolated(n: int, sender: IntArray, receiver: IntArray) -> int:
     int
     """
     between = sender != receiver
-    return n - len(np.union1d(sender[between], receiver[between]))
+    linked = np.zeros(n, dtype=bool)
+    linked[sender[between]] = linked[receiver[between]] = True
+    return n - int(linked.sum())

@@ -30,7 +30,7 @@ def _no_index() -> IntArray:
     return np.zeros(0, dtype=np.int64)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Network:
     """A weighted network with named nodes, valid by construction.
 
@@ -117,6 +117,13 @@ class Network:
             object.__setattr__(
                 self, "dyad_table", checked_dyads(self.dyad_table, self.names, self.directed, what)
             )
+
+    def __repr__(self) -> str:
+        kind = "directed" if self.directed else "undirected"
+        return (
+            f"<Network {self.title!r}: {self.n_nodes:,} nodes, {self.n_edges:,} {kind} edges of"
+            f" total weight {self.total_weight:,}, {self.n_hidden:,} dyads hidden>"
+        )
 
     @classmethod
     def from_edges(

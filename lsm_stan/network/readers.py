@@ -5,20 +5,26 @@ source                      what is read
 ==========================  =====================================================================
 ``.npy``, NumPy array       matrix of weights, senders in rows
 ``.npz``, SciPy sparse      the same, sparse
-``.csv``, ``.tsv``          edge list or labelled matrix; UTF-8
-``.gml``, ``.graphml``      nodes, edges and attributes, as networkx reads them
+``.mtx``                    the same, Matrix Market; a symmetric one is undirected
+``.csv``, ``.tsv``,         edge list or labelled matrix; also ``.txt``, ``.edges``, ``.edgelist``,
+``.txt``, KONECT's ``out.`` ``.dat``, ``.ncol``, ``.tab``
+``.gml``, ``.graphml``,     nodes, edges and attributes, as networkx reads them
+``.gexf``
+``.net``, ``.paj``          Pajek's vertices, arcs and edges
 pandas data frame           edge list with named columns, or matrix labelled by index and columns
 networkx graph              nodes, edges and attributes
 ==========================  =====================================================================
 
-What graphs and tables must look like is told in `lsm_stan.network.graphs` and
-`lsm_stan.network.tables`; policies for parallel edges and the like in `lsm_stan.network.cells`.
+Files may be compressed: ``edges.csv.gz``, ``.bz2`` or ``.xz``. What the user may say about a source
+is a value, `lsm_stan.network.reading.Reading`. What graphs, tables and text must look like is told
+in `lsm_stan.network.graphs`, `lsm_stan.network.tables` and `lsm_stan.network.text_files`; which
+columns are weights in `lsm_stan.network.edge_columns`; policies for parallel edges and the like in
+`lsm_stan.network.cells`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Container, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -27,58 +33,48 @@ import networkx as nx
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import sparse
 
 from lsm_stan.choices import ParallelEdges
 from lsm_stan.errors import InputError
+from lsm_stan.network.arrays import checked_sparse
 from lsm_stan.network.attributes import check_columns
 from lsm_stan.network.cells import SparseMatrix, counted
 from lsm_stan.network.checks import clean_name
 from lsm_stan.network.datasets import load_celegans
-from lsm_stan.network.graphs import read_gml, read_graph, read_graphml
+from lsm_stan.network.formats import NO_MEMORY, read_file, readable
+from lsm_stan.network.graphs import read_graph
+from lsm_stan.network.headers import find_ends
 from lsm_stan.network.network import Network
+from lsm_stan.network.reading import OF_COLUMNS, Reading
 from lsm_stan.network.sources import EdgeList, Matrix
 from lsm_stan.network.tables import (
-    DELIMITERS,
     index_by_ends,
     index_by_name,
     read_columns,
     read_frame,
-    read_table,
 )
+from lsm_stan.network.text_files import TABLES, inner_suffix, read_rows
+from lsm_stan.network.two_sets import hide_within_sets
 
 Source: TypeAlias = str | Path | pd.DataFrame | NDArray[Any] | SparseMatrix | nx.Graph
 Table: TypeAlias = str | Path | pd.DataFrame
 
+#: As said of nothing else.
+AS_IT_SAYS = Reading()
 
-def open_network(
-    source: Source,
-    *,
-    directed: bool | None = None,
-    parallel_edges: ParallelEdges | None = None,
-    nodes: Table | None = None,
-    hidden: str | Path | None = None,
-    dyads: Table | None = None,
-    title: str | None = None,
-) -> Network:
+#: How the note on a table of dyads begins.
+_OF_DYADS = "Table of dyads:"
+
+
+def open_network(data: Source, how: Reading = AS_IT_SAYS) -> Network:
     """Open a network by the name of a packaged one, or read it.
 
     Parameters
     ----------
-    source : str, Path, DataFrame, ndarray, SciPy sparse array or networkx graph
+    data : str, Path, DataFrame, ndarray, SciPy sparse array or networkx graph
         ``"celegans"`` for the packaged *C. elegans* network, or what `read_network` reads.
-    directed : bool, optional
-        As in `read_network`. A packaged network is directed.
-    parallel_edges : {"sum", "first"}, optional
-        As in `read_network`. Default: what `load_celegans` and `read_network` take by default.
-    nodes : str, Path or DataFrame, optional
-        As in `read_network`. A packaged network brings its own node table.
-    hidden : str or Path, optional
-        As in `read_network`.
-    dyads : str, Path or DataFrame, optional
-        As in `read_network`.
-    title : str, optional
-        As in `read_network`.
+    how : Reading, default Reading()
+        How to read it. A packaged network is directed and brings its own node table.
 
     Returns
     -------
@@ -87,42 +83,97 @@ def open_network(
     Raises
     ------
     InputError
-        As `read_network` does, and if `directed` or `nodes` contradict a packaged network.
+        If the source cannot be read, is of no known kind, or does not hold a valid network; if
+        `how` contradicts a packaged network.
     """
-    if isinstance(source, str) and source == "celegans":
-        network = _packaged(directed, parallel_edges, nodes, title)
+    if isinstance(data, str) and data == "celegans":
+        where, network = data, _packaged(how)
     else:
-        network = read_network(
-            source,
-            directed=directed,
-            parallel_edges=parallel_edges or "sum",
-            nodes=nodes,
-            title=title,
+        where, network = _read(data, how)
+    network = hide_within_sets(network, where)
+    if how.binary:
+        network = network.binary()
+    if how.hidden is not None:
+        network = hide_listed(network, how.hidden)
+    return network if how.dyads is None else with_dyads(network, how.dyads)
+
+
+def ensure_network(value: object) -> None:
+    """Refuse what is no network yet, such as a graph or a table.
+
+    Parameters
+    ----------
+    value : object
+        What is given for a network.
+
+    Raises
+    ------
+    InputError
+        If it is not a `Network`.
+    """
+    if not isinstance(value, Network):
+        raise InputError(
+            f"the network is an object of type {type(value).__name__}; a Network is needed, which"
+            f" lsm_stan.read_network makes of graphs, data frames, arrays and files"
         )
-    return _completed(network, hidden, dyads)
 
 
-def _packaged(
-    directed: bool | None,
-    parallel_edges: ParallelEdges | None,
-    nodes: Table | None,
-    title: str | None,
-) -> Network:
-    """Load the packaged network, as `open_network` was told."""
-    if directed is False or nodes is not None:
+def _packaged(how: Reading) -> Network:
+    """Load the packaged network."""
+    how.refuse(OF_COLUMNS, "celegans", "the packaged network is no table")
+    if how.directed is False or how.nodes is not None:
         raise InputError(
             "celegans: the packaged network is directed and has its own node table; "
             "it takes neither directed=False nor nodes"
         )
-    network = load_celegans(parallel_edges or "first")
-    return network if title is None else replace(network, title=title)
+    network = load_celegans(how.parallel_edges or "first")
+    return network if how.title is None else replace(network, title=how.title)
+
+
+def _read(data: Source, how: Reading) -> tuple[str, Network]:
+    """Read a source; return what to call it in messages, and its network."""
+    if isinstance(data, str | Path):
+        path = Path(data)
+        content, where, title = read_file(path, how), str(path), _stem(path)
+    else:
+        content, where = _read_object(data, how)
+        title = ""
+    nodes = how.nodes
+    table = None if nodes is None else _read_nodes(nodes, content)
+    try:
+        network = content.build(
+            how,
+            nodes=table,
+            title=title if how.title is None else how.title,
+            source=where,
+        )
+    except MemoryError as error:
+        raise InputError(f"{where}: {NO_MEMORY}") from error
+    return where, network
+
+
+def _stem(path: Path) -> str:
+    """Return a file's name without its suffix, nor that of compression."""
+    name = Path(path.name)
+    suffix = inner_suffix(name)
+    while name.suffix and name.suffix.lower() != suffix and inner_suffix(name) == suffix:
+        if name.name.startswith("out."):
+            return name.name.removeprefix("out.")
+        name = Path(name.stem)
+    return name.stem
 
 
 def read_network(
-    source: Source,
+    data: Source,
     *,
     directed: bool | None = None,
-    parallel_edges: ParallelEdges = "sum",
+    parallel_edges: ParallelEdges | None = None,
+    header: bool | None = None,
+    source: str | None = None,
+    target: str | None = None,
+    weight: str | None = None,
+    where: Sequence[str] = (),
+    binary: bool = False,
     nodes: Table | None = None,
     hidden: str | Path | None = None,
     dyads: Table | None = None,
@@ -132,18 +183,30 @@ def read_network(
 
     Parameters
     ----------
-    source : str, Path, DataFrame, ndarray, SciPy sparse array or networkx graph
+    data : str, Path, DataFrame, ndarray, SciPy sparse array or networkx graph
         Path of a file, or an object that holds the network.
     directed : bool, optional
-        Whether the network is directed. Default: what a graph says about itself; else True. An
+        Whether the network is directed. Default: what a source says about itself; else True. An
         undirected graph read as directed has each edge in both directions.
-    parallel_edges : {"sum", "first"}, default "sum"
-        Weight of a pair that is listed more than once.
+    parallel_edges : {"sum", "first"}, optional
+        Weight of a pair that is listed more than once. Default: the sum.
+    header : bool, optional
+        Whether the first row of a text file has the names of its columns. Default: as it looks.
+    source, target : str, optional
+        Columns of an edge list that have the ends of edges; by number where there is no header.
+        Default: by their usual names.
+    weight : str, optional
+        Column of the weights, or edge attribute of a graph; ``"none"``: each row counts 1.
+        Default: by its usual names.
+    where : sequence of str, default ()
+        ``COLUMN=VALUE``: rows of an edge list, or edges of a graph, to keep, by any of the values
+        of a column and by all columns.
+    binary : bool, default False
+        Whether every weight above 0 becomes 1.
     nodes : str, Path or DataFrame, optional
-        Table (a file is ``.csv`` or ``.tsv``) with a header and one row per node, which fixes
-        the order of the nodes and may add isolated ones. Node names are in the column ``name``,
-        else in a data frame's named index, else in the first column. It replaces the node
-        attributes of a graph.
+        Table (a file of text) with a header and one row per node, which fixes the order of the
+        nodes and may add isolated ones. Node names are in the column ``name``, else in a data
+        frame's named index, else in the first column. It replaces the node attributes of a graph.
     hidden : str or Path, optional
         A list of dyads that were not observed, as `hide_listed` reads it.
     dyads : str, Path or DataFrame, optional
@@ -158,7 +221,8 @@ def read_network(
     Raises
     ------
     InputError
-        If the source cannot be read, is of no known kind, or does not hold a valid network.
+        If the data cannot be read, is of no known kind, does not hold a valid network, or may be
+        understood in more than one way.
 
     Examples
     --------
@@ -171,27 +235,21 @@ def read_network(
     >>> print(network.weight)
     [2 5]
     """
-    if isinstance(source, str | Path):
-        path = Path(source)
-        content, where, default_title = _read_file(path), str(path), path.stem
-    else:
-        content, where = _read_object(source)
-        default_title = ""
-    network = content.build(
+    how = Reading(
         directed=directed,
         parallel_edges=parallel_edges,
-        nodes=None if nodes is None else _read_facts(nodes, index_by_name, "node table")[0],
-        title=default_title if title is None else title,
-        source=where,
+        header=header,
+        source=source,
+        target=target,
+        weight=weight,
+        where=tuple(where) if not isinstance(where, str) else (where,),
+        binary=binary,
+        nodes=nodes,
+        hidden=hidden,
+        dyads=dyads,
+        title=title,
     )
-    return _completed(network, hidden, dyads)
-
-
-def _completed(network: Network, hidden: str | Path | None, dyads: Table | None) -> Network:
-    """Return a network with the dyads that are listed hidden, and with its dyad table."""
-    if hidden is not None:
-        network = hide_listed(network, hidden)
-    return network if dyads is None else with_dyads(network, dyads)
+    return open_network(Path(data) if isinstance(data, str) else data, how)
 
 
 def hide_listed(network: Network, path: str | Path) -> Network:
@@ -202,7 +260,7 @@ def hide_listed(network: Network, path: str | Path) -> Network:
     network : Network
         Any network.
     path : str or Path
-        An edge list, ``.csv`` or ``.tsv``; weights are not used.
+        An edge list; weights are not used.
 
     Returns
     -------
@@ -216,12 +274,9 @@ def hide_listed(network: Network, path: str | Path) -> Network:
         If the file cannot be read, or names a node that the network has not.
     """
     path = Path(path)
-    listed = _read_file(path)
-    if not isinstance(listed, EdgeList):
-        raise InputError(f"{path}: a list of dyads is needed, with columns source and target")
     index = {name: i for i, name in enumerate(network.names)}
     ends = []
-    for names in (listed.senders, listed.receivers):
+    for names in _listed_dyads(path, index):
         unknown = next((name for name in names if clean_name(name) not in index), None)
         if unknown is not None:
             raise InputError(f"{path}: there is no node {unknown!r} in the network")
@@ -232,6 +287,25 @@ def hide_listed(network: Network, path: str | Path) -> Network:
     return replace(hidden, notes=(*network.notes, note))
 
 
+def _listed_dyads(path: Path, nodes: Container[str]) -> tuple[Sequence[object], Sequence[object]]:
+    """Return the ends of the dyads that a file lists; nodes in its first row are no header."""
+    wanted = f"{path}: a list of dyads is needed, with columns source and target"
+    if inner_suffix(path) not in TABLES:
+        listed = read_file(path, AS_IT_SAYS)
+        if not isinstance(listed, EdgeList):
+            raise InputError(wanted)
+        return listed.senders, listed.receivers
+    with readable(path):
+        table = read_rows(path)
+    header, rows = (table.header, table.rows) if table.header else (table.rows[0], table.rows[1:])
+    ends = find_ends(header, AS_IT_SAYS, str(path))
+    if ends is None and len(header) > 1 and all(clean_name(c) in nodes for c in table.rows[0][:2]):
+        ends, rows = (0, 1), table.rows
+    if ends is None:
+        raise InputError(wanted)
+    return [row[ends[0]] for row in rows], [row[ends[1]] for row in rows]
+
+
 def with_dyads(network: Network, dyads: Table) -> Network:
     """Give a network a table of facts about its dyads.
 
@@ -240,13 +314,15 @@ def with_dyads(network: Network, dyads: Table) -> Network:
     network : Network
         Any network.
     dyads : str, Path or DataFrame
-        A table (a file is ``.csv`` or ``.tsv``) with a header and a row per dyad, in columns such
-        as ``source`` and ``target``, or in a data frame's index of two levels, then the facts. It
-        replaces the table that the network had.
+        A table (a file of text) with a header and a row per dyad, in columns such as ``source``
+        and ``target``, or in a data frame's index of two levels, then the facts; or a labelled
+        matrix of one fact. It replaces the table that the network had. In an undirected network
+        both directions of a pair may be there, with the same values.
 
     Returns
     -------
     Network
+        Its notes say how many dyads have no row.
 
     Raises
     ------
@@ -256,19 +332,29 @@ def with_dyads(network: Network, dyads: Table) -> Network:
     """
     table, where = _read_facts(dyads, index_by_ends, "table of dyads")
     try:
-        return replace(network, dyad_table=table)
+        network = replace(network, dyad_table=table)
     except InputError as error:
         raise InputError(f"{where}: {error}") from error
+    n_dyads = network.n_observed + network.n_hidden
+    lacking = n_dyads - len(network.dyad_frame())
+    kept = tuple(note for note in network.notes if not note.startswith(_OF_DYADS))
+    if lacking:
+        note = (
+            f"{_OF_DYADS} {lacking:,} of {counted(n_dyads, 'dyad')} have no row; their covariates"
+            f" are 0."
+        )
+        kept = (*kept, note)
+    return replace(network, notes=kept)
 
 
-def _read_object(source: object) -> tuple[Matrix | EdgeList, str]:
+def _read_object(source: object, how: Reading) -> tuple[Matrix | EdgeList, str]:
     """Read a source in memory; return what it says and what to call it in messages."""
     if isinstance(source, pd.DataFrame):
-        return read_frame(source), "data frame"
+        return read_frame(source, how), "data frame"
     if isinstance(source, np.ndarray):
         return Matrix(source), "NumPy array"
     if isinstance(source, SparseMatrix):
-        return Matrix(source), "SciPy sparse array"
+        return Matrix(checked_sparse(source, "SciPy sparse array")), "SciPy sparse array"
     if isinstance(source, nx.Graph):
         return read_graph(source), "networkx graph"
     raise InputError(
@@ -285,61 +371,27 @@ def _read_facts(
         table, where = source, what
     else:
         path = Path(source)
-        if path.suffix.lower() not in DELIMITERS:
+        if inner_suffix(path) not in TABLES:
             raise InputError(
                 f"{path}: the suffix {path.suffix!r} is not that of a {what}; "
-                f"{', '.join(DELIMITERS)} can be read"
+                f"{', '.join(TABLES)} can be read"
             )
-        with _readable(path):
+        with readable(path):
             table, where = read_columns(path), str(path)
     check_columns([clean_name(name) for name in table.columns], where)
     return index(table, where), where
 
 
-def _read_file(path: Path) -> Matrix | EdgeList:
-    """Read a file by its suffix."""
-    read = _FILE_READERS.get(path.suffix.lower())
-    if read is None:
+def _read_nodes(nodes: Table, content: Matrix | EdgeList) -> pd.DataFrame:
+    """Read a node table, whose header must not be a node of the network."""
+    table, where = _read_facts(nodes, index_by_name, "node table")
+    first = clean_name(table.index.name)
+    names = content.names or []
+    if isinstance(content, EdgeList) and not names:
+        names = [clean_name(name) for name in (*content.senders, *content.receivers)]
+    if first not in table.index and first in names:
         raise InputError(
-            f"{path}: the suffix {path.suffix!r} is not that of a network file; "
-            f"{', '.join(_FILE_READERS)} can be read"
+            f"{where}: its first row begins with the node {first!r}; a header is needed above,"
+            f" such as name"
         )
-    with _readable(path):
-        return read(path)
-
-
-@contextmanager
-def _readable(path: Path) -> Iterator[None]:
-    """Turn whatever goes wrong in reading a file into one sentence."""
-    try:
-        yield
-    except InputError:
-        raise
-    except FileNotFoundError:
-        raise InputError(f"{path}: there is no such file") from None
-    # Parsers of foreign formats fail in as many ways as files can be corrupt.
-    except Exception as error:
-        what = " ".join(str(error).split()) or type(error).__name__
-        raise InputError(f"{path}: cannot be read as a {path.suffix} file ({what})") from error
-
-
-def _read_npy(path: Path) -> Matrix:
-    cells = np.load(path, allow_pickle=False)
-    if not isinstance(cells, np.ndarray):
-        raise InputError(f"{path}: holds an archive of arrays; a .npy file holds one matrix")
-    return Matrix(cells)
-
-
-def _read_npz(path: Path) -> Matrix:
-    cells: Any = sparse.load_npz(path)
-    return Matrix(cells)
-
-
-_FILE_READERS: dict[str, Callable[[Path], Matrix | EdgeList]] = {
-    ".npy": _read_npy,
-    ".npz": _read_npz,
-    ".csv": read_table,
-    ".tsv": read_table,
-    ".gml": read_gml,
-    ".graphml": read_graphml,
-}
+    return table

@@ -1,24 +1,34 @@
 """What a source says, before it is a network: a matrix, or a list of edges.
 
-Both build the network once it is known what the user says about it: whether it is directed, what
-becomes of parallel edges, and which nodes there are.
+Both build the network once it is known what the user says about it (`Reading`): whether it is
+directed, where its weights are, what becomes of parallel edges, and which nodes there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lsm_stan.choices import ParallelEdges
 from lsm_stan.errors import InputError
-from lsm_stan.network.cells import SparseMatrix
+from lsm_stan.network.cells import SparseMatrix, counted
 from lsm_stan.network.checks import check_names
+from lsm_stan.network.edge_columns import (
+    distinguishing,
+    kept_rows,
+    read_weights,
+    stated_direction,
+)
+from lsm_stan.network.edges import reverse_weight
 from lsm_stan.network.network import Network
+from lsm_stan.network.reading import OF_COLUMNS, OF_TABLES, Reading
+
+#: As many edges, none with its reverse, make it likely that each stands for both directions.
+FEW = 3
 
 
 @dataclass(frozen=True)
@@ -31,28 +41,23 @@ class Matrix:
         Weights, senders in rows; numbers or text.
     names : list of str or None
         Node names; None if the matrix has no labels.
+    directed : bool or None
+        Whether the source says that it is directed; None if it does not say.
     """
 
     cells: NDArray[Any] | SparseMatrix
     names: list[str] | None = None
+    directed: bool | None = None
 
     def build(
-        self,
-        *,
-        directed: bool | None,
-        parallel_edges: ParallelEdges,  # a matrix has none; as `EdgeList.build`
-        nodes: pd.DataFrame | None,
-        title: str,
-        source: str,
+        self, how: Reading, *, nodes: pd.DataFrame | None, title: str, source: str
     ) -> Network:
-        """Build the network, as `lsm_stan.network.readers.read_network` was told.
+        """Build the network.
 
         Parameters
         ----------
-        directed : bool or None
-            Whether the network is directed; None for True.
-        parallel_edges : {"sum", "first"}
-            Not used: a matrix lists no pair twice.
+        how : Reading
+            What the user says.
         nodes : DataFrame or None
             Facts about the nodes, indexed by node name.
         title : str
@@ -69,6 +74,7 @@ class Matrix:
         InputError
             If the source does not hold a valid network.
         """
+        how.refuse(OF_COLUMNS, source, "it holds a matrix, whose cells are the weights")
         cells, names = self.cells, self.names
         if nodes is not None and names is not None and isinstance(cells, np.ndarray):
             # Other order and further nodes: labels say which cell goes where.
@@ -77,28 +83,32 @@ class Matrix:
             wide = np.zeros((len(nodes), len(nodes)), dtype=cells.dtype)
             wide[np.ix_(position, position)] = cells
             cells, names = wide, None
-        return Network.from_matrix(
+        said = self.directed if how.directed is None else how.directed
+        network = Network.from_matrix(
             cells,
             names,
-            directed=directed is not False,
+            directed=said is not False,
             node_table=nodes,
             title=title,
             source=source,
         )
+        return network if said is not None else _with_hint(network)
 
 
 @dataclass(frozen=True)
 class EdgeList:
-    """What a source that lists edges says; fields are as in `Network.from_edges`.
+    """What a source that lists edges says.
 
     Attributes
     ----------
     senders, receivers : sequence, length L
         Node names of each listed edge.
-    weights : sequence, length L, or None
-        Weight of each listed edge; None for 1.
-    directed : bool
-        Whether the source says that it is directed.
+    attributes : mapping of str to sequence, length L
+        What else is said of each edge, by name of the column or attribute; None where nothing is.
+    kind : {"column", "edge attribute"}
+        What the attributes are called there.
+    directed : bool or None
+        Whether the source says that it is directed; None if it does not say.
     names : list of str or None
         All nodes, in order; None if nodes are named by edges only.
     node_table : DataFrame or None
@@ -109,29 +119,22 @@ class EdgeList:
 
     senders: Sequence[object]
     receivers: Sequence[object]
-    weights: Sequence[object] | None
-    directed: bool = True
+    attributes: Mapping[str, Sequence[object]] = field(default_factory=dict)
+    kind: str = "column"
+    directed: bool | None = None
     names: list[str] | None = None
     node_table: pd.DataFrame | None = None
     notes: tuple[str, ...] = ()
 
     def build(
-        self,
-        *,
-        directed: bool | None,
-        parallel_edges: ParallelEdges,
-        nodes: pd.DataFrame | None,
-        title: str,
-        source: str,
+        self, how: Reading, *, nodes: pd.DataFrame | None, title: str, source: str
     ) -> Network:
-        """Build the network, as `lsm_stan.network.readers.read_network` was told.
+        """Build the network.
 
         Parameters
         ----------
-        directed : bool or None
-            Whether the network is directed; None for what the source says.
-        parallel_edges : {"sum", "first"}
-            Weight of a pair that is listed more than once.
+        how : Reading
+            What the user says.
         nodes : DataFrame or None
             Facts about the nodes, indexed by node name, in the place of the source's own.
         title : str
@@ -146,45 +149,97 @@ class EdgeList:
         Raises
         ------
         InputError
-            If the source does not hold a valid network.
+            If the source does not hold a valid network, or does not say where weights are.
         """
-        content = self._in_both_directions() if directed and not self.directed else self
+        if self.kind != "column":
+            how.refuse(OF_TABLES, source, "a graph's edges have their ends, and no header")
+        kept, notes = kept_rows(self.attributes, how, source, self.kind)
+        content = self if kept is None else self._rows(kept)
+        content = content._with_direction(how, source)
+        column, weights, said = read_weights(content.attributes, how, source, self.kind)
+        notes += said
+        directed = content.directed if how.directed is None else how.directed
+        ends = list(zip(content.senders, content.receivers, strict=True))
+        if how.parallel_edges != "first":
+            notes += distinguishing(
+                ends, content.attributes, column, self.kind, directed is not False
+            )
+        senders, receivers = content.senders, content.receivers
+        if directed and content.directed is False:
+            senders, receivers, weights = _in_both_directions(ends, weights)
+            notes += ["Undirected, read as directed: edges go in both directions."]
         if nodes is not None and content.names is not None:
             _check_known(content.names, nodes, source)
         network = Network.from_edges(
-            content.senders,
-            content.receivers,
-            content.weights,
+            senders,
+            receivers,
+            weights,
             names=content.names if nodes is None else nodes.index,
-            directed=content.directed if directed is None else directed,
-            parallel_edges=parallel_edges,
+            directed=directed is not False,
+            parallel_edges=how.parallel_edges or "sum",
             node_table=content.node_table if nodes is None else nodes,
             title=title,
             source=source,
         )
-        return replace(network, notes=(*content.notes, *network.notes))
+        network = replace(network, notes=(*content.notes, *notes, *network.notes))
+        return network if directed is not None else _with_hint(network)
 
-    def _in_both_directions(self) -> EdgeList:
-        """Add to each edge of an undirected source its reverse, except to self-loops."""
-        pairs = list(zip(self.senders, self.receivers, strict=True))
-        between = [k for k, (a, b) in enumerate(pairs) if a != b]
-        weights = self.weights
+    def _rows(self, kept: Sequence[int]) -> EdgeList:
+        """Return some of the edges."""
         return replace(
             self,
-            senders=[*self.senders, *(pairs[k][1] for k in between)],
-            receivers=[*self.receivers, *(pairs[k][0] for k in between)],
-            weights=None if weights is None else [*weights, *(weights[k] for k in between)],
-            directed=True,
-            notes=(*self.notes, "Undirected, read as directed: edges go in both directions."),
+            senders=[self.senders[k] for k in kept],
+            receivers=[self.receivers[k] for k in kept],
+            attributes={
+                name: [values[k] for k in kept] for name, values in self.attributes.items()
+            },
         )
+
+    def _with_direction(self, how: Reading, source: str) -> EdgeList:
+        """Return the list with what a column of types, as Gephi writes it, says of direction."""
+        name, directed = stated_direction(self.attributes, how, source)
+        if name is None:
+            return self
+        rest = {key: values for key, values in self.attributes.items() if key != name}
+        note = f"The {self.kind} {name!r} says that edges are {'' if directed else 'un'}directed."
+        return replace(self, attributes=rest, directed=directed, notes=(*self.notes, note))
+
+
+def _in_both_directions(
+    ends: Sequence[tuple[object, object]], weights: Sequence[object] | None
+) -> tuple[list[object], list[object], list[object] | None]:
+    """Add to each edge of an undirected source its reverse, except to self-loops."""
+    between = [k for k, (a, b) in enumerate(ends) if a != b]
+    return (
+        [*(a for a, _ in ends), *(ends[k][1] for k in between)],
+        [*(b for _, b in ends), *(ends[k][0] for k in between)],
+        None if weights is None else [*weights, *(weights[k] for k in between)],
+    )
+
+
+def _with_hint(network: Network) -> Network:
+    """Add a note to a network that nothing says is directed, and that looks as if it were not."""
+    between = network.sender != network.receiver
+    edges = (network.sender[between], network.receiver[between], network.weight[between])
+    n = network.n_nodes
+    many = 2 * len(edges[0]) > n * (n - 1)  # more than there are pairs
+    if len(edges[0]) < FEW or many or reverse_weight(n, *edges).any():
+        return network
+    hint = (
+        "No pair is listed in both directions: if the network is undirected, read it with"
+        " --undirected."
+    )
+    return replace(network, notes=(*network.notes, hint))
 
 
 def _check_known(names: Sequence[str], nodes: pd.DataFrame, source: str) -> None:
     """Refuse nodes of a source that are missing from the node table, and duplicate names."""
     check_names(names, source)
-    unknown = [name for name in names if name not in nodes.index]
+    known = set(nodes.index)
+    unknown = [name for name in names if name not in known]
     if unknown:
+        count = f" (nor are {counted(len(unknown) - 1, 'other')})" if len(unknown) > 1 else ""
         raise InputError(
-            f"{source}: the node {unknown[0]!r} is not in the node table; "
+            f"{source}: the node {unknown[0]!r} is not in the node table{count}; "
             f"the table needs a row for every node of the network"
         )

@@ -30,6 +30,7 @@ from lsm_stan.model.family import ModelSpec, find_model
 from lsm_stan.model.parameters import declared, flat
 from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import pair_number
+from lsm_stan.network.readers import ensure_network
 from lsm_stan.network.summary import NetworkSummary, describe
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.prediction.baselines import predict_baselines
@@ -146,6 +147,7 @@ def select(
     InferenceError
         If a fit fails; finished cells stay.
     """
+    ensure_network(network)
     requested = requested_arguments(method, arguments or {})
     models = [find_model(model).label for model in models]  # names with their spaces left out
     for what, values in (("dims", dims), ("models", models)):

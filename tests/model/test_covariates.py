@@ -17,6 +17,7 @@ from lsm_stan.model.covariates import _standard_deviations, possible_terms, spli
 from lsm_stan.model.family import find_model
 from lsm_stan.model.likelihood import expected_strengths
 from lsm_stan.network.readers import open_network
+from lsm_stan.network.reading import Reading
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.prediction.dyads import predict
 from lsm_stan.prediction.loo import loo
@@ -231,7 +232,7 @@ def test_a_saved_fit_keeps_its_tables(mode: Fit, tmp_path: Path) -> None:
     np.testing.assert_array_equal(again.idata.posterior["beta"], mode.parameters["beta"])
     assert again.idata.posterior["covariate"].to_numpy().tolist() == list(map(str, mode.spec.terms))
     config = load_config(folder / "config.toml")
-    assert config.dyads == str(folder / "dyads.csv")
+    assert config.network.how.dyads == str(folder / "dyads.csv")
 
 
 @pytest.mark.parametrize("file", ["nodes.csv", "dyads.csv"])
@@ -263,10 +264,12 @@ def test_tables_of_every_kind_of_column_come_back(tmp_path: Path) -> None:
     ends = pd.MultiIndex.from_tuples([("a", "b"), ("c", "a")])
     dyads = pd.DataFrame({"x": np.array([0.1, np.pi], np.float32), "same": [True, False]}, ends)
     network = Network.from_edges("ab", "bc", names="abcd", node_table=nodes)
-    network = open_network(network.to_dense(), nodes=network.node_table, dyads=dyads)
+    network = open_network(network.to_dense(), Reading(nodes=network.node_table, dyads=dyads))
     for frame, name in ((network.node_frame(), "n.csv"), (network.dyad_frame(), "d.tsv")):
         frame.to_csv(tmp_path / name, index=False, sep="\t" if name == "d.tsv" else ",")
-    again = open_network(network.to_dense(), nodes=tmp_path / "n.csv", dyads=tmp_path / "d.tsv")
+    again = open_network(
+        network.to_dense(), Reading(nodes=tmp_path / "n.csv", dyads=tmp_path / "d.tsv")
+    )
     name = (
         "poisson-inverse+nodeocov(small)+nodeicov(flag)+absdiff(count)+nodematch(kind)"
         "+edgecov(x)+edgecov(same)"
@@ -302,7 +305,7 @@ def test_only_what_tells_dyads_apart_can_be_a_term() -> None:
 def test_a_table_without_rows_says_nothing(directed: bool, tmp_path: Path) -> None:
     (tmp_path / "dyads.csv").write_text("source,target,tie\n")
     edges = pd.DataFrame({"source": list("ab"), "target": list("bc")})
-    network = open_network(edges, dyads=tmp_path / "dyads.csv", directed=directed)
+    network = open_network(edges, Reading(dyads=tmp_path / "dyads.csv", directed=directed))
     assert possible_terms(network) == {"dyad": {"tie": []}}
     with pytest.raises(InputError, match=r"edgecov\(tie\) has one value for all dyads"):
         find_model("tutorial+edgecov(tie)").bound(network)
@@ -321,7 +324,7 @@ def test_nodes_without_a_value_do_not_match(missing: object, tmp_path: Path) -> 
     whole = pd.DataFrame(edges, columns=["source", "target"])
     nodes.index.name = "name"
     for table, facts in ((nodes, dyads), (tmp_path / "n.csv", tmp_path / "d.csv")):
-        network = open_network(whole, nodes=table, dyads=facts)
+        network = open_network(whole, Reading(nodes=table, dyads=facts))
         assert network.node_table["kind"].tolist() == ["Na", "", "x", "", "Na"]
         terms = possible_terms(network)
         assert terms == {"node": {"kind": [], "size": []}, "dyad": {"tie": []}}
@@ -376,8 +379,10 @@ def test_cells_of_other_covariates_are_other_cells(network: Network) -> None:
 
     other = network.node_table.copy()
     other.iloc[0, 0] += 1e-9
-    changed = open_network(network.to_dense(), nodes=other, dyads=network.dyad_table)
-    same = open_network(network.to_dense(), nodes=network.node_table, dyads=network.dyad_table)
+    changed = open_network(network.to_dense(), Reading(nodes=other, dyads=network.dyad_table))
+    same = open_network(
+        network.to_dense(), Reading(nodes=network.node_table, dyads=network.dyad_table)
+    )
     assert cell(same) == cell(network)
     assert cell(changed) != cell(network)
 
@@ -443,7 +448,7 @@ def test_the_rates_drawn_are_those_of_the_nodes_beside_them(mode: Fit) -> None:
 def test_fits_of_other_covariates_are_not_compared(mode: Fit, tmp_path: Path) -> None:
     table = mode.network.node_table.assign(size=lambda t: -2 * t["size"])
     other = open_network(
-        mode.network.to_dense(), nodes=table, dyads=mode.network.dyad_table, title="other"
+        mode.network.to_dense(), Reading(nodes=table, dyads=mode.network.dyad_table, title="other")
     )
     model = LatentSpaceModel(other, 2, model=NAME)
     fit = model.optimize(seed=1, starts=1, iter=5, show_progress=False)

@@ -19,6 +19,7 @@ from lsm_stan.model.covariates import possible_terms
 from lsm_stan.network.checks import clean_name
 from lsm_stan.network.network import Network
 from lsm_stan.network.readers import open_network, read_network, with_dyads
+from lsm_stan.network.reading import Reading
 
 # A parallel edge (a, b), a self-loop at c, and the isolated node d.
 EDGES = [("a", "b", 2), ("b", "a", 1), ("c", "c", 4), ("a", "b", 3), ("b", "c", 7)]
@@ -255,7 +256,7 @@ def test_facts_written_as_tables_come_back(columns, inferred):
         frames = network.edge_frame(), network.node_frame(), network.dyad_frame()
         for frame, path in zip(frames, files, strict=True):
             frame.to_csv(path, index=False)
-        again = open_network(files[0], nodes=files[1], dyads=files[2])
+        again = open_network(files[0], Reading(nodes=files[1], dyads=files[2]))
     for name in ("node_table", "dyad_table"):
         left, right = getattr(network, name), getattr(again, name)
         pd.testing.assert_frame_equal(left, right, check_dtype=False, check_exact=True)
@@ -382,8 +383,13 @@ def test_a_node_attribute_that_is_called_name():
     graph = nx.Graph([("n0", "n1")])
     nx.set_node_attributes(graph, {"n0": "AVA", "n1": "AVB"}, "name")
     network = read_network(graph)
+    assert network.names == ("AVA", "AVB")
+    assert "Nodes are called by their attribute 'name'." in network.notes
+    nx.set_node_attributes(graph, "AV", "name")
+    network = read_network(graph)
     assert network.names == ("n0", "n1")
-    assert network.node_table["name_attribute"].tolist() == ["AVA", "AVB"]
+    assert network.node_table["name_attribute"].tolist() == ["AV", "AV"]
+    assert "The attribute 'name' is not unique: nodes are called by their id." in network.notes
 
 
 def test_graph_with_some_weights():
@@ -589,7 +595,7 @@ def test_a_matrix_file_that_is_not_square(tmp_path):
         (",a,b\na,0,1\n", "neither an edge list, .* nor a labelled matrix, .* 1 x 2 cells"),
         (",a,b\na,0,1\nc,1,0\n", "neither an edge list"),
         ("0,1,0,1\n1,0,0,1\n", "neither an edge list"),
-        ("source;target\na;b\n", "neither .* starts with 'source;target' .* commas in a .csv"),
+        ("source\ntarget\n", "neither .* cells are separated by commas, tabs, semicolons"),
         ("", "the file is empty"),
         ("source,target,weight\n", "the network is empty; it needs at least two nodes"),
         ("source,target\na,b\nb,c,1\n", "line 3 has 3 cells, the first row has 2"),
@@ -605,7 +611,7 @@ def test_a_matrix_file_that_is_not_square(tmp_path):
         ("source,target,weight\na,b,x\n", "weight 'x', which is not a number"),
         ("source,target,weight,Weight\na,b,1,2\n", "there are two columns 'weight'"),
         ("source,source,target\na,b,c\n", "there are two columns 'source'"),
-        ("cell a,cell b,synapses\na,b,1\n", "neither .* starts with 'cell a, cell b, synapses'"),
+        ("left,right,synapses\na,b,1\n", "neither .* 'left, right, synapses' .* --source left"),
         (",a,b\na,0,\nb,1,0\n", "row 'a' and column 'b' has no weight .*write NaN or NA"),
         (",a,a\na,0,1\na,1,0\n", "the node name 'a' occurs 2 times"),
     ],
@@ -632,24 +638,23 @@ def test_duplicate_names_in_graphs(file):
 
 def test_the_packaged_network_by_name():
     assert open_network("celegans").total_weight == 8_743
-    assert open_network("celegans", parallel_edges="sum").total_weight == 8_819
-    assert open_network("celegans", directed=True, title="worm").title == "worm"
+    assert open_network("celegans", Reading(parallel_edges="sum")).total_weight == 8_819
+    assert open_network("celegans", Reading(directed=True, title="worm")).title == "worm"
 
 
 @pytest.mark.parametrize("change", [{"directed": False}, {"nodes": "nodes.csv"}])
 def test_what_the_packaged_network_is_not(change):
     with pytest.raises(InputError, match=r"celegans: .* takes neither directed=False nor nodes"):
-        open_network("celegans", **change)
+        open_network("celegans", Reading(**change))
 
 
 def test_everything_else_is_read(tmp_path):
     save_edges(tmp_path / "e.csv", EDGES)
     network = open_network(
         tmp_path / "e.csv",
-        directed=False,
-        parallel_edges="first",
-        nodes=pd.DataFrame({"name": NAMES}),
-        title="t",
+        Reading(
+            directed=False, parallel_edges="first", nodes=pd.DataFrame({"name": NAMES}), title="t"
+        ),
     )
     assert (network.title, network.directed, network.n_nodes) == ("t", False, 4)
     assert network.to_dense()[0, 1] == 2
@@ -677,6 +682,6 @@ def test_missing_cells_of_a_saved_array_are_hidden(tmp_path):
 def test_listed_dyads_are_hidden_and_told_of(tmp_path):
     (tmp_path / "edges.csv").write_text("source,target\na,b\nb,c\n")
     (tmp_path / "hidden.csv").write_text("source,target\na,b\nc,a\n")
-    network = open_network(tmp_path / "edges.csv", hidden=tmp_path / "hidden.csv")
+    network = open_network(tmp_path / "edges.csv", Reading(hidden=tmp_path / "hidden.csv"))
     assert network.weight_of([0, 2, 1], [1, 0, 2]).tolist() == [-1, -1, 1]
     assert network.notes[-1] == "hidden.csv: 2 dyads not observed."

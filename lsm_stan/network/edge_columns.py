@@ -1,0 +1,243 @@
+"""What the columns of an edge list say, besides the ends: weights, directions, kinds of edges.
+
+Edge attributes of graphs are such columns too. Each is a sequence with a value for each listed
+edge, None where there is none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from lsm_stan.errors import InputError
+from lsm_stan.network.cells import counted
+from lsm_stan.network.headers import (
+    is_number,
+    may_be_weight,
+    named_column,
+    quoted,
+    weight_names,
+    words,
+)
+from lsm_stan.network.reading import NO_WEIGHTS, Reading
+from lsm_stan.text import listed
+
+Columns = Mapping[str, Sequence[object]]
+
+#: So many different values, at most, tell kinds of edges.
+_KINDS = 50
+
+
+def kept_rows(
+    columns: Columns, how: Reading, source: str, kind: str
+) -> tuple[list[int] | None, list[str]]:
+    """Return which edges to keep, and what is to be said of that.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence, length L
+        The columns.
+    how : Reading
+        What the user says.
+    source : str
+        File name or description, for error messages.
+    kind : str
+        What a column is called there.
+
+    Returns
+    -------
+    kept : list of int or None
+        Numbers of the edges, from 0; None for all.
+    notes : list of str
+        Sentences.
+
+    Raises
+    ------
+    InputError
+        If there is no such column, or no edge is left.
+    """
+    if not how.where:
+        return None, []
+    names = list(columns)
+    n_edges = len(next(iter(columns.values()), ()))
+    kept = list(range(n_edges))
+    for name, accepted in how.conditions.items():
+        values = columns[names[named_column(name, names, source, kind)]]
+        texts = {_as_text(values[k]) for k in kept}
+        kept = [k for k in kept if _as_text(values[k]) in accepted]
+        if not kept:
+            raise InputError(
+                f"{source}: no edge has --where {name}={accepted[0]}; the {kind} {name!r} has"
+                f" {', '.join(map(repr, sorted(texts)[:5]))}{', ...' * (len(texts) > 5)}"
+            )
+    return kept, [f"{len(kept):,} of {counted(n_edges, 'row')} kept: {' and '.join(how.where)}."]
+
+
+def _as_text(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value).strip()
+
+
+def stated_direction(columns: Columns, how: Reading, source: str) -> tuple[str | None, bool | None]:
+    """Return what a column ``Type`` says of direction, as Gephi writes it.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence, length L
+        The columns.
+    how : Reading
+        What the user says.
+    source : str
+        File name or description, for error messages.
+
+    Returns
+    -------
+    name : str or None
+        The column; None if there is none of this kind.
+    directed : bool or None
+        Whether edges are directed.
+
+    Raises
+    ------
+    InputError
+        If some edges are directed and others are not, and the user does not say what to do.
+    """
+    for name, values in columns.items():
+        types = {str(value).strip().lower() for value in values if value is not None}
+        if words(name) != ("type",) or not types or not types <= {"directed", "undirected"}:
+            continue
+        if len(types) == 1 and None not in values:
+            return name, types == {"directed"}
+        if how.directed is False:
+            return name, True  # each row is one edge of an undirected network
+        raise InputError(
+            f"{source}: the column {name!r} says that some edges are directed and others are not;"
+            f" a network is one or the other: read all as undirected with --undirected, or keep"
+            f" those of one kind with --where {_typed(name, 'Directed')}"
+        )
+    return None, None
+
+
+def read_weights(
+    columns: Columns, how: Reading, source: str, kind: str
+) -> tuple[str | None, Sequence[object] | None, list[str]]:
+    """Return the weights of edges, by their column's name or as the user says.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence, length L
+        The columns.
+    how : Reading
+        What the user says.
+    source : str
+        File name or description, for error messages.
+    kind : str
+        What a column is called there.
+
+    Returns
+    -------
+    name : str or None
+        The column of weights.
+    weights : sequence or None
+        Weights, None where there is none; None if no column has them.
+    notes : list of str
+        Sentences.
+
+    Raises
+    ------
+    InputError
+        If no column has the name of weights, but some have numbers; or several have such names.
+    """
+    names = list(columns)
+    name = None
+    if how.weight is not None:
+        if how.weight != NO_WEIGHTS or NO_WEIGHTS in names:
+            name = names[named_column(how.weight, names, source, kind)]
+    else:
+        name = _weight_column(columns, how, source, kind)
+    unused = [other for other in names if other not in ("", name)]
+    notes = []
+    if name is not None and words(name) != ("weight",):
+        notes.append(f"Weights are in the {kind} {name!r}.")
+    if unused:
+        notes.append(f"{kind.capitalize()}s not used: {', '.join(unused)}.")
+    return name, None if name is None else columns[name], notes
+
+
+def _weight_column(columns: Columns, how: Reading, source: str, kind: str) -> str | None:
+    named = weight_names(list(columns), source)
+    if len(named) == 1:
+        return named[0]
+    numbers = named or [
+        name for name, values in columns.items() if may_be_weight(name) and _numeric(values)
+    ]
+    if not numbers or (how.binary and not named):
+        return None
+    which = listed([repr(name) for name in numbers])
+    has = "may be weights" if named else "has numbers" if len(numbers) == 1 else "have numbers"
+    raise InputError(
+        f"{source}: no {kind} is called weight, and {which} {has}; name the weights, such as"
+        f" --weight {quoted(numbers[0])}, or take --weight {NO_WEIGHTS} if each row counts 1"
+    )
+
+
+def _numeric(values: Sequence[object]) -> bool:
+    given = [value for value in values if value is not None]
+    return bool(given) and all(is_number(value) for value in given)
+
+
+def distinguishing(
+    ends: Sequence[tuple[object, object]],
+    columns: Columns,
+    weight: str | None,
+    kind: str,
+    directed: bool,
+) -> list[str]:
+    """Say which columns tell apart the rows of a pair that is listed more than once.
+
+    Parameters
+    ----------
+    ends : sequence of tuple, length L
+        Sender and receiver of each listed edge.
+    columns : mapping of str to sequence, length L
+        The columns.
+    weight : str or None
+        The column of weights.
+    kind : str
+        What a column is called.
+    directed : bool
+        Whether the two directions of a pair are different.
+
+    Returns
+    -------
+    list of str
+        A sentence for each such column of few values.
+    """
+    others = {name: values for name, values in columns.items() if name != weight}
+    if not others:
+        return []
+    rows: dict[object, list[int]] = {}
+    for k, (a, b) in enumerate(ends):
+        rows.setdefault((a, b) if directed else frozenset((a, b)), []).append(k)
+    repeated = [same for same in rows.values() if len(same) > 1]
+    notes = []
+    for name, values in others.items():
+        if not repeated:
+            break
+        texts = [_as_text(value) for value in values]
+        kinds = sorted(set(texts))
+        tells = any(len({texts[k] for k in same}) > 1 for same in repeated)
+        if tells and len(kinds) <= min(_KINDS, (len(texts) + 1) // 2 + 1):
+            notes.append(
+                f"The {kind} {name!r} tells rows of the same pair apart, which are added up:"
+                f" --where {_typed(name, kinds[-1])} keeps those of one kind."
+            )
+    return notes
+
+
+def _typed(name: str, value: str) -> str:
+    """Return a condition as it can be typed."""
+    plain = quoted(name) == name and quoted(value) == value
+    return f"{name}={value}" if plain else f"'{name}={value}'"

@@ -1,0 +1,323 @@
+"""Names of columns: which hold the ends of an edge, which its weight, and is there a header at all.
+
+Names are compared by their words, in lower case: ``FromNodeId``, ``from_node_id`` and
+``from node id`` are the same. Ends are a pair of columns whose words differ in one place only,
+where one says sender and the other receiver (`_DIRECTIONS`: ``source`` and ``target``,
+``pre_root_id`` and ``post_root_id``), or where they number two nodes (``node1`` and ``node2``).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Literal
+
+from lsm_stan.errors import InputError
+from lsm_stan.network.attributes import check_columns
+from lsm_stan.network.reading import Reading
+
+#: Words for sender and receiver; the first pair that is there, without other words, is taken.
+_DIRECTIONS = (
+    ("source", "target"),
+    ("sender", "receiver"),
+    ("from", "to"),
+    ("pre", "post"),
+    ("i", "j"),
+    ("ego", "alter"),
+    ("u", "v"),
+    ("origin", "destination"),
+    ("orig", "dest"),
+    ("presynaptic", "postsynaptic"),
+    ("presyn", "postsyn"),
+    ("tail", "head"),
+    ("src", "dst"),
+    ("src", "dest"),
+    ("src", "trg"),
+    ("src", "tgt"),
+    ("source", "destination"),
+    ("sender", "recipient"),
+    ("citing", "cited"),
+    ("follower", "followee"),
+    ("exporter", "importer"),
+    ("reporter", "partner"),
+    ("caller", "callee"),
+    ("giver", "receiver"),
+)
+_NUMBERED = (("1", "2"), ("a", "b"), ("i", "j"))
+#: What is numbered as an end of an edge: node1 and node2.
+_ENTITIES = frozenset(
+    {
+        "node", "id", "v", "x", "n", "vertex", "neuron", "cell", "person", "actor", "agent",
+        "user", "author", "individual", "animal", "species", "student", "member", "country",
+        "city", "region", "state", "place", "station", "protein", "gene", "interactor", "name",
+        "player", "team", "company", "firm", "bank", "account", "entity", "end", "endpoint",
+    }
+)  # fmt: skip
+
+#: Names of weights, by rank; then any name with one of these words.
+_WEIGHTS = ("weight", "value", "count")
+_WEIGHT_WORDS = frozenset(
+    {
+        "weight", "weights", "count", "counts", "freq", "frequency", "values", "rating", "ratings",
+        "synapses", "contacts", "size", "trips", "strength", "w", "nbr", "occurrences",
+        "interactions", "encounters", "volume", "flow", "flows", "calls", "messages", "emails",
+        "passengers", "citations", "multiplicity",
+    }
+)  # fmt: skip
+#: With these at their head names of weights begin: n_synapses, number of trips.
+_NUMBER_OF = frozenset(("n", "nr", "num", "number"))
+#: Numbers that are no weights: when, which and where.
+_NO_WEIGHTS = frozenset(
+    {
+        "id", "ids", "key", "index", "row", "layer", "time", "times", "timestamp", "date",
+        "datetime", "year", "month", "day", "hour", "week", "wave", "period", "start", "end",
+        "label", "name", "type", "class", "category", "kind", "group", "color", "colour",
+        "timeset", "unnamed", "latitude", "longitude", "lat", "lon", "x", "y", "z",
+    }
+)  # fmt: skip
+
+
+def words(name: str) -> tuple[str, ...]:
+    """Return the words of a column's name.
+
+    Parameters
+    ----------
+    name : str
+        The name.
+
+    Returns
+    -------
+    tuple of str
+        In lower case.
+
+    Examples
+    --------
+    >>> from lsm_stan.network.headers import words
+    >>> words("# FromNodeId"), words("pre_root_id"), words("V1")
+    (('from', 'node', 'id'), ('pre', 'root', 'id'), ('v', '1'))
+    """
+    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+", name)
+    return tuple(part.lower() for part in parts)
+
+
+def find_ends(header: Sequence[str], how: Reading, source: str) -> tuple[int, int] | None:
+    """Find the columns of sender and receiver.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Names of the columns.
+    how : Reading
+        What the user says.
+    source : str
+        File name or description, for error messages.
+
+    Returns
+    -------
+    tuple of two int, or None
+        Their numbers from 0; None if the header names no pair.
+
+    Raises
+    ------
+    InputError
+        If a column that the user names is not there, or pairs are equally good.
+    """
+    if how.source is not None and how.target is not None:
+        ends = named_column(how.source, header, source), named_column(how.target, header, source)
+        if ends[0] == ends[1]:
+            raise InputError(
+                f"{source}: --source and --target are the same column, {how.source!r}; an edge has"
+                f" two ends"
+            )
+        return ends
+    by_words = [words(name) for name in header]
+    for pair in _DIRECTIONS:
+        if all((word,) in by_words for word in pair):
+            for word in pair:
+                check_columns([word for name in by_words if name == (word,)], source)
+            return by_words.index((pair[0],)), by_words.index((pair[1],))
+    for pairs, numbered in ((_DIRECTIONS, False), (_NUMBERED, True)):
+        possible = _differing(by_words, pairs, numbered)
+        if len(possible) > 1:
+            (a, b), (c, d) = possible[:2]
+            raise InputError(
+                f"{source}: the ends of edges may be in the columns {header[a]}, {header[b]} or in"
+                f" {header[c]}, {header[d]}; name them, such as --source {quoted(header[a])}"
+                f" --target {quoted(header[b])}"
+            )
+        if possible:
+            return possible[0]
+    return None
+
+
+def _differing(
+    names: Sequence[tuple[str, ...]], pairs: Sequence[tuple[str, str]], numbered: bool
+) -> list[tuple[int, int]]:
+    """Return the pairs of columns whose names differ in one word, a pair's one for its other."""
+    column = {name: k for k, name in reversed(list(enumerate(names)))}
+    possible = []
+    for name, k in column.items():
+        if numbered and not _ENTITIES & set(name):
+            continue
+        for number, word in enumerate(name):
+            for first, second in pairs:
+                other = (*name[:number], second, *name[number + 1 :])
+                if word == first and len(name) > 1 and other in column:
+                    possible.append((k, column[other]))
+    return sorted(set(possible))
+
+
+def named_column(name: str, columns: Sequence[str], source: str, what: str = "column") -> int:
+    """Find a column that the user names.
+
+    Parameters
+    ----------
+    name : str
+        Its name; if none is called so, in upper or lower case.
+    columns : sequence of str
+        Names of the columns.
+    source : str
+        File name or description, for error messages.
+    what : str, default "column"
+        What a column is called there.
+
+    Returns
+    -------
+    int
+        Its number, from 0.
+
+    Raises
+    ------
+    InputError
+        If there is none, or more than one.
+    """
+    lower = [column.lower() for column in columns]
+    for wanted, known in ((name, list(columns)), (name.lower(), lower)):
+        if known.count(wanted) > 1:
+            raise InputError(
+                f"{source}: there are two columns {name!r}; every column needs its own name"
+            )
+        if wanted in known:
+            return known.index(wanted)
+    there = ", ".join(column for column in columns if column) or "none"
+    raise InputError(f"{source}: there is no {what} {name!r}; there are {there}")
+
+
+def weight_names(names: Sequence[str], source: str) -> list[str]:
+    """Return the columns that are called as weights are.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Names of the columns that hold no ends.
+    source : str
+        File name or description, for error messages.
+
+    Returns
+    -------
+    list of str
+        One if its name is one of the best known, else all that may be.
+
+    Raises
+    ------
+    InputError
+        If two have one name.
+    """
+    for wanted in _WEIGHTS:
+        same = [name for name in names if words(name) == (wanted,)]
+        if same:
+            check_columns([wanted for _ in same], source)
+            return same
+    return [name for name in names if _like_weight(words(name))]
+
+
+def _like_weight(name: tuple[str, ...]) -> bool:
+    if not name or _NO_WEIGHTS & set(name):
+        return False
+    return bool(_WEIGHT_WORDS & set(name)) or name[0] in _NUMBER_OF or name == ("v", "3")
+
+
+def may_be_weight(name: str) -> bool:
+    """Return whether a column of numbers may be one of weights, by its name.
+
+    Parameters
+    ----------
+    name : str
+        Its name.
+
+    Returns
+    -------
+    bool
+    """
+    parts = words(name)
+    return bool(parts) and not _NO_WEIGHTS & set(parts)
+
+
+def is_number(value: object) -> bool:
+    """Return whether a cell is a number, or text that is one.
+
+    Parameters
+    ----------
+    value : object
+        The cell.
+
+    Returns
+    -------
+    bool
+    """
+    if isinstance(value, bool):
+        return False
+    if isinstance(value, str):
+        try:
+            float(value)
+        except ValueError:
+            return False
+        return "_" not in value
+    return hasattr(value, "__float__")
+
+
+def first_row(
+    first: Sequence[str], rows: Sequence[Sequence[str]]
+) -> Literal["header", "edge", "unclear"]:
+    """Judge what the first row of an edge list is, when it names no known columns.
+
+    Parameters
+    ----------
+    first : sequence of str
+        Its cells: two, or three of which the last may be a weight.
+    rows : sequence of sequence of str
+        The rows below.
+
+    Returns
+    -------
+    {"header", "edge", "unclear"}
+        ``"header"`` if it has a word where the rows below have numbers; ``"edge"`` if it names
+        nodes that come again, or nodes are numbers there as below.
+    """
+    columns = list(zip(*rows, strict=True))
+    numeric = [
+        any(column) and all(is_number(cell) for cell in column if cell) for column in columns
+    ]
+    if len(first) > 2 and first[2] and not is_number(first[2]):
+        return "header"
+    if rows and any(n and not is_number(cell) for n, cell in zip(numeric, first, strict=True)):
+        return "header"
+    ends = {cell for column in columns[:2] for cell in column}
+    if all(numeric[:2]) and columns and all(is_number(cell) for cell in first[:2]):
+        return "edge"
+    return "edge" if ends & set(first[:2]) else "unclear"
+
+
+def quoted(name: str) -> str:
+    """Return a name as it can be typed after an option.
+
+    Parameters
+    ----------
+    name : str
+        The name of a column.
+
+    Returns
+    -------
+    str
+    """
+    return name if re.fullmatch(r"[\w.:+-]+", name) else f"'{name}'"

@@ -1,0 +1,293 @@
+"""Text files as people bring them: compressed or not, with comments, with any usual delimiter.
+
+A file is UTF-8, or UTF-16 with a byte order mark, and may be compressed (``.gz``, ``.bz2``,
+``.xz``). Lines before the first row that begin with ``#``, ``%`` or ``//`` are comments; the last
+of them may hold the names of the columns. Cells are separated by the delimiter of the file's
+suffix if that gives rows of equal length, else by tabs, semicolons, commas, bars or white
+space, the first that does. Rows and columns without anything in them are not read.
+"""
+
+from __future__ import annotations
+
+import bz2
+import csv
+import gzip
+import io
+import lzma
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lsm_stan.errors import InputError
+
+#: The delimiter that the suffix of a file of tables promises; None where it promises none.
+TABLES = {
+    ".csv": ",",
+    ".tsv": "\t",
+    ".tab": "\t",
+    **dict.fromkeys((".txt", ".dat", ".edges", ".edgelist", ".ncol"), None),
+}
+
+_COMPRESSION: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open, ".xz": lzma.open}
+
+_DELIMITERS = ("\t", ";", ",", "|", " ")
+_DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "white space"}
+_COMMENT = re.compile(r"[ \t]*(#+|%+|//)([^\r\n]*)(?:\r\n|\r|\n|\Z)")
+#: What Excel may write above a table.
+_SEPARATOR = re.compile(r"sep=(.)(?:\r\n|\r|\n)", re.IGNORECASE)
+_BLANK = re.compile(r"[ \t]*(?:\r\n|\r|\n)")
+#: As many characters are looked at for the delimiter.
+_SAMPLE = 100_000
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """The cells of a text file.
+
+    Attributes
+    ----------
+    rows : list of list of str
+        Rows of equal length, at least one.
+    comments : tuple of str
+        The lines before the first row, without their marks.
+    header : list of str or None
+        The last comment's cells, if there are as many as in a row.
+    loose : bool
+        Whether the last comment begins with a blank after its mark, as prose does.
+    """
+
+    rows: list[list[str]]
+    comments: tuple[str, ...] = ()
+    header: list[str] | None = None
+    loose: bool = True
+
+
+def inner_suffix(path: Path) -> str:
+    """Return what kind of file a name promises, whether or not it is compressed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+        The suffix in lower case; ``.txt`` for KONECT's ``out.NAME``.
+    """
+    name = Path(path.stem) if path.suffix.lower() in _COMPRESSION else path
+    return ".txt" if name.name.startswith("out.") else name.suffix.lower()
+
+
+def contents(path: Path) -> bytes:
+    """Return what is in a file, decompressed.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    bytes
+    """
+    unpack = _COMPRESSION.get(path.suffix.lower())
+    if unpack is None:
+        return path.read_bytes()
+    with unpack(path, "rb") as file:
+        return bytes(file.read())
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    InputError
+        If it is not UTF-8, nor UTF-16 with a byte order mark.
+    """
+    content = contents(path)
+    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
+        text = content.decode("utf-16")
+        if not re.search(r"[\r\n]", text):
+            raise InputError(
+                f"{path}: cannot be read as a {path.suffix} file (it begins as UTF-16 does, and has"
+                f" no lines)"
+            )
+    else:
+        try:
+            text = content.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = content.count(b"\n", 0, error.start) + 1
+            raise InputError(
+                f"{path}: cannot be read as a {path.suffix} file (line {line} has the byte"
+                f" 0x{content[error.start]:02x}, which is not UTF-8); save it as UTF-8, for"
+                f" instance with iconv -f latin1 -t utf-8"
+            ) from error
+    if 3 * text.count("\0") > len(text):
+        raise InputError(
+            f"{path}: cannot be read as a {path.suffix} file (a third of its bytes are 0, as in"
+            f" UTF-16 or in a file that is no text); save it as UTF-8"
+        )
+    return text
+
+
+def read_rows(path: Path) -> TextTable:
+    """Read the cells of a file as text.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    TextTable
+
+    Raises
+    ------
+    InputError
+        If there is nothing in it, or its rows differ in length.
+    """
+    text = text_of(path)
+    promised = TABLES.get(inner_suffix(path))
+    separator = _SEPARATOR.match(text)
+    if separator:
+        promised = separator[1]
+    comments, start = _leading_comments(text, separator.end() if separator else 0)
+    body = text[start:]
+    delimiter = _delimiter(body, promised, path)
+    rows: list[list[str]] = []
+    reader = _cells(io.StringIO(body, newline=""), delimiter)
+    skipped = text.count("\n", 0, start)
+    for row in reader:
+        cells = [cell.strip() for cell in row]
+        if not any(cells):
+            continue
+        rows.append(cells)
+        if len(cells) != len(rows[0]):
+            line = skipped + reader.line_num
+            names = (
+                "; if rows have names, as R writes them, leave those out (row.names = FALSE)"
+                if len(rows) == 2 and len(cells) == len(rows[0]) + 1
+                else ""
+            )
+            raise InputError(
+                f"{path}: line {line} has {len(cells)} cells, the first row has"
+                f" {len(rows[0])}; all rows need equally many{names}"
+            )
+    if not rows:
+        raise InputError(f"{path}: the file is empty; a network needs at least two nodes")
+    header, loose = None, True
+    if comments:
+        mark_free = comments[-1]
+        loose = mark_free[:1].isspace() or not mark_free
+        cells = [c.strip() for c in next(_cells([mark_free.strip()], delimiter), [])]
+        header = cells if len(cells) == len(rows[0]) else None
+    return _without_empty_columns(
+        TextTable(rows, tuple(comment.strip() for comment in comments), header, loose)
+    )
+
+
+def _leading_comments(text: str, position: int) -> tuple[list[str], int]:
+    """Return the comments before the first row, from a position on, and where that begins."""
+    comments = []
+    while position < len(text):
+        blank = _BLANK.match(text, position)
+        comment = None if blank else _COMMENT.match(text, position)
+        if comment:
+            comments.append(comment[2])
+        elif not blank:
+            break
+        position = (blank or comment).end()  # type: ignore[union-attr]
+    return comments, position
+
+
+class _Lines:
+    """Lines with blanks for tabs, and without white space around them."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        return next(self._lines).replace("\t", " ").strip()
+
+
+def _cells(lines: Iterable[str], delimiter: str) -> Any:
+    """Return the cells of each line; any white space separates if the delimiter is a blank."""
+    lines = _Lines(lines) if delimiter == " " else lines
+    return csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
+
+
+def _delimiter(body: str, promised: str | None, path: Path) -> str:
+    """Return what separates the cells of a text; as promised, if that is possible."""
+    sample = body[:_SAMPLE]
+    if len(body) > _SAMPLE:
+        sample = sample[: sample.rfind("\n") + 1] or sample
+    order = [promised, *_DELIMITERS] if promised else list(_DELIMITERS)
+    width = {mark: _equal_width(sample, mark) for mark in dict.fromkeys(order)}
+    possible = [mark for mark in width if width[mark] > 1]
+    if len(possible) > 1 and possible[-1] == " ":
+        possible.pop()  # white space within cells
+    if not possible:
+        return promised or max(_DELIMITERS, key=lambda mark: _first_width(sample, mark))
+    best = max(possible, key=lambda mark: width[mark])
+    if best != possible[0] and not _looks_named(sample, possible[0]):
+        first, other = (_DELIMITER_NAMES[mark] for mark in (possible[0], best))
+        raise InputError(
+            f"{path}: cells may be separated by {first} or by {other}; write them with commas in a"
+            f" .csv file or with tabs in a .tsv file, below a header such as source,target,weight"
+        )
+    return possible[0]
+
+
+def _looks_named(sample: str, mark: str) -> bool:
+    """Return whether the first row is one of names: without digits or other delimiters."""
+    first: list[str] = next(_cells(io.StringIO(sample, newline=""), mark), [])
+    return not any(re.search(r"[0-9;\t]", cell) for cell in first)
+
+
+def _equal_width(sample: str, mark: str) -> int:
+    """Return how many cells each row has; 0 if not all have equally many."""
+    try:
+        widths = {len(row) for row in _cells(io.StringIO(sample, newline=""), mark) if any(row)}
+    except csv.Error:
+        return 0
+    return widths.pop() if len(widths) == 1 else 0
+
+
+def _first_width(sample: str, mark: str) -> int:
+    try:
+        return len(next(_cells(io.StringIO(sample, newline=""), mark), []))
+    except csv.Error:
+        return 0
+
+
+def _without_empty_columns(table: TextTable) -> TextTable:
+    """Leave out columns that have nothing in them, as spreadsheets write at the right."""
+    header = table.header or table.rows[0]
+    width = len(header)
+    while width > 1 and not header[width - 1] and not any(row[width - 1] for row in table.rows):
+        width -= 1
+    if width == len(header):
+        return table
+    return TextTable(
+        [row[:width] for row in table.rows],
+        table.comments,
+        table.header and table.header[:width],
+        table.loose,
+    )

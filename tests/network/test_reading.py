@@ -1,0 +1,795 @@
+"""What people bring: files of other programs are read as they mean, or refused with a way out."""
+
+import gzip
+import io
+from pathlib import Path
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import io as scipy_io
+from scipy import sparse
+
+from lsm_stan import InputError, LatentSpaceModel, Network, describe, read_network, select
+from lsm_stan.network.headers import find_ends, weight_names
+from lsm_stan.network.readers import open_network
+from lsm_stan.network.reading import Reading
+
+
+@pytest.fixture
+def file(tmp_path):
+    """Write text to a file of the given name and return its path."""
+
+    def write(name, text):
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def edges(network):
+    frame = network.edge_frame()
+    return [tuple(row) for row in frame.itertuples(index=False)]
+
+
+RING = [("ann", "bob", 3), ("bob", "cat", 1), ("cat", "ann", 2), ("cat", "dan", 4)]
+NUMBERED = [("1", "2", 3), ("2", "3", 1), ("3", "1", 2), ("3", "4", 4)]
+NETZ = [("0", "1", 5), ("0", "2", 2), ("1", "3", 1), ("2", "3", 7), ("3", "4", 1)]
+HINT = "--undirected"
+
+
+def ones(listed):
+    return [(a, b, 1) for a, b, _ in listed]
+
+
+def rows(listed, mark=",", weights=True):
+    return "".join(mark.join(map(str, row if weights else row[:2])) + "\n" for row in listed)
+
+
+# --- headers, comments, delimiters --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "expected"),
+    [
+        ("netz2.csv", "# source, target\n" + rows(NETZ, ", ", weights=False), ones(NETZ)),
+        ("plain.csv", "#source,target\n" + rows(NETZ, weights=False), ones(NETZ)),
+        ("percent.csv", "% source,target\n" + rows(NETZ, weights=False), ones(NETZ)),
+        ("slashes.csv", "// source,target\n" + rows(NETZ, weights=False), ones(NETZ)),
+        ("two.csv", "# from a friend\n# source,target\n" + rows(NETZ, weights=False), ones(NETZ)),
+        ("netz_weight.csv", "# source, target, weight\n" + rows(NETZ, ", "), NETZ),
+        ("r_v1v2.csv", '"V1","V2"\n' + rows(RING, weights=False), ones(RING)),
+        ("r_v1v2v3.csv", '"V1","V2","V3"\n' + rows(RING), RING),
+        ("ego_alter.csv", "ego,alter\n" + rows(RING, weights=False), ones(RING)),
+        (
+            "r_rownames_freq.csv",
+            '"","from","to","Freq"\n'
+            + "".join(f'"{k}","{a}","{b}",{w}\n' for k, (a, b, w) in enumerate(RING, 1)),
+            RING,
+        ),
+        ("spaces.csv", rows(RING, " "), RING),
+        ("spaces.txt", rows(RING, "   "), RING),
+        ("semicolon.csv", "source;target;weight\n" + rows(RING, ";"), RING),
+        ("tabs.txt", "source\ttarget\tweight\n" + rows(RING, "\t"), RING),
+        ("commas.tsv", "source,target,weight\n" + rows(RING), RING),
+        ("blank.csv", "source,target,weight\n" + rows(RING) + "   \n\n", RING),
+        (
+            "excel.csv",
+            "source,target,weight,,\n" + rows((*row, "", "") for row in RING) + ",,,,\n",
+            RING,
+        ),
+        ("old_mac.csv", ("source,target,weight\n" + rows(RING)).replace("\n", "\r"), RING),
+        (
+            "snap.txt",
+            "# Directed graph (each unordered pair of nodes is saved once)\n# Nodes: 4 Edges: 4\n"
+            "# FromNodeId\tToNodeId\n" + rows(NUMBERED, "\t", weights=False),
+            ones(NUMBERED),
+        ),
+        ("data.edges", rows(NUMBERED, " "), NUMBERED),
+        ("asym.tsv", "% asym weighted\n% 4 4 4\n" + rows(NUMBERED, " "), NUMBERED),
+    ],
+)
+def test_tables_of_other_programs(file, name, text, expected):
+    network = read_network(file(name, text))
+    assert sorted(edges(network)) == sorted(expected)
+    assert network.directed
+
+
+def test_weights_as_the_header_says(file):
+    """A layer is no weight; a note says that it is not used."""
+    listed = [(a, b, k % 2) for k, (a, b, _) in enumerate(NETZ)]
+    network = read_network(file("netz3.csv", "# source, target, layer\n" + rows(listed, ", ")))
+    assert network.n_nodes == 5
+    assert network.weight.tolist() == [1] * 5
+    assert "Columns not used: layer." in network.notes
+
+
+def test_konect_says_what_is_undirected(file):
+    text = "% sym weighted\n% 4 4 4\n" + rows(NUMBERED, " ")
+    for path in (file("out.friends", text), file("friends.tsv", text)):
+        network = read_network(path)
+        assert not network.directed
+        assert network.total_weight == 10
+        assert network.title == "friends"
+    times = file("out.times", "% asym positive\n1 2 1 1289241911\n2 3 1 1289241942\n")
+    assert read_network(times).weight.tolist() == [1, 1]
+    with pytest.raises(InputError, match=r"network of two sets.*--nodes FILE.*bipartite"):
+        read_network(file("out.events", "% bip unweighted\n1 1\n2 1\n"))
+
+
+def test_snap_says_what_is_undirected(file):
+    text = "# Undirected graph: dblp\n# FromNodeId\tToNodeId\n1\t2\n2\t3\n"
+    assert not read_network(file("dblp.txt", text)).directed
+
+
+@pytest.mark.parametrize("suffix", [".gz", ".bz2", ".xz"])
+def test_compressed_files(tmp_path, suffix):
+    import bz2
+    import lzma
+
+    pack = {".gz": gzip.compress, ".bz2": bz2.compress, ".xz": lzma.compress}[suffix]
+    text = "source,target,weight\n" + rows(RING)
+    (tmp_path / f"ring.csv{suffix}").write_bytes(pack(text.encode()))
+    network = read_network(tmp_path / f"ring.csv{suffix}")
+    assert sorted(edges(network)) == sorted(RING)
+    assert network.title == "ring"
+    buffer = io.BytesIO()
+    nx.write_graphml(nx.path_graph(3), buffer)
+    (tmp_path / f"path.graphml{suffix}").write_bytes(pack(buffer.getvalue()))
+    assert read_network(tmp_path / f"path.graphml{suffix}").n_edges == 2
+
+
+def test_utf_16_with_its_mark_is_read(tmp_path):
+    (tmp_path / "e.csv").write_bytes("source\ttarget\né\tb\nb\tc\n".encode("utf-16"))
+    assert read_network(tmp_path / "e.csv").names == ("é", "b", "c")
+
+
+def test_latin_1_is_refused_with_what_to_do(tmp_path):
+    (tmp_path / "e.csv").write_bytes("source,target\nmüller,b\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"line 2 has the byte 0xfc.*iconv -f latin1 -t utf-8"):
+        read_network(tmp_path / "e.csv")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("ann,bob\ncat,dan\n", "first row, ann, bob, may be a header or an edge.*--header or"),
+        ("u,v\nv,w\n", "rows below have nodes of these names; say --header or --no-header"),
+        ("6,2,4,1289241911\n6,5,2,1289241941\n", "say --no-header, and --weight 3"),
+        ("quelle;ziel;gewicht\na;b;3\n", "--source quelle --target ziel"),
+        ("person,friend\n1,2\n3,4\n", "--source person --target friend"),
+        ("0,1,0\n1,0,1\n0,1,0\n", "a matrix of 3 x 3 cells without names.*say --no-header"),
+        ("0,1,0,1\n1,0,0,1\n0,0,0,1\n1,1,0,0\n", "a matrix of 4 x 4 cells without names"),
+        ("#1,b,3\nb,c,4\n", "begins with a mark of comments"),
+        ("# cell, muscle, layer\na,b,1\n", "--source cell --target muscle"),
+        ("a;b;1,5\nb;c;2,0\n", "separated by commas or by semicolons"),
+        ("source_id,target_id,source_x,target_x\na,b,1,2\n", "--source source_id --target"),
+        ('source,target,weight\na,b,"1,204"\n', "'1,204', which is not a number .*separators"),
+        ("source,target,weight\na,b,NA\n", "leave the cell empty for weight 1; --hidden lists"),
+    ],
+)
+def test_what_may_mean_two_things_is_refused_with_the_way_out(file, text, words):
+    with pytest.raises(InputError, match=rf"e\.csv: .*{words}"):
+        read_network(file("e.csv", text))
+
+
+def test_seconds_are_no_weights(file):
+    path = file("messages.txt", "1 2 1082040961\n2 3 1082155839\n")
+    with pytest.raises(InputError, match=r"'3' has numbers; .*--weight 3, or take --weight none"):
+        read_network(path)
+    assert read_network(path, weight="none").weight.tolist() == [1, 1]
+    assert read_network(path, weight="3").total_weight == 1082040961 + 1082155839
+
+
+def test_a_comment_below_the_first_row_is_told_of(file):
+    network = read_network(file("e.csv", "source,target\na,b\n# b,c\n"))
+    assert "1 row begins with a mark of comments below the first row, and is read as an edge." in (
+        network.notes
+    )
+
+
+def test_a_sparse_vector_is_no_network():
+    with pytest.raises(InputError, match=r"dimensions; a matrix has two|must be square"):
+        read_network(sparse.coo_array(np.arange(4)))
+
+
+def test_the_user_says_whether_there_is_a_header(file):
+    path = file("e.csv", "u,v\nv,w\n")
+    assert read_network(path, header=True).names == ("v", "w")
+    assert read_network(path, header=False).names == ("u", "v", "w")
+    wide = file("bitcoin.csv", "6,2,4,1289241911\n6,5,2,1289241941\n1,15,1,1289243140\n")
+    with pytest.raises(InputError, match=r"'3' and '4' have numbers; .*--weight 3"):
+        read_network(wide, header=False)
+    network = read_network(wide, header=False, weight="3")
+    assert edges(network) == [("6", "2", 4), ("6", "5", 2), ("1", "15", 1)]
+    swapped = read_network(wide, header=False, source="2", target="1", weight="3")
+    assert edges(swapped)[0] == ("2", "6", 4)
+
+
+# --- names of columns ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "u,v", "origin,destination", "pre_root_id,post_root_id", "bodyId_pre,bodyId_post",
+        "presynaptic,postsynaptic", "tail,head", "node1,node2", "id1,id2", "FromNodeId,ToNodeId",
+        "SOURCE,TARGET", "Ego,Alter", "pre_pt_root_id,post_pt_root_id", "Neuron 1,Neuron 2",
+        "src,dst", "source node,target node", "sender_id,receiver_id", "protein1,protein2", "V1,V2",
+        "from.id,to.id", "node_i,node_j", "exporter,importer",
+    ],
+)  # fmt: skip
+def test_usual_names_of_ends(file, header):
+    sender, receiver = header.split(",")
+    text = f"kind,{receiver},{sender},weight\nx,b,a,2\ny,c,b,3\n"
+    assert edges(read_network(file("e.csv", text))) == [("a", "b", 2), ("b", "c", 3)]
+    frame = pd.read_csv(io.StringIO(text))
+    assert edges(read_network(frame)) == [("a", "b", 2), ("b", "c", 3)]
+
+
+#: Weights as programs call them.
+OF_WEIGHTS = [
+    "syn_count", "n_synapses", "synapses", "weights", "n", "freq", "contacts", "size", "trips",
+    "Weight", "COUNT", "value", "Freq", "edge_weight", "number of synapses", "nSynapses",
+    "N", "Nbr",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "route"),
+    [
+        (name, route)
+        for route in ("table", "frame", "graph", "graphml", "gml")
+        for name in OF_WEIGHTS
+        if route != "gml" or name.isalnum()  # as GML's keys are
+    ],
+)
+def test_usual_names_of_weights(tmp_path, name, route):
+    frame = pd.DataFrame({"source": ["a", "b"], "target": ["b", "c"], name: [3, 7]})
+    graph = nx.Graph([("a", "b", {name: 3}), ("b", "c", {name: 7})])
+    source = {"frame": frame, "graph": graph}.get(route, tmp_path / f"net.{route}")
+    if route == "table":
+        source = tmp_path / "net.csv"
+        frame.to_csv(source, index=False)
+    elif route == "graphml":
+        nx.write_graphml(graph, source)
+    elif route == "gml":
+        nx.write_gml(graph, source)
+    network = read_network(source)
+    assert network.weight.tolist() == [3, 7]
+    said = any("Weights are in the" in note and name in note for note in network.notes)
+    assert said == (name.lower() != "weight")
+
+
+@pytest.mark.parametrize("route", ["table", "frame", "graph", "graphml"])
+def test_numbers_that_may_be_weights_are_asked_about(tmp_path, route):
+    frame = pd.DataFrame({"source": ["a", "b"], "target": ["b", "c"], "strong": [3, 7]})
+    graph = nx.DiGraph([("a", "b", {"strong": 3}), ("b", "c", {"strong": 7})])
+    source = {"frame": frame, "graph": graph}.get(route)
+    if route == "table":
+        source = tmp_path / "net.csv"
+        frame.to_csv(source, index=False)
+    elif route == "graphml":
+        source = tmp_path / "net.graphml"
+        nx.write_graphml(graph, source)
+    with pytest.raises(InputError, match=r"'strong' has numbers; .*--weight strong.*--weight none"):
+        read_network(source)
+    assert read_network(source, weight="strong").weight.tolist() == [3, 7]
+    assert read_network(source, weight="STRONG").weight.tolist() == [3, 7]
+    assert read_network(source, weight="none").weight.tolist() == [1, 1]
+    assert read_network(source, binary=True).weight.tolist() == [1, 1]
+    with pytest.raises(InputError, match=r"there is no (column|edge attribute) 'weak'; .*strong"):
+        read_network(source, weight="weak")
+
+
+def test_two_names_of_weights_are_asked_about(file):
+    path = file("e.csv", "source,target,syn_count,size\na,b,3,9\nb,c,7,9\n")
+    with pytest.raises(InputError, match="'syn_count' and 'size' may be weights"):
+        read_network(path)
+    assert read_network(path, weight="size").weight.tolist() == [9, 9]
+
+
+def test_negative_ratings_are_refused(file):
+    text = "SOURCE,TARGET,RATING,TIME\n6,2,4,1289241911\n6,5,-2,1289241941\n"
+    with pytest.raises(InputError, match=r"edge 2 .* has the weight -2, which is negative"):
+        read_network(file("bitcoin.csv", text))
+
+
+def test_columns_as_the_user_names_them(file):
+    path = file("e.csv", "quelle;ziel;gewicht\nä;b;3\nb;c;1\n")
+    network = read_network(path, source="Quelle", target="ziel", weight="gewicht")
+    assert edges(network) == [("ä", "b", 3), ("b", "c", 1)]
+    with pytest.raises(InputError, match="--source quelle is given, --target is not"):
+        read_network(path, source="quelle")
+    with pytest.raises(InputError, match="there is no column 'q'; there are quelle, ziel, gewicht"):
+        read_network(path, source="q", target="ziel")
+    with pytest.raises(InputError, match="are the same column"):
+        read_network(path, source="ziel", target="ziel")
+
+
+def test_names_are_told_apart():
+    how = Reading()
+    assert find_ends(["from", "to", "source", "target"], how, "t") == (2, 3)
+    assert find_ends(["gene", "sample1", "sample2"], how, "t") is None
+    assert find_ends(["id", "pre_id", "post_id"], how, "t") == (1, 2)
+    assert weight_names(["n_id", "time_count", "label"], "t") == []
+
+
+@pytest.mark.parametrize("option", [{"weight": "w"}, {"where": ["a=b"]}, {"header": True}])
+def test_options_of_tables_are_not_ignored_where_there_is_none(option):
+    with pytest.raises(InputError, match=r"--(weight|where|header) cannot be used here"):
+        read_network(np.eye(3), **option)
+    with pytest.raises(InputError, match=r"--(weight|where|header) cannot be used here"):
+        open_network("celegans", Reading(**option | {"where": tuple(option.get("where", ()))}))
+    with pytest.raises(InputError, match="--no-header cannot be used here"):
+        read_network(nx.path_graph(3), header=False)
+
+
+# --- rows of kinds ------------------------------------------------------------------------------
+
+BY_TYPE = (
+    "pre,post,type,synapses\na,b,chemical,5\na,b,electrical,2\nb,c,chemical,3\nc,a,electrical,1\n"
+)
+
+
+def test_a_column_that_tells_rows_of_a_pair_apart(file):
+    path = file("synapses.csv", BY_TYPE)
+    network = read_network(path)
+    assert edges(network) == [("a", "b", 7), ("b", "c", 3), ("c", "a", 1)]
+    assert any("--where type=electrical keeps those" in note for note in network.notes)
+    chemical = read_network(path, where=["type=chemical"])
+    assert edges(chemical) == [("a", "b", 5), ("b", "c", 3)]
+    assert "2 of 4 rows kept: type=chemical." in chemical.notes
+    assert read_network(path, where=["type=chemical", "type=electrical"]).digest == network.digest
+    with pytest.raises(InputError, match=r"no edge has --where type=gap; .*'chemical', 'electri"):
+        read_network(path, where=["type=gap"])
+    with pytest.raises(InputError, match="--where type: COLUMN=VALUE is needed"):
+        read_network(path, where=["type"])
+
+
+def test_edges_of_a_graph_are_kept_by_an_attribute():
+    graph = nx.MultiDiGraph()
+    graph.add_edge("a", "b", weight=5, layer=1)
+    graph.add_edge("a", "b", weight=2, layer=2)
+    graph.add_edge("b", "c", weight=1, layer=2)
+    assert edges(read_network(graph, where=["layer=2"])) == [("a", "b", 2), ("b", "c", 1)]
+
+
+# --- directions ---------------------------------------------------------------------------------
+
+GEPHI = "Source,Target,Type,Id,Label,timeset,Weight\n"
+
+
+def test_gephis_types(file):
+    listed = "".join(f"{a},{b},Undirected,{k},,,{w}.0\n" for k, (a, b, w) in enumerate(RING))
+    network = read_network(file("gephi.csv", GEPHI + listed))
+    assert not network.directed
+    assert network.n_edges == 4
+    assert network.total_weight == 10
+    both = read_network(file("gephi.csv", GEPHI + listed), directed=True)
+    assert both.n_edges == 8
+    assert read_network(file("d.csv", GEPHI + listed.replace("Und", "D"))).directed
+    mixed = file("mixed.csv", GEPHI + listed.replace("Undirected", "Directed", 1))
+    with pytest.raises(InputError, match=r"some edges are directed .* --undirected, or .*--where"):
+        read_network(mixed)
+    assert not read_network(mixed, directed=False).directed
+    assert read_network(mixed, where=["Type=Undirected"]).n_edges == 3
+
+
+def hinted(network):
+    return any(
+        note.startswith("No pair is listed in both") and HINT in note for note in network.notes
+    )
+
+
+def test_an_edge_list_that_looks_undirected_is_told_of():
+    graph = nx.florentine_families_graph()
+    frame = nx.to_pandas_edgelist(graph)
+    assert hinted(read_network(frame))
+    assert not hinted(read_network(frame, directed=False))
+    assert not hinted(read_network(frame, directed=True)), "the user knows"
+    assert not hinted(read_network(graph)), "the graph says that it is undirected"
+    assert not hinted(read_network(nx.DiGraph(graph.edges))), "the graph says that it is directed"
+    back = pd.concat([frame, pd.DataFrame({"source": ["Pazzi"], "target": ["Salviati"]})])
+    assert not hinted(read_network(pd.concat([back, back.set_axis(["target", "source"], axis=1)])))
+
+
+def test_a_matrix_with_one_triangle():
+    upper = np.triu(np.arange(1, 17).reshape(4, 4), 1)
+    assert hinted(read_network(upper))
+    for triangle in (upper, upper.T):
+        network = read_network(triangle, directed=False)
+        np.testing.assert_array_equal(network.to_dense(), upper + upper.T)
+        assert any("One triangle" in note for note in network.notes)
+
+
+# --- graphs -------------------------------------------------------------------------------------
+
+GRAPHML = '<graphml xmlns="http://graphml.graphdrawing.org/xmlns">{keys}{graphs}</graphml>'
+
+
+def graphml(body, keys=""):
+    return GRAPHML.format(keys=keys, graphs=f'<graph edgedefault="directed">{body}</graph>')
+
+
+@pytest.mark.parametrize(
+    ("body", "words"),
+    [
+        ('<node id="a"/><node id="b"/><edge target="b"/>', "edge 1 has no source"),
+        ('<node id="a"/><node id="b"/><edge source="b"/>', "edge 1 has no target"),
+        ('<node/><node/><edge source="a" target="b"/>', "node 1 has no id"),
+        ('<node id="a"/><node id="b"/><edge source="a" target="zzz"/>', "edge 1 .* 'zzz'"),
+        ('<node id="a"/><node id="a"/>', "node 2 has the id 'a', as a node before it"),
+        ('<node id="a"><graph edgedefault="directed"/></node>', "the file has 2 graphs"),
+    ],
+)
+def test_broken_graphml_is_refused(file, body, words):
+    with pytest.raises(InputError, match=rf"g\.graphml: .*{words}"):
+        read_network(file("g.graphml", graphml(body)))
+
+
+def test_two_graphs_in_a_file(file):
+    one = '<graph edgedefault="directed"><node id="a"/><node id="b"/></graph>'
+    with pytest.raises(InputError, match="the file has 2 graphs"):
+        read_network(file("g.graphml", GRAPHML.format(keys="", graphs=one * 2)))
+
+
+def test_igraphs_names_and_attributes(file):
+    keys = "".join(
+        f'<key id="{k}" for="{what}" attr.name="{name}" attr.type="{kind}"/>'
+        for k, what, name, kind in [
+            ("v", "node", "name", "string"),
+            ("d", "node", "dept", "string"),
+            ("e", "edge", "count", "double"),
+            ("s", "edge", "since", "string"),
+        ]
+    )
+    people = zip(("n0", "n1", "n2"), ("ann", "bob", "cat"), "xxy", strict=True)
+    body = "".join(
+        f'<node id="{i}"><data key="v">{name}</data><data key="d">{dept}</data></node>'
+        for i, name, dept in people
+    )
+    body += '<edge source="n0" target="n1"><data key="e">3</data><data key="s">May</data></edge>'
+    body += '<edge source="n1" target="n2"><data key="e">7</data></edge>'
+    network = read_network(file("igraph.graphml", graphml(body, keys)))
+    assert edges(network) == [("ann", "bob", 3), ("bob", "cat", 7)]
+    assert network.node_table.columns.tolist() == ["dept"]
+    assert "Edge attributes not used: since." in network.notes
+
+
+def test_igraphs_gml(file):
+    nodes = "".join(f'node\n[\nid {k}\nname "{n}"\n]\n' for k, n in enumerate(("ann", "bob")))
+    text = f"graph\n[\ndirected 0\n{nodes}edge\n[\nsource 1\ntarget 0\nweight 3\n]\n]\n"
+    network = read_network(file("igraph.gml", text))
+    assert network.names == ("ann", "bob")
+    assert not network.directed
+    assert network.weight.tolist() == [3]
+
+
+def test_cytoscapes_keys_are_read(file):
+    key = '<key id="weight" for="node" attr.name="weight" attr.type="double"/>'
+    body = '<node id="70"/><node id="71"/>'
+    body += '<edge source="70" target="71"><data key="weight">3</data></edge>'
+    assert read_network(file("c.graphml", graphml(body, key))).weight.tolist() == [3]
+
+
+def test_gexf(tmp_path):
+    graph = nx.DiGraph()
+    graph.add_node("n0", label="ann", club="x")
+    graph.add_node("n1", label="bob", club="y")
+    graph.add_edge("n0", "n1", weight=4)
+    nx.write_gexf(graph, tmp_path / "g.gexf")
+    network = read_network(tmp_path / "g.gexf")
+    assert edges(network) == [("ann", "bob", 4)]
+    text = (tmp_path / "g.gexf").read_text().replace('target="n1"', 'target="n9"')
+    (tmp_path / "broken.gexf").write_text(text)
+    with pytest.raises(InputError, match="edge 1 has the target 'n9'"):
+        read_network(tmp_path / "broken.gexf")
+
+
+def test_gml_with_blank_lines_is_read_in_linear_time(file):
+    blank = "\n" * 200_000
+    text = f"{blank}graph [\n{blank}node [ id 1 ]\nnode [ id 2 ]\nedge [ source 1 target 2 ]\n]\n"
+    assert read_network(file("g.gml", text)).n_edges == 1
+
+
+# --- two sets -----------------------------------------------------------------------------------
+
+
+def test_dyads_within_a_set_are_hidden(tmp_path):
+    graph = nx.davis_southern_women_graph()
+    network = read_network(graph)
+    women, events = 18, 14
+    within = women * (women - 1) // 2 + events * (events - 1) // 2
+    assert network.n_hidden == within
+    assert network.n_observed == women * events
+    assert any("Two sets of 18 and 14 nodes" in note for note in network.notes)
+    assert describe(network).density == pytest.approx(graph.number_of_edges() / (women * events))
+    graph.graph.clear()
+    nx.write_graphml(graph, tmp_path / "davis.graphml")
+    assert read_network(tmp_path / "davis.graphml").n_hidden == within
+    assert read_network(graph, directed=True).n_hidden == 2 * within
+
+
+def test_sets_from_a_node_table_and_from_igraph():
+    listed = pd.DataFrame({"source": ["ann", "bob"], "target": ["E1", "E1"]})
+    nodes = pd.DataFrame({"name": ["ann", "bob", "E1", "E2"], "bipartite": [0, 0, 1, 1]})
+    assert read_network(listed, nodes=nodes, directed=False).n_hidden == 2
+    graph = nx.Graph([("ann", "E1"), ("bob", "E1")])
+    nx.set_node_attributes(graph, {"ann": False, "bob": False, "E1": True}, "type")
+    assert read_network(graph).n_hidden == 1
+
+
+def test_an_edge_within_a_set_keeps_it_a_network_of_one():
+    graph = nx.Graph([("a", "b"), ("b", "c")])
+    nx.set_node_attributes(graph, {"a": 0, "b": 1, "c": 1}, "bipartite")
+    network = read_network(graph)
+    assert network.n_hidden == 0
+    assert any("1 edge lie" in note and "not used" in note for note in network.notes)
+
+
+def test_a_rectangular_matrix_is_refused_with_the_way_out(file):
+    text = ",E1,E2,E3\nann,1,0,2\nbob,0,3,1\ncat,4,0,0\ndan,0,1,1\n"
+    with pytest.raises(InputError, match=r"4 rows and 3 columns of other names.*bipartite is 0"):
+        read_network(file("incidence.csv", text))
+    with pytest.raises(InputError, match=r"shape 4 x 3; it must be square.*bipartite is 0"):
+        read_network(np.ones((4, 3)))
+
+
+# --- arrays -------------------------------------------------------------------------------------
+
+
+def saved(path: Path, **changes):
+    parts = {
+        "format": np.array(b"csr"),
+        "shape": np.array([4, 4]),
+        "data": np.array([1, 2, 3]),
+        "indices": np.array([1, 2, 3], dtype=np.int32),
+        "indptr": np.array([0, 1, 2, 3, 3], dtype=np.int32),
+    }
+    np.savez(path, **parts | changes)
+    return path
+
+
+def test_a_sparse_matrix_is_read_from_its_parts(tmp_path):
+    assert read_network(saved(tmp_path / "good.npz")).weight.tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"indptr": np.array([0, -5, 2, 3, 3])}, "its indices are not those"),
+        ({"indptr": np.array([0, 2_000_000_000, 2, 3, 3])}, "its indices are not those"),
+        ({"indptr": np.array([0, 1])}, "cannot be read as a .npz|its indices are not those"),
+        ({"indices": np.array([1, 2, 99])}, "its indices are not those"),
+        ({"indices": np.array([1, 2, -7])}, "its indices are not those"),
+        ({"indices": np.array([1.5, 2, 3])}, "indices holds float64"),
+        ({"data": np.array(["1", "2", "3"])}, "type <U1, which are no numbers"),
+        ({"data": np.array([1j, 2, 3])}, "type complex128, which are no numbers"),
+        ({"shape": np.array([10**9, 10**9])}, "would have 1,000,000,000 nodes"),
+        ({"shape": np.array([4])}, "two numbers are needed"),
+        ({"shape": np.array(["4", "4"])}, "two numbers are needed"),
+        ({"format": np.array(b"lil")}, "format 'lil'"),
+    ],
+)
+def test_a_sparse_matrix_whose_parts_do_not_fit(tmp_path, changes, words):
+    with pytest.raises(InputError, match=rf"net\.npz: .*({words})"):
+        read_network(saved(tmp_path / "net.npz", **changes))
+
+
+def test_many_nodes_in_a_kilobyte(tmp_path):
+    huge = sparse.coo_array(([1], ([0], [10**9 - 1])), shape=(10**9, 10**9))
+    sparse.save_npz(tmp_path / "huge.npz", huge)
+    (tmp_path / "huge.mtx").write_text(
+        "%%MatrixMarket matrix coordinate integer general\n1000000000 1000000000 1\n1 2 3\n"
+    )
+    (tmp_path / "huge.net").write_text("*Vertices 1000000000\n*Arcs\n1 2\n")
+    for name in ("huge.npz", "huge.mtx", "huge.net"):
+        with pytest.raises(InputError, match=r"1,000,000,000 nodes; at most 10,000,000"):
+            read_network(tmp_path / name)
+    with pytest.raises(InputError, match="1,000,000,000 nodes"):
+        read_network(huge)
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((3, 3), "U1"), "has no weight"),
+        (np.zeros((3, 3), "V4"), "no numbers"),
+        (np.zeros((100, 100), "U0"), "no numbers|has no weight"),
+        (np.zeros((3, 3), [("a", int), ("b", int)]), "no numbers"),
+        (np.zeros((3, 3), "M8[s]"), "no numbers"),
+        (np.array(["a", "b"]), "shape 2; it must be square"),
+    ],
+)
+def test_arrays_of_no_numbers(tmp_path, array, words):
+    np.save(tmp_path / "a.npy", array)
+    for source in (array, tmp_path / "a.npy"):
+        with pytest.raises(InputError, match=words):
+            read_network(source)
+
+
+def test_an_array_that_is_shorter_than_it_says(tmp_path):
+    with (tmp_path / "a.npy").open("wb") as stream:
+        np.lib.format.write_array_header_1_0(
+            stream, {"descr": "<f8", "fortran_order": False, "shape": (10**6, 10**6)}
+        )
+        stream.write(b"\0" * 80)
+    with pytest.raises(InputError, match=r"announces 1,000,000,000,000 cells"):
+        read_network(tmp_path / "a.npy")
+
+
+def test_a_complete_matrix_of_many_nodes():
+    """All cells filled: each array of the network is as large as the matrix."""
+    matrix = np.random.default_rng(1).integers(1, 9, (1200, 1200))
+    network = read_network(matrix)
+    assert network.n_edges == 1200**2
+    np.testing.assert_array_equal(network.to_dense(), matrix)
+    undirected = read_network(matrix + matrix.T, directed=False)
+    np.testing.assert_array_equal(undirected.to_dense(), matrix + matrix.T)
+
+
+def test_matrix_market(tmp_path):
+    matrix = sparse.coo_array(([3, 1, 2, 4], ([1, 2, 2, 3], [0, 1, 0, 2])), shape=(4, 4))
+    scipy_io.mmwrite(tmp_path / "general.mtx", matrix)
+    network = read_network(tmp_path / "general.mtx")
+    np.testing.assert_array_equal(network.to_dense(), matrix.toarray())
+    scipy_io.mmwrite(tmp_path / "both.mtx", (matrix + matrix.T).tocoo(), symmetry="symmetric")
+    network = read_network(tmp_path / "both.mtx")
+    assert not network.directed
+    np.testing.assert_array_equal(network.to_dense(), (matrix + matrix.T).toarray())
+    (tmp_path / "wide.mtx").write_text(
+        "%%MatrixMarket matrix coordinate pattern general\n2 3 1\n1 2\n"
+    )
+    with pytest.raises(InputError, match="shape 2 x 3; it must be square"):
+        read_network(tmp_path / "wide.mtx")
+
+
+# --- Pajek --------------------------------------------------------------------------------------
+
+VERTICES = '*Vertices 4\n1 "Ann"\n2 "Bob B" 0.1 0.2\n3 "Cát"\n4 "Dan"\n'
+
+
+def test_pajek(file):
+    network = read_network(file("n.net", VERTICES + "*Edges\n1 2 3\n2 3 1\n3 1 2\n3 4 4\n"))
+    assert network.names == ("Ann", "Bob B", "Cát", "Dan")
+    assert not network.directed
+    assert network.total_weight == 10
+    arcs = read_network(file("n.net", VERTICES + "*Arcs\n1 2 3\n2 1\n*Edges\n"))
+    assert edges(arcs) == [("Ann", "Bob B", 3), ("Bob B", "Ann", 1)]
+    mixed = read_network(file("n.net", VERTICES + "*arcs\n1 2 3\n*edges\n3 4 2\n"))
+    assert edges(mixed) == [("Ann", "Bob B", 3), ("Cát", "Dan", 2), ("Dan", "Cát", 2)]
+    lists = read_network(file("n.net", VERTICES + "*Arcslist\n1 2 3\n4 1\n"))
+    assert edges(lists) == [("Ann", "Bob B", 1), ("Ann", "Cát", 1), ("Dan", "Ann", 1)]
+    matrix = read_network(file("n.net", VERTICES + "*Matrix\n0 1 0 0\n0 0 2 0\n0 0 0 0\n5 0 0 0\n"))
+    assert edges(matrix) == [("Ann", "Bob B", 1), ("Bob B", "Cát", 2), ("Dan", "Ann", 5)]
+    bare = read_network(file("n.net", "*Vertices 3\n*Arcs\n1 2\n"))
+    assert bare.names == ("1", "2", "3")
+    two = read_network(file("n.net", "*Vertices 5 2\n*Edges\n1 3\n2 4\n"))
+    assert two.n_hidden == 1 + 3
+
+
+def test_pajeks_relations_are_told_apart(file):
+    path = file("n.net", VERTICES + '*Arcs :1 "likes"\n1 2 3\n*Arcs :2 "knows"\n1 2 4\n2 3 1\n')
+    network = read_network(path)
+    assert edges(network)[0] == ("Ann", "Bob B", 7)
+    assert any("'relation' tells rows" in note for note in network.notes)
+    assert edges(read_network(path, where=['relation=:1 "likes"'])) == [("Ann", "Bob B", 3)]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("*Arcs\n1 2\n", "begins with .Vertices"),
+        ("1 2\n", "line 1 is before .Vertices"),
+        ("*Vertices\n", "the number of vertices is needed"),
+        ("*Vertices 2\n*Arcs\n1 3\n", "line 3 names the vertex '3'; there are 1 to 2"),
+        ("*Vertices 2\n*Arcs\n1\n", "line 3 has one vertex"),
+        ("*Vertices 2\n3 c\n", "line 2 has the vertex 3"),
+        ('*Vertices 2\n1 "a\n', "line 2 cannot be read"),
+        ("*Vertices 2\n*Hypergraph\n", "not a section that can be read"),
+        ("*Vertices 2\n*Matrix\n0 1\n", "not 2 rows of 2 cells"),
+        ("*Vertices 2\n1 a\n2 a\n*Arcs\n1 2\n", "the node name 'a' occurs 2 times"),
+        ("", "begins with .Vertices"),
+    ],
+)
+def test_broken_pajek_is_refused(file, text, words):
+    with pytest.raises(InputError, match=rf"n\.net: .*{words}"):
+        read_network(file("n.net", text))
+
+
+# --- tables of dyads ----------------------------------------------------------------------------
+
+NAMES = [f"c{k}" for k in range(5)]
+
+
+def logdist():
+    place = np.arange(5.0)
+    return pd.DataFrame(np.abs(place[:, None] - place), NAMES, NAMES)
+
+
+def long(matrix, kept=lambda a, b: a != b):
+    return pd.DataFrame(
+        [(a, b, matrix.loc[a, b]) for a in NAMES for b in NAMES if kept(a, b)],
+        columns=["source", "target", "logdist"],
+    )
+
+
+def test_a_symmetric_table_of_dyads_both_ways_or_as_a_matrix(tmp_path):
+    trade = pd.DataFrame({"source": NAMES[:-1], "target": NAMES[1:], "weight": [2, 5, 4, 1]})
+    both = read_network(trade, directed=False, dyads=long(logdist()))
+    once = read_network(trade, directed=False, dyads=long(logdist(), lambda a, b: a < b))
+    pd.testing.assert_frame_equal(both.dyad_table, once.dyad_table)
+    logdist().to_csv(tmp_path / "logdist.csv")
+    long(logdist()).to_csv(tmp_path / "both.csv", index=False)
+    for file in ("logdist.csv", "both.csv"):
+        network = read_network(trade, directed=False, dyads=tmp_path / file)
+        pd.testing.assert_frame_equal(network.dyad_table, once.dyad_table)
+        assert not any("Table of dyads" in note for note in network.notes)
+    directed = read_network(trade, dyads=tmp_path / "logdist.csv")
+    assert len(directed.dyad_table) == 20
+    assert read_network(trade, dyads=logdist()).dyad_table.columns.tolist() == ["value"]
+
+
+def test_a_table_of_dyads_that_is_not_symmetric():
+    table = long(logdist())
+    table.loc[0, "logdist"] = 99.0
+    trade = pd.DataFrame({"source": NAMES[:-1], "target": NAMES[1:]})
+    with pytest.raises(InputError, match="other values for 'c1' to 'c0' than for 'c0' to 'c1'"):
+        read_network(trade, directed=False, dyads=table)
+    assert len(read_network(trade, dyads=table).dyad_table) == 20
+
+
+def test_dyads_without_a_row_are_counted():
+    trade = pd.DataFrame({"source": NAMES[:-1], "target": NAMES[1:]})
+    network = read_network(trade, dyads=long(logdist()).iloc[:13])
+    assert "Table of dyads: 7 of 20 dyads have no row; their covariates are 0." in network.notes
+    pairs = read_network(trade, directed=False, dyads=long(logdist()).iloc[:3])
+    assert "Table of dyads: 7 of 10 dyads have no row; their covariates are 0." in pairs.notes
+
+
+def test_nodes_without_a_row_are_counted():
+    trade = pd.DataFrame({"source": NAMES[:-1], "target": NAMES[1:]})
+    graph = nx.from_pandas_edgelist(trade)
+    with pytest.raises(InputError, match=r"'c2' is not in the node table \(nor are 2 others\)"):
+        read_network(graph, nodes=pd.DataFrame({"name": ["c0", "c1"]}))
+
+
+# --- what networks are --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("value", [nx.path_graph(3), pd.DataFrame(np.eye(3)), np.eye(3), "e.csv"])
+def test_a_model_of_what_is_no_network_names_read_network(value, tmp_path):
+    with pytest.raises(InputError, match=r"a Network is needed, which lsm_stan\.read_network"):
+        LatentSpaceModel(value)
+    with pytest.raises(InputError, match=r"lsm_stan\.read_network"):
+        select(value, tmp_path / "chosen", dims=[2], models=["tutorial"], n_splits=1, seed=1)
+
+
+def test_bernoulli_of_counts_names_binary():
+    network = Network.from_edges("ab", "bc", [3, 1])
+    with pytest.raises(InputError, match="--binary"):
+        LatentSpaceModel(network, model="bernoulli-squared")
+    LatentSpaceModel(network.binary(), model="bernoulli-squared")
+    listed = pd.DataFrame({"source": ["a", "a"], "target": ["b", "b"], "weight": [3, 4]})
+    assert read_network(listed, binary=True).weight.tolist() == [1]
+
+
+def test_a_network_is_shown_in_a_line():
+    network = Network.from_edges("ab", "bc", [3, 1], title="trade")
+    assert repr(network) == (
+        "<Network 'trade': 3 nodes, 2 directed edges of total weight 4, 0 dyads hidden>"
+    )
+
+
+def test_integers_of_thousands_of_digits(file):
+    digits = "9" * 5000
+    nodes = file("nodes.csv", f"name,x\na,{digits}\nb,1\n")
+    edge_file = file("e.csv", "source,target\na,b\n")
+    assert read_network(edge_file, nodes=nodes).node_table["x"].tolist() == [np.inf, 1]
+    with pytest.raises(InputError, match="turned into text"):
+        Network.from_edges([10**5000], ["a"])
+    with pytest.raises(InputError, match=r"overflows Stan's int|not finite"):
+        read_network(file("w.csv", f"source,target,weight\na,b,{digits}\n"))
