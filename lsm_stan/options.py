@@ -49,6 +49,15 @@ FitsArgument = Annotated[
     list[Path], typer.Argument(metavar="FIT...", help="Folders of fits of one network.")
 ]
 
+ColourOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="The column of the table of nodes that colours them. \\[default: class, or else club,"
+        " type, group, ...]",
+    ),
+]
+
 HiddenOption = Annotated[
     Path | None,
     typer.Option(help="A list of dyads that were not observed: .csv or .tsv, source and target."),

@@ -98,7 +98,7 @@ def test_the_log_joint_of_draws_is_theirs(network, tmp_path, capsys):
     mode = made_fit(network, rng.normal(size=(1, 1, 4, 2)), "map")
     terminal.show_fit(nuts, tmp_path)
     said = capsys.readouterr().out
-    assert "-100 ± 25.82 over draws" in said
+    assert "log joint -100.0 ± 25.8 over draws" in said
     assert "loss" not in said
     report = make_report({"map": mode, "nuts": nuts}, lambda _: None)
     fit = FitConfig(method="nuts", seed=1)

@@ -381,7 +381,10 @@ class LatentSpaceModel:
         draws, columns = sample_chains(run, "chains", starts, change, cmdstan)
         stats, log_joint = sample_stats(columns), columns["lp__"]
         checks, details = sampler_checks(
-            monitored(self.spec, draws, log_joint), stats, cmdstan.get("max_treedepth") or 10
+            monitored(self.spec, draws, log_joint),
+            stats,
+            cmdstan.get("max_treedepth") or 10,
+            asked,
         )
         return run.finish(
             draws=draws,

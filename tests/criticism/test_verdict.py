@@ -104,7 +104,7 @@ def test_saturated_trees_divergences_and_energy_are_named(simulated, rng):
         .findings, "bad",
     )  # fmt: skip
     assert "stopped at max_treedepth" in bad
-    assert "raise max_treedepth" in bad
+    assert "raise it, max_treedepth = 11" in bad
     assert f"{diverging.sum()} divergent transitions" in bad
     assert "BFMI" in bad
 
