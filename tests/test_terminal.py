@@ -1,10 +1,13 @@
 """What the command line prints: names as they are, and whole."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from lsm_stan import load_celegans, make_report, terminal
+from lsm_stan import load_celegans, make_report, simulate, terminal
 from lsm_stan.analysis import Analysis
 from lsm_stan.config import AnalysisConfig, FitConfig
 from lsm_stan.network.network import Network
@@ -12,7 +15,7 @@ from lsm_stan.network.summary import describe
 from lsm_stan.prediction.choice import choose
 from lsm_stan.prediction.selection import Selection
 from lsm_stan.text import brief
-from tests.support.made import made_fit
+from tests.support.made import fit_of, made_fit
 
 #: Names that are markup or emoji to Rich.
 UNITS = ["rate [/min]", "speed [m/s]", "[bold]", "a :bug: b"]
@@ -107,3 +110,36 @@ def test_the_log_joint_of_draws_is_theirs(network, tmp_path, capsys):
     summary = capsys.readouterr().out.split("methods compared")[0]
     assert column(summary, 3) == f"{brief(mode.log_joint)}-100±25.82"
     assert column(summary, 4) == brief(mode.loss)
+
+
+def test_a_fit_with_many_modes_is_said_to_have_them(network, tmp_path, capsys):
+    """As on the page, and not in the report alone."""
+    rng = np.random.default_rng(1)
+    starts = [{"mode": k + 1, "loss": 1033.0 + k / 4} for k in range(8)]
+    mode = made_fit(
+        network,
+        rng.normal(size=(1, 1, 4, 2)),
+        "map",
+        details={"distinct_modes": 8, "starts": starts},
+    )
+    terminal.show_fit(mode, tmp_path)
+    said = capsys.readouterr().out
+    assert "converged: every check passed" in said
+    assert "8 different modes were found" in said
+    assert "7 of the others come within 1.8 nats of it" in said
+
+
+def test_densities_are_told_apart_and_no_name_is_empty():
+    network, truth = simulate(4, 2, seed=1)
+    nameless = replace(network, title="")
+    mode = repr(made_fit(nameless, truth["z"][None, None], "map"))
+    draws = repr(made_fit(nameless, np.repeat(truth["z"][None, None], 3, axis=1)))
+    assert mode.startswith("Fit(map, 4 nodes, K = 2, loss ")
+    assert "loss" not in draws
+    assert re.search(r"log joint -?[\d.,]+ ± [\d.]+ over draws, (NOT )?converged\)$", draws)
+    learned = fit_of(
+        nameless,
+        {"z": truth["z"][None, None], "intercept": np.zeros((1, 1)), "sigma_z": np.ones((1, 1))},
+        "poisson-squared",
+    )
+    assert "(scales learned)" in repr(learned)

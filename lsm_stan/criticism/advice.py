@@ -134,10 +134,14 @@ def next_model(
     effects = roles or changes.get("effects", spec.effects)
     suffix = "-roles" if roles else "-effects" if effects else ""
     named = MODELS[f"{likelihood}-{form}{suffix}"]
-    following = replace(named, terms=spec.terms, clusters=spec.clusters)
-    if all(getattr(spec, name) == value for name, value in changes.items()):
+    if named.diagonal == spec.diagonal and all(
+        getattr(named, part) == getattr(spec, part)
+        for part in ("likelihood", "form", "effects", "roles", "intercept")
+    ):
         return NextModel(spec, dims) if dims and spec.name else None
-    return NextModel(following, 0)
+    if not changes:  # of the tutorial's model
+        return None
+    return NextModel(replace(named, terms=spec.terms, clusters=spec.clusters), 0)
 
 
 def _zeros(spec: ModelSpec, more: bool) -> tuple[str, Step]:

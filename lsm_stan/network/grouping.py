@@ -67,8 +67,11 @@ def _as_text(column: pd.Series) -> pd.Series[str]:
     numbers = pd.to_numeric(column, errors="coerce")
     blank = column.isna() | (column.astype(str).str.strip() == "")
     if numbers[~blank].notna().all() and numbers.nunique() > MAX_NUMBERS:
+        low = numbers.min()
         ranges = pd.qcut(numbers, RANGES, duplicates="drop")
-        texts = ranges.map(lambda ends: f"{ends.left:.3g} to {ends.right:.3g}").astype(object)
+        texts = ranges.map(lambda ends: f"{max(ends.left, low):.3g} to {ends.right:.3g}").astype(
+            object
+        )
     else:
         texts = column.astype(str).astype(object)
     known = texts.where(~blank, "").astype(str)

@@ -27,8 +27,8 @@ MIN_BFMI = 0.3
 #: Largest PSIS k-hat of an approximation whose draws can stand for the posterior's.
 MAX_PARETO_K = 0.7
 #: What CmdStan runs where nothing else is asked for; smaller steps that may cure divergences; how
-#: many times longer a run is advised at most.
-ITERATIONS, ADAPT_DELTA, SMALLER_STEPS, LONGEST = 1000, 0.8, (0.95, 0.99), 20
+#: many iterations a chain are advised at most.
+ITERATIONS, ADAPT_DELTA, SMALLER_STEPS, LONGEST = 1000, 0.8, (0.95, 0.99), 20_000
 #: What quantities are called in sentences, where not by their names.
 WORDS = {
     "log_joint": "log joint density",
@@ -231,7 +231,7 @@ def longer(asked: Mapping[str, Any], ess: float) -> str:
     """
     factor = 2.0 if np.isnan(ess) else 1.25 * MIN_ESS / max(ess, 1.0)
     draws = (asked.get("iter_sampling") or ITERATIONS) * max(2, math.ceil(factor))
-    if factor > LONGEST:
+    if draws > LONGEST:
         return "try another start or model: a run would have to be far longer than this one"
     return f"run longer, iter_sampling = {draws}"
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.patheffects import withStroke
 from matplotlib.transforms import Bbox
 from mpl_toolkits.mplot3d import Axes3D, proj3d
 
@@ -15,8 +16,8 @@ from lsm_stan.typing import FloatArray
 #: Longer names are cut to this many letters.
 LONGEST = 24
 
-#: Room between two names, in pixels.
-GAP = 1.5
+#: Room between two names, in pixels; and what sets a name off from the lines behind it.
+GAP, HALO = 1.5, withStroke(linewidth=1.6, foreground="white")
 
 
 def label_nodes(
@@ -55,7 +56,8 @@ def label_nodes(
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     colours = style.pop("colours", None)
     frame = axes.get_window_extent(renderer)
-    taken: list[Bbox] = []
+    legend = axes.get_legend()
+    taken: list[Bbox] = [] if legend is None else [legend.get_window_extent(renderer)]
     labelled: list[int] = []
     for node in order:
         if len(labelled) == most:
@@ -67,6 +69,7 @@ def label_nodes(
             text, place, (3, 3), textcoords="offset points", parse_math=False, **style, **colour
         )
         label.set_in_layout(False)
+        label.set_path_effects([HALO])
         box = label.get_window_extent(renderer).padded(GAP)
         outside = box.x1 > frame.x1 or box.y1 > frame.y1 or box.x0 < frame.x0 or box.y0 < frame.y0
         if outside or any(box.overlaps(other) for other in taken):

@@ -91,6 +91,8 @@ def shown_checks(check: PredictiveCheck, spec: ModelSpec) -> pd.DataFrame:
     table = pd.DataFrame(rows)
     first = table["at fault"] != ""
     table = pd.concat([table[first], table[~first]], ignore_index=True)
+    again = table["at fault"].eq(table["at fault"].shift()) & (table["at fault"] != "")
+    table["at fault"] = table["at fault"].mask(again, "the same")
     return table if first.any() else table.drop(columns="at fault")
 
 

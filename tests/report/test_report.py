@@ -25,7 +25,10 @@ from lsm_stan.report.diagnostic_plots import plot_distances, plot_forest, plot_t
 from lsm_stan.report.nodes import node_table
 from lsm_stan.report.page import Command, PageFigure, file_stems
 from lsm_stan.report.plots import (
+    PALETTE,
+    UNKNOWN_COLOUR,
     Figure,
+    node_colours,
     plot_embedding,
     plot_embeddings,
     plot_rate_matrix,
@@ -33,6 +36,7 @@ from lsm_stan.report.plots import (
 )
 from lsm_stan.report.report import Report
 from lsm_stan.report.report_page import headline, report_page, summary
+from lsm_stan.report.sections import embedding_section
 from lsm_stan.report.shown import shown_checks
 from tests.support.browser import hover_text, opened_offline, point_at, scrolled
 from tests.support.made import made_fit, scattered, simulated_fit, with_clusters
@@ -294,6 +298,37 @@ def test_failed_statistics_are_one_table_with_what_is_at_fault(report):
     assert "no intercept" in shown["at fault"][0]
     assert (shown["at fault"][1:] == "").all()
     assert len(shown) == len(check.table)
+
+
+def test_nodes_are_coloured_by_any_column(tmp_path, monkeypatch, capsys):
+    drawn, truth = simulate(12, 2, seed=4)
+    nodes = pd.DataFrame({"class": ["a", "b"] * 6, "Club": [*"wxyz"] * 3}, drawn.names)
+    fit = made_fit(replace(drawn, node_table=nodes), truth["z"][None, None], "map")
+    for column, groups in ((None, {"a", "b"}), ("Club", {"w", "x", "y", "z"})):
+        section = embedding_section(make_report({"map": fit}, lambda _: None, colour_by=column))
+        figure = section.items[0]
+        legend = figure.figure.axes[0].get_legend()
+        assert {text.get_text() for text in legend.get_texts()} == groups
+        assert all(f'"name":"{group}"' in figure.html for group in groups)
+        assert f"Colours: {column or 'class'}." in figure.caption
+    fit.save(tmp_path / "fit")
+    code, _, errors = call(
+        monkeypatch, capsys, "report", tmp_path / "fit", "--out", tmp_path / "page", "--colour-by", "x"
+    )  # fmt: skip
+    assert code == 2
+    assert "no column 'x' in the table of nodes; it has class, Club" in errors
+    assert not (tmp_path / "page").exists()
+
+
+def test_more_classes_than_colours_are_not_mixed_up():
+    """Two classes of one colour could not be told apart."""
+    classes = pd.Series([f"class {k}" for k in range(9) for _ in range(9 - k)])
+    colours, legend = node_colours(classes, len(classes))
+    assert len(legend) == len(PALETTE) + 1
+    assert len(set(legend.values())) == len(legend)
+    assert colours[-1] == UNKNOWN_COLOUR
+    assert "class 0" in legend
+    assert "class 8" not in legend
 
 
 def test_rates_that_are_blank_are_in_the_scale():
