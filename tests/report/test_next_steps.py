@@ -1,8 +1,9 @@
-"""What a report says is next: a command that the command line takes, and that fits what was done."""
+"""What a report says is next: a command that the command line takes, fit for what was done."""
 
 import re
 import shlex
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -35,7 +36,7 @@ def parsed(command: list[str]) -> typer.Context | None:
 
 
 def options(command: list[str]) -> dict[str, str]:
-    return {a: b for a, b in zip(command, command[1:], strict=False) if a.startswith("--")}
+    return {option: value for option, value in pairwise(command) if option.startswith("--")}
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +96,7 @@ def test_a_mode_is_followed_by_a_sample_from_it(good, tmp_path, monkeypatch):
 
 def test_a_bad_sample_is_followed_by_what_its_checks_ask_for(good, sample, tmp_path, monkeypatch):
     checks = [
-        Check("divergences", False, "10 divergent transitions", "take smaller steps, adapt_delta = 0.95"),
+        Check("divergences", False, "10 of them", "take smaller steps, adapt_delta = 0.95"),
         Check("ess", False, "few", "run longer, iter_sampling = 2000"),
         Check("ess_tail", False, "few", "run longer, iter_sampling = 4000"),
     ]  # fmt: skip

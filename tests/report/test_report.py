@@ -312,9 +312,8 @@ def test_nodes_are_coloured_by_any_column(tmp_path, monkeypatch, capsys):
         assert all(f'"name":"{group}"' in figure.html for group in groups)
         assert f"Colours: {column or 'class'}." in figure.caption
     fit.save(tmp_path / "fit")
-    code, _, errors = call(
-        monkeypatch, capsys, "report", tmp_path / "fit", "--out", tmp_path / "page", "--colour-by", "x"
-    )  # fmt: skip
+    arguments = ["report", tmp_path / "fit", "--out", tmp_path / "page", "--colour-by", "x"]
+    code, _, errors = call(monkeypatch, capsys, *arguments)
     assert code == 2
     assert "no column 'x' in the table of nodes; it has class, Club" in errors
     assert not (tmp_path / "page").exists()
