@@ -84,13 +84,16 @@ def test_results(config: Path) -> None:
     assert (folder / "index.html").exists()
     readme = (folder / "README.md").read_text()
     assert "More is [elsewhere](other.md)." in readme
+    first = [readme.index(f"## {part}") for part in ("What was found", "Whether to", "What to do")]
+    assert first == sorted(first)
+    assert first[-1] < readme.index("    lsm-stan fit ") < readme.index("## Fits")
     assert "| *a published result* |  | -12,345.6 | 12,345.6 |  |" in readme
     rows = [[cell.strip() for cell in line.split("|")] for line in readme.splitlines()]
     losses = {row[1]: row[4] for row in rows if len(row) == 7}  # of five columns: the fits
     assert losses["map"] == f"{summary['loss'][0]:,.1f}"
     assert losses["nuts-short"] == "", "a mean of draws has no loss"
     shown = re.findall(r"figures/([\w-]+)\.png", readme)
-    assert shown == ["distances", "embedding", "rates", "predictive"]
+    assert shown == ["embedding", "rates", "predictive", "distances"]
     assert all((folder / "figures" / f"{name}.png").exists() for name in shown)
 
 
