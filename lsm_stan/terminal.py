@@ -15,7 +15,7 @@ from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.cmdstan.verification import KernelCheck
 from lsm_stan.criticism.comparison import Comparison
 from lsm_stan.criticism.tables import coefficients_table, interval_text
-from lsm_stan.criticism.verdict import cautions
+from lsm_stan.criticism.verdict import cautions, worst_first
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.model.covariates import possible_terms
@@ -246,8 +246,9 @@ def show_predictions(dyads: pd.DataFrame) -> None:
 def _verdict(fit: Fit) -> None:
     if fit.converged:
         _out.print(Text.assemble("  ", ("converged", "green"), ": every check passed"))
-    for warning in fit.warnings:
-        _out.print(Text.assemble("  ", ("not converged", "red"), f": {warning}"), soft_wrap=True)
+    for check in worst_first(fit.record):
+        text = Text.assemble("  ", ("not converged", "red"), f": {check.sentence}")
+        _out.print(text, soft_wrap=True)
     show_findings(cautions(fit))
 
 

@@ -70,7 +70,7 @@ BOUNDED = Step("the exponential or squared form", {"form": "squared"})
 DIMENSIONS = {"dim": 1}
 
 
-def fault(name: str, spec: ModelSpec, *, more: bool) -> str:
+def fault(name: str, spec: ModelSpec, *, more: bool, directed: bool = True) -> str:
     """Say which part of a model is at fault where a statistic is outside what it predicts.
 
     Parameters
@@ -81,6 +81,8 @@ def fault(name: str, spec: ModelSpec, *, more: bool) -> str:
         The model.
     more : bool
         Whether the network has more of it than the model predicts, or less.
+    directed : bool, default True
+        Whether the network is directed.
 
     Returns
     -------
@@ -93,12 +95,12 @@ def fault(name: str, spec: ModelSpec, *, more: bool) -> str:
     >>> fault("dispersion", MODELS["tutorial"], more=True)
     'a Poisson count stays near its rate; a negative binomial would be looked at next'
     """
-    cause, step = STATISTICS[name].cause(spec, more)
+    cause, step = _cause(name, spec, more, directed)
     return f"{cause}; {step.words} would be looked at next"
 
 
 def next_model(
-    spec: ModelSpec, failed: Mapping[str, bool], *, binary: bool = False
+    spec: ModelSpec, failed: Mapping[str, bool], *, binary: bool = False, directed: bool = True
 ) -> NextModel | None:
     """Name the model that takes all steps at once that failed statistics ask for.
 
@@ -111,6 +113,8 @@ def next_model(
         of them than the model predicts.
     binary : bool, default False
         Whether every weight of the network is 0 or 1.
+    directed : bool, default True
+        Whether the network is directed.
 
     Returns
     -------
@@ -125,7 +129,7 @@ def next_model(
     """
     changes: dict[str, Any] = {"likelihood": "bernoulli"} if binary and failed else {}
     for name, more in failed.items():
-        _, step = STATISTICS[name].cause(spec, more)
+        _, step = _cause(name, spec, more, directed)
         changes = {**step.changes, **changes}  # the first step of its kind holds
     dims = changes.pop("dim", 0)
     likelihood = changes.get("likelihood", spec.likelihood)
@@ -142,6 +146,14 @@ def next_model(
     if not changes:  # of the tutorial's model
         return None
     return NextModel(replace(named, terms=spec.terms, clusters=spec.clusters), 0)
+
+
+def _cause(name: str, spec: ModelSpec, more: bool, directed: bool) -> tuple[str, Step]:
+    """Return what is at fault, and a step that the network allows: roles need directions."""
+    cause, step = STATISTICS[name].cause(spec, more)
+    if step is ROLES and not directed:
+        step = Step("another number of dimensions", DIMENSIONS)
+    return cause, step
 
 
 def _zeros(spec: ModelSpec, more: bool) -> tuple[str, Step]:

@@ -13,6 +13,7 @@ from lsm_stan.criticism.chains import ModeReport, mode_report
 from lsm_stan.criticism.ppc import PredictiveCheck
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.methods import METHODS
+from lsm_stan.inference.record import FitRecord
 from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import (
@@ -247,16 +248,31 @@ def _other_modes(details: dict[str, Any]) -> str:
 
 def _of_the_run(fit: Fit, modes: ModeReport | None) -> list[Finding]:
     """Say which of the method's checks failed, the worst first, or that none did."""
-    details = fit.record.details
-    failed = [check for check in fit.record.checks if not check.passed]
+    failed = worst_first(fit.record)
     if not failed:
         passed = "; ".join(check.message for check in fit.record.checks)
         return [
             Finding("good", capital(f"{METHODS[fit.method].title} passed its checks: {passed}"))
         ]
     apart = modes is not None and modes.apart
-    failed.sort(key=lambda check: -_excess(check, details))
     return [Finding("bad", capital(_told(check, apart))) for check in failed]
+
+
+def worst_first(record: FitRecord) -> list[Check]:
+    """Return the checks that failed, the worst first.
+
+    Parameters
+    ----------
+    record : FitRecord
+        The record of a fit.
+
+    Returns
+    -------
+    list of Check
+        Sorted by how many times over its limit each is.
+    """
+    failed = [check for check in record.checks if not check.passed]
+    return sorted(failed, key=lambda check: -_excess(check, record.details))
 
 
 def _excess(check: Check, details: dict[str, Any]) -> float:

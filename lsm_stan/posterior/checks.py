@@ -41,6 +41,8 @@ WORDS = {
     "out_strength": "expected out-strengths",
     "in_strength": "expected in-strengths",
 }
+#: Quantities that a sentence names, the worst first.
+LISTED = 3
 #: Fewest draws whose largest tenth has a tail that a Pareto distribution can be fitted to.
 MIN_PARETO_DRAWS = 100
 
@@ -259,11 +261,16 @@ def exploration_check(
         least = ess.to_numpy().min()
         message = f"R-hat of {names} is {rhat.max():.3f} at most, ESS {least:.0f} at least"
         return Check("exploration", True, message)
+    least = ess.min(axis=1, skipna=False)
+    excess = pd.Series(np.maximum((rhat - 1) / (MAX_RHAT - 1), MIN_ESS / least), rhat.index)
+    failed = quantities.loc[excess.fillna(np.inf)[~explored].sort_values(ascending=False).index]
     figures = "; ".join(
         f"{WORDS.get(row['quantity'], row['quantity'])}: R-hat {_figure(row['rhat_p95'], 3)},"
         f" bulk ESS {_figure(row['ess_bulk_p05'], 0)}, tail ESS {_figure(row['ess_tail_p05'], 0)}"
-        for row in quantities[~explored].to_dict("records")
+        for row in failed.head(LISTED).to_dict("records")
     )
+    if len(failed) > LISTED:
+        figures += f"; and {counted(len(failed) - LISTED, 'other quantity', 'other quantities')}"
     return Check(
         "exploration",
         False,

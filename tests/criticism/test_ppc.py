@@ -331,6 +331,14 @@ def test_the_next_model_takes_the_steps_that_failures_ask_for(model, failed, bin
     assert named == expected
 
 
+def test_an_undirected_network_is_not_given_roles():
+    """They are of senders and receivers: the model refuses them there."""
+    spec, failed = find_model("nb-squared-effects"), {"transitivity": False}
+    assert next_model(spec, failed).spec.roles
+    assert next_model(spec, failed, directed=False) == (spec, 1)
+    assert "roles" not in fault("transitivity", spec, more=False, directed=False)
+
+
 def test_the_next_model_of_every_model_is_another_one_or_has_more_dimensions():
     for spec in MODELS.values():
         for name in STATISTICS:

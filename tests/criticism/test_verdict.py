@@ -19,6 +19,7 @@ from lsm_stan.criticism.verdict import (
 )
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.checks import Check, Finding
+from lsm_stan.report.diagnostic_plots import plot_trace
 from tests.support.made import apart, made_fit, scattered, turned
 
 
@@ -233,3 +234,16 @@ def test_other_modes_are_told_with_how_near_they_come(simulated):
     assert "2 of the others come within 1.9 nats of it" in caution.text
     alone = made_fit(network, positions[None, None], "map", details={"distinct_modes": 1})
     assert cautions(alone) == [Finding("caution", ONE_POINT)]
+
+
+def test_chains_have_the_numbers_of_cmdstan_everywhere(simulated, rng):
+    """From 1 on: in the table, in the rank plots, and in the container."""
+    network, positions = simulated
+    fit = made_fit(network, scattered(positions, rng, 0.02, size=10))
+    report = mode_report(fit)
+    assert report is not None
+    assert report.chains["chain"].tolist() == [1, 2, 3, 4]
+    assert fit.idata.posterior["chain"].to_numpy().tolist() == [1, 2, 3, 4]
+    assert fit.invariants().posterior["chain"].to_numpy().tolist() == [1, 2, 3, 4]
+    ranks = plot_trace(fit).axes[1]
+    assert [label.get_text() for label in ranks.get_yticklabels()] == ["1", "2", "3", "4"]

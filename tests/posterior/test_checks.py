@@ -245,3 +245,15 @@ def test_how_much_longer_follows_from_how_little_was_reached():
     assert longer({}, np.nan) == "run longer, iter_sampling = 2000"
     assert "another start or model" in longer({}, 4.0)
     assert longer({"iter_sampling": 20}, 4.0) == "run longer, iter_sampling = 2500"
+
+
+def test_the_worst_of_many_quantities_are_named_first(rng):
+    quantities, sampler = plain_run(rng, np.array(7))
+    for k in range(5):
+        bad = rng.normal(size=(4, 250))
+        bad[3] += 1 + k
+        quantities[f"q{k}"] = bad
+    checks, _ = sampler_checks(quantities, sampler, 10)
+    message = next(check.message for check in checks if check.name == "exploration")
+    assert re.findall(r"q\d", message) == ["q4", "q3", "q2"]
+    assert "; and 2 other quantities (" in message
