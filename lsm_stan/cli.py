@@ -224,12 +224,13 @@ def predict(
     weight, 90 % intervals of both over draws, and tail, the probability of so large a weight.
     """
     from lsm_stan import terminal
+    from lsm_stan.text import counted
 
     _ensure_csv(out)
     table = lsm.predict(lsm.Fit.load(fit), top)
     _write(lambda: table.to_csv(out, index=False), out)
     terminal.show_predictions(table)
-    print_progress(f"{len(table)} dyads: {out}")
+    print_progress(f"{counted(len(table), 'dyad')}: {out}")
 
 
 @app.command()

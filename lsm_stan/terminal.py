@@ -164,13 +164,13 @@ def show_comparison(comparison: Comparison) -> None:
 def show_summary(report: Report) -> None:
     """Print what a report's page says first: what was found, whether to trust it, what is next."""
     for part in summary(report):
-        _out.print(Text(part.title, "bold"))
-        for item in (part.intro, *part.items):
+        _out.print(Text.assemble((part.title, "bold"), f". {part.intro}" if part.intro else ""))
+        for item in part.items:
             if isinstance(item, Command):
                 for line in item.text.splitlines():
                     _out.print(f"    {line}", soft_wrap=True)
             elif isinstance(item, str):
-                _out.print(*([f"  {item}"] if item else []), soft_wrap=True, end="\n" * bool(item))
+                _out.print(f"  {item}", soft_wrap=True)
             elif not isinstance(item, PageFigure | PageTable):
                 show_findings(item)
 

@@ -12,6 +12,7 @@ import pytest
 from lsm_stan import Fit, simulate
 from lsm_stan.analysis import run
 from lsm_stan.config import load_config
+from lsm_stan.errors import InputError
 
 pytestmark = pytest.mark.cmdstan
 
@@ -155,3 +156,14 @@ def test_a_fit_whose_start_has_changed_is_run_again(config: Path) -> None:
         np.testing.assert_array_equal(start["z"], Fit.load(fits / "map").positions)
     moved = config.parent.rename(config.parent.with_name("moved"))
     assert kept(moved, 7) == [True, True]
+
+
+def test_a_column_that_is_not_there_is_refused_before_anything_is_fitted(tmp_path: Path) -> None:
+    (tmp_path / "edges.csv").write_text("source,target,weight\na,b,1\nb,c,2\n")
+    file = tmp_path / "a.toml"
+    file.write_text(
+        'network = "edges.csv"\ncolour_by = "club"\n[[fit]]\nmethod = "map"\nseed = 1\n'
+    )
+    with pytest.raises(InputError, match="no column 'club' in the table of nodes"):
+        run(load_config(file), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -125,8 +125,8 @@ def _of_the_places(fit: Fit, placed: Placement) -> Finding | str:
         )
     if fit.draws.shape[:2] == (1, 1):
         return (
-            f"Each of the {n:,} nodes has a place here, and none has a spread: this is one mode,"
-            " and how surely the nodes are placed takes draws to tell."
+            f"Every one of {counted(n, 'node')} has a place here and none has a spread: this is one"
+            " mode, and how surely the nodes are placed takes draws to tell."
         )
     unknown, sure = int(placed.unknown.sum()), int(placed.sure.sum())
     if placed.means_nothing:

@@ -37,6 +37,7 @@ from lsm_stan.network.network import Network
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import approximation_khat, sampler_checks
 from lsm_stan.posterior.invariants import monitored
+from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray
 
 
@@ -377,7 +378,7 @@ class LatentSpaceModel:
         change = self._first_change(run, init, starts) if precondition else None
         if change is not None:
             starts, change = run_pilot(run, starts, change, cmdstan)
-        run.say(f"{chains} chains")
+        run.say(counted(chains, "chain"))
         draws, columns = sample_chains(run, "chains", starts, change, cmdstan)
         stats, log_joint = sample_stats(columns), columns["lp__"]
         checks, details = sampler_checks(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lsm_stan.criticism.results import describe_result
+from lsm_stan.criticism.results import describe_result, placement
 from lsm_stan.criticism.verdict import in_one_sentence, judge_model
 from lsm_stan.files import ensure_ours
 from lsm_stan.inference.methods import METHODS
@@ -173,7 +173,10 @@ def headline(report: Report) -> list[Finding]:
         fits by the most exact methods.
     """
     reference = report.comparison.reference
-    findings = [judge_model(report.checks[reference])]
+    of_model = judge_model(report.checks[reference])
+    if of_model.kind == "good" and placement(report.reference).means_nothing:
+        of_model = Finding("good", f"{of_model.text} The positions have no part in that.")
+    findings = [of_model]
     order = list(METHODS)
     for name in sorted(
         report.fits, key=lambda n: (n != reference, -order.index(report.fits[n].method))

@@ -18,10 +18,12 @@ from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 
 from lsm_stan import cli, compare, load_celegans, load_fits, make_report, simulate, write_report
+from lsm_stan.criticism.ppc import predictive_checks
 from lsm_stan.criticism.results import describe_result
+from lsm_stan.criticism.verdict import judge
 from lsm_stan.files import as_png
 from lsm_stan.report.criticism_sections import trust_section
-from lsm_stan.report.diagnostic_plots import plot_distances, plot_forest, plot_trace
+from lsm_stan.report.diagnostic_plots import plot_forest
 from lsm_stan.report.nodes import node_table
 from lsm_stan.report.page import Command, PageFigure, file_stems
 from lsm_stan.report.plots import (
@@ -32,7 +34,6 @@ from lsm_stan.report.plots import (
     plot_embedding,
     plot_embeddings,
     plot_rate_matrix,
-    plot_uncertainty,
 )
 from lsm_stan.report.report import Report
 from lsm_stan.report.report_page import headline, report_page, summary
@@ -164,10 +165,7 @@ def test_names_with_dollars_make_a_page():
     network = replace(drawn, names=tuple(names), node_table=nodes, title="$_$")
     fit = made_fit(network, scattered(positions, np.random.default_rng(5), 0.02, size=50))
     fits = {"$_$": fit, "$x$": fit}
-    figures = [
-        plot_embedding(fit), plot_uncertainty(fit), plot_embeddings(fits, "$x$"), plot_forest(fits),
-        plot_trace(fit), plot_distances(compare(fits)),
-    ]  # fmt: skip
+    figures = [plot_embedding(fit), plot_embeddings(fits, "$x$"), plot_forest(fits)]
     for figure in figures:
         figure.draw_without_rendering()  # as far as reading formulas goes
         assert figure.axes
@@ -328,6 +326,22 @@ def test_more_classes_than_colours_are_not_mixed_up():
     assert colours[-1] == UNKNOWN_COLOUR
     assert "class 0" in legend
     assert "class 8" not in legend
+
+
+def test_a_good_model_whose_positions_mean_nothing_is_not_praised_for_them():
+    network, _ = simulate(15, 2, seed=3)
+    fit = made_fit(network, np.random.default_rng(4).normal(size=(4, 100, 15, 2)))
+    check = predictive_checks(fit, replications=20)
+    checks = [replace(one, passed=True) for one in check.checks]
+    report = Report(
+        {"nuts": fit}, compare({"nuts": fit}), {"nuts": judge(fit)},
+        {"nuts": replace(check, checks=checks)}, *[None] * 6,
+    )  # fmt: skip
+    (of_model,) = [one for one in headline(report) if one.text.startswith("The model")]
+    assert of_model.text.endswith("The positions have no part in that.")
+    found, _, _ = summary(report)
+    (only,) = found.items[0]
+    assert "positions mean nothing" in only.text
 
 
 def test_rates_that_are_blank_are_in_the_scale():
