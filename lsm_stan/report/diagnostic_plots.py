@@ -35,6 +35,12 @@ RANK_BINS = 20
 #: Tell quantities of one colour apart.
 MARKERS = "o^s"
 
+#: A logarithmic axis that spans less has more labels than one a decade.
+FEW_DECADES = 2000
+
+#: How much smaller than the largest a distance is drawn at most: a mode may put nodes together.
+NEAREST = 1e-4
+
 #: Widths of a histogram beyond which an observed value is not in view.
 FAR = 1.5
 
@@ -345,9 +351,11 @@ def plot_distances(comparison: Comparison) -> Figure:
         if reference not in frame or not others:
             panel.set_visible(False)
             continue
+        high = frame.to_numpy().max()
+        shown = frame.clip(lower=NEAREST * high)
+        low = shown.to_numpy().min()
         for colour, name in zip(cycle(PALETTE), others, strict=False):
-            panel.scatter(frame[reference], frame[name], s=8, alpha=0.5, color=colour, label=name)
-        low, high = frame.to_numpy().min(), frame.to_numpy().max()
+            panel.scatter(shown[reference], shown[name], s=8, alpha=0.5, color=colour, label=name)
         panel.plot([low, high], [low, high], color="black", lw=0.8)
         panel.set(xscale="log", yscale="log", xlabel=f"{what}, {reference}", ylabel=what)
         _plain_ticks(panel.xaxis)
@@ -403,8 +411,10 @@ def _band(axis: Axes, x: IntArray, table: pd.DataFrame, *, bars: bool) -> None:
 
 
 def _plain_ticks(axis: Axis) -> None:
-    """Label a logarithmic axis at 1, 2 and 5 times powers of ten, as plain numbers."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    """Label a logarithmic axis of data as plain numbers, at 1, 2 and 5 where there is room."""
+    low, high = axis.get_data_interval()
+    subs = (1, 2, 5) if high < FEW_DECADES * low else (1,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 
