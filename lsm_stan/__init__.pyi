@@ -8,6 +8,7 @@ from lsm_stan.config import load_config as load_config
 from lsm_stan.criticism.comparison import compare as compare
 from lsm_stan.criticism.ppc import predictive_checks as predictive_checks
 from lsm_stan.criticism.prior_check import check_priors as check_priors
+from lsm_stan.criticism.results import describe_result as describe_result
 from lsm_stan.criticism.verdict import judge as judge
 from lsm_stan.criticism.verdict import judge_model as judge_model
 from lsm_stan.errors import InferenceError as InferenceError

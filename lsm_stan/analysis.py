@@ -17,6 +17,7 @@ from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_ar
 from lsm_stan.inference.record import read_record
 from lsm_stan.inference.starts import MADE, read_start
 from lsm_stan.model.family import read_spec
+from lsm_stan.network.grouping import grouping
 from lsm_stan.network.readers import open_network
 from lsm_stan.progress import Progress
 from lsm_stan.report.markdown import README, as_markdown
@@ -71,6 +72,7 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
     """
     ensure_ours(folder, "the outcome of a run", _is_run(folder))
     network = open_network(config.network.file, config.network.how)
+    grouping(network, config.colour_by)  # refuses before anything is fitted
     model = LatentSpaceModel(
         network,
         config.dim,
@@ -95,7 +97,7 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
         # a fit that is kept may have other notes, another title and tables that it has no use for
         fits[name] = replace(Fit.load(target), network=network)
     say("report: judging and comparing the fits")
-    report = make_report(fits, say)
+    report = make_report(fits, say, colour_by=config.colour_by)
     page = report_page(report)
     analysis = Analysis(config, report, write_page(page, folder))
     write_whole(folder / README, as_markdown(_readme(analysis, page)).encode())

@@ -19,6 +19,7 @@ from lsm_stan.interrupts import Stop
 from lsm_stan.network.reading import Reading
 from lsm_stan.options import (
     MODEL,
+    ColourOption,
     DimOption,
     FitsArgument,
     MethodName,
@@ -217,12 +218,13 @@ def predict(
     weight, 90 % intervals of both over draws, and tail, the probability of so large a weight.
     """
     from lsm_stan import terminal
+    from lsm_stan.text import counted
 
     _ensure_csv(out)
     table = lsm.predict(lsm.Fit.load(fit), top)
     _write(lambda: table.to_csv(out, index=False), out)
     terminal.show_predictions(table)
-    print_progress(f"{len(table)} dyads: {out}")
+    print_progress(f"{counted(len(table), 'dyad')}: {out}")
 
 
 @app.command()
@@ -273,7 +275,8 @@ def run(
     says how to read it: file, and if wanted directed, parallel_edges, header, source, target,
     weight, where (a list), binary, nodes, hidden, dyads, title. The other keys are optional: model
     (a name, or a table that can set scales of priors: {likelihood = "nb", form = "squared",
-    effects = true, sigma_scale = 2.0}), dim, prior_scale, jitter, kernel, threads, note, and
+    effects = true, sigma_scale = 2.0}), dim, prior_scale, jitter, kernel, threads, colour_by, note,
+    and
     \[reference] with label and loss. Paths are relative to the file.
     """
     from lsm_stan import terminal
@@ -293,7 +296,10 @@ def compare(
     """Set fits of one network side by side: time, error, spread, against the most exact one."""
     from lsm_stan import terminal
 
-    comparison = lsm.compare(lsm.load_fits(fits))
+    loaded = lsm.load_fits(fits)
+    if len(loaded) < 2:
+        raise InputError(f"{fits[0]} is compared with nothing; name another fit of its network")
+    comparison = lsm.compare(loaded)
     terminal.show_comparison(comparison)
     file = out / "comparison.csv"
     _write(lambda: comparison.table.to_csv(file, index=False), file)
@@ -323,14 +329,15 @@ def loo(
 def report(
     fits: FitsArgument,
     out: Annotated[Path, typer.Option(help="Folder for index.html, its figures and tables.")],
+    colour_by: ColourOption = None,
 ) -> None:
     """Write one page about fits of one network: what they say, and whether to trust it."""
     from lsm_stan import terminal
-    from lsm_stan.report.report_page import ensure_page, headline
+    from lsm_stan.report.report_page import ensure_page
 
     ensure_page(out)
-    made = lsm.make_report(lsm.load_fits(fits), print_progress)
-    terminal.show_findings(headline(made))
+    made = lsm.make_report(lsm.load_fits(fits), print_progress, colour_by=colour_by)
+    terminal.show_summary(made)
     print_progress(f"report: {lsm.write_report(made, out).resolve()}")
 
 

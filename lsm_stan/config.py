@@ -143,6 +143,9 @@ class AnalysisConfig(_Strict):
         As in :class:`lsm_stan.inference.latent_space_model.LatentSpaceModel`.
     reference
         A published loss for context.
+    colour_by
+        The column of the node table that colours nodes; see
+        :func:`lsm_stan.report.report.make_report`.
     note
         Markdown for the head of the results' README, such as where else to look.
     fit
@@ -157,6 +160,7 @@ class AnalysisConfig(_Strict):
     kernel: Kernel = "cpp"
     threads: Annotated[int, Field(ge=1)] = 1
     reference: PublishedLoss | None = None
+    colour_by: str | None = None
     note: str | None = None
     fit: Annotated[tuple[FitConfig, ...], Field(min_length=1, strict=False)]
 

@@ -32,6 +32,15 @@ FitsArgument = Annotated[
     list[Path], typer.Argument(metavar="FIT...", help="Folders of fits of one network.")
 ]
 
+ColourOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="COLUMN",
+        help="The column of the table of nodes that colours them. \\[default: class, or else club,"
+        " type, group, ...]",
+    ),
+]
+
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 
 DimOption = Annotated[int, typer.Option(help="K, the number of latent dimensions.")]

@@ -22,17 +22,18 @@ from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.cmdstan.verification import KernelCheck
 from lsm_stan.criticism.comparison import Comparison
 from lsm_stan.criticism.tables import coefficients_table, interval_text
+from lsm_stan.criticism.verdict import cautions, worst_first
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.model.covariates import possible_terms
 from lsm_stan.network.network import Network
 from lsm_stan.network.summary import describe
-from lsm_stan.posterior.checks import Finding
-from lsm_stan.posterior.idata import log_joint_of
 from lsm_stan.prediction.selection import Selection
-from lsm_stan.report.report_page import headline
+from lsm_stan.report.page import Command, PageFigure, PageTable, Points
+from lsm_stan.report.report import Report
+from lsm_stan.report.report_page import summary
 from lsm_stan.report.shown import shown_comparison, shown_fits
-from lsm_stan.text import MARKS, brief, with_error
+from lsm_stan.text import MARKS, brief, counted, with_error
 from lsm_stan.visible import visible
 
 
@@ -137,10 +138,10 @@ def show_fit(fit: Fit, folder: Path) -> None:
         if isinstance(value, int | float)
     }
     rows = {
-        "network": fit.network.title,
+        "network": fit.network.title or counted(fit.network.n_nodes, "node"),
         "method": f"{METHODS[fit.method].title}, seed {fit.record.seed}",
         "seconds": f"{fit.record.seconds:.1f}",
-        **_log_joint(fit),
+        "density": fit.density,
         **plain,
         **{
             row["covariate"]: interval_text(row)
@@ -171,8 +172,9 @@ def show_analysis(analysis: Analysis) -> None:
         converged = Text(row["converged"], "green" if row["converged"] == "yes" else "red")
         table.add_row(*(row[column] for column in columns), converged)
     _print(table)
-    show_comparison(report.comparison)
-    show_findings(headline(report))
+    if len(report.fits) > 1:
+        show_comparison(report.comparison)
+    show_summary(report)
     _out.print(f"report: {analysis.page.resolve()}", soft_wrap=True)
 
 
@@ -189,12 +191,29 @@ def show_comparison(comparison: Comparison) -> None:
         _out.print(f"  {comparison.note}", soft_wrap=True)
 
 
-def show_findings(findings: Sequence[Finding]) -> None:
-    """Print the sentences of a verdict."""
+def show_summary(report: Report) -> None:
+    """Print what a report's page says first: what was found, whether to trust it, what is next."""
+    for part in summary(report):
+        _out.print(Text.assemble((part.title, "bold"), f". {part.intro}" if part.intro else ""))
+        for item in part.items:
+            if isinstance(item, Command):
+                for line in item.text.splitlines():
+                    _out.print(f"    {line}", soft_wrap=True)
+            elif isinstance(item, str):
+                _out.print(f"  {item}", soft_wrap=True)
+            elif not isinstance(item, PageFigure | PageTable):
+                show_findings(item)
+
+
+def show_findings(findings: Points) -> None:
+    """Print sentences, those of a verdict with their marks."""
     colours = {"good": "green", "caution": "yellow", "bad": "red"}
     for finding in findings:
-        mark = (MARKS[finding.kind], colours[finding.kind])
-        _out.print(Text.assemble("  ", mark, f" {finding.text}"), soft_wrap=True)
+        if isinstance(finding, str):
+            _out.print(f"  - {finding}", soft_wrap=True)
+        else:
+            mark = (MARKS[finding.kind], colours[finding.kind])
+            _out.print(Text.assemble("  ", mark, f" {finding.text}"), soft_wrap=True)
 
 
 def show_selection(selection: Selection) -> None:
@@ -254,20 +273,13 @@ def show_predictions(dyads: pd.DataFrame) -> None:
         _print(table)
 
 
-def _log_joint(fit: Fit) -> dict[str, str]:
-    """Return what is said of a fit's density: of its draws, whose mean need not be likely."""
-    log_joint = log_joint_of(fit.idata)
-    if log_joint.size == 1:
-        return {"loss": f"{fit.loss:,.3f} (log joint {fit.log_joint:,.3f})"}
-    mean, sd = brief(log_joint.mean()), brief(log_joint.std(ddof=1))
-    return {"log joint": f"{mean} ± {sd} over draws"}
-
-
 def _verdict(fit: Fit) -> None:
     if fit.converged:
         _out.print(Text.assemble("  ", ("converged", "green"), ": every check passed"))
-    for warning in fit.warnings:
-        _out.print(Text.assemble("  ", ("not converged", "red"), f": {warning}"), soft_wrap=True)
+    for check in worst_first(fit.record):
+        text = Text.assemble("  ", ("not converged", "red"), f": {check.sentence}")
+        _out.print(text, soft_wrap=True)
+    show_findings(cautions(fit))
 
 
 def _show(title: str, rows: dict[str, str]) -> None:

@@ -61,3 +61,14 @@ def listed(words: list[str]) -> str:
 def capital(text: str) -> str:
     """Return a text as a sentence: its first letter in upper case, a full stop behind."""
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+
+
+def counted(number: int, noun: str, plural: str = "") -> str:
+    """Return a number with its noun, of which there may be one.
+
+    Examples
+    --------
+    >>> counted(1, "node"), counted(2345, "node"), counted(0, "dyad that", "dyads that")
+    ('1 node', '2,345 nodes', '0 dyads that')
+    """
+    return f"{number:,} {noun if number == 1 else plural or noun + 's'}"

@@ -82,7 +82,7 @@ def page(
         title="Calibration",
         subtitle="Made by `make calibration`; do not edit.",
         facts={},
-        findings=[],
+        summary=[],
         sections=[
             _question(sbc, covered),
             _results(uniformity, coverages, fits),

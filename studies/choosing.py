@@ -227,7 +227,7 @@ def page(choices: pd.DataFrame, candidates: pd.DataFrame, designs: Mapping[str, 
         title="Does `select` find K?",
         subtitle="Made by `make choosing`; do not edit.",
         facts={},
-        findings=[],
+        summary=[],
         sections=[_result(choices, candidates), _drawn(choices, designs)],
         footer="",
     )

@@ -78,7 +78,7 @@ def page(
         title=f"{network.title}: which model predicts what was hidden?",
         subtitle="Parallel edges are summed. Made by `make models`; do not edit.",
         facts=network.in_short,
-        findings=_missing(missing),
+        summary=[Section("", "", [_missing(missing)])],
         sections=[
             _question(tables),
             _result(scores, tables, calibration),

@@ -12,6 +12,7 @@ import pytest
 from lsm_stan import Fit, simulate
 from lsm_stan.analysis import run
 from lsm_stan.config import load_config
+from lsm_stan.errors import InputError
 
 pytestmark = pytest.mark.cmdstan
 
@@ -84,13 +85,16 @@ def test_results(config: Path) -> None:
     assert (folder / "index.html").exists()
     readme = (folder / "README.md").read_text()
     assert "More is [elsewhere](other.md)." in readme
+    first = [readme.index(f"## {part}") for part in ("What was found", "Whether to", "What to do")]
+    assert first == sorted(first)
+    assert first[-1] < readme.index("    lsm-stan fit ") < readme.index("## Fits")
     assert "| *a published result* |  | -12,345.6 | 12,345.6 |  |" in readme
     rows = [[cell.strip() for cell in line.split("|")] for line in readme.splitlines()]
     losses = {row[1]: row[4] for row in rows if len(row) == 7}  # of five columns: the fits
     assert losses["map"] == f"{summary['loss'][0]:,.1f}"
     assert losses["nuts-short"] == "", "a mean of draws has no loss"
     shown = re.findall(r"figures/([\w-]+)\.png", readme)
-    assert shown == ["distances", "embedding", "rates", "predictive"]
+    assert shown == ["embedding", "rates", "predictive", "distances"]
     assert all((folder / "figures" / f"{name}.png").exists() for name in shown)
 
 
@@ -152,3 +156,14 @@ def test_a_fit_whose_start_has_changed_is_run_again(config: Path) -> None:
         np.testing.assert_array_equal(start["z"], Fit.load(fits / "map").positions)
     moved = config.parent.rename(config.parent.with_name("moved"))
     assert kept(moved, 7) == [True, True]
+
+
+def test_a_column_that_is_not_there_is_refused_before_anything_is_fitted(tmp_path: Path) -> None:
+    (tmp_path / "edges.csv").write_text("source,target,weight\na,b,1\nb,c,2\n")
+    file = tmp_path / "a.toml"
+    file.write_text(
+        'network = "edges.csv"\ncolour_by = "club"\n[[fit]]\nmethod = "map"\nseed = 1\n'
+    )
+    with pytest.raises(InputError, match="no column 'club' in the table of nodes"):
+        run(load_config(file), tmp_path / "out")
+    assert not (tmp_path / "out").exists()

@@ -1,10 +1,13 @@
 """What the command line prints: names as they are, and whole."""
 
+import re
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from lsm_stan import load_celegans, make_report, read_network, terminal
+from lsm_stan import load_celegans, make_report, read_network, simulate, terminal
 from lsm_stan.analysis import Analysis
 from lsm_stan.config import AnalysisConfig, FitConfig
 from lsm_stan.network.network import Network
@@ -13,7 +16,7 @@ from lsm_stan.prediction.choice import choose
 from lsm_stan.prediction.selection import Selection
 from lsm_stan.progress import print_progress
 from lsm_stan.text import brief
-from tests.support.made import made_fit
+from tests.support.made import fit_of, made_fit
 
 #: Names that are markup or emoji to Rich.
 UNITS = ["rate [/min]", "speed [m/s]", "[bold]", "a :bug: b"]
@@ -99,7 +102,7 @@ def test_the_log_joint_of_draws_is_theirs(network, tmp_path, capsys):
     mode = made_fit(network, rng.normal(size=(1, 1, 4, 2)), "map")
     terminal.show_fit(nuts, tmp_path)
     said = capsys.readouterr().out
-    assert "-100 ± 25.82 over draws" in said
+    assert "log joint -100.0 ± 25.8 over draws" in said
     assert "loss" not in said
     report = make_report({"map": mode, "nuts": nuts}, lambda _: None)
     fit = FitConfig(method="nuts", seed=1)
@@ -133,3 +136,36 @@ def test_controls_in_names_do_not_reach_the_terminal(control, tmp_path, capsys):
     visible = control.encode("unicode_escape").decode().split("\\x07")[0]
     least = 1 if control == "\x08" else 5  # Rich itself leaves out a backspace
     assert said.replace("\n", "").count(visible[:4]) >= least
+
+
+def test_a_fit_with_many_modes_is_said_to_have_them(network, tmp_path, capsys):
+    """As on the page, and not in the report alone."""
+    rng = np.random.default_rng(1)
+    starts = [{"mode": k + 1, "loss": 1033.0 + k / 4} for k in range(8)]
+    mode = made_fit(
+        network,
+        rng.normal(size=(1, 1, 4, 2)),
+        "map",
+        details={"distinct_modes": 8, "starts": starts},
+    )
+    terminal.show_fit(mode, tmp_path)
+    said = capsys.readouterr().out
+    assert "converged: every check passed" in said
+    assert "8 different modes were found" in said
+    assert "7 of the others come within 1.8 nats of it" in said
+
+
+def test_densities_are_told_apart_and_no_name_is_empty():
+    network, truth = simulate(4, 2, seed=1)
+    nameless = replace(network, title="")
+    mode = repr(made_fit(nameless, truth["z"][None, None], "map"))
+    draws = repr(made_fit(nameless, np.repeat(truth["z"][None, None], 3, axis=1)))
+    assert mode.startswith("Fit(map, 4 nodes, K = 2, loss ")
+    assert "loss" not in draws
+    assert re.search(r"log joint -?[\d.,]+ ± [\d.]+ over draws, (NOT )?converged\)$", draws)
+    learned = fit_of(
+        nameless,
+        {"z": truth["z"][None, None], "intercept": np.zeros((1, 1)), "sigma_z": np.ones((1, 1))},
+        "poisson-squared",
+    )
+    assert "(scales learned)" in repr(learned)

@@ -2,17 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, NamedTuple, TypeAlias
 
-from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.family import MODELS, ModelSpec
 
 #: Where scales of priors are set.
 WHERE = "(in Python, or in the file of lsm-stan run)"
 
+
+class Step(NamedTuple):
+    """A step from a model to the next.
+
+    Attributes
+    ----------
+    words : str
+        What it is called in a sentence.
+    changes : dict of str to object
+        Fields of a :class:`ModelSpec` that it changes, and ``dim``, how many dimensions it adds;
+        empty where no named model takes it.
+    """
+
+    words: str
+    changes: Mapping[str, Any] = {}
+
+
 #: From a model, and whether the network has more of a statistic than it predicts or less, to what
 #: is at fault and what would be looked at next.
-Cause: TypeAlias = Callable[[ModelSpec, bool], tuple[str, str]]
+Cause: TypeAlias = Callable[[ModelSpec, bool], tuple[str, Step]]
 
 
 class Statistic(NamedTuple):
@@ -30,7 +48,29 @@ class Statistic(NamedTuple):
     cause: Cause
 
 
-def fault(name: str, spec: ModelSpec, *, more: bool) -> str:
+class NextModel(NamedTuple):
+    """The model to try after one that fails.
+
+    Attributes
+    ----------
+    spec : ModelSpec
+        A named model.
+    more_dims : int
+        How many latent dimensions it has more.
+    """
+
+    spec: ModelSpec
+    more_dims: int
+
+
+NEGATIVE_BINOMIAL = Step("a negative binomial", {"likelihood": "nb"})
+EFFECTS = Step("sender and receiver effects", {"effects": True})
+ROLES = Step("roles, two positions a node,", {"effects": True, "roles": True})
+BOUNDED = Step("the exponential or squared form", {"form": "squared"})
+DIMENSIONS = {"dim": 1}
+
+
+def fault(name: str, spec: ModelSpec, *, more: bool, directed: bool = True) -> str:
     """Say which part of a model is at fault where a statistic is outside what it predicts.
 
     Parameters
@@ -41,6 +81,8 @@ def fault(name: str, spec: ModelSpec, *, more: bool) -> str:
         The model.
     more : bool
         Whether the network has more of it than the model predicts, or less.
+    directed : bool, default True
+        Whether the network is directed.
 
     Returns
     -------
@@ -53,109 +95,172 @@ def fault(name: str, spec: ModelSpec, *, more: bool) -> str:
     >>> fault("dispersion", MODELS["tutorial"], more=True)
     'a Poisson count stays near its rate; a negative binomial would be looked at next'
     """
-    cause, next_ = STATISTICS[name].cause(spec, more)
-    return f"{cause}; {next_} would be looked at next"
+    cause, step = _cause(name, spec, more, directed)
+    return f"{cause}; {step.words} would be looked at next"
 
 
-def _zeros(spec: ModelSpec, more: bool) -> tuple[str, str]:
+def next_model(
+    spec: ModelSpec, failed: Mapping[str, bool], *, binary: bool = False, directed: bool = True
+) -> NextModel | None:
+    """Name the model that takes all steps at once that failed statistics ask for.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model that failed.
+    failed : mapping of str to bool
+        By the failed statistics' names, keys of :data:`STATISTICS`, whether the network has more
+        of them than the model predicts.
+    binary : bool, default False
+        Whether every weight of the network is 0 or 1.
+    directed : bool, default True
+        Whether the network is directed.
+
+    Returns
+    -------
+    NextModel or None
+        None where no named model takes any step.
+
+    Examples
+    --------
+    >>> failed = {"share_zero": True, "dispersion": True, "max_in_strength": True}
+    >>> next_model(MODELS["tutorial"], failed).spec.name
+    'nb-squared-effects'
+    """
+    changes: dict[str, Any] = {"likelihood": "bernoulli"} if binary and failed else {}
+    for name, more in failed.items():
+        _, step = _cause(name, spec, more, directed)
+        changes = {**step.changes, **changes}  # the first step of its kind holds
+    dims = changes.pop("dim", 0)
+    likelihood = changes.get("likelihood", spec.likelihood)
+    form = changes.get("form", spec.form)
+    roles = changes.get("roles", spec.roles) and likelihood != "dyadic"
+    effects = roles or changes.get("effects", spec.effects)
+    suffix = "-roles" if roles else "-effects" if effects else ""
+    named = MODELS[f"{likelihood}-{form}{suffix}"]
+    if named.diagonal == spec.diagonal and all(
+        getattr(named, part) == getattr(spec, part)
+        for part in ("likelihood", "form", "effects", "roles", "intercept")
+    ):
+        return NextModel(spec, dims) if dims and spec.name else None
+    if not changes:  # of the tutorial's model
+        return None
+    return NextModel(replace(named, terms=spec.terms, clusters=spec.clusters), 0)
+
+
+def _cause(name: str, spec: ModelSpec, more: bool, directed: bool) -> tuple[str, Step]:
+    """Return what is at fault, and a step that the network allows: roles need directions."""
+    cause, step = STATISTICS[name].cause(spec, more)
+    if step is ROLES and not directed:
+        step = Step("another number of dimensions", DIMENSIONS)
+    return cause, step
+
+
+def _zeros(spec: ModelSpec, more: bool) -> tuple[str, Step]:
     if spec.form != "inverse" or (spec.dispersed and not more):
         return _variation(spec, more)
     if not more:
-        return (
-            "edges are spread over more pairs than rates of 1/d spread them",
-            "sender and receiver effects" if spec.intercept else "an intercept",
-        )
+        step = EFFECTS if spec.intercept else Step("an intercept", {"intercept": True})
+        return "edges are spread over more pairs than rates of 1/d spread them", step
     cause = "the rate of a pair falls too slowly with distance to come near zero inside the cloud"
+    steeper = {"form": "squared"}
     if spec.likelihood != "poisson":
-        return cause, "a steeper rate"
+        return cause, Step("a steeper rate", steeper)
+    intercept = ", an intercept" * (not spec.intercept)
     return (
         f"{cause}, and a Poisson count spreads its mean over too many pairs",
-        f"a steeper rate{', an intercept' * (not spec.intercept)} or a negative binomial",
+        Step(f"a steeper rate{intercept} or a negative binomial", {**steeper, "likelihood": "nb"}),
     )
 
 
-def _mean_weight(spec: ModelSpec, more: bool) -> tuple[str, str]:
+def _mean_weight(spec: ModelSpec, more: bool) -> tuple[str, Step]:
     if spec.intercept:
-        return "the intercept alone could meet the mean", "the fit's convergence"
+        return "the intercept alone could meet the mean", Step("the fit's convergence")
     if more:
         cause, scale = "spreads the cloud wider than the weights ask for", "smaller"
     else:
         cause, scale = "holds the cloud tighter than the weights ask for", "larger"
     return (
         f"the prior {cause}, and no intercept {'raises' if more else 'lowers'} the rates",
-        f"an intercept or a {scale} prior_scale {WHERE}",
+        Step(f"an intercept or a {scale} prior_scale {WHERE}", {"intercept": True}),
     )
 
 
-def _largest(spec: ModelSpec, more: bool) -> tuple[str, str]:
+def _largest(spec: ModelSpec, more: bool) -> tuple[str, Step]:
     if spec.form == "inverse" and not (more or spec.dispersed):
         return (
             "a rate of 1/d has no bound, and the closest pairs outweigh the others more than in"
             " the network",
-            "the exponential or squared form",
+            BOUNDED,
         )
     return _variation(spec, more)
 
 
-def _variation(spec: ModelSpec, more: bool) -> tuple[str, str]:
+def _variation(spec: ModelSpec, more: bool) -> tuple[str, Step]:
     if not more and spec.dispersed:
+        changes = {"likelihood": "poisson"} if spec.effects else EFFECTS.changes
         return (
             "one frailty of all dyads varies more than the weights do",
-            "a Poisson likelihood, or node effects if there are none,",
+            Step("a Poisson likelihood, or node effects if there are none,", changes),
         )
     if spec.likelihood == "poisson" and more:
-        return "a Poisson count stays near its rate", "a negative binomial"
+        return "a Poisson count stays near its rate", NEGATIVE_BINOMIAL
     if not spec.effects:
-        return "nodes differ by their positions only", "sender and receiver effects"
+        return "nodes differ by their positions only", EFFECTS
     if spec.form == "inverse":
-        return "a rate of 1/d falls slowly, and has no bound", "the exponential or squared form"
-    return "positions and effects leave something out", "more dimensions, or covariates,"
+        return "a rate of 1/d falls slowly, and has no bound", BOUNDED
+    step = Step("more dimensions, or covariates,", DIMENSIONS)
+    return "positions and effects leave something out", step
 
 
-def _strengths(spec: ModelSpec, more: bool) -> tuple[str, str]:
+def _strengths(spec: ModelSpec, more: bool) -> tuple[str, Step]:
     if not spec.effects:
         what = (
             "positions cannot set strong nodes apart from weak ones this far"
             if more
             else "nodes amid the cloud are made too strong"
         )
-        return (
-            f"a node's strength follows from its position alone, and {what}",
-            "sender and receiver effects",
-        )
+        return f"a node's strength follows from its position alone, and {what}", EFFECTS
     if spec.likelihood == "poisson":
-        return "a Poisson count stays near its rate", "a negative binomial"
-    return "the effects' prior draws nodes together", f"a larger sigma_scale {WHERE}"
+        return "a Poisson count stays near its rate", NEGATIVE_BINOMIAL
+    return "the effects' prior draws nodes together", Step(f"a larger sigma_scale {WHERE}")
 
 
-def _reciprocity(spec: ModelSpec, more: bool) -> tuple[str, str]:
+def _reciprocity(spec: ModelSpec, more: bool) -> tuple[str, Step]:
     if not more:
         return (
             "both directions of a pair share one distance, which makes them more alike than in the"
             " network",
-            "roles, two positions a node," if spec.effects else "sender and receiver effects",
+            ROLES if spec.effects else EFFECTS,
         )
     if spec.roles:
-        return "a node sends and receives at two places", "the model without roles"
+        return "a node sends and receives at two places", Step(
+            "the model without roles", {"roles": False}
+        )
     if spec.likelihood in ("poisson", "nb"):
-        return "a pair's directions share their distance and no more", "likelihood dyadic"
+        step = Step("likelihood dyadic", {"likelihood": "dyadic"})
+        return "a pair's directions share their distance and no more", step
     if spec.likelihood == "dyadic":
-        return "one frailty of all pairs is not enough", "an edgecov of the pairs"
-    return "a pair's directions share their distance and no more", "more dimensions"
+        return "one frailty of all pairs is not enough", Step("an edgecov of the pairs")
+    step = Step("more dimensions", DIMENSIONS)
+    return "a pair's directions share their distance and no more", step
 
 
-def _transitivity(spec: ModelSpec, more: bool) -> tuple[str, str]:
+def _transitivity(spec: ModelSpec, more: bool) -> tuple[str, Step]:
     if not more and not spec.roles:
         return (
             "nodes close to a third are close to each other, and triples close more often than in"
             " the network (by chance too, where there are too few zeros)",
-            "roles, two positions a node," if spec.effects else "sender and receiver effects",
+            ROLES if spec.effects else EFFECTS,
         )
     if more and spec.form == "inverse":
-        return "a rate of 1/d falls too slowly to set groups apart", "a steeper form"
+        return (
+            "a rate of 1/d falls too slowly to set groups apart",
+            Step("a steeper form", {"form": "squared"}),
+        )
     if more and not spec.clusters:
-        return "groups are not set apart", "more dimensions, or clusters,"
-    return "positions leave something out", "another number of dimensions"
+        return "groups are not set apart", Step("more dimensions, or clusters,", DIMENSIONS)
+    return "positions leave something out", Step("another number of dimensions", DIMENSIONS)
 
 
 STATISTICS = {

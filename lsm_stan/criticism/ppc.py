@@ -17,10 +17,9 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
-from lsm_stan.criticism.advice import STATISTICS, fault
+from lsm_stan.criticism.advice import STATISTICS, NextModel, fault, next_model
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
-from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.replication import replicate
 from lsm_stan.network.statistics import WEIGHT_CLASSES, features, observed_edges
 from lsm_stan.posterior.checks import Check
@@ -51,6 +50,9 @@ class PredictiveCheck:
     checks : list of Check
         One a statistic that the network and a replication define; passed if the observed one is
         in the 90 % interval. One statistic in ten may be outside though the model holds.
+    next_model : NextModel or None
+        The model that takes the steps that the failed statistics ask for; None where none failed,
+        or no named model takes a step.
     """
 
     table: pd.DataFrame
@@ -58,6 +60,7 @@ class PredictiveCheck:
     weights: pd.DataFrame
     strengths: pd.DataFrame
     checks: list[Check]
+    next_model: NextModel | None = None
 
 
 def predictive_checks(
@@ -124,12 +127,17 @@ def predictive_checks(
         )
         for direction, strength in observed.strengths.items()
     }
+    checks = [_judge(str(name), row, fit) for name, row in table.dropna().iterrows()]
+    above = table["observed"] > table["predicted_high"]
+    failed = {check.name: bool(above[check.name]) for check in checks if not check.passed}
+    binary = bool((network.weight <= 1).all())
     return PredictiveCheck(
         table=table.rename_axis("statistic").reset_index(),
         replicated=replicated,
         weights=weights[:n_classes].rename_axis("weight").reset_index(),
         strengths=pd.concat(strengths, names=["direction", "rank"]).reset_index(),
-        checks=[_judge(str(name), row, fit.spec) for name, row in table.dropna().iterrows()],
+        checks=checks,
+        next_model=next_model(fit.spec, failed, binary=binary, directed=network.directed),
     )
 
 
@@ -160,12 +168,13 @@ def _p_values(observed: pd.Series[float], replicated: pd.DataFrame) -> pd.Series
     return score.where(replicated.notna() & observed.notna()).mean()
 
 
-def _judge(name: str, row: pd.Series[float], spec: ModelSpec) -> Check:
+def _judge(name: str, row: pd.Series[float], fit: Fit) -> Check:
     """Say whether an observed statistic is in its predictive interval; if not, what is at fault."""
     observed, low, high = row["observed"], row["predicted_low"], row["predicted_high"]
     passed = bool(low <= observed <= high)
     label = STATISTICS[name].label
     message = f"{label} is {brief(observed)}; the model predicts {brief(low)} to {brief(high)}"
     if not passed:
-        message += f": {fault(name, spec, more=observed > high)}"
+        cause = fault(name, fit.spec, more=observed > high, directed=fit.network.directed)
+        message += f": {cause}"
     return Check(name, passed, message)

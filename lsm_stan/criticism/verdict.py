@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import pandas as pd
 
@@ -10,15 +13,21 @@ from lsm_stan.criticism.chains import ModeReport, mode_report
 from lsm_stan.criticism.ppc import PredictiveCheck
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.methods import METHODS
+from lsm_stan.inference.record import FitRecord
 from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import (
     MAX_PARETO_K,
+    MAX_RHAT,
+    MAX_SATURATED,
+    MIN_BFMI,
+    MIN_ESS,
+    Check,
     Finding,
     exploration_check,
     quantity_table,
 )
-from lsm_stan.text import capital
+from lsm_stan.text import capital, counted
 
 #: Invariants that the checks of a run leave out: sums over many pairs, and what needs the labels
 #: of clusters to be matched.
@@ -26,6 +35,25 @@ OTHERS = ("radius", "strength", "out_strength", "in_strength", "theta", "sigma_c
 
 #: Share of statistics that may leave their 90 % intervals although the model holds.
 CHANCE_FAILURES = 0.2
+
+#: Modes whose losses differ by less than this many nats are as good as each other.
+ALIKE = 10.0
+
+#: Share of draws that may diverge without much harm: what one in a thousand is measured by.
+FEW_DIVERGENCES = 0.001
+
+#: How many times over its limit a check of a run is, from the numbers of the fit's record.
+_EXCESS: dict[str, Callable[[dict[str, Any]], float]] = {
+    "divergences": lambda d: d["divergences"] / (d["chains"] * d["draws"]) / FEW_DIVERGENCES,
+    "tree_depth": lambda d: d["saturated"] / MAX_SATURATED / 10,  # slow, and not wrong
+    "energy": lambda d: MIN_BFMI / d["bfmi"],
+    "rhat": lambda d: (d["rhat_p95"] - 1) / (MAX_RHAT - 1),
+    "ess": lambda d: MIN_ESS / d["ess_p05"],
+    "ess_tail": lambda d: MIN_ESS / d["ess_tail_p05"],
+    "exploration": lambda d: max(
+        (d["rhat_others"] - 1) / (MAX_RHAT - 1), MIN_ESS / d["ess_others"]
+    ),
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,7 +63,8 @@ class Verdict:
     Attributes
     ----------
     findings : list of Finding
-        Sentences in the order they should be read.
+        Sentences in the order they should be read: problems first, the worst of them before the
+        others, then cautions, then what is good.
     invariants : InferenceData or DataTree
         What :meth:`lsm_stan.inference.fit.Fit.invariants` returns.
     items : DataFrame
@@ -71,11 +100,48 @@ def judge(fit: Fit) -> Verdict:
     items = diagnostics.diagnostic_table(posterior) if many else pd.DataFrame()
     quantities = quantity_table(items) if many else pd.DataFrame()
     modes = mode_report(fit)
-    findings = [*_of_the_run(fit), *_of_the_approximation(fit)]
+    found = [*_of_the_modes(fit, modes), *_of_the_approximation(fit), *_of_the_run(fit, modes)]
     if modes is not None:
-        findings += [*_of_the_modes(modes), _of_other_quantities(quantities)]
-    findings += _of_the_scope(fit)
+        found += _of_other_quantities(fit, quantities, modes)
+    found += cautions(fit)
+    order = ("bad", "caution", "good")
+    findings = sorted(found, key=lambda finding: order.index(finding.kind))
     return Verdict(findings, invariants, items, quantities, modes)
+
+
+def in_one_sentence(fit: Fit, verdict: Verdict) -> Finding:
+    """Say in short whether a fit is to be trusted: its worst problem, or what it is good for.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit by any method.
+    verdict : Verdict
+        What :func:`judge` said of it.
+
+    Returns
+    -------
+    Finding
+    """
+    bad = [finding.text for finding in verdict.findings if finding.kind == "bad"]
+    if bad:
+        more = counted(len(bad) - 1, "further problem")
+        return Finding("bad", f"{bad[0]} ({capital(more)})" if len(bad) > 1 else bad[0])
+    title, details = METHODS[fit.method].title, fit.record.details
+    first = next((finding for finding in verdict.findings if finding.kind == "caution"), None)
+    if fit.draws.shape[:2] == (1, 1):
+        return first or Finding("caution", ONE_POINT)
+    if details.get("rhat_p95") is None:
+        good = [finding for finding in verdict.findings if finding.kind == "good"]
+        return (good or verdict.findings)[0]
+    text = (
+        f"{title} passed every check: R-hat of distances is {details['rhat_p95']:.3f}, their"
+        f" effective sample size {details['ess_p05']:,.0f} or more, and "
+        + ("no transition diverged" if not details["divergences"] else "few transitions diverged")
+    )
+    if first is not None:
+        text += "; this holds of the surroundings of the mode that the chains started in"
+    return Finding("good", f"{text}.")
 
 
 def judge_model(check: PredictiveCheck) -> Finding:
@@ -93,9 +159,10 @@ def judge_model(check: PredictiveCheck) -> Finding:
     """
     table = check.table.dropna().set_index("statistic")
     failed = [item.name for item in check.checks if not item.passed]
-    count = f"{len(failed)} of {len(check.checks)} statistics of the network"
+    verb = "lies" if len(failed) == 1 else "lie"
+    count = f"{len(failed)} of {len(check.checks)} statistics of the network {verb}"
     if len(failed) <= CHANCE_FAILURES * len(check.checks):
-        text = f"The model reproduces the network: {count} lie outside 90 % of its predictions."
+        text = f"The model reproduces the network: {count} outside 90 % of its predictions."
         return Finding("good", text)
     plain = [name for name in ("share_zero", "dispersion") if name in failed]
     parts = []
@@ -121,17 +188,105 @@ def judge_model(check: PredictiveCheck) -> Finding:
     return Finding(
         "bad",
         f"The model does not describe this network well: it predicts {' and '.join(parts)};"
-        f" {count} lie outside 90 % of its predictions. {consequence}",
+        f" {count} outside 90 % of its predictions. {consequence}",
     )
 
 
-def _of_the_run(fit: Fit) -> list[Finding]:
-    """Say which of the method's checks failed, or that none did."""
-    failed = [Finding("bad", capital(message)) for message in fit.warnings]
-    if failed:
-        return failed
-    passed = "; ".join(check.message for check in fit.record.checks)
-    return [Finding("good", capital(f"{METHODS[fit.method].title} passed its checks: {passed}"))]
+#: What even the best mode leaves open.
+ONE_POINT = "A mode is one point: it tells nothing of uncertainty."
+
+
+def cautions(fit: Fit) -> list[Finding]:
+    """Say what even a good fit by this method does not tell.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit by any method.
+
+    Returns
+    -------
+    list of Finding
+        A mode has others beside it: how many were found, and how near they come. Draws that began
+        at a mode are about that one.
+    """
+    if fit.draws.shape[:2] == (1, 1):
+        others = _other_modes(fit.record.details)
+        return [Finding("caution", f"{others}{ONE_POINT}")]
+    start = fit.record.arguments.get("init")
+    if isinstance(start, str) and start == "random":
+        return []
+    title = METHODS[fit.method].title
+    return [
+        Finding(
+            "caution",
+            f"{title} explores the surroundings of the mode it starts in, not the whole posterior:"
+            " other modes are not weighed against this one.",
+        )
+    ]
+
+
+def _other_modes(details: dict[str, Any]) -> str:
+    """Say how many modes the starts found, and how many are as good as the best of them."""
+    n_modes = details.get("distinct_modes", 1)
+    if n_modes < 2:
+        return ""
+    losses: dict[int, float] = {}
+    for start in details.get("starts", []):
+        losses.setdefault(start["mode"], start["loss"])
+    text = f"{n_modes} different modes were found, of which this is the best. "
+    behind = sorted(loss - min(losses.values()) for loss in losses.values())
+    near = [gap for gap in behind[1:] if gap < ALIKE]
+    if not near:
+        return text
+    verb = "comes" if len(near) == 1 else "come"
+    return (
+        f"{text}{len(near)} of the others {verb} within {near[-1]:,.1f} nats of it: another seed"
+        " may end in another arrangement. "
+    )
+
+
+def _of_the_run(fit: Fit, modes: ModeReport | None) -> list[Finding]:
+    """Say which of the method's checks failed, the worst first, or that none did."""
+    failed = worst_first(fit.record)
+    if not failed:
+        passed = "; ".join(check.message for check in fit.record.checks)
+        return [
+            Finding("good", capital(f"{METHODS[fit.method].title} passed its checks: {passed}"))
+        ]
+    apart = modes is not None and modes.apart
+    return [Finding("bad", capital(_told(check, apart))) for check in failed]
+
+
+def worst_first(record: FitRecord) -> list[Check]:
+    """Return the checks that failed, the worst first.
+
+    Parameters
+    ----------
+    record : FitRecord
+        The record of a fit.
+
+    Returns
+    -------
+    list of Check
+        Sorted by how many times over its limit each is.
+    """
+    failed = [check for check in record.checks if not check.passed]
+    return sorted(failed, key=lambda check: -_excess(check, record.details))
+
+
+def _excess(check: Check, details: dict[str, Any]) -> float:
+    """Return how many times over its limit a failed check is; what has no measure is the worst."""
+    try:
+        return _EXCESS[check.name](details)
+    except (KeyError, TypeError, ZeroDivisionError):
+        return math.inf
+
+
+def _told(check: Check, apart: bool) -> str:
+    """Return a check's sentence; chains in different modes need other advice than a longer run."""
+    mixing = check.name in ("rhat", "ess", "ess_tail", "exploration")
+    return check.message if apart and mixing else check.sentence
 
 
 def _of_the_approximation(fit: Fit) -> list[Finding]:
@@ -154,7 +309,9 @@ def _of_the_approximation(fit: Fit) -> list[Finding]:
     ]
 
 
-def _of_the_modes(modes: ModeReport) -> list[Finding]:
+def _of_the_modes(fit: Fit, modes: ModeReport | None) -> list[Finding]:
+    if modes is None:
+        return []
     chains, farthest = modes.chains, modes.chains["farthest"].max()
     if not modes.apart:
         text = (
@@ -165,43 +322,27 @@ def _of_the_modes(modes: ModeReport) -> list[Finding]:
         return [Finding("good", text)]
     weights = ", ".join(f"{weight:.2f}" for weight in chains["weight"])
     best, worst = chains["log_joint"].max(), chains["log_joint"].min()
+    start = fit.record.arguments.get("init")
+    advice = (
+        'Start all chains from the best mode (init="map"), or report each mode by itself'
+        if isinstance(start, str) and start == "random"
+        else "They left the mode that they started in: report each mode by itself"
+    )
     return [
         Finding(
             "bad",
             f"The chains sit in different modes: their mean positions differ by up to"
             f" {farthest:.2f}, the two halves of one chain by {chains['halves'].max():.2f} at most,"
             f" and their mean log joints by {best - worst:,.1f} nats. Draws pooled over chains"
-            ' describe no posterior. Start all chains from the best mode (init="map"), or report'
-            f" each mode by itself; as a mixture for prediction, stacking weighs the chains"
-            f" {weights}.",
+            f" describe no posterior. {advice}; as a mixture for prediction, stacking weighs the"
+            f" chains {weights}.",
         )
     ]
 
 
-def _of_other_quantities(quantities: pd.DataFrame) -> Finding:
+def _of_other_quantities(fit: Fit, quantities: pd.DataFrame, modes: ModeReport) -> list[Finding]:
     """Say whether the invariants besides those of the run's checks have been explored enough."""
-    check = exploration_check(quantities[quantities["quantity"].isin(OTHERS)])
-    return Finding("good" if check.passed else "bad", capital(check.message))
-
-
-def _of_the_scope(fit: Fit) -> list[Finding]:
-    """Say what even a good fit by this method does not tell."""
-    details = fit.record.details
-    if fit.draws.shape[:2] == (1, 1):
-        n_modes = details.get("distinct_modes", 1)
-        many = (
-            f"{n_modes} different modes were found, of which this is the best. "
-            if n_modes > 1
-            else ""
-        )
-        return [Finding("caution", f"{many}A mode is one point: it tells nothing of uncertainty.")]
-    if fit.record.arguments.get("init") == "random":
-        return []
-    return [
-        Finding(
-            "caution",
-            f"{METHODS[fit.method].title} explores the surroundings of the mode it starts in, not"
-            " the whole posterior:"
-            " other modes are not weighed against this one.",
-        )
-    ]
+    others = quantities[quantities["quantity"].isin(OTHERS)]
+    check = exploration_check(others, fit.record.arguments)
+    text = capital(_told(check, modes.apart))
+    return [Finding("good" if check.passed else "bad", text)]

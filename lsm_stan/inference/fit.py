@@ -28,6 +28,7 @@ from lsm_stan.model.replication import NO_DYADS, observed, replications
 from lsm_stan.network.network import Network
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.clusters import Clusters, find_clusters
+from lsm_stan.posterior.density import density_in_words
 from lsm_stan.posterior.groups import (
     observed_group,
     predictive_group,
@@ -42,6 +43,7 @@ from lsm_stan.posterior.invariants import (
     sample_pairs,
 )
 from lsm_stan.posterior.quantities import invariant_quantities
+from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray, IntArray
 
 #: Draws of which a network is drawn, about, where nothing else is asked for.
@@ -72,11 +74,14 @@ class Fit:
     _scratch: Scratch | None = None
 
     def __repr__(self) -> str:
-        verdict = "converged" if self.converged else "NOT converged"
-        return (
-            f"Fit({self.method}, {self.network.title}, K = {self.record.dim}, "
-            f"loss {self.loss:,.1f}, {self.record.seconds:.1f} s, {verdict})"
-        )
+        of = self.network.title or counted(self.network.n_nodes, "node")
+        end = f"{self.density}, {'' if self.converged else 'NOT '}converged"
+        return f"Fit({self.method}, {of}, K = {self.record.dim}, {end})"
+
+    @property
+    def density(self) -> str:
+        """The loss of a mode, or the log joint over draws, and what became of scales, in words."""
+        return density_in_words(self.spec, self.learned, container.log_joint_of(self.idata))
 
     @property
     def method(self) -> str:

@@ -37,6 +37,7 @@ from lsm_stan.network.network import Network
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import sampler_checks
 from lsm_stan.posterior.invariants import monitored
+from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray
 
 
@@ -64,8 +65,8 @@ class LatentSpaceModel:
     Raises
     ------
     InputError
-        If ``dim``, ``prior_scale`` or ``jitter`` is out of its range, there is no such model, or
-        the network's weights cannot be its, or it has not the covariates.
+        If a number is out of its range, there is no such model, or the network's weights cannot be
+        its, or it has not the covariates.
 
     Notes
     -----
@@ -177,8 +178,8 @@ class LatentSpaceModel:
         Returns
         -------
         InferenceData or DataTree
-            Groups ``prior``; ``prior_predictive``, with statistics of the networks and strengths
-            of their nodes; and ``observed_data``, with those of the network itself.
+            Groups ``prior``; ``prior_predictive``, statistics of the networks and strengths of
+            their nodes; and ``observed_data``, those of the network itself.
         """
         of_model = self.spec, self.network, self.dim
         scale = self.problem.prior_scale
@@ -359,13 +360,8 @@ class LatentSpaceModel:
         Returns
         -------
         Fit
-            One chain of draws; the estimate is the mode. Scales are fixed, as at every mode.
-            Rotations of the positions have no spread: the posterior is flat along them.
-
-        Raises
-        ------
-        InputError
-            If the model has too many parameters for their Hessian.
+            One chain of draws; the estimate is the mode. Scales are fixed. Rotations of the
+            positions have no spread: the posterior is flat along them.
         """
         given = None if is_made(init) else given_start(self.problem, init)
         run = self._run("laplace", seed, {"init": init, "draws": draws}, show_progress)
@@ -413,12 +409,14 @@ class LatentSpaceModel:
         change = first_change(run, init, starts, self.optimize) if precondition else None
         if change is not None:
             starts, change = run_pilot(run, starts, change, cmdstan)
-        run.say(f"{chains} chains")
+        run.say(counted(chains, "chain"))
         draws, columns = sample_chains(run, "chains", starts, change, cmdstan)
         stats, log_joint = sample_stats(columns), columns["lp__"]
-        checks, details = sampler_checks(
-            monitored(self.spec, draws, log_joint), stats, cmdstan.get("max_treedepth") or 10
+        depth, quantities = (
+            cmdstan.get("max_treedepth") or 10,
+            monitored(self.spec, draws, log_joint),
         )
+        checks, details = sampler_checks(quantities, stats, depth, asked)
         return run.finish(
             draws=draws,
             log_joint=log_joint,

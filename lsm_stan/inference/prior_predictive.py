@@ -113,7 +113,7 @@ def prior_groups(
     parameters, networks = prior_predictive(
         spec, network, dim, prior_scale=prior_scale, draws=draws, seed=seed
     )
-    by_draw = {"chain": np.arange(1), "draw": np.arange(draws)}
+    by_draw = {"chain": np.arange(1, 2), "draw": np.arange(draws)}
     labels = {"node": np.asarray(network.names, dtype=str), "dim": np.arange(1, dim + 1)}
     return {
         "prior": parameter_group(parameters, {**by_draw, **labels, **spec.coords}),

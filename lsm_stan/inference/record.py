@@ -105,7 +105,7 @@ class FitRecord:
     @property
     def warnings(self) -> list[str]:
         """What keeps the fit from being trusted, in sentences."""
-        return [check.message for check in self.checks if not check.passed]
+        return [check.sentence for check in self.checks if not check.passed]
 
     def as_json(self) -> dict[str, Any]:
         """Return the record as JSON has it, what follows from it included.

@@ -14,6 +14,7 @@ from lsm_stan.model.parameters import Parameters, from_stan
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import mean_positions, rotation_onto
 from lsm_stan.progress import has_bars
+from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray
 
 #: Warmup and sampling iterations of the short run whose draws shape the preconditioner.
@@ -96,7 +97,7 @@ def run_pilot(
     change : Preconditioner or None
         The change of variables that their draws shape.
     """
-    run.say(f"a pilot run of {len(starts)} chains shapes the preconditioner")
+    run.say(f"a pilot run of {counted(len(starts), 'chain')} shapes the preconditioner")
     short = {"iter_warmup": PILOT, "iter_sampling": PILOT, "thin": 1}
     pilot, _ = sample_chains(run, "pilot", starts, change, {**cmdstan, **short})
     z = pilot["z"]

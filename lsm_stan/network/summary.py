@@ -72,8 +72,10 @@ class NetworkSummary:
     def in_short(self) -> dict[str, str]:
         """What a page says of the network, by what it is."""
         return {
-            "nodes": f"{self.nodes:,}",
-            "edges": f"{self.edges:,} {'directed' if self.directed else 'undirected'}",
+            "node" if self.nodes == 1 else "nodes": f"{self.nodes:,}",
+            "edge"
+            if self.edges == 1
+            else "edges": f"{self.edges:,} {'directed' if self.directed else 'undirected'}",
             "total weight": f"{self.total_weight:,}",
             "zero weights": f"{self.share_zero:.1%}",
         }

@@ -27,8 +27,9 @@ from lsm_stan.typing import BoolArray, FloatArray
 #: A node is flagged where its mean place moves by more than this many of its spreads.
 MAX_SHIFT = 0.5
 
-#: A node strays whose mean place is nearer the centre than this share of its mean radius.
-MIN_RADIUS = 0.7
+#: A node strays whose mean place is nearer the centre than this share of its mean radius, unless it
+#: stays within this share of the radius of the cloud of nodes: then its place is known.
+MIN_RADIUS, ROUGH = 0.7, 0.5
 
 
 def rotation_onto(positions: FloatArray, target: FloatArray) -> FloatArray:
@@ -183,10 +184,36 @@ def strays(draws: FloatArray, mean: FloatArray) -> BoolArray:
     -------
     ndarray of bool of shape (N,)
         Whether a node's distance from the centre, at its mean place, is below
-        :data:`MIN_RADIUS` times its mean distance over draws. With a single draw no node is.
+        :data:`MIN_RADIUS` times its mean distance over draws, and its spread above :data:`ROUGH`
+        times :func:`cloud_radius`. With a single draw no node is.
     """
     flat = draws.reshape(-1, *draws.shape[-2:])
-    return np.asarray(radii(mean) < MIN_RADIUS * radii(flat).mean(axis=0))
+    near = radii(mean) < MIN_RADIUS * radii(flat).mean(axis=0)
+    return np.asarray(near & (spread(flat, mean) > ROUGH * cloud_radius(flat)))
+
+
+def cloud_radius(draws: FloatArray) -> float:
+    """Return the radius of the cloud of nodes.
+
+    Parameters
+    ----------
+    draws : ndarray of shape (..., N, K)
+        Draws of the positions.
+
+    Returns
+    -------
+    float
+        Root mean squared distance of a node from the mean of all nodes, over nodes and draws.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from lsm_stan.posterior.alignment import cloud_radius
+    >>> cloud_radius(np.array([[3.0, 4.0], [-3.0, -4.0]]))
+    5.0
+    """
+    centred = draws - draws.mean(axis=-2, keepdims=True)
+    return float(np.sqrt((centred**2).sum(axis=-1).mean()))
 
 
 def mean_gram(draws: FloatArray) -> FloatArray:

@@ -9,9 +9,7 @@ with warnings.catch_warnings():
     warnings.filterwarnings("ignore", r"\nArviZ is undergoing a major refactor", FutureWarning)
     import arviz as az
 
-__all__ = ["az"]
-
-# ArviZ 0.23 compiles with Numba where that is installed, and its Monte-Carlo error of a standard
-# deviation then fails under NumPy 2.4
-if hasattr(az, "Numba"):
+if hasattr(az, "Numba"):  # where numba is installed, ArviZ 0.23 fails in it under NumPy 2.4
     az.Numba.disable_numba()
+
+__all__ = ["az"]

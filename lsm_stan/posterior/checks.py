@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Literal
 
 import numpy as np
@@ -12,6 +14,7 @@ from numpy.typing import NDArray
 
 from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior.invariants import settled
+from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray
 
 #: Limits of Vehtari et al. (Bayesian Analysis 16, 2021): each scalar has to keep them, and this
@@ -23,6 +26,9 @@ MAX_SATURATED = 0.02
 MIN_BFMI = 0.3
 #: Largest PSIS k-hat of an approximation whose draws can stand for the posterior's.
 MAX_PARETO_K = 0.7
+#: What CmdStan runs where nothing else is asked for; smaller steps that may cure divergences; how
+#: many iterations a chain are advised at most.
+ITERATIONS, ADAPT_DELTA, SMALLER_STEPS, LONGEST = 1000, 0.8, (0.95, 0.99), 20_000
 #: What quantities are called in sentences, where not by their names.
 WORDS = {
     "log_joint": "log joint density",
@@ -35,6 +41,8 @@ WORDS = {
     "out_strength": "expected out-strengths",
     "in_strength": "expected in-strengths",
 }
+#: Quantities that a sentence names, the worst first.
+LISTED = 3
 #: Fewest draws whose largest tenth has a tail that a Pareto distribution can be fitted to.
 MIN_PARETO_DRAWS = 100
 
@@ -50,12 +58,20 @@ class Check:
     passed : bool
         Whether it held.
     message : str
-        The sentence.
+        What was seen.
+    advice : str
+        What to do about it, where there is anything.
     """
 
     name: str
     passed: bool
     message: str
+    advice: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """What was seen, and what to do about it."""
+        return f"{self.message}: {self.advice}" if self.advice else self.message
 
 
 @dataclass(frozen=True)
@@ -103,7 +119,10 @@ def quantity_table(items: pd.DataFrame) -> pd.DataFrame:
 
 
 def sampler_checks(
-    quantities: Mapping[str, FloatArray], stats: Mapping[str, NDArray[Any]], max_treedepth: int
+    quantities: Mapping[str, FloatArray],
+    stats: Mapping[str, NDArray[Any]],
+    max_treedepth: int,
+    asked: Mapping[str, Any] = MappingProxyType({}),
 ) -> tuple[list[Check], dict[str, Any]]:
     """Judge a sample by invariant quantities.
 
@@ -115,6 +134,8 @@ def sampler_checks(
         Columns ``diverging``, ``tree_depth``, ``n_steps`` and ``energy``.
     max_treedepth : int
         The depth limit of the run.
+    asked : mapping of str to object, default empty
+        The other arguments of the run: advice depends on what was done.
 
     Returns
     -------
@@ -145,25 +166,22 @@ def sampler_checks(
         "ess_p05": ess_p05,
         "ess_median": None if ess_p05 is None else float(of_distances.median()),
         "ess_tail_p05": tail_p05,
+        **_worst(table[1:]),
     }
-    mixed = "chains do not agree: run longer, or see whether they sit in different modes"
+    needed = longer(asked, min((n for n in (ess_p05, tail_p05) if n is not None), default=np.nan))
     checks = [
         Check(
             "divergences",
             divergent == 0,
-            f"{divergent} divergent transitions"
-            + (": raise adapt_delta, or start at a mode" if divergent else ""),
+            counted(divergent, "divergent transition"),
+            _smaller_steps(asked) if divergent else "",
         ),
         Check(
             "tree_depth",
             saturated <= MAX_SATURATED,
             f"{saturated:.1%} of draws stopped at max_treedepth = {max_treedepth}"
-            + (
-                ""
-                if saturated <= MAX_SATURATED
-                else f" (at most {MAX_SATURATED:.0%} are acceptable): raise max_treedepth, or"
-                " sample in preconditioned coordinates"
-            ),
+            + ("" if saturated <= MAX_SATURATED else f" (at most {MAX_SATURATED:.0%} may)"),
+            "" if saturated <= MAX_SATURATED else _deeper_trees(asked, max_treedepth),
         ),
         Check(
             "energy",
@@ -171,30 +189,66 @@ def sampler_checks(
             "BFMI could not be computed"
             if np.isnan(bfmi)
             else f"BFMI is {bfmi:.2f} in the worst chain"
-            + ("" if bfmi >= MIN_BFMI else f" (below {MIN_BFMI}): run a longer warmup"),
+            + ("" if bfmi >= MIN_BFMI else f" (below {MIN_BFMI})"),
+            ""
+            if bfmi >= MIN_BFMI or np.isnan(bfmi)
+            else "run a longer warmup, iter_warmup ="
+            f" {2 * (asked.get('iter_warmup') or ITERATIONS)}",
         ),
-        Check(
-            "rhat",
-            rhat_p95 is not None and rhat_p95 <= MAX_RHAT,
-            "R-hat of distances needs at least 2 chains of 4 draws"
-            if rhat_p95 is None
-            else f"R-hat of distances is {rhat_p95:.3f} at its {SHARE:.0%} quantile"
-            + ("" if rhat_p95 <= MAX_RHAT else f" (above {MAX_RHAT}): {mixed}"),
-        ),
-        _ess_check("ess", "bulk", ess_p05),
-        _ess_check("ess_tail", "tail", tail_p05),
-        exploration_check(table[1:]),
+        _rhat_check(rhat_p95, values["distance"], needed),
+        _ess_check("ess", "bulk", ess_p05, needed),
+        _ess_check("ess_tail", "tail", tail_p05, needed),
+        exploration_check(table[1:], asked),
     ]
     return checks, details
 
 
-def exploration_check(quantities: pd.DataFrame) -> Check:
+def _worst(quantities: pd.DataFrame) -> dict[str, float | None]:
+    """Return the worst R-hat and ESS of quantities besides distances; None where there is none."""
+    rhat = quantities["rhat_p95"].max(skipna=False)
+    ess = quantities[["ess_bulk_p05", "ess_tail_p05"]].min(axis=1, skipna=False).min(skipna=False)
+    worst = {"rhat_others": rhat, "ess_others": ess}
+    return {name: None if np.isnan(value) else float(value) for name, value in worst.items()}
+
+
+def longer(asked: Mapping[str, Any], ess: float) -> str:
+    """Say how much longer a run of chains would have to be.
+
+    Parameters
+    ----------
+    asked : mapping of str to object
+        The arguments of the run.
+    ess : float
+        The smallest effective sample size, in draws; NaN where it is unknown.
+
+    Returns
+    -------
+    str
+        Advice.
+
+    Examples
+    --------
+    >>> longer({"iter_sampling": 500}, 150.0)
+    'run longer, iter_sampling = 2000'
+    """
+    factor = 2.0 if np.isnan(ess) else 1.25 * MIN_ESS / max(ess, 1.0)
+    draws = (asked.get("iter_sampling") or ITERATIONS) * max(2, math.ceil(factor))
+    if draws > LONGEST:
+        return "try another start or model: a run would have to be far longer than this one"
+    return f"run longer, iter_sampling = {draws}"
+
+
+def exploration_check(
+    quantities: pd.DataFrame, asked: Mapping[str, Any] = MappingProxyType({})
+) -> Check:
     """Check R-hat, bulk and tail ESS of quantities by the limits that distances are held to.
 
     Parameters
     ----------
     quantities : DataFrame
         Rows of :func:`quantity_table`.
+    asked : mapping of str to object, default empty
+        The arguments of the run.
 
     Returns
     -------
@@ -207,16 +261,22 @@ def exploration_check(quantities: pd.DataFrame) -> Check:
         least = ess.to_numpy().min()
         message = f"R-hat of {names} is {rhat.max():.3f} at most, ESS {least:.0f} at least"
         return Check("exploration", True, message)
+    least = ess.min(axis=1, skipna=False)
+    excess = pd.Series(np.maximum((rhat - 1) / (MAX_RHAT - 1), MIN_ESS / least), rhat.index)
+    failed = quantities.loc[excess.fillna(np.inf)[~explored].sort_values(ascending=False).index]
     figures = "; ".join(
         f"{WORDS.get(row['quantity'], row['quantity'])}: R-hat {_figure(row['rhat_p95'], 3)},"
         f" bulk ESS {_figure(row['ess_bulk_p05'], 0)}, tail ESS {_figure(row['ess_tail_p05'], 0)}"
-        for row in quantities[~explored].to_dict("records")
+        for row in failed.head(LISTED).to_dict("records")
     )
+    if len(failed) > LISTED:
+        figures += f"; and {counted(len(failed) - LISTED, 'other quantity', 'other quantities')}"
     return Check(
         "exploration",
         False,
         f"{figures} (R-hat at most {MAX_RHAT} and ESS at least {MIN_ESS:.0f} are needed, for"
-        f" {SHARE:.0%} of pairs or nodes): run longer",
+        f" {SHARE:.0%} of pairs or nodes)",
+        longer(asked, float(ess[~explored].to_numpy().min())),
     )
 
 
@@ -241,12 +301,53 @@ def approximation_khat(log_ratio: FloatArray) -> float | None:
     return khat if np.isfinite(khat) else None
 
 
-def _ess_check(name: str, kind: str, p05: float | None) -> Check:
+def _smaller_steps(asked: Mapping[str, Any]) -> str:
+    """Say what may keep a run free of divergences, of what it did not do."""
+    delta = asked.get("adapt_delta") or ADAPT_DELTA
+    smaller = next((value for value in SMALLER_STEPS if value > delta), None)
+    steps = (
+        "its steps are as small as is of use: try another model"
+        if smaller is None
+        else f"take smaller steps, adapt_delta = {smaller:g}"
+    )
+    at_random = isinstance(start := asked.get("init"), str) and start == "random"
+    return f"{steps}, or start at a mode" if at_random else steps
+
+
+def _deeper_trees(asked: Mapping[str, Any], limit: int) -> str:
+    deeper = f"raise it, max_treedepth = {limit + 1}"
+    plain = asked.get("precondition") is False
+    return f"{deeper}, or sample in preconditioned coordinates" if plain else deeper
+
+
+def _rhat_check(p95: float | None, distances: FloatArray, advice: str) -> Check:
+    """Check R-hat of distances; where there is none, say why."""
+    if p95 is not None:
+        good = p95 <= MAX_RHAT
+        figure = f"R-hat of distances is {p95:.3f} at its {SHARE:.0%} quantile"
+        message = figure if good else f"{figure} (above {MAX_RHAT}; the chains have not mixed)"
+        return Check("rhat", good, message, "" if good else advice)
+    chains, draws = distances.shape[:2]
+    if chains < 2 or draws < 4:
+        return Check("rhat", False, "R-hat of distances needs at least 2 chains of 4 draws")
+    stuck = int((np.ptp(distances, axis=1) == 0).any(axis=-1).sum())
+    if not stuck:
+        return Check("rhat", False, "R-hat of distances could not be computed")
+    message = f"R-hat of distances is unknown, since {stuck} of {chains} chains did not move"
+    return Check("rhat", False, message, "start elsewhere, or try another model")
+
+
+def _ess_check(name: str, kind: str, p05: float | None, advice: str) -> Check:
     if p05 is None:
         return Check(name, False, f"{kind} ESS of distances could not be computed")
     sentence = f"{kind} ESS of distances is {p05:.0f} at its {1 - SHARE:.0%} quantile"
     good = p05 >= MIN_ESS
-    return Check(name, good, sentence + ("" if good else f" (below {MIN_ESS:.0f}): run longer"))
+    return Check(
+        name,
+        good,
+        sentence if good else f"{sentence} (below {MIN_ESS:.0f})",
+        "" if good else advice,
+    )
 
 
 def _figure(value: float, digits: int) -> str:

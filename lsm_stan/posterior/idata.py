@@ -93,7 +93,8 @@ def build(
     n_chains, n_draws, _, dim = draws["z"].shape
     labels: dict[str, Any] = {"node": names, "dim": np.arange(1, dim + 1), **(coords or {})}
     by_draw = ("chain", "draw")
-    draw_coords = {"chain": np.arange(n_chains), "draw": np.arange(n_draws)}
+    # as CmdStan numbers its chains, and the report
+    draw_coords = {"chain": np.arange(1, n_chains + 1), "draw": np.arange(n_draws)}
     stats = {"lp": log_joint, **(sample_stats or {})}
     edges = xr.Dataset(
         {"edge_weight": ("edge", network.weight)},

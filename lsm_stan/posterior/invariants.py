@@ -165,7 +165,7 @@ def monitored(
     quantities = {"distance": pair_distances(parameters["z"], pairs), "log_joint": log_joint}
     if spec.form == "inner" or rate_parameters(spec) != ["z"]:
         quantities["log_mean"] = log_mean(spec, parameters, *pairs.T)
-    for name, values in parameters.items():
+    for name, values in distinct(parameters).items():
         if values.ndim == 2:
             quantities[name] = values
         elif name in NODE_PARAMETERS:
@@ -180,6 +180,27 @@ def monitored(
                 f"{name}[{k + 1}, by size]": ordered[..., k] for k in range(spec.clusters)
             }
     return quantities
+
+
+def distinct(parameters: Parameters) -> dict[str, FloatArray]:
+    """Return parameters without those that are others again.
+
+    Parameters
+    ----------
+    parameters : dict of str to ndarray
+        Parameters.
+
+    Returns
+    -------
+    dict of str to ndarray
+        The same, but for those of receivers where the network is undirected: a node has one
+        effect there, which is its sender's and its receiver's.
+    """
+    sender, receiver = (parameters.get(name) for name in ("sender_effect", "receiver_effect"))
+    if sender is None or receiver is None or not np.array_equal(sender, receiver):
+        return dict(parameters)
+    again = ("receiver_effect", "sigma_receiver", "rho")
+    return {name: values for name, values in parameters.items() if name not in again}
 
 
 def pair_labels(names: Sequence[str], pairs: IntArray) -> list[str]:

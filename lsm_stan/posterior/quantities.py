@@ -9,7 +9,7 @@ from lsm_stan.model.likelihood import expected_strengths, log_mean, mean_weight
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.clusters import Clusters
-from lsm_stan.posterior.invariants import pair_distances, pair_labels, radii
+from lsm_stan.posterior.invariants import distinct, pair_distances, pair_labels, radii
 from lsm_stan.typing import FloatArray, IntArray
 
 
@@ -45,7 +45,7 @@ def invariant_quantities(
         (chain, draw) or (chain, draw, item).
     """
     quantities: dict[str, tuple[str, Sequence[str], FloatArray]] = {
-        name: ("", (), values) for name, values in parameters.items() if values.ndim == 2
+        name: ("", (), values) for name, values in distinct(parameters).items() if values.ndim == 2
     }
     if spec.terms:
         quantities["beta"] = ("covariate", spec.coords["covariate"], parameters["beta"])

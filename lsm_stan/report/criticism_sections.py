@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lsm_stan.criticism.prior_check import PRIORS
+from lsm_stan.criticism.verdict import judge_model
 from lsm_stan.posterior.checks import Finding
 from lsm_stan.posterior.power_scaling import MOVED
 from lsm_stan.report.diagnostic_plots import (
@@ -15,8 +16,7 @@ from lsm_stan.report.diagnostic_plots import (
 )
 from lsm_stan.report.page import PageFigure, PageTable, Section
 from lsm_stan.report.report import Report
-from lsm_stan.report.shown import shown_checks
-from lsm_stan.text import capital
+from lsm_stan.report.shown import shown_checks, shown_priors
 
 
 def model_section(report: Report) -> Section:
@@ -31,36 +31,46 @@ def model_section(report: Report) -> Section:
     -------
     Section
     """
-    name = report.comparison.reference
-    check = report.checks[name]
-    findings = [Finding("good" if c.passed else "bad", capital(c.message)) for c in check.checks]
-    table = report.predictive_table()
+    name, fit = report.comparison.reference, report.reference
+    check, many = report.checks[name], fit.draws.shape[1] > 1
     return Section(
         "Does the model describe the network?",
-        "Networks drawn from the fitted model, beside the observed one. A statistic of the network"
-        " that the model's networks do not reach names a feature the model lacks.",
+        "The other sections ask whether the computation can be trusted, this one whether the model"
+        " can. We draw networks from it, each with "
+        + ("positions from one draw of the posterior" if many else "the positions of the mode")
+        + ", and look whether the real network would pass for one of them.",
         [
+            [judge_model(check)],
+            PageTable(
+                "ppc",
+                f"What {name} predicts of the network, the statistics that fail first: the median"
+                " of its networks, and in brackets the 90 % interval. p: the probability that a"
+                " predicted network has more. The last column says what in the model is at fault;"
+                " one statistic in ten may fail though the model holds.",
+                report.predictive_table(),
+                shown_checks(check, fit.spec),
+            ),
             PageFigure(
                 "predictive",
-                "Statistics of the observed network (black) and of networks drawn from the fits."
-                " A model that fits has the line inside the histogram; an arrow points to an"
-                " observed value that is too far off to show.",
+                "Each panel is a statistic. The line is the observed network, the histograms are"
+                " networks that the fitted model would produce. A model that fits has the line"
+                " inside the histogram; an arrow points to an observed value that is too far off to"
+                " show."
+                + (
+                    " Where it makes little difference which fit the positions came from, it is a"
+                    " matter of the model, and no better inference will mend it."
+                    if len(report.fits) > 1
+                    else ""
+                ),
                 plot_predictive(report.checks),
             ),
             PageFigure(
                 "weights",
-                f"Left: share of cells by weight, under {name}. Right: strengths in descending"
-                " order, with 90 % predictive intervals. Black is the network.",
+                f"First, the shares of pairs by weight, as {name} predicts them and as they are"
+                " (dashes): look at the zeros, and at the heavy end. Then the strengths of all"
+                " nodes in descending order, with 90 % predictive bands: look for nodes that"
+                " leave the band.",
                 plot_weights(check),
-            ),
-            findings,
-            PageTable(
-                "ppc",
-                "Observed statistics, their 90 % predictive intervals (predicted_low to"
-                " predicted_high), and the probability that a predicted network has more"
-                " (p_value).",
-                table,
-                shown_checks(check),
             ),
         ],
     )
@@ -84,8 +94,9 @@ def priors_section(report: Report) -> Section:
         PageTable(
             "prior-predictive",
             "Statistics of the observed network beside those of networks drawn from the priors"
-            " alone: the median, and the ends of 90 % (prior_low to prior_high).",
+            " alone: the median, and in brackets 90 %.",
             priors.predicted,
+            shown_priors(priors),
         ),
     ]
     if not priors.quantities.empty:
@@ -154,7 +165,8 @@ def trust_section(report: Report, name: str, stem: str) -> Section:
             ),
             PageFigure(
                 f"{stem}-convergence",
-                "Every invariant item: low and to the right is good; the dashed lines are the"
+                "Every quantity that was looked at, a dot each: low and to the right is good; the"
+                " dashed lines are the"
                 " limits that scalars must keep, and 95 % of the distances.",
                 plot_convergence(verdict.items),
             ),

@@ -13,6 +13,7 @@ from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
 from scipy.stats import rankdata
 
+from lsm_stan.criticism.advice import STATISTICS
 from lsm_stan.criticism.comparison import Comparison
 from lsm_stan.criticism.ppc import PredictiveCheck
 from lsm_stan.criticism.tables import reported_pairs
@@ -33,6 +34,12 @@ RANK_BINS = 20
 
 #: Tell quantities of one colour apart.
 MARKERS = "o^s"
+
+#: A logarithmic axis that spans less has more labels than one a decade.
+FEW_DECADES = 2000
+
+#: How much smaller than the largest a distance is drawn at most: a mode may put nodes together.
+NEAREST = 1e-4
 
 #: Widths of a histogram beyond which an observed value is not in view.
 FAR = 1.5
@@ -149,7 +156,7 @@ def plot_forest(fits: Mapping[str, Fit]) -> Figure:
     pairs = reported_pairs(network)
     colours = dict(zip(fits, cycle(PALETTE), strict=False))
     drawn = {name: fit for name, fit in fits.items() if fit.draws.shape[:2] != (1, 1)}
-    figure = Figure(figsize=(8, 0.8 + 0.22 * len(pairs) * (len(drawn) + 1)), layout="constrained")
+    figure = Figure(figsize=(6.5, 0.8 + 0.22 * len(pairs) * (len(drawn) + 1)), layout="constrained")
     axis = figure.add_subplot()
     for number, (name, fit) in enumerate(drawn.items()):
         height = np.arange(len(pairs)) + (number - (len(drawn) - 1) / 2) / (len(drawn) + 1)
@@ -182,7 +189,7 @@ def plot_coefficients(coefficients: pd.DataFrame) -> Figure:
     """
     covariates, fits = (coefficients[name].unique() for name in ("covariate", "fit"))
     figure = Figure(
-        figsize=(8, 0.9 + 0.25 * len(covariates) * (len(fits) + 1)), layout="constrained"
+        figsize=(6.5, 0.9 + 0.25 * len(covariates) * (len(fits) + 1)), layout="constrained"
     )
     axis = figure.add_subplot()
     for number, name in enumerate(fits):
@@ -213,6 +220,7 @@ def plot_convergence(items: pd.DataFrame) -> Figure:
     """
     figure = Figure(figsize=(10, 3.8), layout="constrained")
     panels = figure.subplots(1, 2, sharey=True)
+    panels[1].tick_params(labelleft=True)  # a panel can stand alone
     # first, and on top, the distances: the limits are theirs
     items = items.sort_values("quantity", key=lambda names: names != "distance", kind="stable")
     styles = list(product(MARKERS, PALETTE))
@@ -273,7 +281,7 @@ def plot_predictive(checks: Mapping[str, PredictiveCheck]) -> Figure:
             panel.update_datalim([(seen, 0)], updatey=False)
         else:
             panel.axvline(seen, color="black", lw=1.6)
-        panel.set_title(str(row["statistic"]).replace("_", " "), fontsize=9)
+        panel.set_title(STATISTICS[row["statistic"]].label.removeprefix("the "), fontsize=8)
         panel.set_yticks([])
         panel.margins(x=0.08)
         panel.tick_params(labelsize=7)
@@ -312,6 +320,7 @@ def plot_weights(check: PredictiveCheck) -> Figure:
         label = "strength" if direction == "both" else f"{direction}-strength"
         axis.set(xlabel="node, by rank", ylabel=label)
         axis.set_yscale("symlog", linthresh=1)
+        axis.legend(fontsize=8)
     first.legend(fontsize=8)
     return figure
 
@@ -342,9 +351,11 @@ def plot_distances(comparison: Comparison) -> Figure:
         if reference not in frame or not others:
             panel.set_visible(False)
             continue
+        high = frame.to_numpy().max()
+        shown = frame.clip(lower=NEAREST * high)
+        low = shown.to_numpy().min()
         for colour, name in zip(cycle(PALETTE), others, strict=False):
-            panel.scatter(frame[reference], frame[name], s=8, alpha=0.5, color=colour, label=name)
-        low, high = frame.to_numpy().min(), frame.to_numpy().max()
+            panel.scatter(shown[reference], shown[name], s=8, alpha=0.5, color=colour, label=name)
         panel.plot([low, high], [low, high], color="black", lw=0.8)
         panel.set(xscale="log", yscale="log", xlabel=f"{what}, {reference}", ylabel=what)
         _plain_ticks(panel.xaxis)
@@ -394,14 +405,16 @@ def _band(axis: Axes, x: IntArray, table: pd.DataFrame, *, bars: bool) -> None:
         axis.errorbar(x, median, error, fmt="o", ms=4, color=PALETTE[0], label="predicted, 90 %")
         axis.plot(x, table["observed"], "k_", ms=12, mew=2, label="observed")
         return
-    axis.fill_between(x, low, high, color=PALETTE[0], alpha=0.3)
+    axis.fill_between(x, low, high, color=PALETTE[0], alpha=0.3, label="predicted, 90 %")
     axis.plot(x, median, color=PALETTE[0], lw=1)
-    axis.plot(x, table["observed"], color="black", lw=1.4)
+    axis.plot(x, table["observed"], color="black", lw=1.4, label="observed")
 
 
 def _plain_ticks(axis: Axis) -> None:
-    """Label a logarithmic axis at 1, 2 and 5 times powers of ten, as plain numbers."""
-    axis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    """Label a logarithmic axis of data as plain numbers, at 1, 2 and 5 where there is room."""
+    low, high = axis.get_data_interval()
+    subs = (1, 2, 5) if high < FEW_DECADES * low else (1,)
+    axis.set_major_locator(LogLocator(subs=subs, numticks=12))
     axis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
     axis.set_minor_formatter(NullFormatter())
 

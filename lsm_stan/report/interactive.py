@@ -9,9 +9,10 @@ import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
 
+from lsm_stan.network.grouping import grouping
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.alignment import principal_axes
-from lsm_stan.report.plots import DRAWN_EDGES, node_areas, node_colours
+from lsm_stan.report.plots import DRAWN_EDGES, OTHERS, node_areas, node_colours
 from lsm_stan.typing import BoolArray, FloatArray
 
 #: Diameter in pixels of the weakest and of the strongest nodes; area grows with total strength.
@@ -25,6 +26,7 @@ def embedding_figure(
     positions: FloatArray,
     network: Network,
     *,
+    groups: pd.Series[str] | None = None,
     spread: FloatArray | None = None,
     hollow: BoolArray | None = None,
 ) -> str:
@@ -35,7 +37,10 @@ def embedding_figure(
     positions : ndarray of shape (N, K)
         Positions; they are drawn in three dimensions for K > 2, else in two.
     network : Network
-        N nodes. They are coloured by the node table's column ``class``.
+        N nodes.
+    groups : Series of shape (N,), or None, default None
+        The group of every node, by which it is coloured; by default those of
+        :func:`lsm_stan.network.grouping.grouping`.
     spread : ndarray of shape (N,), or None, default None
         Posterior spread of every node, in units of distance, which shows where the mouse is
         over it.
@@ -53,15 +58,14 @@ def embedding_figure(
     z = np.pad(z, ((0, 0), (0, dims - z.shape[1]))).round(4)
     size = np.sqrt(node_areas(network, SMALLEST**2, LARGEST**2))
     size = (size * min(1, (CROWD / network.n_nodes) ** (1 / 3))).round(1)
-    table = network.node_table
-    classes = table["class"] if table is not None and "class" in table else None
+    classes = grouping(network) if groups is None else groups
     colours, legend = node_colours(classes, network.n_nodes)
     hollow = np.zeros(network.n_nodes, dtype=bool) if hollow is None else hollow
     hover = _hover(network, classes, spread, hollow)
     if classes is None:
-        groups = ["nodes"] * network.n_nodes
+        shown = ["nodes"] * network.n_nodes
     else:
-        groups = [str(c) if c in legend else "other or unknown" for c in classes]
+        shown = [c if c in legend else OTHERS for c in classes]
 
     scatter, line = (go.Scatter3d, 1.0) if dims == 3 else (go.Scatter, 0.7)
     traces = [
@@ -74,9 +78,9 @@ def embedding_figure(
             showlegend=False,
         )
     ]
-    for name in dict.fromkeys([*map(str, legend), *groups]):
+    for name in dict.fromkeys([*legend, *shown]):
         # the first stands in the legend
-        nodes = [n for n in np.argsort(hollow, kind="stable").tolist() if groups[n] == name]
+        nodes = [n for n in np.argsort(hollow, kind="stable").tolist() if shown[n] == name]
         if nodes:
             traces.append(
                 scatter(
@@ -157,7 +161,7 @@ def _hover(
         if spread is not None:
             lines.append(f"posterior spread {spread[node]:.3g}")
         if hollow[node]:
-            lines.append("drawn too near the centre")
+            lines.append("place unknown: drawn too near the centre")
         texts.append("<br>".join(lines))
     return texts
 

@@ -6,6 +6,8 @@ Texts of such a page may have Markdown in them: emphasis, code, links.
 from __future__ import annotations
 
 from lsm_stan.report.page import (
+    Command,
+    Item,
     Page,
     PageFigure,
     PageTable,
@@ -69,9 +71,9 @@ def as_markdown(page: Page) -> str:
     Seconds. [times.csv](times.csv)
     """
     facts = ", ".join(f"{value} {name}" for name, value in page.facts.items())
-    blocks = [f"# {page.title}", page.subtitle, f"{facts}." if facts else "", _list(page.findings)]
-    for section in page.sections:
-        blocks += [f"## {section.title}", section.intro]
+    blocks = [f"# {page.title}", page.subtitle, f"{facts}." if facts else ""]
+    for section in (*page.summary, *page.sections):
+        blocks += [f"## {section.title}" if section.title else "", section.intro]
         if section.folded:
             blocks.append("<details><summary>Show</summary>")
         for item in section.items:
@@ -82,10 +84,12 @@ def as_markdown(page: Page) -> str:
     return "\n\n".join(block for block in blocks if block) + "\n"
 
 
-def _item(item: PageFigure | PageTable | Points | str) -> list[str]:
+def _item(item: Item) -> list[str]:
     """Return the blocks of an item."""
     if isinstance(item, str):
         return [item]
+    if isinstance(item, Command):
+        return ["\n".join(f"    {line}" for line in item.text.splitlines())]
     if isinstance(item, PageFigure):
         shown = "" if item.figure is None else f"![{item.name}]({png_path(item)})"
         return [shown, item.caption]

@@ -18,13 +18,14 @@ from lsm_stan.posterior.invariants import radii
 
 #: Columns of the table of nodes that are computed.
 COMPUTED_COLUMNS = (
-    "out_strength", "in_strength", "spread", "shift", "flagged", "cluster", "cluster_probability",
+    "out_strength", "in_strength", "strength", "spread", "shift",
+    "flagged", "cluster", "cluster_probability",
 )  # fmt: skip
 
 #: Those that a page does not show, and those that it does.
 UNSHOWN_COLUMNS = ("radius", "strays")
 
-SHOWN_COLUMNS = ("name", "class", *COMPUTED_COLUMNS)
+SHOWN_COLUMNS = ("name", *COMPUTED_COLUMNS)
 
 #: The strongest nodes that a page shows.
 SHOWN_NODES = 15
@@ -52,13 +53,11 @@ def node_table(fit: Fit) -> pd.DataFrame:
     names = {
         name: f"{name} (node table)" for name in (*COMPUTED_COLUMNS, *UNSHOWN_COLUMNS, *coordinates)
     }
-    table = (
-        network.node_frame()
-        .rename(columns=names)
-        .assign(
-            out_strength=network.out_strength(), in_strength=network.in_strength(), **coordinates
-        )
+    sent, received = network.out_strength(), network.in_strength()
+    strengths = (
+        {"out_strength": sent, "in_strength": received} if network.directed else {"strength": sent}
     )
+    table = network.node_frame().rename(columns=names).assign(**strengths, **coordinates)
     many = fit.draws.shape[1] > 1
     if many:
         radius = radii(fit.draws).mean(axis=(0, 1))
@@ -77,5 +76,5 @@ def node_table(fit: Fit) -> pd.DataFrame:
         partition = fit.clusters.partition
         sure = fit.clusters.probability[np.arange(len(partition)), partition]
         table = table.assign(cluster=partition + 1, cluster_probability=sure)
-    total = table["out_strength"] + table["in_strength"]
-    return table.iloc[total.argsort(kind="stable")[::-1]].reset_index(drop=True)
+    order = np.argsort(sent + received, kind="stable")[::-1]
+    return table.iloc[order].reset_index(drop=True)

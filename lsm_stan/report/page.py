@@ -7,10 +7,12 @@ repository.
 
 from __future__ import annotations
 
+import gzip
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TypeAlias
 
@@ -22,6 +24,7 @@ from plotly.offline import get_plotlyjs
 from lsm_stan.errors import InputError
 from lsm_stan.files import as_csv, as_png, write_files
 from lsm_stan.posterior.checks import Finding
+from lsm_stan.report.panels import panel_boxes
 from lsm_stan.text import as_text
 
 #: The page among the files of its folder.
@@ -81,8 +84,24 @@ class PageTable:
     shown: pd.DataFrame | None = None
 
 
+@dataclass(frozen=True)
+class Command:
+    """A command to copy.
+
+    Attributes
+    ----------
+    text : str
+        What is typed, a line a command.
+    """
+
+    text: str
+
+
 #: A list of points: sentences of a verdict, or others.
 Points: TypeAlias = Sequence[Finding | str]
+
+#: What a section shows.
+Item: TypeAlias = PageFigure | PageTable | Command | Points | str
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,15 +114,15 @@ class Section:
         Its heading.
     intro : str
         Text before the items; empty lines part paragraphs.
-    items : sequence of PageFigure, PageTable, Points or str
-        Figures, tables, lists of points, and paragraphs as text.
+    items : sequence of PageFigure, PageTable, Command, Points or str
+        Figures, tables, commands, lists of points, and paragraphs as text.
     folded : bool
         Whether the items are hidden until the reader asks for them.
     """
 
     title: str
     intro: str
-    items: Sequence[PageFigure | PageTable | Points | str]
+    items: Sequence[Item]
     folded: bool = False
 
 
@@ -117,8 +136,8 @@ class Page:
         Heading, and the line below it.
     facts : Mapping of str to str
         Short facts, by what they are facts of.
-    findings : Points
-        What to read first.
+    summary : sequence of Section
+        What to read first; without a heading where a title is empty.
     sections : sequence of Section
         Figures, tables and text.
     footer : str
@@ -128,7 +147,7 @@ class Page:
     title: str
     subtitle: str
     facts: Mapping[str, str]
-    findings: Points
+    summary: Sequence[Section]
     sections: Sequence[Section]
     footer: str
 
@@ -209,7 +228,8 @@ def page_files(page: Page) -> dict[str, bytes]:
     html = _ENVIRONMENT.get_template("page.html.jinja").render(
         page=page,
         base64={name: b64encode(content).decode() for name, content in files.items()},
-        plotly=get_plotlyjs() if any(figure.html is not None for figure in figures) else None,
+        panels={f.name: panel_boxes(f.figure) for f in figures if f.figure is not None},
+        plotly=_plotly() if any(figure.html is not None for figure in figures) else None,
     )
     return {**files, INDEX: html.encode()}
 
@@ -266,8 +286,14 @@ def csv_path(table: PageTable) -> str:
     return f"{table.name}.csv"
 
 
-def _items(page: Page) -> list[PageFigure | PageTable | Points | str]:
-    return [item for section in page.sections for item in section.items]
+@cache
+def _plotly() -> str:
+    """Return plotly.js, compressed, as text: pages unpack it when their first figure is reached."""
+    return b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
+
+
+def _items(page: Page) -> list[Item]:
+    return [item for section in (*page.summary, *page.sections) for item in section.items]
 
 
 def _check_names(kind: str, names: Sequence[str]) -> None:
@@ -307,5 +333,6 @@ _ENVIRONMENT = Environment(
     lstrip_blocks=True,
 )
 _ENVIRONMENT.tests["figure"] = lambda item: isinstance(item, PageFigure)
+_ENVIRONMENT.tests["command"] = lambda item: isinstance(item, Command)
 _ENVIRONMENT.tests["table"] = lambda item: isinstance(item, PageTable)
 _ENVIRONMENT.filters.update(columns=columns, png_path=png_path, csv_path=csv_path)

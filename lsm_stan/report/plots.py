@@ -8,6 +8,7 @@ from typing import Any
 import matplotlib.figure
 import numpy as np
 import pandas as pd
+from matplotlib import colormaps
 from matplotlib.backend_bases import RendererBase
 from matplotlib.colors import ListedColormap, LogNorm
 from matplotlib.lines import Line2D
@@ -20,24 +21,23 @@ from scipy.spatial.distance import pdist
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.model.likelihood import CACHED, chunks, log_mean_block, mean_weight
+from lsm_stan.network.grouping import UNKNOWN, grouping
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.alignment import align, principal_axes, rotation_onto, strays
 from lsm_stan.posterior.clusters import co_membership
 from lsm_stan.posterior.draws import flat_draws
+from lsm_stan.report.labels import label_nodes
 from lsm_stan.typing import BoolArray, FloatArray, IntArray
 
 #: Colours that people with colour-blindness tell apart (Okabe & Ito), grey for the rest.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-UNKNOWN, UNKNOWN_COLOUR = ("", "unknown", "other"), "#9a9a9a"
+UNKNOWN_COLOUR, OTHERS = "#9a9a9a", "other or unknown"
 
 #: Area grows with total strength up to this quantile: one hub would leave no room for the others.
 STRONG = 0.95
 
 #: Nodes whose name is printed: those with the most total weight.
 LABELLED_NODES = 24
-
-#: Room for a label, as shares of the figure's width and height.
-LABEL_CLEARANCE = np.array([0.08, 0.035])
 
 #: The heaviest pairs whose edges are drawn behind the nodes.
 DRAWN_EDGES = 400
@@ -47,6 +47,9 @@ ELLIPSE = 0.5
 
 #: Nodes of the rate matrix, and draws its mean is taken over.
 MATRIX_NODES, MATRIX_DRAWS = 2000, 200
+
+#: Rates below this are blank in the rate matrix: fewer than one pair in twenty has an edge.
+BLANK = 0.05
 
 
 class Figure(matplotlib.figure.Figure):
@@ -72,7 +75,7 @@ def node_colours(classes: pd.Series[str] | None, n_nodes: int) -> tuple[list[str
     Parameters
     ----------
     classes : Series of shape (N,), or None
-        Class of every node; None for one colour.
+        Class of every node; None for one colour. The most frequent have a colour of their own.
     n_nodes : int
         N.
 
@@ -90,10 +93,11 @@ def node_colours(classes: pd.Series[str] | None, n_nodes: int) -> tuple[list[str
     """
     if classes is None:
         return [PALETTE[0]] * n_nodes, {}
-    known = [name for name in classes.value_counts().index if name not in UNKNOWN]
-    legend = {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(known)}
-    if classes.isin(UNKNOWN).any():
-        legend["other or unknown"] = UNKNOWN_COLOUR
+    counts = classes.value_counts().index
+    known = [name for name in counts if str(name).lower() not in UNKNOWN][: len(PALETTE)]
+    legend = dict(zip(known, PALETTE, strict=False))
+    if not classes.isin(known).all():
+        legend[OTHERS] = UNKNOWN_COLOUR
     return [legend.get(name, UNKNOWN_COLOUR) for name in classes], legend
 
 
@@ -117,15 +121,18 @@ def node_areas(network: Network, smallest: float, largest: float) -> FloatArray:
     return np.asarray(smallest + (largest - smallest) * share)
 
 
-def plot_embedding(fit: Fit) -> Figure:
+def plot_embedding(fit: Fit, groups: pd.Series[str] | None = None) -> Figure:
     """Draw the positions on their first two principal axes, and in three dimensions.
 
     Parameters
     ----------
     fit : Fit
-        A fit by any method. Nodes are coloured by the node table's column ``class`` and
-        labelled, the strongest first, unless their class is ``unknown``: then the name is a guess
-        too. Nodes that stray (:func:`lsm_stan.posterior.alignment.strays`) are hollow.
+        A fit by any method. Nodes that stray (:func:`lsm_stan.posterior.alignment.strays`) are
+        hollow.
+    groups : Series of shape (N,), or None, default None
+        The group of every node, by which it is coloured; by default those of
+        :func:`lsm_stan.network.grouping.grouping`. The strongest nodes are labelled, unless their
+        group is ``unknown``: then the name may be a guess too.
 
     Returns
     -------
@@ -133,9 +140,10 @@ def plot_embedding(fit: Fit) -> Figure:
         One panel for K <= 2, two above.
     """
     network = fit.network
+    groups = grouping(network) if groups is None else groups
     z = principal_axes(fit.positions)
     z = np.pad(z, ((0, 0), (0, max(0, 2 - z.shape[1]))))
-    colours, legend = node_colours(_classes(fit), network.n_nodes)
+    colours, legend = node_colours(groups, network.n_nodes)
     order = np.argsort(network.weight)[-DRAWN_EDGES:]
     segments = np.stack([z[network.sender[order]], z[network.receiver[order]]], axis=1)
 
@@ -146,30 +154,23 @@ def plot_embedding(fit: Fit) -> Figure:
     hollow = strays(fit.draws, fit.positions)
     style = {"s": node_areas(network, 8, 70), **_faces(colours, hollow)}
     flat.scatter(z[:, 0], z[:, 1], zorder=2, **style)
-    labelled = _labelled_nodes(fit, z)
-    for node in labelled:
-        flat.annotate(
-            network.names[node],
-            (z[node, 0], z[node, 1]),
-            xytext=(3, 3),
-            textcoords="offset points",
-            fontsize=7,
-        )
     flat.set(xlabel="first principal axis", ylabel="second principal axis", aspect="equal")
     if solid:
         axes = figure.add_subplot(1, 2, 2, projection="3d")
         assert isinstance(axes, Axes3D)
         axes.plot(*_lines(segments[:, :, :3]), color="#777777", alpha=0.12, lw=0.5)
         axes.scatter(z[:, 0], z[:, 1], z[:, 2], **style)
-        for node in labelled:
-            axes.text(*z[node, :3], network.names[node], fontsize=6)
         axes.set(xlabel="axis 1", ylabel="axis 2", zlabel="axis 3")
         axes.set_box_aspect(np.ptp(z[:, :3], axis=0), zoom=0.9)
     handles = _legend(legend, hollow)
     if handles:
         flat.legend(handles=handles, loc="best", fontsize=8, framealpha=0.9)
     of = "mean of draws" if fit.draws.shape[1] > 1 else f"loss {fit.loss:,.1f}"
-    figure.suptitle(f"{network.title}: {fit.method.upper()}, {of}", fontsize=11)
+    title = f"{network.title}: " if network.title else ""
+    figure.suptitle(f"{title}{fit.method.upper()}, {of}", fontsize=11)
+    order = _by_strength(network, groups)
+    for panel, dims in zip(figure.axes, (2, 3), strict=False):
+        label_nodes(panel, z[:, :dims], network.names, order, LABELLED_NODES, fontsize=7)
     return figure
 
 
@@ -196,9 +197,11 @@ def plot_uncertainty(fit: Fit) -> Figure:
     # the quantile of a chi-square distribution with two degrees of freedom
     diameter = 2 * np.sqrt(np.maximum(variance, 0) * -2 * np.log(1 - ELLIPSE))
     angle = np.degrees(np.arctan2(direction[:, 1, 1], direction[:, 0, 1]))
-    named = _labelled_nodes(fit, axes)[: len(PALETTE) * 2]
-    figure = Figure(figsize=(8, 7), layout="constrained")
+    order = _by_strength(fit.network, grouping(fit.network))
+    named = [int(node) for node in order[: len(PALETTE) * 2]]
+    figure = Figure(figsize=(6.4, 5.7), layout="constrained")
     axis = figure.add_subplot()
+    colours: dict[int, str] = {}
     for node in [*np.setdiff1d(np.arange(len(axes)), named), *named]:
         colour = PALETTE[named.index(node) % len(PALETTE)] if node in named else UNKNOWN_COLOUR
         x, y = flat[:, node].mean(axis=0)
@@ -207,17 +210,17 @@ def plot_uncertainty(fit: Fit) -> Figure:
         width = 1.4 if node in named else 0.6
         axis.add_patch(Ellipse((x, y), major, minor, angle=angle[node], lw=width, **style))
         axis.plot(x, y, marker="+", ms=5, color=colour)
-        if node in named:
-            name = fit.network.names[node]
-            axis.annotate(
-                name, (x, y), (3, 3), textcoords="offset points", fontsize=8, color=colour
-            )
+        colours[node] = colour
     axis.set(xlabel="first principal axis", ylabel="second principal axis", aspect="equal")
     axis.autoscale_view()
+    means = flat.mean(axis=0)
+    label_nodes(axis, means, fit.network.names, named, len(named), fontsize=8, colours=colours)
     return figure
 
 
-def plot_embeddings(fits: Mapping[str, Fit], reference: str) -> Figure:
+def plot_embeddings(
+    fits: Mapping[str, Fit], reference: str, groups: pd.Series[str] | None = None
+) -> Figure:
     """Draw the positions of several fits side by side, aligned to those of one of them.
 
     Parameters
@@ -226,6 +229,8 @@ def plot_embeddings(fits: Mapping[str, Fit], reference: str) -> Figure:
         Fits of one network, by name.
     reference : str
         The name of the fit that sets the axes.
+    groups : Series of shape (N,), or None, default None
+        As in :func:`plot_embedding`.
 
     Returns
     -------
@@ -233,7 +238,8 @@ def plot_embeddings(fits: Mapping[str, Fit], reference: str) -> Figure:
         A panel a fit, on the reference's first two principal axes; nodes that stray are hollow.
     """
     network, target = fits[reference].network, principal_axes(fits[reference].positions)
-    colours, legend = node_colours(_classes(fits[reference]), len(target))
+    groups = grouping(network) if groups is None else groups
+    colours, legend = node_colours(groups, len(target))
     hollow = {name: strays(fit.draws, fit.positions) for name, fit in fits.items()}
     columns = min(3, len(fits))
     rows = -(-len(fits) // columns)
@@ -266,7 +272,8 @@ def plot_rate_matrix(fit: Fit) -> Figure:
     Returns
     -------
     Figure
-        Where a dyad is hidden the weight is grey; the rate is shown there too.
+        Where a dyad is hidden the weight is grey; the rate is shown there too. Rates below
+        :data:`BLANK` are as blank as weights of 0.
     """
     network = fit.network
     shown = np.sort(np.argsort(-_strength(network), kind="stable")[:MATRIX_NODES])
@@ -284,22 +291,23 @@ def plot_rate_matrix(fit: Fit) -> Figure:
             rate[rows] += mean_weight(fit.spec, log_mu)
     rate /= len(draws["z"])
     np.fill_diagonal(rate, np.nan)
-    norm = LogNorm(0.05, max(1.0, float(weight.max())))
+    norm = LogNorm(BLANK, max(1.0, float(weight.max())))
+    colours = colormaps["viridis_r"].with_extremes(under="white")
     figure = Figure(figsize=(11, 5.2), layout="constrained")
     panels = figure.subplots(1, 2, sharex=True, sharey=True)
     for panel, values, title in zip(
         panels,
         (np.where(weight > 0, weight, np.nan), rate),
-        ("observed weight (white: 0)", "posterior mean rate"),
+        ("observed weight (blank: 0)", f"posterior mean rate (blank: below {BLANK:g})"),
         strict=True,
     ):
-        image = panel.imshow(values, norm=norm, cmap="viridis_r", interpolation="nearest")
+        image = panel.imshow(values, norm=norm, cmap=colours, interpolation="nearest")
         panel.set(title=title, xlabel="receiver", ylabel="sender")
     if network.n_hidden:
-        panels[0].set(title="observed weight (white: 0; grey: not observed)")
+        panels[0].set(title="observed weight (blank: 0; grey: not observed)")
         hidden, grey = np.where(weight < 0, 1.0, np.nan), ListedColormap([UNKNOWN_COLOUR])
         panels[0].imshow(hidden, cmap=grey, interpolation="nearest")
-    figure.colorbar(image, ax=list(panels), shrink=0.85, label="weight, or rate")
+    figure.colorbar(image, ax=list(panels), shrink=0.85, label="weight, or rate", extend="min")
     return figure
 
 
@@ -357,11 +365,6 @@ def plot_clusters(fit: Fit) -> Figure:
     return figure
 
 
-def _classes(fit: Fit) -> pd.Series[str] | None:
-    table = fit.network.node_table
-    return table["class"] if table is not None and "class" in table else None
-
-
 def _strength(network: Network) -> IntArray:
     """Return what every node sends and receives."""
     return network.out_strength() + network.in_strength()
@@ -398,19 +401,9 @@ def _lines(segments: FloatArray) -> list[FloatArray]:
     return list(np.concatenate([segments, gaps], axis=1).reshape(-1, segments.shape[2]).T)
 
 
-def _labelled_nodes(fit: Fit, z: FloatArray) -> list[int]:
-    """Choose nodes to label: the strongest first, none whose label would cover another's."""
-    strength = _strength(fit.network)
-    classes = _classes(fit)
-    sure = np.ones(fit.network.n_nodes, dtype=bool)
-    if classes is not None:
-        sure = (classes != "unknown").to_numpy()
-    clearance = LABEL_CLEARANCE * np.ptp(z[:, :2], axis=0)
-    chosen: list[int] = []
-    for node in np.argsort(-strength, kind="stable"):
-        offset = np.abs(z[chosen, :2] - z[node, :2])
-        if sure[node] and not (offset < clearance).all(axis=1).any():
-            chosen.append(int(node))
-        if len(chosen) == LABELLED_NODES:
-            break
-    return chosen
+def _by_strength(network: Network, groups: pd.Series[str] | None) -> IntArray:
+    """Return the nodes, the strongest first, without those whose group is unknown."""
+    order = np.argsort(-_strength(network), kind="stable")
+    if groups is None:
+        return np.asarray(order)
+    return np.asarray(order[(groups.iloc[order] != "unknown").to_numpy()])

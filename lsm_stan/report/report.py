@@ -17,6 +17,7 @@ from lsm_stan.criticism.tables import (
 )
 from lsm_stan.criticism.verdict import Verdict, judge
 from lsm_stan.inference.fit import Fit
+from lsm_stan.network.grouping import grouping
 from lsm_stan.posterior.clusters import cluster_table
 from lsm_stan.progress import Progress
 from lsm_stan.report.nodes import node_table
@@ -39,7 +40,8 @@ class Report:
     summary, invariants, coefficients : DataFrame
         Tables of all fits (:mod:`lsm_stan.criticism.tables`).
     nodes : DataFrame
-        A row a node of the reference fit: its name, strengths, coordinates on the map (``axis1``,
+        A row a node of the reference fit: its name, ``out_strength`` and ``in_strength`` (of an
+        undirected network ``strength``), coordinates on the map (``axis1``,
         ...); and, but for a mode, its posterior mean radius, whether it strays, its spread, and
         whether its mean position depends on what draws were aligned to. A column of the network's
         table that is called as one of these has ``(node table)`` added.
@@ -48,6 +50,8 @@ class Report:
         empty where the model has none.
     priors : PriorCheck
         What the priors of the reference fit say.
+    groups : Series of shape (N,), or None
+        The group of every node, which figures show by colour; None where there are none.
     """
 
     fits: Mapping[str, Fit]
@@ -60,6 +64,7 @@ class Report:
     nodes: pd.DataFrame
     clusters: pd.DataFrame
     priors: PriorCheck
+    groups: pd.Series[str] | None = None
 
     @property
     def reference(self) -> Fit:
@@ -83,7 +88,9 @@ class Report:
         return pd.concat(tables, names=["fit"]).reset_index("fit").reset_index(drop=True)
 
 
-def make_report(fits: Mapping[str, Fit], say: Progress = print) -> Report:
+def make_report(
+    fits: Mapping[str, Fit], say: Progress = print, *, colour_by: str | None = None
+) -> Report:
     """Judge and compare fits of one network.
 
     Parameters
@@ -92,6 +99,9 @@ def make_report(fits: Mapping[str, Fit], say: Progress = print) -> Report:
         One or more fits by name.
     say : callable, default print
         It is called with a sentence for everything that happens.
+    colour_by : str or None, default None
+        The column of the node table that says which nodes belong together; by default the first
+        of :data:`lsm_stan.network.grouping.GROUPINGS`, such as ``class``, that it has.
 
     Returns
     -------
@@ -100,9 +110,10 @@ def make_report(fits: Mapping[str, Fit], say: Progress = print) -> Report:
     Raises
     ------
     InputError
-        If the fits are not of one network.
+        If the fits are not of one network, or its table of nodes has no such column.
     """
     comparison = compare(fits)
+    groups = grouping(fits[comparison.reference].network, colour_by)
     verdicts, checks = {}, {}
     for name, fit in fits.items():
         say(f"{name}: diagnostics and predictive checks")
@@ -121,4 +132,5 @@ def make_report(fits: Mapping[str, Fit], say: Progress = print) -> Report:
         node_table(fits[comparison.reference]),
         pd.DataFrame() if clusters is None else cluster_table(clusters),
         check_priors(fits[comparison.reference]),
+        groups,
     )

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from lsm_stan.criticism.verdict import judge_model
+from lsm_stan.criticism.results import describe_result, placement
+from lsm_stan.criticism.verdict import in_one_sentence, judge_model
 from lsm_stan.files import ensure_ours
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.inference.record import RECORD
 from lsm_stan.network.summary import describe
 from lsm_stan.posterior.checks import Finding
 from lsm_stan.report.criticism_sections import model_section, priors_section, trust_section
-from lsm_stan.report.page import INDEX, Page, file_stems, write_page
+from lsm_stan.report.next_steps import next_step
+from lsm_stan.report.page import INDEX, Page, Points, Section, file_stems, write_page
 from lsm_stan.report.report import Report
 from lsm_stan.report.sections import (
     clusters_section,
@@ -21,7 +23,7 @@ from lsm_stan.report.sections import (
     provenance_section,
     quantities_section,
 )
-from lsm_stan.text import listed
+from lsm_stan.text import counted, listed
 
 
 def write_report(report: Report, folder: Path) -> Path:
@@ -92,23 +94,23 @@ def report_page(report: Report) -> Page:
     Page
     """
     fit = report.reference
-    network, facts = fit.network, describe(fit.network)
+    network, facts, dim = fit.network, describe(fit.network), fit.record.dim
     return Page(
         title=network.title or "Latent space model",
-        subtitle=f"A latent space model in {fit.record.dim} dimensions, fitted by"
+        subtitle=f"A latent space model in {counted(dim, 'dimension')}, fitted by"
         f" {listed([METHODS[fit.method].title for fit in report.fits.values()])}",
         facts={
             **facts.in_short,
             "model": fit.spec.label,
-            "dimensions": str(fit.record.dim),
+            "dimension" if dim == 1 else "dimensions": str(dim),
         },
-        findings=headline(report),
+        summary=summary(report),
         sections=[
             *([] if report.coefficients.empty else [coefficients_section(report)]),
-            comparison_section(report),
             embedding_section(report),
             *([] if report.clusters.empty else [clusters_section(report)]),
             model_section(report),
+            *([comparison_section(report)] if len(report.fits) > 1 else []),
             priors_section(report),
             *(trust_section(report, *of_fit) for of_fit in file_stems(report.fits).items()),
             quantities_section(report),
@@ -119,11 +121,45 @@ def report_page(report: Report) -> Page:
     )
 
 
-def headline(report: Report) -> list[Finding]:
-    """Return the findings to read first: those on every fit, and then that on the model.
+def summary(report: Report) -> list[Section]:
+    """Return what to read first: what was found, whether to trust it, and what to do next.
 
-    A fit with problems gives the first of them; any other gives its first finding, and every
-    caution.
+    Parameters
+    ----------
+    report : Report
+        What :func:`lsm_stan.report.report.make_report` returns.
+
+    Returns
+    -------
+    list of Section
+    """
+    step = next_step(report)
+    name = report.comparison.reference
+    intro = f"By {name}, the most exact of the fits." if len(report.fits) > 1 else ""
+    return [
+        Section("What was found", intro, [results(report)]),
+        Section("Whether to trust it", "", [headline(report)]),
+        Section("What to do next", "", [step.reason, step.command]),
+    ]
+
+
+def results(report: Report) -> Points:
+    """Return what the reference fit found, in sentences.
+
+    Parameters
+    ----------
+    report : Report
+        What :func:`lsm_stan.report.report.make_report` returns.
+
+    Returns
+    -------
+    sequence of Finding or str
+    """
+    return describe_result(report.reference, report.groups)
+
+
+def headline(report: Report) -> list[Finding]:
+    """Return a sentence on the model and one on every fit: the worst first.
 
     Parameters
     ----------
@@ -133,11 +169,19 @@ def headline(report: Report) -> list[Finding]:
     Returns
     -------
     list of Finding
+        Problems, then cautions, then what is good; of a kind the model comes first, and then the
+        fits by the most exact methods.
     """
-    first = []
-    for name, verdict in report.verdicts.items():
-        bad = [finding for finding in verdict.findings if finding.kind == "bad"]
-        cautions = [finding for finding in verdict.findings if finding.kind == "caution"]
-        shown = bad[:1] or [verdict.findings[0], *cautions]
-        first += [Finding(finding.kind, f"{name}: {finding.text}") for finding in shown]
-    return [*first, judge_model(report.checks[report.comparison.reference])]
+    reference = report.comparison.reference
+    of_model = judge_model(report.checks[reference])
+    if of_model.kind == "good" and placement(report.reference).means_nothing:
+        of_model = Finding("good", f"{of_model.text} The positions have no part in that.")
+    findings = [of_model]
+    order = list(METHODS)
+    for name in sorted(
+        report.fits, key=lambda n: (n != reference, -order.index(report.fits[n].method))
+    ):
+        said = in_one_sentence(report.fits[name], report.verdicts[name])
+        findings.append(Finding(said.kind, f"{name}: {said.text}"))
+    kinds = ("bad", "caution", "good")
+    return sorted(findings, key=lambda finding: kinds.index(finding.kind))

@@ -26,6 +26,7 @@ from lsm_stan.report.nodes import (
 )
 from lsm_stan.report.page import PageFigure, PageTable, Section
 from lsm_stan.report.plots import (
+    BLANK,
     ELLIPSE,
     MATRIX_NODES,
     plot_clusters,
@@ -36,7 +37,7 @@ from lsm_stan.report.plots import (
 )
 from lsm_stan.report.report import Report
 from lsm_stan.report.shown import shown_comparison
-from lsm_stan.text import brief
+from lsm_stan.text import brief, counted
 
 #: What coefficients are.
 COEFFICIENTS = (
@@ -92,10 +93,10 @@ def comparison_section(report: Report) -> Section:
     comparison = report.comparison
     name = comparison.reference
     intro = (
-        f"Every fit is measured against {name}, the one by the most exact method here. A mean of"
-        " positions need not be a likely point itself: a node that moves among several places is"
-        " put between them, which the log joint at the mean shows; the log joint over draws does"
-        " not suffer from it."
+        f"Do the methods agree? Every fit is measured against {name}, the one by the most exact"
+        " method here. Small distances, between nodes that heavy weights hold together, mostly come"
+        " out alike by any method; large ones scatter, because a mode is one arrangement of the rim"
+        " among many."
     )
     items: list[PageTable | PageFigure] = [
         PageTable(
@@ -107,28 +108,31 @@ def comparison_section(report: Report) -> Section:
             " distances. sd_ratio: a node's posterior spread over the reference's (1 is right,"
             " less is overconfident). coverage90: probability, under the reference, of the fit's"
             " 90 % intervals of distances. log_joint_draws: mean and standard deviation over draws"
-            " of the log joint, in nats; of a mode its own. The CSV has that of the one position"
-            f" set, log_joint, too. {comparison.note}".rstrip(),
+            " of the log joint, in nats; of a mode its own, which lies higher than its surroundings"
+            " do. The CSV has that of the one position set, log_joint, too: of draws, a mean of"
+            " positions, which puts a node that moves among several places between them, and is"
+            f" not a likely point itself. {comparison.note}".rstrip(),
             comparison.table,
             shown_comparison(comparison),
-        )
+        ),
+        PageFigure(
+            "distances",
+            "Mean distances of the same random pairs: on the line the methods agree."
+            + (
+                " And how far each node strays from its mean place: below the line a method is more"
+                " certain than the reference."
+                if len(comparison.spreads.columns) > 1
+                else ""
+            ),
+            plot_distances(comparison),
+        ),
+        PageFigure(
+            "embeddings",
+            f"The position sets, aligned to that of {name}. Look for groups that sit"
+            " elsewhere; a method's cloud that is too tight or too wide shows too.",
+            plot_embeddings(report.fits, name, report.groups),
+        ),
     ]
-    if len(report.fits) > 1:
-        items += [
-            PageFigure(
-                "distances",
-                "Left: mean distances of the same random pairs; on the line the methods agree."
-                " Right: how far each node strays from its mean place; below the line a method is"
-                " more certain than the reference.",
-                plot_distances(comparison),
-            ),
-            PageFigure(
-                "embeddings",
-                f"The position sets, aligned to that of {name}. Look for groups that sit"
-                " elsewhere; a method's cloud that is too tight or too wide shows too.",
-                plot_embeddings(report.fits, name),
-            ),
-        ]
     return Section("Methods compared", intro, items)
 
 
@@ -147,23 +151,29 @@ def embedding_section(report: Report) -> Section:
     fit, name = report.reference, report.comparison.reference
     many = fit.draws.shape[1] > 1
     hollow = strays(fit.draws, fit.positions)
-    means = (
-        "Means over draws, turned onto each other: distances on this map are too short for nodes"
-        " that stray. A weak node whose place is unknown is drawn near the centre although its"
-        f" draws have it at the rim. Hollow: the {hollow.sum()} of {len(hollow)} nodes drawn at"
-        f" less than {MIN_RADIUS:.0%} of their posterior mean distance from the centre. Quote"
-        " posterior distances, not this map."
+    count = int(hollow.sum())
+    means = "Each place is the mean of the draws, turned onto each other." + (
+        f" Hollow: {count:,} of {counted(len(hollow), 'node')} whose"
+        f" {'place is' if count == 1 else 'places are'} unknown, drawn at less than"
+        f" {MIN_RADIUS:.0%} of their mean distance from the centre. The draws have such a node now"
+        " here and now there, often at the rim, and their mean lies amid all of it: it is a"
+        " picture, and distances on it are too short. Quote posterior distances, not this map."
+        if count
+        else " No node is hollow: the draws agree about every place well enough to draw it."
     )
+    colours = "" if report.groups is None else f" Colours: {report.groups.name}."
     items: list[PageTable | PageFigure] = [
         PageFigure(
             "embedding",
-            f"Positions by {name}, on their principal axes. The larger a node, the stronger; grey"
-            " lines: the heaviest edges. The axes are a way of looking, not a result."
-            + (f" {means}" if many else " Only distances mean something."),
-            plot_embedding(fit),
+            f"Positions by {name}, on their principal axes. Nodes that are close to each other are"
+            " strongly connected. The larger a node, the stronger; lines: the heaviest edges."
+            f"{colours} The axes are a way of looking, not a result: a map turned or mirrored is"
+            " the same map." + (f" {means}" if many else " Only distances mean something."),
+            plot_embedding(fit, report.groups),
             embedding_figure(
                 fit.positions,
                 fit.network,
+                groups=report.groups,
                 spread=spread(fit.draws, fit.positions) if many else None,
                 hollow=hollow,
             ),
@@ -174,29 +184,40 @@ def embedding_section(report: Report) -> Section:
             PageFigure(
                 "uncertainty",
                 f"Where every node may be: ellipses hold {ELLIPSE:.0%} of its draws, aligned to"
-                " the mean. The strongest nodes are named. Large ellipses belong to nodes the"
-                " network says little about: they wander along the rim, not about the centre.",
+                " the mean. The strongest nodes are in colour. Look for the difference between the"
+                " inside and the rim: well connected nodes are held by many others, while one with"
+                " few and light edges has a large ellipse, since the network only says that it is"
+                " far from most of the others.",
                 plot_uncertainty(fit),
             )
         )
+    group = None if report.groups is None else str(report.groups.name)
     shown = [name for name in SHOWN_COLUMNS if name in report.nodes]
+    if group is not None and group in report.nodes and group not in shown:
+        shown.insert(1, group)
     ends = "" if fit.network.n_nodes <= MATRIX_NODES else f" (the {MATRIX_NODES:,} strongest)"
     items += [
         PageFigure(
             "rates",
             f"The data beside the fitted rates, nodes{ends} in the order of a clustering of their"
-            " positions. A model that fits has its dark blocks where the data has them, and white"
-            " where the data is white.",
+            " positions. A model that fits has its blocks where the data has them, and is blank"
+            f" where the data is blank: rates below {BLANK:g} are, at which fewer than one pair in"
+            " twenty has an edge.",
             plot_rate_matrix(fit),
         ),
         PageTable(
             "nodes",
-            "The nodes by strength. spread: how far a node strays from its mean place. shift: how"
-            " far its mean place moves when draws are aligned to another reference (the best"
-            " draw, or classical scaling of the mean Gram matrix, which needs none); flagged where"
-            " that is more than half its spread. The CSV has the places on the map (axis1, ...;"
-            " not for distances), and of draws each node's mean distance from the centre (radius)"
-            " and whether it strays."
+            "The nodes by strength. "
+            + (
+                "spread: how far a node strays from its mean place, in units of distance. shift:"
+                " how far its mean place moves when draws are aligned to another reference (the"
+                " best draw, or classical scaling of the mean Gram matrix, which needs none);"
+                " flagged where that is more than half its spread. The CSV has places on the map"
+                " (axis1, ...; not for distances), each node's mean distance from the centre"
+                " (radius), and whether its place is unknown (strays)."
+                if many
+                else "The CSV has the places on the map (axis1, ...; not for distances)."
+            )
             + (
                 ""
                 if report.clusters.empty
@@ -208,17 +229,19 @@ def embedding_section(report: Report) -> Section:
     ]
     flagged = int(report.nodes["flagged"].sum()) if "flagged" in report.nodes else None
     intro = [
-        "On the HTML page, pointing at a node of the first figure shows its name.",
+        "The map, and how far to believe it. On the HTML page, pointing at a node of the first"
+        " figure shows its name.",
         " ".join(fit.network.notes),
     ]
     if flagged is not None:
         intro.append(
-            "No node's mean place moves by more than half its spread when the draws are aligned to"
-            " something else; of nodes that stray, whose spread is that of the cloud, this says"
-            " little."
+            "Every draw has been turned onto the mean before it was averaged. What it is turned"
+            " onto does not matter here: aligned to something else, no node's mean place moves by"
+            " more than half its spread."
             if flagged == 0
-            else f"The mean places of {flagged} nodes depend on what the draws were aligned to:"
-            " read their distances, not their places."
+            else "Every draw has been turned onto the mean before it was averaged, and what it was"
+            f" turned onto decides where {counted(flagged, 'node is', 'nodes are')} drawn: read"
+            " distances there, not places."
         )
     return Section("Where the nodes are", "\n\n".join(intro), items)
 
@@ -257,7 +280,7 @@ def clusters_section(report: Report) -> Section:
                 "Left: positions in the colours of their clusters; a cross is a cluster's mean"
                 " centre, the circle its standard deviation. Right: probability that two nodes"
                 f"{ends} are in one cluster, in the order of clusters. Sharp blocks are clusters"
-                " the data tell apart; a grey cross through two blocks is a node between them.",
+                " the data tell apart; a shaded cross through two blocks is a node between them.",
                 plot_clusters(fit),
             ),
         ],
@@ -282,7 +305,8 @@ def quantities_section(report: Report) -> Section:
             PageFigure(
                 "forest",
                 "Distances of the same pairs in every fit with draws: median, quartiles and"
-                " central 90 % interval. The heaviest pairs first, then random ones.",
+                " central 90 % interval. The heaviest pairs first, where methods should be hard to"
+                " tell apart, then random ones.",
                 plot_forest(report.fits),
             )
         )
@@ -317,6 +341,8 @@ def provenance_section(report: Report) -> Section:
         {
             "fit": name,
             "method": METHODS[fit.method].title,
+            "seconds": brief(fit.record.seconds),
+            "density": fit.density,
             "seed": str(fit.record.seed),
             "arguments": ", ".join(f"{k} = {brief(v)}" for k, v in fit.record.arguments.items()),
             "CmdStan": fit.record.versions["cmdstan"],
@@ -327,5 +353,15 @@ def provenance_section(report: Report) -> Section:
     return Section(
         "How it was run",
         "A fit's folder holds config.toml: lsm-stan run on it repeats the fit.",
-        [PageTable("summary", "Seeds, arguments, versions.", report.summary, pd.DataFrame(rows))],
+        [
+            PageTable(
+                "summary",
+                "Time, density, seeds, arguments, versions. The loss of a mode is minus its log"
+                " joint, with every constant; over draws the log joint has a mean and a standard"
+                " deviation. With scales learned it is of more parameters than with scales held"
+                " fixed: the two are not compared.",
+                report.summary,
+                pd.DataFrame(rows),
+            )
+        ],
     )

@@ -15,7 +15,7 @@ from lsm_stan.prediction.selection import Selection
 from lsm_stan.report.markdown import README, markdown_files
 from lsm_stan.report.page import Page, PageFigure, PageTable, Section
 from lsm_stan.report.score_plots import plot_calibration, plot_differences, plot_scores
-from lsm_stan.text import with_error
+from lsm_stan.text import counted, with_error
 
 SCORES, BASELINES = "scores.csv", "baselines.csv"
 CALIBRATION, WARNINGS = "calibration.csv", "warnings.csv"
@@ -75,16 +75,17 @@ def selection_page(selection: Selection) -> Page:
     verdict = "Choice" if selection.choice.model else "No choice"
     warnings = selection.warnings
     candidate = warnings["model"] + ", K = " + warnings["dim"].astype(str)
+    first = [
+        f"**{verdict}**: {selection.choice.reason}.",
+        f"Held out: {selection.held_out}; {round(best['dyads']):,} dyads a split.",
+        f"Fitted by {selection.fitted}.",
+        *_not_converged(table),
+    ]
     return Page(
         title=f"{network.title or 'Network'}: model and dimension",
         subtitle="Written by `lsm-stan select`; do not edit.",
         facts=network.in_short,
-        findings=[
-            f"**{verdict}**: {selection.choice.reason}.",
-            f"Held out: {selection.held_out}; {round(best['dyads']):,} dyads a split.",
-            f"Fitted by {selection.fitted}.",
-            *_not_converged(table),
-        ],
+        summary=[Section("", "", [first])],
         sections=[
             Section(
                 "Candidates, best first",
@@ -168,7 +169,7 @@ def failed_checks(warnings: pd.DataFrame) -> list[Section]:
     """
     groups = warnings.groupby(["candidate", "split"])["warning"]
     points = [f"{name}, split {split}: {'; '.join(each)}" for (name, split), each in groups]
-    intro = f"{len(points)} fits, with the checks that failed:"
+    intro = f"{counted(len(points), 'fit')}, with the checks that failed:"
     return [Section("Fits that did not converge", intro, [points], folded=True)] if points else []
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
+from lsm_stan.criticism.advice import STATISTICS
 from lsm_stan.criticism.comparison import Comparison
 from lsm_stan.criticism.ppc import PredictiveCheck
+from lsm_stan.criticism.prior_check import PriorCheck
+from lsm_stan.model.family import ModelSpec
 from lsm_stan.report.report import Report
 from lsm_stan.text import as_text
 
@@ -49,22 +53,66 @@ def shown_comparison(comparison: Comparison) -> pd.DataFrame:
     return shown
 
 
-def shown_checks(check: PredictiveCheck) -> pd.DataFrame:
+def shown_checks(check: PredictiveCheck, spec: ModelSpec) -> pd.DataFrame:
     """Return the table of predictive checks as text; R networks tell no probability below 1/R.
 
     Parameters
     ----------
     check : PredictiveCheck
         Predictive checks of one fit.
+    spec : ModelSpec
+        Its model.
 
     Returns
     -------
     DataFrame
+        Columns ``statistic``, ``observed``, ``predicted``, ``p`` and ``at fault``; those that
+        failed come first, and ``at fault`` is there only if one did.
     """
-    table = check.table
-    shown = as_text(table)
-    for row, (name, p) in enumerate(zip(table["statistic"], table["p_value"], strict=True)):
+    failed = [one.name for one in check.checks if not one.passed]
+    shown = as_text(check.table)
+    rows = []
+    for row, text in zip(check.table.to_dict("records"), shown.to_dict("records"), strict=True):
+        name, p = row["statistic"], row["p_value"]
         least = 1 / max(1, check.replicated[name].count())
         if p in (0, 1):
-            shown.loc[row, "p_value"] = f"> {1 - least:.3g}" if p else f"< {least:.3g}"
-    return shown
+            text["p_value"] = f"> {1 - least:.3g}" if p else f"< {least:.3g}"
+        more = row["observed"] > row["predicted_high"]
+        ends = f"{text['predicted_low']} to {text['predicted_high']}"
+        rows.append(
+            {
+                "statistic": STATISTICS[name].label.removeprefix("the "),
+                "observed": text["observed"],
+                "predicted": f"{text['predicted_median']} ({ends})" if not np.isnan(p) else "",
+                "p": text["p_value"],
+                "at fault": STATISTICS[name].cause(spec, more)[0] if name in failed else "",
+            }
+        )
+    table = pd.DataFrame(rows)
+    first = table["at fault"] != ""
+    table = pd.concat([table[first], table[~first]], ignore_index=True)
+    again = table["at fault"].eq(table["at fault"].shift()) & (table["at fault"] != "")
+    table["at fault"] = table["at fault"].mask(again, "the same")
+    return table if first.any() else table.drop(columns="at fault")
+
+
+def shown_priors(check: PriorCheck) -> pd.DataFrame:
+    """Return the table of networks that the priors expect, as text.
+
+    Parameters
+    ----------
+    check : PriorCheck
+        What the priors of a fit say.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``statistic``, ``observed`` and ``the priors expect``.
+    """
+    text = as_text(check.predicted)
+    labels = [STATISTICS[name].label.removeprefix("the ") for name in text["statistic"]]
+    ends = " (" + text["prior_low"] + " to " + text["prior_high"] + ")"
+    expected = (text["prior_median"] + ends).where(text["prior_median"] != "", "")
+    return pd.DataFrame(
+        {"statistic": labels, "observed": text["observed"], "the priors expect": expected}
+    )

@@ -9,7 +9,7 @@ from scipy.spatial.distance import pdist
 from scipy.stats import kstest, percentileofscore
 
 from lsm_stan import Fit, InputError, simulate
-from lsm_stan.criticism.advice import STATISTICS, fault
+from lsm_stan.criticism.advice import STATISTICS, fault, next_model
 from lsm_stan.criticism.ppc import predictive_checks
 from lsm_stan.model import replication
 from lsm_stan.model.family import MODELS, find_model
@@ -301,3 +301,48 @@ def test_hidden_dyads_are_hidden_in_the_replications(directed):
     zero = np.exp(-rate)
     error = np.sqrt(np.mean(zero * (1 - zero)) / len(rate) / replications)
     assert abs(check.replicated["share_zero"].mean() - zero.mean()) < 4 * error
+
+
+ALL_FAILED = {"share_zero": True, "mean_weight": False, "dispersion": True, "max_in_strength": True}
+
+
+@pytest.mark.parametrize(
+    ("model", "failed", "binary", "expected"),
+    [
+        ("tutorial", ALL_FAILED, False, ("nb-squared-effects", 0)),
+        ("tutorial", ALL_FAILED, True, ("bernoulli-squared-effects", 0)),
+        ("tutorial", {"mean_weight": False}, False, ("poisson-inverse", 0)),
+        ("nb-squared-effects", {"weight_correlation": True}, False, ("dyadic-squared-effects", 0)),
+        ("nb-squared-effects", {"reciprocity": False}, False, ("nb-squared-roles", 0)),
+        ("nb-squared-effects", {"transitivity": True}, False, ("nb-squared-effects", 1)),
+        (
+            "poisson-squared+clusters(2)",
+            {"dispersion": True},
+            False,
+            ("nb-squared+clusters(2)", 0),
+        ),
+        ("nb-squared-effects", {"max_in_strength": True}, False, None),
+        ("tutorial", {}, False, None),
+    ],
+)
+def test_the_next_model_takes_the_steps_that_failures_ask_for(model, failed, binary, expected):
+    following = next_model(find_model(model), failed, binary=binary)
+    named = None if following is None else (following.spec.name, following.more_dims)
+    assert named == expected
+
+
+def test_an_undirected_network_is_not_given_roles():
+    """They are of senders and receivers: the model refuses them there."""
+    spec, failed = find_model("nb-squared-effects"), {"transitivity": False}
+    assert next_model(spec, failed).spec.roles
+    assert next_model(spec, failed, directed=False) == (spec, 1)
+    assert "roles" not in fault("transitivity", spec, more=False, directed=False)
+
+
+def test_the_next_model_of_every_model_is_another_one_or_has_more_dimensions():
+    for spec in MODELS.values():
+        for name in STATISTICS:
+            for more in (False, True):
+                following = next_model(spec, {name: more})
+                assert following is None or following.spec.name in MODELS
+                assert following is None or (following.spec != spec) != bool(following.more_dims)

@@ -5,13 +5,21 @@ from dataclasses import replace
 import arviz as az
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from lsm_stan import simulate
 from lsm_stan.criticism.chains import mode_report
 from lsm_stan.criticism.ppc import predictive_checks
-from lsm_stan.criticism.verdict import judge, judge_model
+from lsm_stan.criticism.verdict import (
+    ONE_POINT,
+    cautions,
+    in_one_sentence,
+    judge,
+    judge_model,
+)
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.checks import Check, Finding
+from lsm_stan.report.diagnostic_plots import plot_trace
 from tests.support.made import apart, made_fit, scattered, turned
 
 
@@ -104,7 +112,7 @@ def test_saturated_trees_divergences_and_energy_are_named(simulated, rng):
         .findings, "bad",
     )  # fmt: skip
     assert "stopped at max_treedepth" in bad
-    assert "raise max_treedepth" in bad
+    assert "raise it, max_treedepth = 11" in bad
     assert f"{diverging.sum()} divergent transitions" in bad
     assert "BFMI" in bad
 
@@ -164,3 +172,78 @@ def test_two_chains_in_one_mode_have_no_stacking_weight(simulated, rng):
     assert report is not None
     assert not report.apart
     assert report.chains["weight"].isna().all()
+
+
+def slow(positions: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Return draws of four chains that wander slowly about one mode."""
+    noise = rng.normal(size=(4, 250, *positions.shape))
+    return positions + 0.01 * lfilter([1.0], [1.0, -0.8], noise, axis=1)
+
+
+def test_the_worst_problem_is_read_first(simulated, rng):
+    """One divergence is little beside chains that have not mixed; two hundred are not."""
+    network, positions = simulated
+    draws = slow(positions, rng)
+    for divergent, first in ((1, "of distances is"), (200, "divergent")):
+        diverging = np.zeros(draws.shape[:2], bool)
+        diverging.flat[:divergent] = True
+        fit = made_fit(network, draws, diverging=diverging)
+        verdict = judge(fit)
+        bad = [finding.text for finding in verdict.findings if finding.kind == "bad"]
+        assert first in bad[0]
+        assert [f.kind for f in verdict.findings] == sorted(
+            (f.kind for f in verdict.findings), key=["bad", "caution", "good"].index
+        )
+        said = in_one_sentence(fit, verdict)
+        assert said.kind == "bad"
+        assert said.text.startswith(bad[0])
+        assert f"{len(bad) - 1} further problem" in said.text
+
+
+def test_no_two_sentences_contradict_each_other(simulated, rng):
+    """Chains in one mode are not said to be in several; those in several are not told to go on."""
+    network, positions = simulated
+    draws = slow(positions, rng)
+    verdict = judge(made_fit(network, draws))
+    assert verdict.modes is not None
+    assert not verdict.modes.apart
+    everything = " ".join(finding.text for finding in verdict.findings)
+    assert "same mode" in everything
+    assert "different modes" not in everything
+    assert "run longer, iter_sampling = " in texts(verdict.findings, "bad")
+    other = positions.copy()
+    other[:3] = -2 * other[:3]
+    draws = scattered(positions, rng, 0.02)
+    draws[2:] += other - positions
+    for start, advice in (("random", "Start all chains from the best mode"), ("fits/map", "They")):
+        fit = made_fit(network, draws, arguments={"init": start})
+        bad = texts(judge(fit).findings, "bad")
+        assert "sit in different modes" in bad
+        assert "run longer" not in bad
+        assert advice in bad
+        assert ("Start all" in bad) == (start == "random")
+
+
+def test_other_modes_are_told_with_how_near_they_come(simulated):
+    network, positions = simulated
+    losses = [1033.0, 1034.9, 1034.0, 1050.0]
+    starts = [{"mode": k + 1, "loss": loss} for k, loss in enumerate(losses)]
+    details = {"distinct_modes": 4, "starts": [*starts, {"mode": 2, "loss": 1034.95}]}
+    (caution,) = cautions(made_fit(network, positions[None, None], "map", details=details))
+    assert caution.text.startswith("4 different modes were found, of which this is the best.")
+    assert "2 of the others come within 1.9 nats of it" in caution.text
+    alone = made_fit(network, positions[None, None], "map", details={"distinct_modes": 1})
+    assert cautions(alone) == [Finding("caution", ONE_POINT)]
+
+
+def test_chains_have_the_numbers_of_cmdstan_everywhere(simulated, rng):
+    """From 1 on: in the table, in the rank plots, and in the container."""
+    network, positions = simulated
+    fit = made_fit(network, scattered(positions, rng, 0.02, size=10))
+    report = mode_report(fit)
+    assert report is not None
+    assert report.chains["chain"].tolist() == [1, 2, 3, 4]
+    assert fit.idata.posterior["chain"].to_numpy().tolist() == [1, 2, 3, 4]
+    assert fit.invariants().posterior["chain"].to_numpy().tolist() == [1, 2, 3, 4]
+    ranks = plot_trace(fit).axes[1]
+    assert [label.get_text() for label in ranks.get_yticklabels()] == ["1", "2", "3", "4"]

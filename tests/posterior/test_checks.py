@@ -13,7 +13,12 @@ from lsm_stan import simulate
 from lsm_stan.model.family import find_model
 from lsm_stan.network.network import Network
 from lsm_stan.posterior import diagnostics
-from lsm_stan.posterior.checks import approximation_khat, quantity_table, sampler_checks
+from lsm_stan.posterior.checks import (
+    approximation_khat,
+    longer,
+    quantity_table,
+    sampler_checks,
+)
 from lsm_stan.posterior.invariants import monitored, settled
 from tests.support.made import apart, scattered
 
@@ -106,7 +111,7 @@ def test_more_than_one_tree_in_fifty_at_the_limit_is_too_many(rng, deep, limit, 
     checks, details = sampler_checks(quantities, sampler, limit)
     check = next(check for check in checks if check.name == "tree_depth")
     assert check.passed == passed
-    assert ("raise max_treedepth" in check.message) == (not passed)
+    assert (f"max_treedepth = {limit + 1}" in check.sentence) == (not passed)
     assert details["saturated"] == (0 if limit == 8 else deep / 250)
 
 
@@ -175,3 +180,80 @@ def test_diagnostics_are_arvizs_and_know_an_independent_sample(rng):
     np.testing.assert_allclose(table["mcse_mean"], 1 / np.sqrt(2000), rtol=0.2)
     apart = values + 5 * np.arange(4)[:, None, None]
     assert diagnostics.diagnostic_table(diagnostics.as_dataset(distance=apart))["rhat"].min() > 2
+
+
+def advice(rng: np.random.Generator, asked: dict, **stats: np.ndarray) -> dict[str, str]:
+    """Return the advice of the checks that fail, of a run that is flawless but for `stats`."""
+    quantities, sampler = plain_run(rng, np.array(7))
+    checks, _ = sampler_checks(quantities, {**sampler, **stats}, 10, asked)
+    return {check.name: check.advice for check in checks if not check.passed}
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({}, "take smaller steps, adapt_delta = 0.95"),
+        ({"init": "fits/map", "adapt_delta": 0.9}, "take smaller steps, adapt_delta = 0.95"),
+        ({"init": "random"}, "take smaller steps, adapt_delta = 0.95, or start at a mode"),
+        ({"adapt_delta": 0.95}, "take smaller steps, adapt_delta = 0.99"),
+        ({"adapt_delta": 0.99}, "its steps are as small as is of use: try another model"),
+    ],
+)
+def test_advice_on_divergences_fits_what_was_done(rng, asked, expected):
+    diverging = np.zeros((4, 250), bool)
+    diverging[0, 0] = True
+    assert advice(rng, asked, diverging=diverging) == {"divergences": expected}
+
+
+def test_advice_on_trees_and_warmup_fits_what_was_done(rng):
+    deep = {"tree_depth": np.full((4, 250), 10)}
+    assert advice(rng, {}, **deep) == {"tree_depth": "raise it, max_treedepth = 11"}
+    plain = advice(rng, {"precondition": False}, **deep)["tree_depth"]
+    assert plain.endswith("or sample in preconditioned coordinates")
+    walk = {"energy": np.cumsum(rng.normal(size=(4, 250)), axis=1)}
+    assert advice(rng, {"iter_warmup": 300}, **walk) == {
+        "energy": "run a longer warmup, iter_warmup = 600"
+    }
+
+
+def test_one_divergence_is_one():
+    rng = np.random.default_rng(1)
+    quantities, sampler = plain_run(rng, np.array(7))
+    sampler["diverging"][0, 0] = True
+    first, *_ = sampler_checks(quantities, sampler, 10)[0]
+    assert first.message == "1 divergent transition"
+
+
+def test_chains_that_do_not_move_are_said_to_be_stuck(rng):
+    """Two of them ran: they are not told that two are needed."""
+    quantities, sampler = plain_run(rng, np.array(7))
+    stuck = {name: values[:2].copy() for name, values in quantities.items()}
+    stuck["distance"][0] = stuck["distance"][0, :1]
+    stuck["distance"][1] = stuck["distance"][0]
+    checks, _ = sampler_checks(stuck, {name: v[:2] for name, v in sampler.items()}, 10)
+    said = {check.name: check.message for check in checks}["rhat"]
+    assert "2 of 2 chains did not move" in said
+    assert "needs at least 2 chains" not in said
+    single = {name: values[:1] for name, values in quantities.items()}
+    checks, _ = sampler_checks(single, {name: v[:1] for name, v in sampler.items()}, 10)
+    assert "needs at least 2 chains" in {check.name: check.message for check in checks}["rhat"]
+
+
+def test_how_much_longer_follows_from_how_little_was_reached():
+    assert longer({"iter_sampling": 500}, 150.0) == "run longer, iter_sampling = 2000"
+    assert longer({}, 399.0) == "run longer, iter_sampling = 2000"
+    assert longer({}, np.nan) == "run longer, iter_sampling = 2000"
+    assert "another start or model" in longer({}, 4.0)
+    assert longer({"iter_sampling": 20}, 4.0) == "run longer, iter_sampling = 2500"
+
+
+def test_the_worst_of_many_quantities_are_named_first(rng):
+    quantities, sampler = plain_run(rng, np.array(7))
+    for k in range(5):
+        bad = rng.normal(size=(4, 250))
+        bad[3] += 1 + k
+        quantities[f"q{k}"] = bad
+    checks, _ = sampler_checks(quantities, sampler, 10)
+    message = next(check.message for check in checks if check.name == "exploration")
+    assert re.findall(r"q\d", message) == ["q4", "q3", "q2"]
+    assert "; and 2 other quantities (" in message

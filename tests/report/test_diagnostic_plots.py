@@ -1,9 +1,12 @@
 """Figures that judge fits: whatever a table has is drawn."""
 
+from itertools import combinations
+
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.colors import to_hex
 
 from lsm_stan import simulate
@@ -74,3 +77,26 @@ def test_a_forest_of_many_fits() -> None:
     (axis,) = plot_forest(dict.fromkeys(MANY, fit)).axes
     assert axis.get_legend() is not None
     assert {text.get_text() for text in axis.get_legend().get_texts()} == set(MANY)
+
+
+def test_labels_of_distances_do_not_overlap_whatever_they_span() -> None:
+    """A mode may put two nodes at one place: a distance of 1e-8 would have eight decades."""
+    rng = np.random.default_rng(4)
+    for smallest in (0.5, 0.01, 1e-8, 0.0):
+        distances = pd.DataFrame({"nuts": rng.uniform(1, 2, 20), "map": rng.uniform(1, 2, 20)})
+        distances.loc[0, "map"] = smallest
+        figure = plot_distances(Comparison(pd.DataFrame(), distances, pd.DataFrame(), "nuts"))
+        figure.draw_without_rendering()
+        renderer = FigureCanvasAgg(figure).get_renderer()
+        panel = figure.axes[0]
+        for axis in (panel.xaxis, panel.yaxis):
+            low, high = axis.get_view_interval()
+            texts = [
+                label.get_window_extent(renderer)
+                for place, label in zip(
+                    axis.get_majorticklocs(), axis.get_ticklabels(), strict=True
+                )
+                if low <= place <= high
+            ]
+            assert len(texts) > 1
+            assert not any(one.overlaps(other) for one, other in combinations(texts, 2))

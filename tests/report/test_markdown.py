@@ -5,7 +5,7 @@ from matplotlib.figure import Figure
 
 from lsm_stan.posterior.checks import Finding
 from lsm_stan.report.markdown import as_markdown, markdown_files
-from lsm_stan.report.page import Page, PageFigure, PageTable, Section, page_files
+from lsm_stan.report.page import Command, Page, PageFigure, PageTable, Section, page_files
 
 
 def a_page() -> Page:
@@ -20,12 +20,20 @@ def a_page() -> Page:
                 PageFigure("map", "Where they are.", Figure()),
                 PageTable(None, "No more than this.", few),
                 "A paragraph.",
+                Command("one\ntwo"),
                 ["a point", Finding("bad", "A problem.")],
             ],
         ),
         Section("Details", "", [["hidden at first"]], folded=True),
     ]
-    return Page("Title", "Made.", {"nodes": "2"}, [Finding("good", "Fine.")], sections, "End.")
+    return Page(
+        "Title",
+        "Made.",
+        {"nodes": "2"},
+        [Section("", "", [[Finding("good", "Fine.")]])],
+        sections,
+        "End.",
+    )
 
 
 def test_a_page_as_markdown() -> None:
@@ -44,6 +52,7 @@ def test_a_page_as_markdown() -> None:
         "| what | mean |\n|---|---:|\n| one | 0.100 ± 0.002 |",
         "No more than this.",
         "A paragraph.",
+        "    one\n    two",
         "- a point\n- ✗ A problem.",
         "## Details",
         "<details><summary>Show</summary>",
@@ -61,5 +70,6 @@ def test_both_renderers_write_the_same_figures_and_tables() -> None:
     text = html["index.html"].decode()
     assert "<p>A paragraph.</p>" in text
     assert "<li>a point</li>" in text
+    assert "<code>one\ntwo</code>" in text
     assert text.count('title="Save the whole table"') == 1
     assert "<details><summary>Show</summary>" in text

@@ -5,6 +5,7 @@ import re
 from base64 import b64decode
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,14 @@ from matplotlib.figure import Figure
 from playwright.sync_api import Browser, Page
 
 from lsm_stan.errors import InputError
-from lsm_stan.files import DPI, write_whole
+from lsm_stan.files import DPI, as_png, write_whole
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.alignment import principal_axes
 from lsm_stan.posterior.checks import Finding
 from lsm_stan.report import page
 from lsm_stan.report.interactive import embedding_figure
-from tests.support.browser import drawn, hover_text, opened_offline, point_at
+from lsm_stan.report.panels import panel_boxes
+from tests.support.browser import drawn, hover_text, opened_offline, point_at, scrolled
 
 NASTY = '<script>alert("1")</script> & <b>bold</b> </figure> {{ 7 * 7 }}'
 
@@ -29,6 +31,14 @@ NASTY = '<script>alert("1")</script> & <b>bold</b> </figure> {{ 7 * 7 }}'
 def still() -> Figure:
     figure = Figure(figsize=(5, 3))
     figure.add_subplot().plot([1, 2, 4])
+    return figure
+
+
+def panels(count: int) -> Figure:
+    figure = Figure(figsize=(12, 3), layout="constrained")
+    for axes in figure.subplots(1, count):
+        axes.plot([1, 2, 4], label="a line")
+    figure.legend(*figure.axes[0].get_legend_handles_labels(), loc="outside lower center")
     return figure
 
 
@@ -56,7 +66,7 @@ def frame() -> pd.DataFrame:
 
 def a_page(*items: Any, title: str = "Title", **named: Any) -> page.Page:
     section = page.Section("Section", "Intro.", items)
-    whole = {"subtitle": "", "facts": {}, "findings": [], "sections": [section], "footer": ""}
+    whole = {"subtitle": "", "facts": {}, "summary": [], "sections": [section], "footer": ""}
     return page.Page(title, **{**whole, **named})
 
 
@@ -109,7 +119,7 @@ def test_every_text_is_escaped() -> None:
             title=text,
             subtitle=text,
             facts={text: text},
-            findings=[Finding("bad", text)],
+            summary=[page.Section(text, text, [[Finding("bad", text)], page.Command(text)])],
             sections=[page.Section(text, text, [page.PageTable("u", text, frame())])],
             footer=text,
         )
@@ -151,6 +161,7 @@ def test_plotly_is_there_once_and_only_if_used() -> None:
     html = embedding_figure(positions(12, 3), network())
     none, one = size(page.PageFigure("a", "", still())), size(page.PageFigure("a", "", None, html))
     assert one - none > 1_000_000
+    assert one - none < 2_500_000, "packed"
     assert size(page.PageFigure("a", "", None, html), page.PageFigure("b", "", None, html)) < (
         one + 2 * len(html)
     )
@@ -241,6 +252,30 @@ def test_tables_are_shown_rounded_and_numbers_as_numbers() -> None:
     assert [bool(number) for number, _ in cells[:8]] == [True] * 5 + [False, True, False]
 
 
+def test_the_panels_of_a_figure_are_where_they_are_drawn() -> None:
+    figure = panels(3)
+    as_png(figure)
+    *boxes, legend = panel_boxes(figure)
+    lefts = [left for left, *_ in boxes]
+    assert len(boxes) == 3
+    assert lefts == sorted(lefts)
+    assert all(0.25 < width < 0.4 and height > 0.7 for _, _, width, height in boxes)
+    assert all(a[0] + a[2] < b[0] + 0.02 for a, b in pairwise(boxes))
+    assert legend[1] > 0.8
+    assert panel_boxes(still()) == []
+
+
+def test_a_colour_bar_stays_with_its_panel() -> None:
+    figure = Figure(figsize=(8, 4), layout="constrained")
+    both = figure.subplots(1, 2)
+    images = [axes.imshow([[0, 1], [2, 3]]) for axes in both]
+    figure.colorbar(images[0], ax=list(both))
+    as_png(figure)
+    first, second = panel_boxes(figure)
+    assert first[0] + first[2] < 0.55
+    assert second[0] + second[2] > 0.9
+
+
 # In a browser
 
 
@@ -253,6 +288,8 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
         page.PageTable("wide", long_word, wide),
         page.PageFigure("flat", "Two.", None, embedding_figure(positions(12, 1), network())),
         page.PageFigure("still", "One.", still()),
+        page.PageFigure("panels", "Four.", panels(6)),
+        page.Command("lsm-stan fit " + long_word),
         [Finding("caution", long_word)],
     ]
     content = a_page(*items, title="A " * 100, subtitle=long_word, facts={"fact": long_word})
@@ -277,8 +314,9 @@ def view(opened: tuple[Page, list[str]]) -> Iterator[Page]:
 
 
 def test_images_and_downloads(view: Page, report: Path) -> None:
+    scrolled(view)
     sizes = view.evaluate("[...document.images].map(i => i.naturalWidth)")
-    assert sizes == [5 * DPI] * 2
+    assert sizes == [5 * DPI, 5 * DPI, 12 * DPI]
     for name in ("solid.png", "still.png", "wide.csv"):
         with view.expect_download() as download:
             view.locator(f"a[download='{name}']").click()
@@ -341,6 +379,44 @@ def test_a_narrow_page_does_not_scroll_sideways(view: Page, width: int) -> None:
     )
     assert view.evaluate("document.documentElement.scrollWidth") == width
     assert view.evaluate("Math.max(...[...document.images].map(i => i.offsetWidth))") <= width
+
+
+def test_on_a_narrow_page_panels_stand_one_below_the_other(view: Page) -> None:
+    scrolled(view)
+    panels = view.locator(".still", has=view.locator("img[alt='Four.']")).locator("canvas")
+    assert not any(panel.is_visible() for panel in panels.all())
+    view.set_viewport_size({"width": 390, "height": 800})
+    panels.nth(6).wait_for()
+    boxes = [box for panel in panels.all() if (box := panel.bounding_box())]
+    assert len(boxes) == 7, "six panels and the legend"
+    assert all(box["width"] > 340 for box in boxes[:6])
+    assert all(a["y"] + a["height"] <= b["y"] for a, b in pairwise(boxes))
+    assert not view.locator("img[alt='Four.']").is_visible()
+    view.set_viewport_size({"width": 1280, "height": 800})
+    assert view.locator("img[alt='Four.']").is_visible()
+    assert not panels.first.is_visible()
+
+
+def test_what_is_below_is_loaded_when_it_is_reached(browser: Browser, tmp_path: Path) -> None:
+    """At first neither plotly nor an image is there; still nothing comes from elsewhere."""
+    figures = [page.PageFigure("a", "One.", still(), embedding_figure(positions(12, 3), network()))]
+    space = page.PageTable(None, "", pd.DataFrame({"row": range(40)}))
+    content = a_page(*[space] * 4, *figures, page.PageFigure("b", "Two.", still()))
+    with opened_offline(browser, page.write_page(content, tmp_path)) as (view, troubles):
+        state = "[typeof window.Plotly, document.images.length]"
+        assert view.evaluate(state) == ["undefined", 0]
+        drawn(view, 0)
+        scrolled(view)
+        assert view.evaluate(state) == ["object", 2]
+        assert troubles == []
+
+
+def test_a_command_is_copied_as_it_is(view: Page) -> None:
+    button = view.get_by_role("button", name="Copy")
+    button.click()
+    view.get_by_text(re.compile("^(Copied|Selected)$")).wait_for()
+    assert view.evaluate("String(getSelection())").startswith("lsm-stan fit www")
+    assert view.locator(".command code").text_content() == "lsm-stan fit " + "w" * 300
 
 
 def test_the_dark_scheme_reaches_page_and_figures(view: Page) -> None:

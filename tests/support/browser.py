@@ -73,6 +73,14 @@ def drawn(view: Page, number: int) -> Any:
     return plot
 
 
+def scrolled(view: Page) -> None:
+    """Scroll through a page until every still figure is there."""
+    for still in view.locator("figure:has(.still)").all():
+        still.scroll_into_view_if_needed()
+        still.locator(".still img").wait_for(state="attached")
+    view.wait_for_function("[...document.images].every(image => image.complete)")
+
+
 def hover_text(view: Page, number: int) -> str:
     """Return what the label of a pointed-at node says."""
     label = view.locator(f"#plot-{number} .hovertext").first

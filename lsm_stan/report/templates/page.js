@@ -1,8 +1,72 @@
 "use strict";
 
-// A figure's PNG is the image itself: it is in the page once.
-for (const link of document.querySelectorAll("figcaption a:not([href])")) {
-  link.href = link.closest("figure").querySelector("img").src;
+const narrow = matchMedia("(max-width: 40rem)");
+
+// Tells when an element comes near the screen, once: what is heavy is made then.
+function whenNear(elements, make) {
+  const near = new IntersectionObserver((entries) => {
+    for (const { isIntersecting, target } of entries) {
+      if (isIntersecting) {
+        near.unobserve(target);
+        make(target);
+      }
+    }
+  }, { rootMargin: "800px" });
+  for (const element of elements) near.observe(element);
+}
+
+// A still figure lies behind <noscript> as text. Its PNG is the image itself: in the page once.
+function show(still) {
+  const hidden = still.querySelector("noscript");
+  if (!hidden) return;
+  const image = new DOMParser().parseFromString(hidden.textContent, "text/html").querySelector("img");
+  hidden.replaceWith(document.adoptNode(image));
+  const link = still.closest("figure").querySelector("a[download]");
+  if (link) link.href = image.src;
+  image.decode().then(() => stack(still), () => {});
+}
+
+// On a narrow screen the panels of a figure stand one below the other.
+async function stack(still) {
+  const boxes = JSON.parse(still.dataset.panels || "[]");
+  const image = still.querySelector("img");
+  if (!narrow.matches || !image || !boxes.length || still.querySelector("canvas")) return;
+  const canvases = boxes.map(([left, top, width, height]) => {
+    const canvas = document.createElement("canvas");
+    const [across, down] = [image.naturalWidth, image.naturalHeight];
+    canvas.width = Math.round(width * across);
+    canvas.height = Math.round(height * down);
+    canvas.getContext("2d").drawImage(
+      image, left * across, top * down, canvas.width, canvas.height, 0, 0, canvas.width, canvas.height);
+    // a legend keeps its size, a panel is as wide as the screen
+    canvas.style.width = height < 0.12 || width < 0.12 ? `${width * image.width}px` : "100%";
+    canvas.setAttribute("aria-hidden", "true");
+    return canvas;
+  });
+  still.classList.add("stacked");
+  still.append(...canvases);
+}
+
+const stills = document.querySelectorAll(".still");
+// a still that an interactive figure hides is never near: its figure is
+whenNear([...stills].map((still) => still.closest("figure")), (figure) => show(figure.querySelector(".still")));
+narrow.addEventListener("change", () => stills.forEach(stack));
+addEventListener("beforeprint", () => stills.forEach(show));
+matchMedia("print").addEventListener("change", ({ matches }) => matches && stills.forEach(show));
+
+// A command is copied as a whole.
+for (const command of document.querySelectorAll(".command")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.className = "tool";
+  button.textContent = "Copy";
+  button.addEventListener("click", async () => {
+    const text = command.querySelector("code");
+    getSelection().selectAllChildren(text);
+    const copied = await navigator.clipboard?.writeText(text.textContent).then(() => true, () => false);
+    button.textContent = copied || document.execCommand("copy") ? "Copied" : "Selected";
+  });
+  command.append(button);
 }
 
 // The page's colours and letters, as plotly wants them: its canvas does not see our style sheet.
@@ -65,7 +129,22 @@ const buttons = {
   solid: [["toImage"], ["tableRotation", "orbitRotation", "pan3d", "zoom3d"], ["resetCameraDefault3d"]],
 };
 
+// plotly.js is unpacked and run when its first figure is reached.
+let library;
+function loadPlotly() {
+  library ??= (async () => {
+    const packed = document.getElementById("plotly").textContent;
+    const bytes = Uint8Array.from(atob(packed), (letter) => letter.charCodeAt(0));
+    const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
+    const script = document.createElement("script");
+    script.textContent = await new Response(stream).text();
+    document.head.append(script);
+  })();
+  return library;
+}
+
 async function draw(div) {
+  await loadPlotly();
   const { data, layout } = JSON.parse(div.nextElementSibling.textContent);
   await Plotly.newPlot(div, data, { ...layout, template: template(div) }, {
     responsive: true, displaylogo: false, modeBarButtons: layout.scene ? buttons.solid : buttons.flat,
@@ -75,21 +154,13 @@ async function draw(div) {
     Plotly.relayout(div, { template: template(div) }));
 }
 
-// Figures are drawn when they come near: a browser has few WebGL contexts.
-const near = new IntersectionObserver((entries) => {
-  for (const { isIntersecting, target } of entries) {
-    if (isIntersecting) {
-      near.unobserve(target);
-      draw(target);
-    }
-  }
-}, { rootMargin: "400px" });
-
-document.querySelectorAll(".plot").forEach((div, i) => {
+// Figures are drawn when they come near, too, since a browser has few WebGL contexts.
+const plots = document.querySelectorAll(".plot");
+plots.forEach((div, i) => {
   div.id = `plot-${i}`;
   // the wheel scrolls the page; pinching, or Ctrl or Cmd with the wheel, zooms
   div.addEventListener("wheel", (event) => {
     if (!event.ctrlKey && !event.metaKey) event.stopPropagation();
   }, { capture: true, passive: true });
-  near.observe(div);
 });
+whenNear(plots, draw);
