@@ -68,8 +68,10 @@ class Fit:
     idata: container.InferenceData
     record: FitRecord
     cmdstan_output: Path
-    # keeps the folder of unsaved output alive as long as the fit
-    _scratch: Scratch | None = None
+    _scratch: Scratch | None = None  # keeps the folder of unsaved output as long as the fit
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Fit._of, (self._content,)
 
     def __repr__(self) -> str:
         verdict = "converged" if self.converged else "NOT converged"
@@ -160,8 +162,8 @@ class Fit:
             directed=self.network.directed,
             prior_scale=self.prior_scale,
         )
-        priors = sum(self.log_prior_blocks.values(), start=volume)
-        return np.asarray(container.log_joint_of(self.idata) - priors)
+        log_joint = container.log_joint_of(self.idata)
+        return np.asarray(log_joint - sum(self.log_prior_blocks.values(), start=volume))
 
     @cached_property
     def clusters(self) -> Clusters | None:
@@ -418,10 +420,11 @@ class Fit:
         Raises
         ------
         InputError
-            If ``folder`` exists and is something else than a fit.
+            If ``folder`` exists and is something else than a fit, or cannot be written.
+        MachineError
+            If there is no room. Nothing is left; the fit can be saved elsewhere.
         """
-        self._content.write(Path(folder))
-        return Path(folder)
+        return self._content.write(Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> Fit:
@@ -439,7 +442,10 @@ class Fit:
         Raises
         ------
         InputError
-            If the folder is not a finished fit, or its network is not the one that was fitted.
+            If the folder is not a finished fit, or its network or draws are not the fit's.
         """
-        content = Content.read(Path(folder))
-        return cls(content.network, content.idata, content.record, content.cmdstan_output)
+        return cls._of(Content.read(Path(folder)))
+
+    @classmethod
+    def _of(cls, c: Content) -> Fit:
+        return cls(c.network, c.idata, c.record, c.cmdstan_output, c.scratch)

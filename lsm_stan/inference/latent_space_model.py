@@ -37,7 +37,7 @@ from lsm_stan.network.network import Network
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import approximation_khat, sampler_checks
 from lsm_stan.posterior.invariants import monitored
-from lsm_stan.typing import FloatArray
+from lsm_stan.typing import FloatArray, plain
 
 
 class LatentSpaceModel:
@@ -96,7 +96,7 @@ class LatentSpaceModel:
     ) -> None:
         self.problem = Problem.of(network, dim, model=model, prior_scale=prior_scale, jitter=jitter)
         self.kernel: Kernel = kernel
-        self.threads = threads
+        self.threads: int = plain(threads)
 
     @property
     def network(self) -> Network:
@@ -242,7 +242,7 @@ class LatentSpaceModel:
         """
         asked = {"starts": starts, "ladder": None if ladder is None else list(ladder), **cmdstan}
         run = self._run("map", seed, asked, show_progress)
-        softenings = list(LADDERS[self.spec.form] if ladder is None else ladder)
+        softenings = plain(list(LADDERS[self.spec.form] if ladder is None else ladder))
         if self.spec.clusters:
             # a centre stays with whatever nodes it starts among: it starts, by k-means, where
             # the nodes have come together without it
@@ -370,6 +370,7 @@ class LatentSpaceModel:
         Fit
             The estimate is the mean of the draws, aligned.
         """
+        chains = plain(chains)
         given = None if is_made(init) else given_start(self.problem, init)
         asked = {"chains": chains, "init": init, "precondition": precondition, **cmdstan}
         run = self._run("nuts", seed, asked, show_progress)

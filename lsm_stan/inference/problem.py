@@ -11,7 +11,7 @@ from lsm_stan.model.family import ModelSpec, find_model
 from lsm_stan.model.parameters import Parameters, declared
 from lsm_stan.model.stan_data import check_data, check_numbers, fixed_data, run_data
 from lsm_stan.network.network import Network
-from lsm_stan.typing import FloatArray
+from lsm_stan.typing import FloatArray, plain
 
 
 @dataclass(frozen=True)
@@ -73,6 +73,7 @@ class Problem:
             If a number is out of its range, there is no such model, or the network's weights
             cannot be its, or it has not the covariates.
         """
+        dim, prior_scale, jitter = plain([dim, prior_scale, jitter])
         spec = find_model(model).bound(network)
         check_numbers(dim, 1.0 if prior_scale is None else prior_scale, jitter)
         check_data(spec, network)

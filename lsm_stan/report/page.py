@@ -136,8 +136,8 @@ class Page:
 def write_page(page: Page, folder: Path) -> Path:
     """Write a page as ``index.html``, and its figures and tables beside it.
 
-    Everything is rendered before anything is written, each file appears only when whole, and
-    the page comes last. Other files in the folder stay as they are.
+    Everything is rendered and written before any file appears, the page first, by which the folder
+    is known. Other files in the folder stay as they are.
 
     Parameters
     ----------
