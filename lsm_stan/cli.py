@@ -352,7 +352,7 @@ def main() -> None:
     stop = Stop()
     for interrupt in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interrupt, stop)
-    say_that_work_goes_on()
+    quiet_again = say_that_work_goes_on()
     try:
         app()
     except (LsmStanError, OSError) as error:  # the system's too, wherever they come from
@@ -363,6 +363,7 @@ def main() -> None:
     except KeyboardInterrupt:  # one more, while typer says that it was stopped
         sys.exit(130)
     finally:
+        quiet_again.set()
         # whoever presses Ctrl-C twice must not stop the removal of temporary folders
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 

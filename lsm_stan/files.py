@@ -144,7 +144,7 @@ def _remove(folder: Path, process: int) -> None:
 
 def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
     """Write a file that appears only when it is whole; its folder is made if it is not there."""
-    with needs_room(f"{path} was not written: "), partial_folder(path) as folder:
+    with needs_room(f"{path} was not written: ", ROOM_THERE), partial_folder(path) as folder:
         (folder / path.name).write_bytes(content)
         if mode is not None:
             (folder / path.name).chmod(mode)
@@ -158,7 +158,10 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
     place first: whoever is stopped between two moves shall find the folder his own.
     """
     *others, known = files
-    with needs_room(f"{folder} was not written: "), partial_folder(folder / known) as partial:
+    with (
+        needs_room(f"{folder} was not written: ", ROOM_THERE),
+        partial_folder(folder / known) as partial,
+    ):
         for name, content in files.items():
             (partial / name).parent.mkdir(parents=True, exist_ok=True)
             (partial / name).write_bytes(content)
@@ -178,25 +181,30 @@ def describe_os_error(error: OSError) -> str:
     return f"{where}{error.strerror or error}"
 
 
+#: What helps where results cannot be written.
+ROOM_THERE = "free some space there, or name a folder on another disk"
+
 #: Bytes that a disk that is not full has room for.
 _ROOM = 2**20
 
 
 @contextmanager
-def needs_room(what: str = "") -> Iterator[None]:
+def needs_room(what: str = "", what_helps: str = MORE_ROOM) -> Iterator[None]:
     """Raise MachineError, which says what helps, where a file cannot be written.
 
     Parameters
     ----------
     what
         What the error begins with.
+    what_helps
+        What it ends with.
     """
     try:
         yield
     except MachineError:
         raise
     except OSError as error:
-        raise MachineError(f"{what}{describe_os_error(error)}; {MORE_ROOM}") from error
+        raise MachineError(f"{what}{describe_os_error(error)}; {what_helps}") from error
 
 
 def ensure_room(folder: Path) -> None:
@@ -220,6 +228,9 @@ def ensure_writable(target: Path, what_helps: str) -> None:
         What to do then.
     """
     made = [folder for folder in target.resolve().parents if not folder.exists()]
+    for folder in target.resolve().parents:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{target}: {folder} is a file, no folder; {what_helps}")
     try:
         with partial_folder(target):
             pass

@@ -35,6 +35,9 @@ ANOTHER_CACHE = "set LSM_STAN_CACHE to a folder that can be written"
 #: What make cannot work with in the path of a folder.
 _REFUSED_BY_MAKE = re.compile(r"[^\w./+,@-]")
 
+#: Where it works if temporary folders have such paths.
+_WITHOUT_BLANKS = (Path("/tmp"), Path("/var/tmp"))
+
 
 def cache_dir() -> Path:
     """Return where executables are kept: ``$LSM_STAN_CACHE`` or the user's cache directory.
@@ -208,7 +211,7 @@ def _flat_name(target: Path) -> str:
 def _folder_for_make() -> Path:
     """Return where make can work: not in the cache, nor in any path that has a blank."""
     wanted = Path(tempfile.gettempdir())
-    for folder in (wanted, Path("/tmp"), Path("/var/tmp"), Path.home()):
+    for folder in (wanted, *_WITHOUT_BLANKS):
         if not _REFUSED_BY_MAKE.search(str(folder)) and os.access(folder, os.W_OK | os.X_OK):
             return folder
     raise MachineError(

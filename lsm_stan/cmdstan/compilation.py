@@ -280,11 +280,12 @@ def _is_usable(executable: Path, facts: Mapping[str, Any], progress: Progress) -
     """Return whether an executable is there, as it was compiled; one that is damaged goes."""
     if not executable.exists():
         return False
-    if read_note(executable) is None and _runs(executable):  # compiled before there were notes
+    if read_note(executable) is not None:
+        usable = is_whole(executable) and os.access(executable, os.X_OK)
+    elif usable := _runs(executable):  # compiled before there were notes
         with contextlib.suppress(OSError):
             note(executable, facts)
-        return True
-    if is_whole(executable) and os.access(executable, os.X_OK):
+    if usable:
         return True
     progress(f"{executable} is damaged: it is compiled again")
     with contextlib.suppress(OSError):

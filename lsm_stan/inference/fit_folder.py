@@ -28,6 +28,7 @@ import tomli_w
 from lsm_stan.cmdstan.cache import cache_lock
 from lsm_stan.errors import DamagedError, InputError
 from lsm_stan.files import (
+    ROOM_THERE,
     Scratch,
     contents,
     digest_of_file,
@@ -124,7 +125,10 @@ class Content:
         ensure_replaceable(folder)
         named, folder = folder, folder.resolve()
         network = self.network
-        with needs_room(f"{folder} was not written: "), partial_folder(folder) as partial:
+        with (
+            needs_room(f"{named} was not written: ", ROOM_THERE),
+            partial_folder(folder) as partial,
+        ):
             building = partial / folder.name
             building.mkdir()
             network.edge_frame().to_csv(building / EDGES, index=False)
