@@ -25,7 +25,7 @@ from lsm_stan.model.family import read_spec
 from lsm_stan.network.readers import open_network
 from lsm_stan.progress import Progress
 from lsm_stan.report.markdown import README, as_markdown
-from lsm_stan.report.page import Page, PageTable, Section, write_page
+from lsm_stan.report.page import FIGURES, Page, PageTable, Section, write_page
 from lsm_stan.report.report import Report, make_report
 from lsm_stan.report.report_page import is_page, report_page
 from lsm_stan.report.shown import shown_fits
@@ -139,7 +139,9 @@ def _is_run(folder: Path) -> bool:
     readme = folder / README
     if readme.is_file():
         return WRITTEN in readme.read_text(encoding="utf-8", errors="replace")
-    return is_page(folder) or (folder.is_dir() and content_of(folder) == [FITS])
+    names = content_of(folder) if folder.is_dir() else []
+    others = {name for name in names if not name.endswith(".csv")} - {FIGURES}
+    return is_page(folder) or others == {FITS}
 
 
 def _is_done(

@@ -10,7 +10,7 @@ A folder holds
 - ``cmdstan/``: CmdStan's own CSV files and console output.
 
 It is written under a temporary name and renamed when whole, so that a folder with a
-``fit.json`` is a finished fit. That has the digests of ``idata.nc`` and of CmdStan's files.
+``fit.json`` is a finished fit. That has the digests of all files.
 """
 
 from __future__ import annotations
@@ -140,8 +140,7 @@ class Content:
             (building / CONFIG).write_text(tomli_w.dumps(self.config()), encoding="utf-8")
             self._copy_output(building / CMDSTAN)
             container.save(self.idata, building / IDATA)
-            kept = [IDATA, *(f"{CMDSTAN}/{name}" for name in files_in(building / CMDSTAN))]
-            digests = {name: digest_of_file(building / name) for name in kept}
+            digests = {name: digest_of_file(path) for name, path in files_in(building).items()}
             record = replace(self.record, files=digests)
             text = json.dumps(record.as_json(), indent=2, allow_nan=False)
             (building / RECORD).write_text(text + "\n", encoding="utf-8")
@@ -212,6 +211,8 @@ class Content:
                 f"{folder}: {EDGES}, or a table beside it, is not the network that was fitted; put"
                 " it back, or run the fit again"
             )
+        for name in (NODES, HIDDEN, DYADS):
+            _ensure_own(folder / name, record)
         return cls(
             network=replace(network, notes=tuple(record.network.notes)),
             idata=_read_idata(folder / IDATA, record),
@@ -231,14 +232,20 @@ def _carried(
     return Content(network, idata, record, scratch.path, scratch)
 
 
+def _ensure_own(path: Path, record: FitRecord) -> None:
+    """Raise DamagedError if a file is not the one that the record was written with."""
+    digest = record.files.get(path.name)
+    if digest is not None and digest_of_file(path) != digest:
+        raise DamagedError(
+            f"{path} is damaged, or another fit's: it is not the file that {RECORD} was written"
+            " with; run the fit again"
+        )
+
+
 def _read_idata(path: Path, record: FitRecord) -> container.InferenceData:
     """Read the draws of a fit; raise DamagedError if they are damaged, or not its own."""
     try:
-        if (digest := record.files.get(IDATA)) and digest_of_file(path) != digest:
-            raise DamagedError(
-                f"{path} is damaged, or another fit's: it is not the file that {RECORD} was written"
-                " with; run the fit again"
-            )
+        _ensure_own(path, record)
         return container.load(path)
     except DamagedError:
         raise

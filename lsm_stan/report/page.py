@@ -27,6 +27,9 @@ from lsm_stan.text import as_text
 #: The page among the files of its folder.
 INDEX = "index.html"
 
+#: The folder of still figures, beside it.
+FIGURES = "figures"
+
 _FILE_STEM = re.compile(r"\w[\w.-]*")
 
 #: Text that is set as a number: digits with separators, perhaps a spread or a unit after them, or
@@ -248,7 +251,7 @@ def png_path(figure: PageFigure) -> str:
     -------
     str
     """
-    return f"figures/{figure.name}.png"
+    return f"{FIGURES}/{figure.name}.png"
 
 
 def csv_path(table: PageTable) -> str:

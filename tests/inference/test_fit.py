@@ -1,6 +1,7 @@
 """A fit's folder: whole or not there, the same when read again, and able to repeat itself."""
 
 import copy
+import hashlib
 import json
 import multiprocessing
 import pickle
@@ -247,6 +248,7 @@ def test_draws_of_another_fit_are_refused(fit: Fit, network: Network, tmp_path) 
         ("edges.csv", lambda _: b"", "edges.csv"),
         ("edges.csv", None, "edges.csv"),
         ("nodes.csv", lambda _: b"\xff\xfe\x00", "nodes.csv"),
+        ("nodes.csv", lambda whole: whole.replace(b"x", b"y") + b"\n", "nodes.csv is damaged"),
     ],
 )
 def test_a_damaged_fit_is_named_in_one_sentence(fit: Fit, tmp_path, name, damage, words) -> None:
@@ -266,7 +268,9 @@ def test_a_damaged_fit_is_named_in_one_sentence(fit: Fit, tmp_path, name, damage
 def test_damaged_draws_of_an_earlier_fit_are_named(fit: Fit, tmp_path) -> None:
     folder = fit.save(tmp_path / "f")
     record = json.loads((folder / "fit.json").read_text())
-    assert set(record.pop("files")) == {"idata.nc"}
+    files = record.pop("files")
+    assert set(files) == {"idata.nc", "edges.csv", "nodes.csv", "config.toml"}
+    assert files["idata.nc"] == hashlib.sha256((folder / "idata.nc").read_bytes()).hexdigest()
     (folder / "fit.json").write_text(json.dumps(record))  # as before there were digests
     np.testing.assert_array_equal(Fit.load(folder).draws, fit.draws)
     whole = (folder / "idata.nc").read_bytes()
