@@ -101,7 +101,7 @@ def _locked_folder(base: Path, prefix: str, suffix: str = "") -> tuple[Path, int
         folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=base))
         try:
             lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
-        except FileNotFoundError:  # swept away, as left behind, before it was locked
+        except FileNotFoundError:  # somebody cleans up here
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -121,11 +121,8 @@ def _sweep(folders: Iterable[Path]) -> None:
         try:
             if folder.is_symlink() or folder.stat().st_uid != os.getuid():
                 continue
-            if not (folder / LOCK).exists():
-                folder.rmdir()  # if it is empty: killed before it was locked
-                continue
             lock = os.open(folder / LOCK, os.O_RDWR)
-        except OSError:
+        except OSError:  # without a lock it is none of ours
             continue
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

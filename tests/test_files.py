@@ -66,7 +66,8 @@ def full(*_args: object, **_options: object) -> None:
 
 def test_what_killed_processes_left_is_swept(tmp_path: Path) -> None:
     swept = left_behind(tmp_path, f"{TEMPORARY}killed")
-    (tmp_path / f"{TEMPORARY}empty").mkdir()
+    empty = tmp_path / f"{TEMPORARY}of-nobody"
+    empty.mkdir()
     used = left_behind(tmp_path, f"{TEMPORARY}used")
     foreign = tmp_path / f"{TEMPORARY}of-another-program"
     foreign.mkdir()
@@ -74,7 +75,7 @@ def test_what_killed_processes_left_is_swept(tmp_path: Path) -> None:
     with (used / LOCK).open("r+") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         root = temporary_root(tmp_path)
-        assert set(tmp_path.iterdir()) == {root, used, foreign}
+        assert set(tmp_path.iterdir()) == {root, used, foreign, empty}
     assert not swept.exists()
     with temporary_folder(tmp_path) as folder:
         assert folder.parent == root == temporary_root(tmp_path)
