@@ -140,8 +140,9 @@ def _is_run(folder: Path) -> bool:
     if readme.is_file():
         return WRITTEN in readme.read_text(encoding="utf-8", errors="replace")
     names = content_of(folder) if folder.is_dir() else []
-    others = {name for name in names if not name.endswith(".csv")} - {FIGURES}
-    return is_page(folder) or others == {FITS}
+    if FIGURES in names:  # of a page that was not written to its end
+        names = [name for name in names if name != FIGURES and not name.endswith(".csv")]
+    return is_page(folder) or names == [FITS]
 
 
 def _is_done(
