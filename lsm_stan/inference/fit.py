@@ -374,9 +374,8 @@ class Fit:
             draws=draws,
             seed=seed,
         )
-        observation = groups.pop("observed_data")
+        self._observe(groups.pop("observed_data"))
         container.attach(self.idata, groups)
-        self._observe(observation)
         return groups["prior"], groups["prior_predictive"]
 
     def _thinned(self, thin: int) -> tuple[dict[str, FloatArray], dict[str, NDArray[Any]]]:
