@@ -14,6 +14,7 @@ from lsm_stan.criticism.verdict import judge_model as judge_model
 from lsm_stan.errors import InferenceError as InferenceError
 from lsm_stan.errors import InputError as InputError
 from lsm_stan.errors import LsmStanError as LsmStanError
+from lsm_stan.errors import MachineError as MachineError
 from lsm_stan.errors import ToolchainError as ToolchainError
 from lsm_stan.inference.fit import Fit as Fit
 from lsm_stan.inference.fits import load_fits as load_fits

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,19 +11,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lsm_stan.cmdstan.cache import folder_lock
 from lsm_stan.config import AnalysisConfig, FitConfig
-from lsm_stan.files import ensure_ours, write_whole
+from lsm_stan.errors import DamagedError, InputError, LsmStanError
+from lsm_stan.files import content_of, ensure_ours, ensure_writable, write_whole
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fit_folder import INIT, ensure_replaceable
+from lsm_stan.inference.fits import save_or_rescue
 from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
 from lsm_stan.inference.record import read_record
-from lsm_stan.inference.starts import MADE, read_start
+from lsm_stan.inference.starts import MADE, given_start, read_start
 from lsm_stan.model.family import read_spec
 from lsm_stan.network.grouping import grouping
 from lsm_stan.network.readers import open_network
 from lsm_stan.progress import Progress
 from lsm_stan.report.markdown import README, as_markdown
-from lsm_stan.report.page import Page, PageTable, Section, write_page
+from lsm_stan.report.page import FIGURES, Page, PageTable, Section, write_page
 from lsm_stan.report.report import Report, make_report
 from lsm_stan.report.report_page import is_page, report_page
 from lsm_stan.report.shown import shown_fits
@@ -71,6 +76,7 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
         cannot be read, or if a fit fails; finished fits stay.
     """
     ensure_ours(folder, "the outcome of a run", _is_run(folder))
+    ensure_writable(folder / README, "name another folder with --out")
     network = open_network(config.network.file, config.network.how)
     grouping(network, config.colour_by)  # refuses before anything is fitted
     model = LatentSpaceModel(
@@ -86,22 +92,40 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
     for name in wanted:
         ensure_replaceable(folder / FITS / name)
     model.compile()
-    fits = {}
-    for number, (name, (fit, arguments)) in enumerate(wanted.items(), start=1):
-        target = folder / FITS / name
-        if _is_done(target, model, fit, arguments):
-            say(f"[{number}/{len(wanted)}] {name}: already done, kept ({target})")
-        else:
-            say(f"[{number}/{len(wanted)}] {name}: {fit.method}, seed {fit.seed}")
-            model.fit(fit.method, seed=fit.seed, **fit.arguments).save(target)
-        # a fit that is kept may have other notes, another title and tables that it has no use for
-        fits[name] = replace(Fit.load(target), network=network)
-    say("report: judging and comparing the fits")
-    report = make_report(fits, say, colour_by=config.colour_by)
-    page = report_page(report)
-    analysis = Analysis(config, report, write_page(page, folder))
-    write_whole(folder / README, as_markdown(_readme(analysis, page)).encode())
+    fits: dict[str, Fit] = {}
+    with folder_lock(folder, say, f"running into {folder}"), _going_on(fits, len(wanted), say):
+        for number, (name, (fit, arguments)) in enumerate(wanted.items(), start=1):
+            target, which = folder / FITS / name, f"[{number}/{len(wanted)}] {name}"
+            try:
+                done = _is_done(target, model, fit, arguments)
+                kept = Fit.load(target) if done else None
+            except DamagedError as error:
+                say(f"{which}: it is made again, since it is damaged: {error}")
+                kept = None
+            if kept is None:
+                say(f"{which}: {fit.method}, seed {fit.seed}")
+                save_or_rescue(model.fit(fit.method, seed=fit.seed, **fit.arguments), target)
+            else:
+                say(f"{which}: already done, kept ({target})")
+            # a fit that is kept may have other notes, another title, tables that it has no use for
+            fits[name] = replace(kept or Fit.load(target), network=network)
+        say("report: judging and comparing the fits")
+        report = make_report(fits, say, colour_by=config.colour_by)
+        page = report_page(report)
+        analysis = Analysis(config, report, write_page(page, folder))
+        write_whole(folder / README, as_markdown(_readme(analysis, page)).encode())
     return analysis
+
+
+@contextmanager
+def _going_on(fits: Mapping[str, Fit], wanted: int, say: Progress) -> Iterator[None]:
+    """Say how to go on where a run is stopped, or fails."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, KeyboardInterrupt | LsmStanError):
+            say(f"{len(fits)} of {wanted} fits are done, and kept: run it again to go on")
+        raise
 
 
 def _is_run(folder: Path) -> bool:
@@ -109,7 +133,10 @@ def _is_run(folder: Path) -> bool:
     readme = folder / README
     if readme.is_file():
         return WRITTEN in readme.read_text(encoding="utf-8", errors="replace")
-    return is_page(folder) or [path.name for path in folder.glob("*")] == [FITS]
+    names = content_of(folder) if folder.is_dir() else []
+    if FIGURES in names:  # of a page that was not written to its end
+        names = [name for name in names if name != FIGURES and not name.endswith(".csv")]
+    return is_page(folder) or names == [FITS]
 
 
 def _is_done(
@@ -136,7 +163,11 @@ def _is_done(
     if arguments.get("init", MADE[0]) in MADE:
         return True
     # whatever it is called: an earlier fit of this run may have been run again
-    asked, had = read_start(arguments["init"]), read_start(folder / "cmdstan" / INIT)
+    asked = given_start(model.problem, arguments["init"])
+    try:
+        had = read_start(folder / "cmdstan" / INIT)
+    except InputError as error:
+        raise DamagedError(str(error)) from error
     return asked.keys() == had.keys() and all(np.array_equal(asked[k], had[k]) for k in asked)
 
 

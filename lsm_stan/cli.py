@@ -15,6 +15,7 @@ import typer
 import lsm_stan as lsm
 from lsm_stan.choices import Kernel, Origin, Scheme
 from lsm_stan.errors import InputError, LsmStanError, ToolchainError
+from lsm_stan.files import describe_os_error, ensure_writable
 from lsm_stan.interrupts import Stop
 from lsm_stan.network.reading import Reading
 from lsm_stan.options import (
@@ -30,7 +31,7 @@ from lsm_stan.options import (
     SettingsOption,
     reads_network,
 )
-from lsm_stan.progress import print_progress
+from lsm_stan.progress import print_progress, say_that_work_goes_on
 
 app = typer.Typer(
     help="Latent space models of weighted networks, fitted with Stan.",
@@ -117,6 +118,9 @@ def fit(
     threads: Annotated[
         int, typer.Option(min=1, help="Threads in each CmdStan process, for thousands of nodes.")
     ] = 1,
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace a fit that is in --out, without asking.")
+    ] = False,
     *,
     how: Reading,
 ) -> None:
@@ -127,6 +131,7 @@ def fit(
     """
     from lsm_stan import terminal
     from lsm_stan.inference.fit_folder import ensure_replaceable
+    from lsm_stan.inference.fits import save_or_rescue
     from lsm_stan.inference.latent_space_model import requested_arguments
     from lsm_stan.network.readers import open_network
 
@@ -135,11 +140,13 @@ def fit(
     arguments |= {name: value for name, value in given.items() if value is not None}
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     ensure_replaceable(out)
+    if not force:
+        _ask_to_replace(out)
     read = open_network(network, how)
     terminal.show_notes(read.notes)
     fitted = lsm.LatentSpaceModel(read, dim, model=model, kernel=kernel, threads=threads)
     result = fitted.fit(method.value, seed=seed, **arguments)
-    result.save(out)
+    save_or_rescue(result, out)
     terminal.show_fit(result, out)
 
 
@@ -296,12 +303,13 @@ def compare(
     """Set fits of one network side by side: time, error, spread, against the most exact one."""
     from lsm_stan import terminal
 
+    file = out / "comparison.csv"
+    _ensure_csv(file)
     loaded = lsm.load_fits(fits)
     if len(loaded) < 2:
         raise InputError(f"{fits[0]} is compared with nothing; name another fit of its network")
     comparison = lsm.compare(loaded)
     terminal.show_comparison(comparison)
-    file = out / "comparison.csv"
     _write(lambda: comparison.table.to_csv(file, index=False), file)
     print_progress(f"written to {file}")
 
@@ -351,24 +359,40 @@ def main() -> None:
     stop = Stop()
     for interrupt in (signal.SIGINT, signal.SIGTERM):
         signal.signal(interrupt, stop)
+    quiet_again = say_that_work_goes_on()
     try:
         app()
-    except LsmStanError as error:
+    except (LsmStanError, OSError) as error:  # the system's too, wherever they come from
         from lsm_stan import terminal
 
-        terminal.complain(str(error))
-        sys.exit(error.exit_code)
+        terminal.complain(describe_os_error(error) if isinstance(error, OSError) else str(error))
+        sys.exit(getattr(error, "exit_code", LsmStanError.exit_code))
     except KeyboardInterrupt:  # one more, while typer says that it was stopped
         sys.exit(130)
     finally:
+        quiet_again.set()
         # whoever presses Ctrl-C twice must not stop the removal of temporary folders
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
+def _ask_to_replace(folder: Path) -> None:
+    """Ask whether a fit is to be replaced; raise InputError where nobody can be asked."""
+    from lsm_stan.inference.record import RECORD
+
+    if not (folder / RECORD).exists():
+        return
+    if not sys.stdin.isatty():
+        raise InputError(
+            f"{folder} holds a fit; --force replaces it, or name another folder with --out"
+        )
+    typer.confirm(f"{folder} holds a fit. Replace it?", abort=True)
+
+
 def _ensure_csv(file: Path) -> None:
-    """Raise InputError if a file's name is not that of a CSV file."""
+    """Raise InputError if a file's name is not that of a CSV file, or it cannot be written."""
     if file.suffix != ".csv" or file.is_dir():
         raise InputError(f"{file}: the name of a file that ends in .csv is needed")
+    ensure_writable(file, "name another file with --out")
 
 
 def _write(write: Callable[[], None], file: Path) -> None:

@@ -16,9 +16,20 @@ class InputError(LsmStanError, ValueError):
     exit_code = 2
 
 
+class DamagedError(InputError):
+    """A fit's folder that was whole once; the fit has to be run again."""
+
+
 class ToolchainError(LsmStanError, RuntimeError):
     """CmdStan, the compiler or make is missing, or a Stan program does not compile."""
 
 
 class InferenceError(LsmStanError, RuntimeError):
     """A CmdStan executable failed; the message carries its own last lines."""
+
+
+class MachineError(LsmStanError, OSError):
+    """The machine does not give what is needed: space, memory, a folder that can be written.
+
+    The message names the file or folder, what the system says, and what helps.
+    """

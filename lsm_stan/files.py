@@ -1,12 +1,19 @@
-"""Files that are there whole or not at all, and what tables and figures are in them."""
+"""Files that are there whole or not at all, temporary folders, and what tables and figures are.
+
+What is being made lies in a folder of its own that its process keeps locked: where the lock is
+free, the process was killed, and the next one that makes something there sweeps it away.
+"""
 
 from __future__ import annotations
 
-import secrets
+import atexit
+import fcntl
+import hashlib
+import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -14,7 +21,8 @@ from typing import TYPE_CHECKING
 
 from filelock import FileLock, Timeout
 
-from lsm_stan.errors import InputError
+from lsm_stan.errors import InputError, MachineError
+from lsm_stan.processes import MORE_ROOM, end_with_us
 from lsm_stan.progress import Progress
 
 if TYPE_CHECKING:
@@ -24,23 +32,213 @@ if TYPE_CHECKING:
 #: Dots an inch of still figures: sharp on dense screens and on paper.
 DPI = 144
 
+#: How temporary folders are called, and those in which something else is being made; and their
+#: locks.
+TEMPORARY, PARTIAL, LOCK = "lsm-stan-", ".partial", ".lock"
 
-def write_whole(path: Path, content: bytes) -> None:
-    """Write a file that appears only when it is whole; its folder is made if it is not there."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    # a name of its own: another process may write the same file
-    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial")
+_temporary: dict[tuple[int, Path], Path] = {}
+
+
+def temporary_root(base: Path | None = None) -> Path:
+    """Return this process's folder of everything temporary, which goes when the process ends.
+
+    What works in it ends with this process too, however that ends.
+
+    Parameters
+    ----------
+    base
+        Where it lies: where all temporary folders do by default.
+    """
     try:
-        partial.write_bytes(content)
-        partial.replace(path)
+        base = base or Path(tempfile.gettempdir())
+        key = os.getpid(), base
+        if key not in _temporary or not _temporary[key].is_dir():
+            _sweep(base.glob(f"{TEMPORARY}*"))
+            folder, _ = _locked_folder(base, TEMPORARY)
+            atexit.register(_remove, folder, os.getpid())
+            end_with_us(folder)
+            _temporary[key] = folder
+    except OSError as error:
+        raise MachineError(
+            f"no temporary folder can be made: {describe_os_error(error)}; set TMPDIR to a folder"
+            " that can be written"
+        ) from error
+    return _temporary[key]
+
+
+@contextmanager
+def temporary_folder(base: Path | None = None) -> Iterator[Path]:
+    """Give a temporary folder, which is removed in the end."""
+    with tempfile.TemporaryDirectory(
+        dir=temporary_root(base), ignore_cleanup_errors=True
+    ) as folder:
+        yield Path(folder)
+
+
+@contextmanager
+def partial_folder(target: Path) -> Iterator[Path]:
+    """Give a private folder beside a file or folder that is being made; removed in the end.
+
+    Parameters
+    ----------
+    target
+        What is being made; the folder that it will lie in is made if it is not there.
+    """
+    base, prefix = target.parent, f".{target.name}-"
+    base.mkdir(parents=True, exist_ok=True)
+    _sweep(path for path in base.glob(f".*{PARTIAL}") if path.name.startswith(prefix))
+    folder, lock = _locked_folder(base, prefix, PARTIAL)
+    try:
+        yield folder
     finally:
-        partial.unlink(missing_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
+def _locked_folder(base: Path, prefix: str, suffix: str = "") -> tuple[Path, int]:
+    """Make a folder that is locked as long as this process lives, or its lock is open."""
+    while True:
+        folder = Path(tempfile.mkdtemp(prefix=prefix, suffix=suffix, dir=base))
+        try:
+            lock = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR, 0o600)
+        except FileNotFoundError:  # somebody cleans up here
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            os.close(lock)
+            continue
+        except OSError:  # no locks on this disk: then nobody sweeps it either
+            return folder, lock
+        if (folder / LOCK).exists():
+            return folder, lock
+        os.close(lock)
+
+
+def _sweep(folders: Iterable[Path]) -> None:
+    """Remove folders whose process is gone."""
+    for folder in folders:
+        try:
+            if folder.is_symlink() or folder.stat().st_uid != os.getuid():
+                continue
+            lock = os.open(folder / LOCK, os.O_RDWR)
+        except OSError:  # without a lock it is none of ours
+            continue
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            shutil.rmtree(folder, ignore_errors=True)
+        except OSError:
+            pass  # in use
+        finally:
+            os.close(lock)
+
+
+def _remove(folder: Path, process: int) -> None:
+    """Remove a folder of a process: a fork of it leaves what both have in common alone."""
+    if os.getpid() == process:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
+    """Write a file that appears only when it is whole; its folder is made if it is not there."""
+    with needs_room(f"{path} was not written: ", ROOM_THERE), partial_folder(path) as folder:
+        (folder / path.name).write_bytes(content)
+        if mode is not None:
+            (folder / path.name).chmod(mode)
+        (folder / path.name).replace(path)
 
 
 def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write files, by their paths in a folder, one after the other, each whole."""
-    for name, content in files.items():
-        write_whole(folder / name, content)
+    """Write files, by their paths in a folder; none appears before all are written.
+
+    The last of them is the one by which the folder is known, such as its page. It is moved to its
+    place first: whoever is stopped between two moves shall find the folder his own.
+    """
+    *others, known = files
+    with (
+        needs_room(f"{folder} was not written: ", ROOM_THERE),
+        partial_folder(folder / known) as partial,
+    ):
+        for name, content in files.items():
+            (partial / name).parent.mkdir(parents=True, exist_ok=True)
+            (partial / name).write_bytes(content)
+        for name in (known, *others):
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            (partial / name).replace(folder / name)
+
+
+def content_of(folder: Path) -> list[str]:
+    """Return the names in a folder; what a killed process left half made there is nothing."""
+    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(PARTIAL))
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return what an error of the system says, and of which file."""
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"
+
+
+#: What helps where results cannot be written.
+ROOM_THERE = "free some space there, or name a folder on another disk"
+
+#: Bytes that a disk that is not full has room for.
+_ROOM = 2**20
+
+
+@contextmanager
+def needs_room(what: str = "", what_helps: str = MORE_ROOM) -> Iterator[None]:
+    """Raise MachineError, which says what helps, where a file cannot be written.
+
+    Parameters
+    ----------
+    what
+        What the error begins with.
+    what_helps
+        What it ends with.
+    """
+    try:
+        yield
+    except MachineError:
+        raise
+    except OSError as error:
+        raise MachineError(f"{what}{describe_os_error(error)}; {what_helps}") from error
+
+
+def ensure_room(folder: Path) -> None:
+    """Raise MachineError if a disk is full: CmdStan does not see that it has written in vain."""
+    file = folder / f"room{PARTIAL}"
+    try:
+        with needs_room():
+            file.write_bytes(bytes(_ROOM))
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def ensure_writable(target: Path, what_helps: str) -> None:
+    """Raise InputError if a file or folder cannot be made, or replaced.
+
+    Parameters
+    ----------
+    target
+        The file or folder.
+    what_helps
+        What to do then.
+    """
+    made = [folder for folder in target.resolve().parents if not folder.exists()]
+    for folder in target.resolve().parents:
+        if folder.exists() and not folder.is_dir():
+            raise InputError(f"{target}: {folder} is a file, no folder; {what_helps}")
+    try:
+        with partial_folder(target):
+            pass
+    except OSError as error:
+        raise InputError(
+            f"{target}: cannot be written ({describe_os_error(error)}); {what_helps}"
+        ) from error
+    finally:
+        for folder in made:  # the inner first; nothing is left where nothing is made after all
+            if folder.is_dir() and not any(folder.iterdir()):
+                folder.rmdir()
 
 
 @contextmanager
@@ -70,7 +268,7 @@ def lock(path: Path, progress: Progress, purpose: str) -> Iterator[None]:
 
 def ensure_ours(folder: Path, kind: str, ours: bool) -> None:
     """Raise InputError if a folder is there that is neither empty nor ours to write into."""
-    inside = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
+    inside = content_of(folder) if folder.is_dir() else []
     if ours or not folder.exists() or (folder.is_dir() and not inside):
         return
     holds = f"it holds {', '.join(inside[:3])}{', ...' * (len(inside) > 3)}" if inside else "a file"
@@ -93,8 +291,34 @@ def as_png(figure: Figure) -> bytes:
 
 
 class Scratch:
-    """A temporary folder that lives as long as this object, or as what holds it."""
+    """A temporary folder that lives as long as this object, or as what holds it.
 
-    def __init__(self) -> None:
-        self.path = Path(tempfile.mkdtemp(prefix="lsm-stan-"))
-        weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
+    Parameters
+    ----------
+    files
+        What it holds at first: the content of each file by its path.
+    """
+
+    def __init__(self, files: Mapping[str, bytes] | None = None) -> None:
+        self.path = Path(tempfile.mkdtemp(dir=temporary_root()))
+        weakref.finalize(self, _remove, self.path, os.getpid())
+        for name, content in (files or {}).items():
+            (self.path / name).parent.mkdir(parents=True, exist_ok=True)
+            (self.path / name).write_bytes(content)
+
+
+def digest_of_file(path: Path) -> str:
+    """Return the SHA-256 of a file, in hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def files_in(folder: Path) -> dict[str, Path]:
+    """Return the files in a folder and below, by their paths from there, in order."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file())
+    return {path.relative_to(folder).as_posix(): path for path in paths}
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Return the content of the files in a folder and below, by their paths from there."""
+    return {name: path.read_bytes() for name, path in files_in(folder).items()}

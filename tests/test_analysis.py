@@ -1,6 +1,7 @@
 """`lsm-stan run`: results of several fits, and what an interruption leaves."""
 
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +10,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lsm_stan import Fit, simulate
+from lsm_stan import Fit, analysis, simulate
 from lsm_stan.analysis import run
 from lsm_stan.config import load_config
-from lsm_stan.errors import InputError
+from lsm_stan.errors import InputError, MachineError
 
 pytestmark = pytest.mark.cmdstan
 
@@ -41,10 +42,14 @@ arguments = { chains = 2, iter_warmup = 50, iter_sampling = 60, init = "results/
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
+    return write_config(tmp_path, CONFIG)
+
+
+def write_config(folder: Path, text: str) -> Path:
     network, _ = simulate(20, 2, seed=6)
-    network.edge_frame().to_csv(tmp_path / "edges.csv", index=False)
-    (tmp_path / "results.toml").write_text(CONFIG)
-    return tmp_path / "results.toml"
+    network.edge_frame().to_csv(folder / "edges.csv", index=False)
+    (folder / "results.toml").write_text(text)
+    return folder / "results.toml"
 
 
 def start(config: Path) -> subprocess.Popen[str]:
@@ -110,6 +115,7 @@ def test_an_interrupted_run_goes_on_where_it_stopped(config: Path) -> None:
                 first.terminate()
     assert first.returncode == 130, said
     assert not any("Traceback" in line for line in said), said
+    assert "2 of 3 fits are done, and kept: run it again to go on\n" in said
     fits = config.with_suffix("") / "fits"
     done = {path.parent.name: path.stat().st_mtime_ns for path in fits.glob("*/fit.json")}
     assert done.keys() == {"map", "advi"}
@@ -167,3 +173,102 @@ def test_a_column_that_is_not_there_is_refused_before_anything_is_fitted(tmp_pat
     with pytest.raises(InputError, match="no column 'club' in the table of nodes"):
         run(load_config(file), tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+ONE = CONFIG[: CONFIG.index('[[fit]]\nmethod = "advi"')]
+
+
+@pytest.fixture(scope="module")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Run one fit; return the folder of the run."""
+    config = write_config(tmp_path_factory.mktemp("run"), ONE)
+    run(load_config(config), config.with_suffix(""), lambda _: None)
+    return config.with_suffix("")
+
+
+@pytest.fixture
+def whole(config: Path, made_once: Path) -> Path:
+    """Return a folder of a run of one fit, beside its configuration."""
+    config.write_text(ONE)
+    return shutil.copytree(made_once, config.with_suffix(""))
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("fit.json", b"{}"),
+        ("fit.json", b"\xff\xfe"),
+        ("idata.nc", b"CDF"),
+        ("idata.nc", None),
+        ("edges.csv", b""),
+    ],
+)
+def test_a_damaged_fit_is_named_and_made_again(config: Path, whole: Path, name, content) -> None:
+    before = Fit.load(whole / "fits" / "map")
+    file = whole / "fits" / "map" / name
+    if content is None:
+        file.unlink()
+    else:
+        file.write_bytes(content)
+    said: list[str] = []
+    run(load_config(config), whole, said.append)
+    assert said[0].startswith("[1/1] map: it is made again, since it is damaged: ")
+    assert name in said[0]
+    assert said[1] == "[1/1] map: map, seed 1"
+    np.testing.assert_array_equal(Fit.load(whole / "fits" / "map").draws, before.draws)
+
+
+@pytest.mark.parametrize("moved_before", range(4))
+def test_a_stop_while_the_page_is_written_is_made_good(
+    config: Path, whole: Path, monkeypatch, moved_before
+) -> None:
+    files = {path.relative_to(whole) for path in whole.rglob("*") if path.is_file()}
+    for path in [*whole.rglob("*.csv"), *whole.rglob("*.png"), *whole.glob("*.*")]:
+        if path.is_file() and "fits" not in path.parts:
+            path.unlink()
+    replace, moved = Path.replace, []
+
+    def stopped(path: Path, target: Path) -> Path:
+        if len(moved) == moved_before:
+            raise KeyboardInterrupt
+        moved.append(target)
+        return replace(path, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run(load_config(config), whole, lambda _: None)
+    said: list[str] = []
+    run(load_config(config), whole, said.append)
+    assert "already done" in said[0]
+    assert {path.relative_to(whole) for path in whole.rglob("*") if path.is_file()} == files
+
+
+def test_what_cannot_be_written_is_refused_before_anything_runs(config: Path, monkeypatch) -> None:
+    monkeypatch.setattr(analysis, "LatentSpaceModel", None)
+    with pytest.raises(InputError, match=r"edges\.csv is a file, no folder; name another folder"):
+        run(load_config(config), config.with_name("edges.csv") / "out", lambda _: None)
+
+
+def test_a_fit_that_cannot_be_saved_is_not_lost(config: Path, tmp_path, monkeypatch) -> None:
+    config.write_text(ONE)
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    rename = Path.rename
+
+    def full(path: Path, target: Path) -> Path:
+        if target == config.with_suffix("") / "fits" / "map":
+            raise OSError(28, "No space left on device", str(target))
+        return rename(path, target)
+
+    said: list[str] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", full)
+        with pytest.raises(MachineError, match="not lost, it is in ") as caught:
+            run(load_config(config), config.with_suffix(""), said.append)
+    assert said[-1] == "0 of 1 fits are done, and kept: run it again to go on"
+    [rescued] = (tmp_path / "elsewhere").iterdir()
+    assert str(rescued) in str(caught.value)
+    rescued.rename(config.with_suffix("") / "fits" / "map")
+    run(load_config(config), config.with_suffix(""), said.append)
+    assert any(line.startswith("[1/1] map: already done") for line in said)

@@ -1,6 +1,9 @@
 """The command line: what it prints, what it writes, and its exit codes. Nothing is compiled."""
 
 import dataclasses
+import errno
+import io
+import os
 import re
 import signal
 import subprocess
@@ -16,6 +19,7 @@ import lsm_stan
 from lsm_stan import cli, load_celegans, read_network, simulate
 from lsm_stan.analysis import WRITTEN
 from lsm_stan.config import AnalysisConfig, FitConfig, PublishedLoss
+from lsm_stan.errors import InputError
 from lsm_stan.network.reading import Reading
 from lsm_stan.network.summary import describe
 from lsm_stan.prediction.choice import choose
@@ -681,3 +685,68 @@ def test_a_run_is_known_by_its_readme(command, tmp_path):
     (tmp_path / "out" / "README.md").write_text(f"# Title\n\n{WRITTEN}, which also\n")
     (tmp_path / "analysis.toml").write_text(ONE_FIT.replace("celegans", "nowhere.csv"))
     assert_refused(command("run", "analysis.toml", "--out", "out"), "nowhere.csv", "no such file")
+
+
+# --- accidents ----------------------------------------------------------------------------------
+
+
+def test_a_fit_is_replaced_only_by_force(command, tmp_path, monkeypatch):
+    (tmp_path / "fit").mkdir()
+    (tmp_path / "fit" / "fit.json").write_text("{}")
+    assert_refused(command(*FIT, "--out", "fit"), "fit holds a fit", "--force")
+
+    def reached(*_args, **_options):
+        raise InputError("reached")
+
+    monkeypatch.setattr("lsm_stan.network.readers.open_network", reached)
+    assert_refused(command(*FIT, "--out", "fit", "--force"), "reached")
+    assert_refused(command(*FIT, "--out", "new"), "reached")
+
+
+@pytest.mark.parametrize(("answer", "word"), [("y\n", "reached"), ("n\n", "Aborted")])
+def test_a_fit_is_replaced_if_the_terminal_says_so(command, tmp_path, monkeypatch, answer, word):
+    (tmp_path / "fit").mkdir()
+    (tmp_path / "fit" / "fit.json").write_text("{}")
+
+    def reached(*_args, **_options):
+        raise InputError("reached")
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    monkeypatch.setattr("lsm_stan.network.readers.open_network", reached)
+    monkeypatch.setattr(sys, "stdin", Terminal(answer))
+    outcome = command(*FIT, "--out", "fit")
+    assert word in outcome.err
+    assert "Traceback" not in outcome.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        (*FIT, "--out", "edges.csv/fit"),
+        ("predict", "fit", "--out", "edges.csv/dyads.csv"),
+        ("loo", "fit", "--out", "edges.csv/loo.csv"),
+        ("compare", "fit", "--out", "edges.csv/tables"),
+        ("report", "fit", "--out", "edges.csv/report"),
+        ("simulate", "--seed", "1", "--out", "edges.csv/drawn.csv"),
+        ("select", "celegans", "--models", "tutorial", "--seed", "1", "--out", "edges.csv/chosen"),
+        ("run", "analysis.toml", "--out", "edges.csv/results"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_first(command, tmp_path, arguments):
+    (tmp_path / "edges.csv").touch()
+    (tmp_path / "analysis.toml").write_text(
+        'network = "celegans"\n[[fit]]\nmethod = "map"\nseed = 1\n'
+    )
+    assert_refused(command(*arguments), "edges.csv is a file, no folder", "name another")
+
+
+def test_an_error_of_the_system_is_one_sentence(command, monkeypatch):
+    def full(*_args, **_options):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somewhere")
+
+    monkeypatch.setattr("lsm_stan.network.readers.open_network", full)
+    outcome = command("info", "celegans")
+    assert (outcome.code, outcome.err) == (1, "error: /somewhere: No space left on device\n")

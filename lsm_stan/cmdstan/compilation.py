@@ -6,18 +6,28 @@ Every model is linked with ``stan/main.cpp``, CmdStan's own main program with on
 
 from __future__ import annotations
 
+import contextlib
+import os
+import subprocess
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cmdstanpy
 
 from lsm_stan.choices import Kernel
-from lsm_stan.cmdstan.cache import build_once
+from lsm_stan.cmdstan.cache import build_once, cache_dir, digest_of, is_whole, note, read_note
 from lsm_stan.cmdstan.executable import plan_build
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.cmdstan.install import ensure_toolchain
-from lsm_stan.cmdstan.sources import kernel_files, latent_space_program
+from lsm_stan.cmdstan.sources import (
+    kernel_files,
+    latent_space_program,
+    main_sources,
+    program_digest,
+    sources_digest,
+)
 from lsm_stan.errors import ToolchainError
 from lsm_stan.progress import Progress, print_progress
 
@@ -85,7 +95,7 @@ def find_compiled(kernel: Kernel, toolchain: Toolchain) -> cmdstanpy.CmdStanMode
         If stanc refuses the program.
     """
     build = plan_build(latent_space_program(), **kernel_files(kernel), toolchain=toolchain)
-    if not build.executable.exists():
+    if not is_whole(build.executable):
         return None
     return cmdstanpy.CmdStanModel(exe_file=build.executable)
 
@@ -207,18 +217,86 @@ def compile_program(
         threads=threads,
         toolchain=toolchain,
     )
-    main_object = build_once(
-        build.main_object,
-        build.compile_main,
-        progress,
-        "compiling CmdStan's main program",
-        "about a minute, once",
-    )
-    executable = build_once(
-        build.executable,
-        lambda folder: build.compile_model(folder, main_object),
-        progress,
-        f"compiling {build.program.name}",
-        "about 20 s, once",
-    )
-    return cmdstanpy.CmdStanModel(exe_file=executable)
+    sources = program_digest(program, include_dirs=include_dirs, user_header=user_header)
+    facts = _facts(sources, threads) | {
+        "toolchain": {**vars(toolchain), "path": str(toolchain.path)}
+    }
+    if not _is_usable(build.executable, facts, progress):
+        main_object = build_once(
+            build.main_object,
+            build.compile_main,
+            progress,
+            "compiling CmdStan's main program",
+            "about a minute, once",
+        )
+        build_once(
+            build.executable,
+            lambda folder: build.compile_model(folder, main_object),
+            progress,
+            f"compiling {build.program.name}",
+            "about 20 s, once",
+            facts,
+        )
+    return cmdstanpy.CmdStanModel(exe_file=build.executable)
+
+
+def find_compiled_before(
+    kernel: Kernel, *, threads: bool
+) -> tuple[cmdstanpy.CmdStanModel, Toolchain] | None:
+    """Find the latent space program compiled, where nothing can be compiled any more.
+
+    Parameters
+    ----------
+    kernel : {"cpp", "stan"}
+        What the likelihood's sums are in.
+    threads : bool
+        Whether Stan's own threads are compiled in.
+
+    Returns
+    -------
+    tuple of (cmdstanpy.CmdStanModel, Toolchain) or None
+        The newest that runs, and what compiled it; None if there is none.
+    """
+    wanted = _facts(sources_digest(kernel), threads)
+    name = latent_space_program().stem
+    executables = [path for path in cache_dir().glob(f"models/{name}-*/{name}") if path.is_file()]
+    for executable in sorted(executables, key=lambda path: -path.stat().st_mtime):
+        facts = read_note(executable) or {}
+        if wanted.items() <= facts.items() and is_whole(executable) and _runs(executable):
+            toolchain = Toolchain(
+                **{**facts["toolchain"], "path": Path(facts["toolchain"]["path"])}
+            )
+            cmdstanpy.set_cmdstan_path(str(toolchain.path))
+            return cmdstanpy.CmdStanModel(exe_file=executable), toolchain
+    return None
+
+
+def _facts(sources: str, threads: bool) -> dict[str, Any]:
+    """Return what a note on an executable says of what it was compiled from."""
+    return {"sources": sources, "main": digest_of(main_sources().values()), "threads": threads}
+
+
+def _is_usable(executable: Path, facts: Mapping[str, Any], progress: Progress) -> bool:
+    """Return whether an executable is there, as it was compiled; one that is damaged goes."""
+    if not executable.exists():
+        return False
+    if read_note(executable) is not None:
+        usable = is_whole(executable) and os.access(executable, os.X_OK)
+    elif usable := _runs(executable):  # compiled before there were notes
+        with contextlib.suppress(OSError):
+            note(executable, facts)
+    if usable:
+        return True
+    progress(f"{executable} is damaged: it is compiled again")
+    with contextlib.suppress(OSError):
+        executable.unlink()
+    return False
+
+
+def _runs(executable: Path) -> bool:
+    try:
+        return (
+            subprocess.run([executable, "info"], capture_output=True, check=False).returncode == 0
+        )
+    except OSError:
+        return False

@@ -10,11 +10,13 @@ from typing import Any, get_args
 import cmdstanpy
 
 from lsm_stan.choices import Kernel
-from lsm_stan.cmdstan.compilation import compile_with_fallback
+from lsm_stan.cmdstan.compilation import compile_with_fallback, find_compiled_before
 from lsm_stan.cmdstan.density import log_prob_grad
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.cmdstan.install import ensure_toolchain
 from lsm_stan.cmdstan.sources import sources_digest
+from lsm_stan.errors import ToolchainError
+from lsm_stan.progress import print_progress
 from lsm_stan.typing import FloatArray
 
 
@@ -94,6 +96,14 @@ def compile_latent_space(kernel: Kernel = "cpp", threads: int = 1) -> Compiled:
         If there is no toolchain, or the program does not compile.
     """
     programs = {name: sources_digest(name) for name in get_args(Kernel)}  # before, not after
-    toolchain = ensure_toolchain()
+    try:
+        toolchain = ensure_toolchain()
+    except ToolchainError as error:
+        before = find_compiled_before(kernel, threads=threads > 1)
+        if before is None:
+            raise
+        executable, toolchain = before
+        print_progress(f"{error}; taking the program that was compiled by {toolchain.compiler}")
+        return Compiled(executable, kernel, programs[kernel], toolchain, threads)
     executable, kernel = compile_with_fallback(kernel, threads=threads > 1, toolchain=toolchain)
     return Compiled(executable, kernel, programs[kernel], toolchain, threads)

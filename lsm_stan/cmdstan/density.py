@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,8 +12,9 @@ import cmdstanpy
 import numpy as np
 from pydantic_core import to_json
 
-from lsm_stan.errors import InferenceError
-from lsm_stan.processes import LAST_LINES
+from lsm_stan.errors import InferenceError, MachineError
+from lsm_stan.files import needs_room, temporary_folder
+from lsm_stan.processes import LAST_LINES, limit_reached
 from lsm_stan.typing import FloatArray
 
 
@@ -71,13 +71,16 @@ def log_prob_grad(
     ------
     InferenceError
         If the executable fails, or the model has not P parameters.
+    MachineError
+        If there is no room for its files, or no memory.
     """
     rows = np.ascontiguousarray(unconstrained, dtype=np.float64)
     n_rows, n_parameters = rows.shape
-    with tempfile.TemporaryDirectory(prefix="lsm-stan-") as folder:
-        positions, output = Path(folder, "positions"), Path(folder, "output")
-        data_file = data if isinstance(data, Path) else write_data(Path(folder, "data.json"), data)
-        rows.tofile(positions)
+    with temporary_folder() as folder:
+        positions, output = folder / "positions", folder / "output"
+        with needs_room():
+            data_file = data if isinstance(data, Path) else write_data(folder / "data.json", data)
+            positions.write_bytes(rows.tobytes())
         run = subprocess.run(
             [str(model.exe_file), "log_prob_grad", data_file, positions, output],
             capture_output=True,
@@ -86,7 +89,10 @@ def log_prob_grad(
             env={**os.environ, "STAN_NUM_THREADS": str(threads)},
         )
         if run.returncode:
-            last = (run.stdout + run.stderr).splitlines()[-LAST_LINES:]
+            said = run.stdout + run.stderr
+            if limit := limit_reached(run.returncode, said):
+                raise MachineError(f"log_prob_grad of {model.name} failed: {limit}")
+            last = said.splitlines()[-LAST_LINES:]
             raise InferenceError(
                 "\n".join([f"log_prob_grad of {model.name} failed ({run.returncode}):", *last])
             )

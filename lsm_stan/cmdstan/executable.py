@@ -13,7 +13,6 @@ import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +20,9 @@ from pathlib import Path
 from lsm_stan.cmdstan.cache import cache_dir, digest_of
 from lsm_stan.cmdstan.find import Toolchain, ask_make
 from lsm_stan.cmdstan.sources import header_closure, main_sources
-from lsm_stan.errors import ToolchainError
-from lsm_stan.processes import LAST_LINES
+from lsm_stan.errors import LsmStanError, MachineError, ToolchainError
+from lsm_stan.files import temporary_folder
+from lsm_stan.processes import LAST_LINES, limit_reached
 
 
 @dataclass(frozen=True, eq=False)
@@ -197,8 +197,8 @@ def _translate(
     """Translate a Stan program to C++ by stanc: what the key is made of."""
     # Names in messages, which are in the C++ too, are the same wherever the files lie.
     relative_dirs = [os.path.relpath(path, program.parent) for path in include_dirs]
-    with tempfile.TemporaryDirectory(prefix="lsm-stan-") as folder:
-        output = Path(folder, "model.hpp")
+    with temporary_folder() as folder:
+        output = folder / "model.hpp"
         stanc = subprocess.run(
             [
                 toolchain.path / "bin" / "stanc",
@@ -213,7 +213,7 @@ def _translate(
             check=False,
         )
         if stanc.returncode:
-            raise ToolchainError(f"{program} does not compile:\n{stanc.stderr.strip()}")
+            raise _failure(stanc.returncode, str(program), stanc.stderr, [stanc.stderr.strip()])
         return output.read_bytes()
 
 
@@ -238,4 +238,12 @@ def _make(toolchain: Toolchain, arguments: Sequence[str], source: str) -> None:
         # Among thousands of notes and warnings of Boost and Eigen these are the ones to read.
         errors = [line for line in lines if re.search(r"\berror: |undefined reference", line)]
         shown = errors[:LAST_LINES] or lines[-LAST_LINES:]
-        raise ToolchainError("\n".join([f"{source} does not compile:", *shown]))
+        raise _failure(run.returncode, source, run.stdout, shown)
+
+
+def _failure(code: int, source: str, output: str, shown: Sequence[str]) -> LsmStanError:
+    """Return what to raise where a compilation failed: the machine may have been too small."""
+    if limit := limit_reached(code, output):
+        return MachineError(f"{source} was not compiled: {limit}")
+    said = [line for line in shown if line] or [f"it ended with code {code}, without a word"]
+    return ToolchainError("\n".join([f"{source} does not compile:", *said]))

@@ -200,7 +200,11 @@ def inspect_cmdstan(path: Path) -> Toolchain:
     path = path.resolve()
     make = find_make()
     # make knows best: it heeds CXX of the environment and make/local.
-    wanted = ask_make(make, path, "print-CXX").partition(" = ")[2].strip()
+    try:
+        wanted = ask_make(make, path, "print-CXX").partition(" = ")[2].strip()
+    except ToolchainError:
+        find_compiler(os.environ.get("CXX"))  # without one, make fails in words of its own
+        raise
     cxx = find_compiler(wanted)
     first_line = subprocess.run(
         [*shlex.split(cxx), "--version"], capture_output=True, text=True, check=False

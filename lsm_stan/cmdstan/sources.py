@@ -56,10 +56,30 @@ def sources_digest(kernel: Kernel) -> str:
     -------
     str
     """
-    program, files = latent_space_program(), kernel_files(kernel)
-    sources = stan_closure(program, files["include_dirs"])
-    if files["user_header"] is not None:
-        sources |= header_closure(files["user_header"])
+    return program_digest(latent_space_program(), **kernel_files(kernel))
+
+
+def program_digest(
+    program: Path, *, include_dirs: Sequence[Path] = (), user_header: Path | None = None
+) -> str:
+    """Return a digest of the sources of a program, whatever compiles them.
+
+    Parameters
+    ----------
+    program : Path
+        The Stan program.
+    include_dirs : sequence of Path, default ()
+        Where its ``#include`` files are; its own folder is searched last.
+    user_header : Path, optional
+        C++ definitions of functions the program only declares.
+
+    Returns
+    -------
+    str
+    """
+    sources = stan_closure(program, [*include_dirs, program.parent])
+    if user_header is not None:
+        sources |= header_closure(user_header)
     return digest_of(part for named in sorted(sources.items()) for part in named)
 
 

@@ -179,6 +179,17 @@ def _flat(values: FloatArray) -> FloatArray:
     return values.reshape(-1, values.shape[-1])
 
 
+def _waves(fit: Fit, other: Fit) -> str:
+    """Return what can be done with fits of two networks that share nodes, such as two waves."""
+    shared = set(fit.network.names) & set(other.network.names)
+    if len(shared) < 2 or fit.record.dim != other.record.dim:
+        return ""
+    return (
+        f". Positions of the {len(shared)} nodes that both have can be set side by side after"
+        " alignment: lsm_stan.align(positions, target) in Python, docs/python.md"
+    )
+
+
 def _check_comparable(fits: Mapping[str, Fit]) -> None:
     if not fits:
         raise InputError("no fits to compare; name at least one fit's folder")
@@ -188,7 +199,7 @@ def _check_comparable(fits: Mapping[str, Fit]) -> None:
             raise InputError(
                 f"{name} and {first} are fits of different networks"
                 f" ({fit.network.title} and {first_fit.network.title}); fits of one network are"
-                " compared"
+                f" compared{_waves(fit, first_fit)}"
             )
         if fit.record.dim != first_fit.record.dim:
             raise InputError(

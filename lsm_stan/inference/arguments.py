@@ -14,6 +14,7 @@ from pydantic import Field, TypeAdapter, ValidationError
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.methods import Method
+from lsm_stan.typing import plain
 
 Count = Annotated[int, Field(ge=1)]
 NotNegative = Annotated[int, Field(ge=0)]
@@ -158,8 +159,6 @@ def _plain(value: Any) -> Any:
     """Return a value that JSON and TOML can hold; positions are kept in a separate file."""
     if isinstance(value, Fit | Mapping) or (isinstance(value, np.ndarray) and value.ndim > 1):
         return "given positions"
-    if isinstance(value, np.ndarray | np.generic):
+    if isinstance(value, np.ndarray):
         return value.tolist()
-    if isinstance(value, tuple):
-        return list(value)
-    return str(value) if isinstance(value, Path) else value
+    return str(value) if isinstance(value, Path) else plain(value)

@@ -70,8 +70,10 @@ class Fit:
     idata: container.InferenceData
     record: FitRecord
     cmdstan_output: Path
-    # keeps the folder of unsaved output alive as long as the fit
-    _scratch: Scratch | None = None
+    _scratch: Scratch | None = None  # keeps the folder of unsaved output as long as the fit
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Fit._of, (self._content,)
 
     def __repr__(self) -> str:
         of = self.network.title or counted(self.network.n_nodes, "node")
@@ -165,8 +167,8 @@ class Fit:
             directed=self.network.directed,
             prior_scale=self.prior_scale,
         )
-        priors = sum(self.log_prior_blocks.values(), start=volume)
-        return np.asarray(container.log_joint_of(self.idata) - priors)
+        log_joint = container.log_joint_of(self.idata)
+        return np.asarray(log_joint - sum(self.log_prior_blocks.values(), start=volume))
 
     @cached_property
     def clusters(self) -> Clusters | None:
@@ -369,17 +371,10 @@ class Fit:
             Groups of one chain, named as in ``posterior`` and by :meth:`posterior_predictive`.
             ``observed_data`` has the statistics of the network itself.
         """
-        groups = prior_groups(
-            self.spec,
-            self.network,
-            self.record.dim,
-            prior_scale=self.prior_scale,
-            draws=draws,
-            seed=seed,
-        )
-        observation = groups.pop("observed_data")
+        of_model, scale = (self.spec, self.network, self.record.dim), self.prior_scale
+        groups = prior_groups(*of_model, prior_scale=scale, draws=draws, seed=seed)
+        self._observe(groups.pop("observed_data"))
         container.attach(self.idata, groups)
-        self._observe(observation)
         return groups["prior"], groups["prior_predictive"]
 
     def _thinned(self, thin: int) -> tuple[dict[str, FloatArray], dict[str, NDArray[Any]]]:
@@ -423,10 +418,11 @@ class Fit:
         Raises
         ------
         InputError
-            If ``folder`` exists and is something else than a fit.
+            If ``folder`` exists and is something else than a fit, or cannot be written.
+        MachineError
+            If there is no room. Nothing is left; the fit can be saved elsewhere.
         """
-        self._content.write(Path(folder))
-        return Path(folder)
+        return self._content.write(Path(folder))
 
     @classmethod
     def load(cls, folder: str | Path) -> Fit:
@@ -444,7 +440,10 @@ class Fit:
         Raises
         ------
         InputError
-            If the folder is not a finished fit, or its network is not the one that was fitted.
+            If the folder is not a finished fit, or its network or draws are not the fit's.
         """
-        content = Content.read(Path(folder))
-        return cls(content.network, content.idata, content.record, content.cmdstan_output)
+        return cls._of(Content.read(Path(folder)))
+
+    @classmethod
+    def _of(cls, c: Content) -> Fit:
+        return cls(c.network, c.idata, c.record, c.cmdstan_output, c.scratch)

@@ -10,14 +10,15 @@ A folder holds
 - ``cmdstan/``: CmdStan's own CSV files and console output.
 
 It is written under a temporary name and renamed when whole, so that a folder with a
-``fit.json`` is a finished fit.
+``fit.json`` is a finished fit. That has the digests of all files.
 """
 
 from __future__ import annotations
 
 import json
 import shutil
-import tempfile
+import warnings
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -25,8 +26,18 @@ from typing import Any
 import tomli_w
 
 from lsm_stan.cmdstan.cache import cache_lock
-from lsm_stan.errors import InputError
-from lsm_stan.files import ensure_ours
+from lsm_stan.errors import DamagedError, InputError
+from lsm_stan.files import (
+    ROOM_THERE,
+    Scratch,
+    contents,
+    digest_of_file,
+    ensure_ours,
+    ensure_writable,
+    files_in,
+    needs_room,
+    partial_folder,
+)
 from lsm_stan.inference.record import RECORD, FitRecord, read_record
 from lsm_stan.model.family import read_spec
 from lsm_stan.network.network import Network
@@ -55,12 +66,19 @@ class Content:
         What was run and what came of it.
     cmdstan_output : Path
         Folder of CmdStan's CSV files and console output.
+    scratch : Scratch or None
+        What keeps that folder, where it is a temporary one.
     """
 
     network: Network
     idata: container.InferenceData
     record: FitRecord
     cmdstan_output: Path
+    scratch: Scratch | None = None
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Carry CmdStan's files along: their folder need not be where, or when, this is read."""
+        return _carried, (self.network, self.idata, self.record, contents(self.cmdstan_output))
 
     def config(self) -> dict[str, Any]:
         """Return the configuration that repeats the fit, network files beside it.
@@ -89,7 +107,7 @@ class Content:
             "fit": [method],
         }
 
-    def write(self, folder: Path) -> None:
+    def write(self, folder: Path) -> Path:
         """Write a folder, which appears only when whole.
 
         Parameters
@@ -97,17 +115,27 @@ class Content:
         folder : Path
             The folder; it is replaced if it holds an earlier fit or is empty.
 
+        Returns
+        -------
+        Path
+            The folder.
+
         Raises
         ------
         InputError
-            If ``folder`` exists and is something else than a fit.
+            If ``folder`` exists and is something else than a fit, or cannot be written.
+        MachineError
+            If there is no room; nothing is left then.
         """
         ensure_replaceable(folder)
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+        named, folder = folder, folder.resolve()
         network = self.network
-        try:
-            building.chmod(0o755)
+        with (
+            needs_room(f"{named} was not written: ", ROOM_THERE),
+            partial_folder(folder) as partial,
+        ):
+            building = partial / folder.name
+            building.mkdir()
             network.edge_frame().to_csv(building / EDGES, index=False)
             network.node_frame().to_csv(building / NODES, index=False)
             if network.n_hidden:
@@ -115,13 +143,32 @@ class Content:
             if network.dyad_table is not None:
                 network.dyad_frame().to_csv(building / DYADS, index=False)
             (building / CONFIG).write_text(tomli_w.dumps(self.config()), encoding="utf-8")
-            shutil.copytree(self.cmdstan_output, building / CMDSTAN)
+            self._copy_output(building / CMDSTAN)
             container.save(self.idata, building / IDATA)
-            text = json.dumps(self.record.as_json(), indent=2, allow_nan=False)
+            digests = {name: digest_of_file(path) for name, path in files_in(building).items()}
+            record = replace(self.record, files=digests)
+            text = json.dumps(record.as_json(), indent=2, allow_nan=False)
             (building / RECORD).write_text(text + "\n", encoding="utf-8")
             _put_in_place(building, folder)
-        finally:
-            shutil.rmtree(building, ignore_errors=True)
+        return named
+
+    def _copy_output(self, target: Path) -> None:
+        """Copy CmdStan's files, unless they have gone, or another fit's are there now."""
+        target.mkdir()
+        wanted = {n: d for n, d in self.record.files.items() if n.startswith(f"{CMDSTAN}/")}
+        source = self.cmdstan_output
+        there = files_in(source)
+        if any(
+            (path := there.get(name.removeprefix(f"{CMDSTAN}/"))) is None
+            or digest_of_file(path) != digest
+            for name, digest in wanted.items()
+        ):
+            warnings.warn(
+                f"CmdStan's own files of this fit are no longer in {source}: it is saved without",
+                stacklevel=5,
+            )
+            return
+        shutil.copytree(source, target, dirs_exist_ok=True)
 
     @classmethod
     def read(cls, folder: Path) -> Content:
@@ -139,11 +186,22 @@ class Content:
         Raises
         ------
         InputError
-            If the folder is not a finished fit, or its network is not the one that was fitted.
+            If the folder is not a finished fit.
+        DamagedError
+            If it is damaged, or its network or draws are not those of the fit.
         """
         record = read_record(folder)
         if record is None:
             raise InputError(f"{folder}: no finished fit here (no {RECORD})")
+        try:
+            return cls._read(folder, record)
+        except DamagedError:
+            raise
+        except (AttributeError, KeyError, OSError, TypeError, ValueError) as error:
+            raise DamagedError(f"{folder} is damaged ({error}); run the fit again") from error
+
+    @classmethod
+    def _read(cls, folder: Path, record: FitRecord) -> Content:
         how = Reading(
             directed=record.network.directed,
             header=True,
@@ -155,20 +213,55 @@ class Content:
         network = open_network(folder / EDGES, how)
         spec = read_spec(record.model.get("model", "tutorial")).bound(network)
         if spec.digest(network) != record.network.digest:
-            raise InputError(
-                f"{folder}: {EDGES}, or a table beside it, is not the network that was fitted"
+            raise DamagedError(
+                f"{folder}: {EDGES}, or a table beside it, is not the network that was fitted; put"
+                " it back, or run the fit again"
             )
+        for name in (NODES, HIDDEN, DYADS):
+            _ensure_own(folder / name, record)
         return cls(
             network=replace(network, notes=tuple(record.network.notes)),
-            idata=container.load(folder / IDATA),
+            idata=_read_idata(folder / IDATA, record),
             record=record,
             cmdstan_output=folder / CMDSTAN,
         )
 
 
+def _carried(
+    network: Network,
+    idata: container.InferenceData,
+    record: FitRecord,
+    files: Mapping[str, bytes],
+) -> Content:
+    """Return what was carried here, with a folder of its own for CmdStan's files."""
+    scratch = Scratch(files)
+    return Content(network, idata, record, scratch.path, scratch)
+
+
+def _ensure_own(path: Path, record: FitRecord) -> None:
+    """Raise DamagedError if a file is not the one that the record was written with."""
+    digest = record.files.get(path.name)
+    if digest is not None and digest_of_file(path) != digest:
+        raise DamagedError(
+            f"{path} is damaged, or another fit's: it is not the file that {RECORD} was written"
+            " with; run the fit again"
+        )
+
+
+def _read_idata(path: Path, record: FitRecord) -> container.InferenceData:
+    """Read the draws of a fit; raise DamagedError if they are damaged, or not its own."""
+    try:
+        _ensure_own(path, record)
+        return container.load(path)
+    except DamagedError:
+        raise
+    except Exception as error:  # whatever HDF5 makes of a damaged file
+        raise DamagedError(f"{path} cannot be read ({error}); run the fit again") from error
+
+
 def _put_in_place(building: Path, folder: Path) -> None:
     """Give a whole folder its name, in place of an earlier one, which goes."""
-    replaced = building.with_name(f"{building.name}-replaced")
+    replaced = building.with_name("replaced")
     with cache_lock("fits", print_progress, "saving a fit"):
         try:
             if folder.exists():
@@ -177,11 +270,10 @@ def _put_in_place(building: Path, folder: Path) -> None:
         finally:
             if not folder.exists():  # interrupted between the two
                 building.rename(folder)
-            shutil.rmtree(replaced, ignore_errors=True)
 
 
 def ensure_replaceable(folder: Path) -> None:
-    """Raise an error if a folder holds anything that is not a fit.
+    """Raise an error if a folder holds anything that is not a fit, or cannot be written.
 
     Parameters
     ----------
@@ -191,6 +283,7 @@ def ensure_replaceable(folder: Path) -> None:
     Raises
     ------
     InputError
-        If the folder holds something else.
+        If the folder holds something else, or no folder can be made there.
     """
     ensure_ours(folder, "a fit", (folder / RECORD).exists())
+    ensure_writable(folder.resolve(), "name another folder for the fit")

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
+import secrets
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from lsm_stan.errors import InputError
+from lsm_stan.errors import InputError, MachineError
 from lsm_stan.inference.fit import Fit
 
 
@@ -35,3 +38,38 @@ def load_fits(folders: Sequence[str | Path]) -> dict[str, Fit]:
             raise InputError(f"{path} is named twice; name each fit once")
         fits[key] = Fit.load(path)
     return fits
+
+
+def save_or_rescue(fit: Fit, folder: Path) -> None:
+    """Save a fit, elsewhere if it must be: what was computed is not lost.
+
+    Parameters
+    ----------
+    fit : Fit
+        The fit.
+    folder : Path
+        Where it is to be saved.
+
+    Raises
+    ------
+    MachineError
+        If the folder cannot be written any more. The message says where the fit is instead.
+    """
+    try:
+        fit.save(folder)
+    except (OSError, InputError) as error:
+        elsewhere = _rescue(fit, folder.name)
+        if elsewhere is None:
+            raise
+        raise MachineError(
+            f"{error}. The fit is not lost, it is in {elsewhere}: move it where you want it"
+        ) from error
+
+
+def _rescue(fit: Fit, name: str) -> Path | None:
+    """Save a fit wherever there is room; return where, or None."""
+    for base in (Path.cwd, Path.home, tempfile.gettempdir):
+        with contextlib.suppress(OSError, InputError, RuntimeError):
+            elsewhere = Path(base()) / f"{name}-{secrets.token_hex(4)}"
+            return fit.save(elsewhere)
+    return None

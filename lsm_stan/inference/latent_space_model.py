@@ -38,11 +38,11 @@ from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import sampler_checks
 from lsm_stan.posterior.invariants import monitored
 from lsm_stan.text import counted
-from lsm_stan.typing import FloatArray
+from lsm_stan.typing import FloatArray, plain
 
 
 class LatentSpaceModel:
-    """The latent space model of one network.
+    """The latent space model of one network; nothing is compiled before the first fit.
 
     Parameters
     ----------
@@ -70,8 +70,7 @@ class LatentSpaceModel:
 
     Notes
     -----
-    Nothing is compiled before the first fit. Methods raise InputError for an argument that is
-    unknown or out of its range, and InferenceError where CmdStan fails.
+    Methods raise InputError for a wrong argument, and InferenceError where CmdStan fails.
 
     Examples
     --------
@@ -94,7 +93,7 @@ class LatentSpaceModel:
     ) -> None:
         self.problem = Problem.of(network, dim, model=model, prior_scale=prior_scale, jitter=jitter)
         self.kernel: Kernel = kernel
-        self.threads = threads
+        self.threads: int = plain(threads)
 
     @property
     def network(self) -> Network:
@@ -141,7 +140,7 @@ class LatentSpaceModel:
         -------
         dict
         """
-        return {**self.problem.as_record(), **self.compiled.as_record()}
+        return self.problem.as_record() | self.compiled.as_record()
 
     def log_prob_grad(self, z: FloatArray, **others: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Evaluate the log joint density and its gradient, by the Stan program itself.
@@ -178,11 +177,9 @@ class LatentSpaceModel:
         Returns
         -------
         InferenceData or DataTree
-            Groups ``prior``; ``prior_predictive``, statistics of the networks and strengths of
-            their nodes; and ``observed_data``, those of the network itself.
+            Groups ``prior``, ``prior_predictive`` (networks' statistics) and ``observed_data``.
         """
-        of_model = self.spec, self.network, self.dim
-        scale = self.problem.prior_scale
+        of_model, scale = (self.spec, self.network, self.dim), self.problem.prior_scale
         groups = prior_groups(*of_model, prior_scale=scale, draws=draws, seed=seed)
         return container.contained(groups)
 
@@ -239,7 +236,7 @@ class LatentSpaceModel:
         """
         asked = {"starts": starts, "ladder": None if ladder is None else list(ladder), **cmdstan}
         run = self._run("map", seed, asked, show_progress)
-        softenings = list(LADDERS[self.spec.form] if ladder is None else ladder)
+        softenings = plain(list(LADDERS[self.spec.form] if ladder is None else ladder))
         if self.spec.clusters:
             # a centre stays with whatever nodes it starts among: it starts, by k-means, where
             # the nodes have come together without it
@@ -355,7 +352,7 @@ class LatentSpaceModel:
         draws : int, default 1000
             Number of draws.
         show_progress : bool, default True
-            Show the progress bar of a MAP that is found first.
+            As in :meth:`optimize`.
 
         Returns
         -------
@@ -402,6 +399,7 @@ class LatentSpaceModel:
         Fit
             The estimate is the mean of the draws, aligned.
         """
+        chains = plain(chains)
         given = None if is_made(init) else given_start(self.problem, init)
         asked = {"chains": chains, "init": init, "precondition": precondition, **cmdstan}
         run = self._run("nuts", seed, asked, show_progress)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from scipy.spatial import cKDTree
 
 from lsm_stan.cmdstan.density import write_data
+from lsm_stan.files import needs_room, temporary_folder
 from lsm_stan.inference.curvature import (
     Curvature,
     Known,
@@ -228,8 +227,8 @@ def _judge_large_mode(
             return vector * units
         return (vector.reshape(problem.dim, -1) @ change.factor).reshape(-1)
 
-    with tempfile.TemporaryDirectory(prefix="lsm-stan-") as folder:
-        data = write_data(Path(folder, "data.json"), problem.stan_data())
+    with needs_room(), temporary_folder() as folder:
+        data = write_data(folder / "data.json", problem.stan_data())
 
         def gradients(points: FloatArray) -> FloatArray:
             return log_joint.compiled.log_prob_grad(data, points)[1]

@@ -12,7 +12,7 @@ from lsm_stan.model.parameters import Parameters, declared, from_flat
 from lsm_stan.model.stan_data import check_data, check_numbers, fixed_data, run_data
 from lsm_stan.network.network import Network
 from lsm_stan.network.readers import ensure_network
-from lsm_stan.typing import FloatArray
+from lsm_stan.typing import FloatArray, plain
 
 
 @dataclass(frozen=True)
@@ -75,6 +75,7 @@ class Problem:
             cannot be its, or it has not the covariates.
         """
         ensure_network(network)
+        dim, prior_scale, jitter = plain([dim, prior_scale, jitter])
         spec = find_model(model).bound(network)
         check_numbers(dim, 1.0 if prior_scale is None else prior_scale, jitter)
         check_data(spec, network)

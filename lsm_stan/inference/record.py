@@ -5,11 +5,11 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from lsm_stan.errors import InputError
+from lsm_stan.errors import DamagedError
 from lsm_stan.posterior.checks import Check
 
 #: The file of a fit's folder that holds the record.
@@ -74,6 +74,8 @@ class FitRecord:
         The network.
     versions : dict
         Versions by name: packages, CmdStan, compiler, Python.
+    files : dict
+        SHA-256 of the files beside the record, by their paths; none before they are written.
     """
 
     method: str
@@ -91,6 +93,7 @@ class FitRecord:
     total_weight: int = 0
     model_name: str = ""
     program: str = ""
+    files: Mapping[str, str] = field(default_factory=dict, compare=False)
 
     @property
     def loss(self) -> float:
@@ -136,7 +139,7 @@ class FitRecord:
 
         Raises
         ------
-        InputError
+        DamagedError
             If something is missing: the file is damaged, or of another lsm-stan.
         """
         try:
@@ -147,7 +150,7 @@ class FitRecord:
             checks = [Check(**check) for check in named.pop("checks")]
             return cls(**named, network=network, checks=checks)
         except (AttributeError, KeyError, TypeError) as error:
-            raise InputError(
+            raise DamagedError(
                 f"{source} is no record of a fit that this lsm-stan reads ({error}); run the fit"
                 " again"
             ) from error
@@ -157,7 +160,7 @@ class FitRecord:
 _ORDER = (
     *("method", "seed", "seconds", "log_joint", "loss", "nodes", "dim", "total_weight"),
     *("converged", "warnings", "checks", "details", "arguments", "model_name", "model"),
-    *("program", "network", "versions"),
+    *("program", "network", "versions", "files"),
 )
 
 
@@ -176,7 +179,7 @@ def read_record(folder: Path) -> FitRecord | None:
 
     Raises
     ------
-    InputError
+    DamagedError
         If the file is damaged.
     """
     path = folder / RECORD
@@ -184,6 +187,10 @@ def read_record(folder: Path) -> FitRecord | None:
         values = json.loads(path.read_text(encoding="utf-8"))
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise DamagedError(
+            f"{path} cannot be read ({error.strerror}); run the fit again"
+        ) from error
     except ValueError as error:  # of JSON, or of text that is not UTF-8
-        raise InputError(f"{path} is damaged ({error}); run the fit again") from error
+        raise DamagedError(f"{path} is damaged ({error}); run the fit again") from error
     return FitRecord.from_json(values, path)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
-import tempfile
+import re
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -19,8 +20,8 @@ from numpy.typing import NDArray
 from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.cmdstan.density import write_data
 from lsm_stan.cmdstan.versions import versions
-from lsm_stan.errors import InferenceError, InputError
-from lsm_stan.files import Scratch
+from lsm_stan.errors import InferenceError, InputError, MachineError
+from lsm_stan.files import Scratch, ensure_room, needs_room, temporary_folder
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fit_folder import INIT
 from lsm_stan.inference.log_joint import LogJoint
@@ -31,9 +32,9 @@ from lsm_stan.model.parameters import Parameters
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import Check
 from lsm_stan.posterior.clusters import find_clusters, mean_clusters
-from lsm_stan.processes import LAST_LINES
+from lsm_stan.processes import LAST_LINES, limit_reached
 from lsm_stan.progress import print_progress
-from lsm_stan.typing import FloatArray
+from lsm_stan.typing import FloatArray, plain
 
 # What CmdStanPy logs of each run is in the fit's record, or in an error of this package.
 get_logger().setLevel(logging.CRITICAL)
@@ -79,8 +80,9 @@ class Run:
         arguments: dict[str, Any],
         show_progress: bool,
     ) -> None:
-        if not 0 <= seed <= MAX_SEED:
-            raise InputError(f"seed is {seed}; an integer from 0 to {MAX_SEED} is needed")
+        seed = plain(seed)
+        if type(seed) is not int or not 0 <= seed <= MAX_SEED:
+            raise InputError(f"seed is {seed!r}; an integer from 0 to {MAX_SEED} is needed")
         self.problem = problem
         self.compiled = compiled
         self.show_progress = show_progress
@@ -115,13 +117,17 @@ class Run:
         str
             Path of the folder.
         """
-        if name is None:
-            with tempfile.TemporaryDirectory(prefix="lsm-stan-") as thrown_away:
-                yield thrown_away
-        else:
-            kept = self._scratch.path / name
-            kept.mkdir()
-            yield str(kept)
+        with contextlib.ExitStack() as stack:
+            if name is None:
+                folder = stack.enter_context(temporary_folder())
+            else:
+                folder = self._scratch.path / name
+                folder.mkdir()
+            try:
+                yield str(folder)
+            except Exception:
+                ensure_room(folder)
+                raise
 
     def keep_start(self, parameters: Parameters) -> None:
         """Keep starting values with the fit, so that it can be repeated.
@@ -154,22 +160,30 @@ class Run:
             If CmdStanPy refuses an argument.
         InferenceError
             If the executable fails, or takes longer than was asked for.
+        MachineError
+            If there is no room for its files, or no memory.
         """
         # CmdStanPy hands it on to CmdStan, whose threads go by it
         os.environ["STAN_NUM_THREADS"] = str(self.compiled.threads)
         try:
             with self.folder(None) as folder:
-                file = (
-                    data if isinstance(data, Path) else write_data(Path(folder, "data.json"), data)
-                )
+                with needs_room():
+                    file = (
+                        data
+                        if isinstance(data, Path)
+                        else write_data(Path(folder, "data.json"), data)
+                    )
+                plain_arguments = {name: plain(value) for name, value in arguments.items()}
                 verb = getattr(self.compiled.executable, self.method.verb)
-                return verb(data=str(file), seed=self.seed, **arguments)
+                return verb(data=str(file), seed=self.seed, **plain_arguments)
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.method.name}: {error}") from error
         except TimeoutError as error:
             raise InferenceError(f"{self.method.name}: {error}") from error
         except RuntimeError as error:
             console = _last_lines(Path(arguments["output_dir"])) or str(error)
+            if limit := limit_reached(_code_of(str(error)), console):
+                raise MachineError(f"{self.method.name}: CmdStan failed: {limit}") from error
             raise InferenceError(f"{self.method.name}: CmdStan failed:\n{console}") from error
 
     def finish(
@@ -248,6 +262,12 @@ class Run:
             attrs={k: json.dumps(v) if isinstance(v, dict) else v for k, v in attrs.items()},
         )
         return Fit(network, built, record, self._scratch.path, self._scratch)
+
+
+def _code_of(message: str) -> int:
+    """Return how a process of CmdStan ended, from what CmdStanPy says: minus a signal's number."""
+    codes = re.search(r"retcodes=\[([^\]]*)\]", message)
+    return min((int(code) for code in re.findall(r"-?\d+", codes[1] if codes else "")), default=0)
 
 
 def _last_lines(folder: Path) -> str:

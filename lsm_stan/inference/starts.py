@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.units import levels
-from lsm_stan.model.parameters import Parameters
+from lsm_stan.model.parameters import DIMS, Parameters
 from lsm_stan.typing import FloatArray
 
 #: Where a method starts: a MAP found first, draws from the prior, a fit (or its folder),
@@ -130,12 +132,7 @@ def given_start(problem: Problem, init: Init) -> Parameters:
     if shape != needed:
         raise InputError(f"init has shape {shape}; (nodes, dim) = {needed} is needed")
     if isinstance(init, Fit):
-        for number, (here, there) in enumerate(zip(names, init.network.names, strict=True), 1):
-            if here != there:
-                raise InputError(
-                    f"init is a fit whose node {number} is {there!r}, here {here!r}; a fit of"
-                    " the same nodes in the same order is needed"
-                )
+        start = _in_order(start, init.network.names, names)
     if problem.spec.form == "inverse" and not problem.spec.roles:
         _, first, position = np.unique(start["z"], axis=0, return_index=True, return_inverse=True)
         earlier = first[position.reshape(-1)]
@@ -177,11 +174,30 @@ def read_start(init: Init) -> Parameters:
     try:
         loaded = np.load(path, allow_pickle=False)
         values = dict(loaded) if isinstance(loaded, Mapping) else {"z": loaded}
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
         raise InputError(
             f"init is {str(init)!r}; 'map', 'random', a fit's folder or an .npy file is needed"
         ) from error
     return _finite(values, f"init, {path},")
+
+
+def _in_order(
+    parameters: Parameters, there: Sequence[str], here: Sequence[str]
+) -> dict[str, FloatArray]:
+    """Put the values of nodes in another order; raise InputError where the nodes are others."""
+    place = {name: number for number, name in enumerate(there)}
+    for name in here:
+        if name not in place:
+            other = next(name for name in there if name not in set(here))
+            raise InputError(
+                f"init is a fit of other nodes: it has no {name!r}, and here is no {other!r}; a fit"
+                " of the same nodes is needed, in any order"
+            )
+    order = [place[name] for name in here]
+    return {
+        name: values[order] if "node" in DIMS.get(name, ()) else values
+        for name, values in parameters.items()
+    }
 
 
 def _finite(values: Mapping[str, Any], source: str) -> Parameters:

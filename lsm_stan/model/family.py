@@ -48,6 +48,7 @@ from lsm_stan.model.covariates import (
     split_outside_brackets,
 )
 from lsm_stan.network.network import Network
+from lsm_stan.typing import plain
 
 Form = Literal["inverse", "exponential", "squared", "inner"]
 Likelihood = Literal["poisson", "nb", "dyadic", "bernoulli"]
@@ -156,6 +157,9 @@ class ModelSpec:
             object.__setattr__(self, "sigma_z_scale", SIGMA_Z_SCALES.get(self.form, 1.0))
         for f in fields(self):
             value = getattr(self, f.name)
+            if f.type in ("bool", "int", "float"):
+                value = plain(value)
+                object.__setattr__(self, f.name, value)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if f.type == "bool" and not isinstance(value, bool):
                 raise InputError(f"{f.name} is {value!r}; true or false is needed")

@@ -22,8 +22,9 @@ import numpy as np
 import pandas as pd
 
 from lsm_stan.choices import Scheme
+from lsm_stan.cmdstan.cache import folder_lock
 from lsm_stan.errors import InputError
-from lsm_stan.files import ensure_ours, write_whole
+from lsm_stan.files import ensure_ours, ensure_writable, write_whole
 from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.model.family import ModelSpec, find_model
@@ -39,7 +40,7 @@ from lsm_stan.prediction.holdout import Dyads, in_words, splits
 from lsm_stan.prediction.scores import calibration_table, predict_held_out, scores
 from lsm_stan.processes import cores
 from lsm_stan.progress import Progress
-from lsm_stan.typing import IntArray
+from lsm_stan.typing import IntArray, plain
 
 #: The folder of the finished cells, in that of the selection.
 CELLS = "cells"
@@ -148,12 +149,15 @@ def select(
         If a fit fails; finished cells stay.
     """
     ensure_network(network)
+    dims, n_splits, seed, share = plain([list(dims), n_splits, seed, share])
+    folder = Path(folder)
     requested = requested_arguments(method, arguments or {})
     models = [find_model(model).label for model in models]  # names with their spaces left out
     for what, values in (("dims", dims), ("models", models)):
         if len(set(values)) < max(1, len(values)):
             raise InputError(f"{what} are {list(values)}; at least one is needed, each once")
     ensure_ours(folder, "a selection", (folder / CELLS).is_dir())
+    ensure_writable(folder / CELLS / "cell", "name another folder for the selection")
     held_out = [
         _HeldOut.of(network, dyads, together)
         for dyads in splits(
@@ -167,8 +171,8 @@ def select(
     first = grid[0].model
     for cell in grid:  # all are of one program, which is compiled and looked for once
         cell.model.compiled = first.compiled
-    (folder / CELLS).mkdir(parents=True, exist_ok=True)
-    results = _run(grid, folder / CELLS, jobs or _default_jobs(requested), say)
+    with folder_lock(folder, say, f"selecting into {folder}"):
+        results = _run(grid, folder / CELLS, jobs or _default_jobs(requested), say)
     table = pd.DataFrame([{**cell.facts, **row["scores"]} for cell, row in results])
     table = table[list(dict.fromkeys([*COLUMNS, *table.columns]))]
     baselines = _baseline_scores(held_out)
@@ -326,7 +330,10 @@ def _run(
     for number, cell in enumerate(grid):
         file = folder / f"{cell.key}.json"
         if file.exists():
-            done[number] = json.loads(file.read_text(encoding="utf-8"))
+            try:
+                done[number] = _read_cell(file)
+            except (OSError, ValueError, KeyError, TypeError):
+                say(f"{file} is damaged: the fit is made again")
     if done:
         say(f"{len(done)} of {len(grid)} fits are already done, and kept")
 
@@ -357,6 +364,16 @@ def _run(
                 say(f"{len(done)} of {len(grid)} fits are done, and kept: run it again to go on")
             raise
     return [(cell, done[number]) for number, cell in enumerate(grid)]
+
+
+def _read_cell(file: Path) -> dict[str, Any]:
+    """Read a finished cell; fail as what comes after would, where it is damaged."""
+    cell = json.loads(file.read_text(encoding="utf-8"))
+    for name in ("log_density", "auc", "seconds", "converged"):
+        float(cell["scores"][name])
+    pd.DataFrame({"split": 1, **cell["calibration"]})
+    list(cell["warnings"])
+    return dict(cell)
 
 
 def _baseline_scores(held_out: Sequence[_HeldOut]) -> pd.DataFrame:

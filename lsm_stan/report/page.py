@@ -30,6 +30,9 @@ from lsm_stan.text import as_text
 #: The page among the files of its folder.
 INDEX = "index.html"
 
+#: The folder of still figures, beside it.
+FIGURES = "figures"
+
 _FILE_STEM = re.compile(r"\w[\w.-]*")
 
 #: Text that is set as a number: digits with separators, perhaps a spread or a unit after them, or
@@ -155,8 +158,8 @@ class Page:
 def write_page(page: Page, folder: Path) -> Path:
     """Write a page as ``index.html``, and its figures and tables beside it.
 
-    Everything is rendered before anything is written, each file appears only when whole, and
-    the page comes last. Other files in the folder stay as they are.
+    Everything is rendered and written before any file appears, the page first, by which the folder
+    is known. Other files in the folder stay as they are.
 
     Parameters
     ----------
@@ -268,7 +271,7 @@ def png_path(figure: PageFigure) -> str:
     -------
     str
     """
-    return f"figures/{figure.name}.png"
+    return f"{FIGURES}/{figure.name}.png"
 
 
 def csv_path(table: PageTable) -> str:

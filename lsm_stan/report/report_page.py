@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lsm_stan.criticism.results import describe_result, placement
 from lsm_stan.criticism.verdict import in_one_sentence, judge_model
-from lsm_stan.files import ensure_ours
+from lsm_stan.files import ensure_ours, ensure_writable
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.inference.record import RECORD
 from lsm_stan.network.summary import describe
@@ -44,7 +44,9 @@ def write_report(report: Report, folder: Path) -> Path:
     Raises
     ------
     InputError
-        If ``folder`` is neither new, nor empty, nor one of an earlier page.
+        If ``folder`` is neither new, nor empty, nor one of an earlier page, or cannot be written.
+    MachineError
+        If there is no room.
     """
     ensure_page(folder)
     return write_page(report_page(report), folder)
@@ -66,7 +68,7 @@ def is_page(folder: Path) -> bool:
 
 
 def ensure_page(folder: Path) -> None:
-    """Raise an error if a folder holds anything else than an earlier page.
+    """Raise an error if a folder holds anything else than an earlier page, or cannot be written.
 
     Parameters
     ----------
@@ -76,9 +78,10 @@ def ensure_page(folder: Path) -> None:
     Raises
     ------
     InputError
-        If it holds something else.
+        If it holds something else, or nothing can be written there.
     """
     ensure_ours(folder, "a page", is_page(folder))
+    ensure_writable(folder / INDEX, "name another folder for the page")
 
 
 def report_page(report: Report) -> Page:

@@ -157,3 +157,20 @@ def test_rotations_and_labels_of_every_draw_leave_every_reported_number_alone(se
         assert texts[0] == texts[1]
         first, last = (predictive_checks(fits[name], replications=20) for fits in (before, after))
         pd.testing.assert_frame_equal(first.replicated, last.replicated, rtol=1e-8)
+
+
+def test_two_waves_are_told_of_alignment():
+    rng = np.random.default_rng(1)
+
+    def of(names: str, dim: int = 2) -> Fit:
+        network = Network.from_edges(names[:-1], names[1:], [1] * (len(names) - 1))
+        return made_fit(network, rng.normal(size=(1, 1, len(names), dim)), "map")
+
+    words = r"different networks .*; fits of one network are compared\. Positions of the 4 nodes"
+    with pytest.raises(InputError, match=f"{words} that both have .* lsm_stan.align") as caught:
+        compare({"1995": of("abcde"), "1996": of("edcbf")})
+    assert "\n" not in str(caught.value)
+    for others in ([of("abcd"), of("uvwx")], [of("abcd"), of("dcba", dim=3)]):
+        with pytest.raises(InputError, match="different networks") as caught:
+            compare(dict(zip(("one", "two"), others, strict=True)))
+        assert "align" not in str(caught.value)

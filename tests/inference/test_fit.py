@@ -1,6 +1,11 @@
 """A fit's folder: whole or not there, the same when read again, and able to repeat itself."""
 
+import copy
+import hashlib
 import json
+import multiprocessing
+import pickle
+import shutil
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +17,9 @@ import xarray as xr
 from lsm_stan import Fit, InputError, LatentSpaceModel, Network, simulate
 from lsm_stan.analysis import run
 from lsm_stan.config import load_config
+from lsm_stan.errors import DamagedError, MachineError
+from lsm_stan.files import Scratch
+from lsm_stan.inference.fits import save_or_rescue
 from lsm_stan.posterior import idata
 from tests.support.made import made_fit, scattered
 
@@ -163,3 +171,127 @@ def test_fits_that_are_saved_at_once_do_not_disturb_each_other(
         assert others[0].result() == folder
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
     np.testing.assert_array_equal(Fit.load(folder).draws, fit.draws)
+
+
+@pytest.fixture
+def with_files(fit: Fit) -> Fit:
+    """Return the fit with a file of CmdStan's in a folder of its own."""
+    scratch = Scratch({"chains/one.csv": b"1,2"})
+    return replace(fit, cmdstan_output=scratch.path, _scratch=scratch)
+
+
+def saved_file(folder: Path) -> bytes:
+    return (folder / "cmdstan" / "chains" / "one.csv").read_bytes()
+
+
+@pytest.mark.parametrize("carry", [lambda fit: pickle.loads(pickle.dumps(fit)), copy.deepcopy])
+def test_a_fit_carries_its_files(with_files: Fit, tmp_path, carry) -> None:
+    carried = carry(with_files)
+    shutil.rmtree(with_files.cmdstan_output)
+    assert saved_file(carried.save(tmp_path / "f")) == b"1,2"
+    again = Fit.load(tmp_path / "f")
+    np.testing.assert_array_equal(again.draws, with_files.draws)
+    shutil.copytree(tmp_path / "f", tmp_path / "moved")
+    carried = carry(Fit.load(tmp_path / "moved"))
+    shutil.rmtree(tmp_path / "moved")
+    assert saved_file(carried.save(tmp_path / "g")) == b"1,2"
+
+
+def _of_another_process(draws: np.ndarray) -> Fit:
+    made = made_fit(simulate(4, 2, seed=2)[0], draws, "map")
+    (made.cmdstan_output / "console.txt").write_text("said")
+    return made
+
+
+def test_a_fit_comes_from_a_process_pool(tmp_path) -> None:
+    draws = np.random.default_rng(1).normal(size=(1, 1, 4, 2))
+    with multiprocessing.get_context("spawn").Pool(1) as pool:
+        made = pool.apply(_of_another_process, (draws,))
+    folder = made.save(tmp_path / "f")
+    assert (folder / "cmdstan" / "console.txt").read_text() == "said"
+
+
+def test_a_loaded_fit_whose_files_have_gone_is_saved_without(with_files: Fit, tmp_path) -> None:
+    folder = with_files.save(tmp_path / "f")
+    loaded = Fit.load(folder)
+    (folder / "cmdstan" / "chains" / "one.csv").write_text("another fit's")
+    with pytest.warns(UserWarning, match=r"files of this fit are no longer in .*cmdstan: it is"):
+        loaded.save(tmp_path / "g")
+    shutil.rmtree(folder)
+    with pytest.warns(UserWarning, match="it is saved without"):
+        loaded.save(tmp_path / "h")
+    for name in "gh":
+        assert list((tmp_path / name / "cmdstan").iterdir()) == []
+        np.testing.assert_array_equal(Fit.load(tmp_path / name).draws, with_files.draws)
+
+
+def test_draws_of_another_fit_are_refused(fit: Fit, network: Network, tmp_path) -> None:
+    folder = fit.save(tmp_path / "f")
+    other = made_fit(network, fit.draws + 1.0).save(tmp_path / "other")
+    shutil.copy(other / "idata.nc", folder / "idata.nc")
+    with pytest.raises(
+        DamagedError, match=r"idata\.nc is damaged, or another fit's: .* run the fit"
+    ):
+        Fit.load(folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage", "words"),
+    [
+        ("fit.json", lambda _: b"{}", "fit.json is no record of a fit"),
+        ("fit.json", lambda _: b"\xff\xfe", "fit.json is damaged"),
+        ("fit.json", lambda whole: whole[:100], "fit.json is damaged"),
+        ("fit.json", lambda whole: whole.replace(b'"tutorial"', b"[1]"), "is damaged"),
+        ("idata.nc", lambda whole: whole[: len(whole) // 2], "idata.nc is damaged"),
+        ("idata.nc", lambda _: b"", "idata.nc is damaged"),
+        ("idata.nc", None, "idata.nc cannot be read"),
+        ("edges.csv", lambda _: b"", "edges.csv"),
+        ("edges.csv", None, "edges.csv"),
+        ("nodes.csv", lambda _: b"\xff\xfe\x00", "nodes.csv"),
+        ("nodes.csv", lambda whole: whole.replace(b"x", b"y") + b"\n", "nodes.csv is damaged"),
+    ],
+)
+def test_a_damaged_fit_is_named_in_one_sentence(fit: Fit, tmp_path, name, damage, words) -> None:
+    file = fit.save(tmp_path / "f") / name
+    if damage is None:
+        file.unlink()
+    else:
+        file.write_bytes(damage(file.read_bytes()))
+    with pytest.raises(DamagedError) as caught:
+        Fit.load(tmp_path / "f")
+    assert words in str(caught.value)
+    assert str(tmp_path / "f") in str(caught.value)
+    assert "run the fit again" in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_draws_of_an_earlier_fit_are_named(fit: Fit, tmp_path) -> None:
+    folder = fit.save(tmp_path / "f")
+    record = json.loads((folder / "fit.json").read_text())
+    files = record.pop("files")
+    assert set(files) == {"idata.nc", "edges.csv", "nodes.csv", "config.toml"}
+    assert files["idata.nc"] == hashlib.sha256((folder / "idata.nc").read_bytes()).hexdigest()
+    (folder / "fit.json").write_text(json.dumps(record))  # as before there were digests
+    np.testing.assert_array_equal(Fit.load(folder).draws, fit.draws)
+    whole = (folder / "idata.nc").read_bytes()
+    (folder / "idata.nc").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(DamagedError, match=r"idata\.nc cannot be read"):
+        Fit.load(folder)
+
+
+def test_a_fit_that_cannot_be_saved_is_saved_elsewhere(fit: Fit, tmp_path, monkeypatch) -> None:
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    save = idata.save
+
+    def full_there(container: object, path: Path) -> None:
+        if path.is_relative_to(tmp_path / "full"):
+            raise OSError(28, "No space left on device", str(path))
+        save(container, path)
+
+    monkeypatch.setattr(idata, "save", full_there)
+    with pytest.raises(MachineError, match=r"No space left on device; .* not lost, it is in .*/f-"):
+        save_or_rescue(fit, tmp_path / "full" / "f")
+    assert list((tmp_path / "full").iterdir()) == []
+    [rescued] = (tmp_path / "elsewhere").iterdir()
+    np.testing.assert_array_equal(Fit.load(rescued).draws, fit.draws)

@@ -1,6 +1,7 @@
 """The three methods on real CmdStan: what they find, and what they say of themselves."""
 
 import functools
+import json
 import os
 import shutil
 
@@ -14,10 +15,12 @@ from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.inference.latent_space_model import requested_arguments
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.inference.run import Run
+from lsm_stan.inference.starts import given_start
+from lsm_stan.model.family import ModelSpec
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.invariants import pair_distances
 from tests.support import tutorial
-from tests.support.made import made_fit
+from tests.support.made import fit_of, made_fit
 
 #: The loss stored with Edward's tutorial.
 TUTORIAL_LOSS = 35984.855
@@ -219,9 +222,77 @@ def test_a_start_that_is_none_is_refused(tmp_path, values, message) -> None:
 def test_a_start_is_of_the_same_nodes(tmp_path) -> None:
     network = Network.from_edges("abc", "bcd", [1, 2, 3])
     start = made_fit(network, np.random.default_rng(1).normal(size=(1, 1, 4, 2)), "map")
-    other = LatentSpaceModel(Network.from_edges("acb", "cbd", [1, 2, 3]), 2)
-    with pytest.raises(InputError, match="whose node 2 is 'b', here 'c'"):
+    other = LatentSpaceModel(Network.from_edges("acb", "cbe", [1, 2, 3]), 2)
+    with pytest.raises(InputError, match=r"has no 'e', and here is no 'd'; .* in any order"):
         other.variational(seed=1, init=start)
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_a_start_whose_nodes_are_in_another_order_is_put_in_order(tmp_path, saved) -> None:
+    network = Network.from_edges("abc", "bcd", [1, 2, 3])
+    rng = np.random.default_rng(1)
+    effects = {name: rng.normal(size=(1, 1, 4)) for name in ("sender_effect", "receiver_effect")}
+    others = {**effects, "intercept": np.full((1, 1), 0.5)}
+    model = "nb-squared-effects"
+    fit = fit_of(network, {"z": rng.normal(size=(1, 1, 4, 2)), **others}, model)
+    init = fit
+    if saved:
+        mode = made_fit(network, fit.draws, "map")
+        init = mode.save(tmp_path / "fit")
+    other = LatentSpaceModel(Network.from_edges("dcb", "cba", [1, 2, 3]), 2, model=model)
+    start = given_start(other.problem, init)
+    assert list(other.network.names) == ["d", "c", "b", "a"]
+    np.testing.assert_array_equal(start["z"], fit.positions[::-1])
+    if not saved:
+        np.testing.assert_array_equal(start["sender_effect"], effects["sender_effect"][0, 0, ::-1])
+        assert start["intercept"] == 0.5
+
+
+def test_numbers_of_numpy_are_pythons_where_they_enter() -> None:
+    network = Network.from_edges("abc", "bcd", [1, 2, 3])
+    spec = ModelSpec(sigma_scale=np.float32(0.5), clusters=np.int64(2), effects=np.bool_(True))
+    model = LatentSpaceModel(
+        network, np.int32(2), model=spec, prior_scale=np.float32(1.5), jitter=np.int64(1000),
+        threads=np.int64(1),
+    )  # fmt: skip
+    record = {**model.problem.as_record(), "threads": model.threads}
+    assert json.loads(json.dumps(record)) == record
+    assert (record["dim"], record["prior_scale"], record["jitter"]) == (2, 1.5, 1000)
+    arguments = {
+        "chains": np.int64(3),
+        "iter_warmup": np.array(7),
+        "step_size": [np.float32(0.5)] * 3,
+    }
+    asked = requested_arguments("nuts", arguments)
+    assert json.loads(json.dumps(asked)) == asked
+    assert (asked["chains"], asked["iter_warmup"], asked["step_size"]) == (3, 7, [0.5] * 3)
+
+
+@pytest.mark.cmdstan
+def test_a_fit_by_numbers_of_numpy_is_saved(tmp_path) -> None:
+    network = Network.from_edges("abcd", "bcda", [1, 2, 3, 1])
+    numbers = {"starts": np.int64(2), "ladder": np.array([1.0, 0.5], np.float32)}
+    model = LatentSpaceModel(network, np.int64(2), prior_scale=np.float64(1.5))
+    fits = [
+        model.optimize(seed=np.int64(3), show_progress=False, **numbers),
+        model.sample(
+            seed=np.uint8(3), chains=np.int64(2), iter_warmup=np.int64(30),
+            iter_sampling=np.int16(20), max_treedepth=np.int64(5), init="random",
+            show_progress=False,
+        ),
+    ]  # fmt: skip
+    for number, fit in enumerate(fits):
+        again = Fit.load(fit.save(tmp_path / str(number)))
+        assert (again.record.seed, again.record.dim, again.prior_scale) == (3, 2, 1.5)
+    assert fits[0].record.arguments == {"starts": 2, "ladder": [1.0, 0.5]}
+    assert fits[1].record.arguments["iter_sampling"] == 20
+
+
+@pytest.mark.parametrize("seed", [1.5, np.float64(2.0), "1", None, True, -1, 2**31])
+def test_a_seed_is_an_integer(seed) -> None:
+    model = LatentSpaceModel(Network.from_edges("abc", "bcd", [1, 2, 3]), 2)
+    with pytest.raises(InputError, match=r"seed is .*; an integer from 0 to 2147483647 is needed"):
+        model.optimize(seed=seed)
 
 
 @pytest.mark.parametrize(

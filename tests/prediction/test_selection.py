@@ -285,6 +285,32 @@ def test_an_interrupted_command_goes_on_where_it_stopped(toolchain, tmp_path):
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))
 
 
+@pytest.mark.parametrize("content", [b"", b"{", b"{}", b"\xff", b'{"scores": {}}', b"[]"])
+def test_a_damaged_cell_is_made_again(selected, content):
+    network, result, _, folder = selected
+    cell = sorted((folder / "cells").glob("*.json"))[0]
+    cell.write_bytes(content)
+    said = []
+    again = select(network, folder, dims=[1, 2], **GRID, say=said.append)
+    assert said[0] == f"{cell} is damaged: the fit is made again"
+    assert said[1] == "5 of 6 fits are already done, and kept"
+    kept = ["model", "dim", "split", "dyads", "log_density", "auc"]
+    pd.testing.assert_frame_equal(again.scores[kept], result.scores[kept])
+    assert json.loads(cell.read_text())["of"]["dim"] in (1, 2)
+
+
+def test_numbers_of_numpy_are_pythons(selected):
+    network, result, _, folder = selected
+    numbers = {**GRID, "seed": np.int64(GRID["seed"]), "n_splits": np.int32(GRID["n_splits"])}
+    said = []
+    again = select(network, folder, dims=np.arange(1, 3), **numbers, say=said.append)
+    assert said == ["6 of 6 fits are already done, and kept"]
+    unlike = ["seconds"]  # of a cell that was made again
+    pd.testing.assert_frame_equal(
+        again.scores.drop(columns=unlike), result.scores.drop(columns=unlike)
+    )
+
+
 def test_the_program_is_compiled_once_for_all_cells(selected, tmp_path, monkeypatch):
     network, *_ = selected
     programs = []
