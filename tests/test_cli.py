@@ -247,8 +247,8 @@ def test_info_shows_what_covariates_there_are(command, tmp_path):
     (tmp_path / "dyads.csv").write_text("source,target,contact\na,b,1.5\nc,a,2\n")
     outcome = command("info", "edges.csv", "--nodes", "nodes.csv", "--dyads", "dyads.csv")
     assert outcome.code == 0
-    found = dict(re.findall(r"^ (.*, of a (?:node|dyad)) +(.*?) *$", outcome.out, re.MULTILINE))
-    assert found == {
+    actual = dict(re.findall(r"^ (.*, of a (?:node|dyad)) +(.*?) *$", outcome.out, re.MULTILINE))
+    assert actual == {
         "class, of a node": "nodematch",
         "[b], of a node": "nodeocov, nodeicov, nodecov, absdiff",
         "id, of a node": "no covariate",

@@ -49,9 +49,9 @@ def texts(cell: NotebookNode) -> list[str]:
 def test_the_notebook_is_committed_whole() -> None:
     cells = code_cells(NOTEBOOK)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1))
-    found = [kind for cell in cells for kind in kinds(cell)]
-    assert ("image/png", "text/plain") in found
-    assert not {("error",), ("stderr",)} & set(found)
+    actual = [kind for cell in cells for kind in kinds(cell)]
+    assert ("image/png", "text/plain") in actual
+    assert not {("error",), ("stderr",)} & set(actual)
     assert NOTEBOOK.stat().st_size < MAX_BYTES
 
 
@@ -90,8 +90,8 @@ def test_the_notebook_names_no_machine() -> None:
         ("1/d and 1 / d", False),
     ],
 )
-def test_absolute_paths_are_told_from_others(text: str, found: bool) -> None:
-    assert bool(ABSOLUTE_PATH.search(text)) == found
+def test_absolute_paths_are_told_from_others(text: str, actual: bool) -> None:
+    assert bool(ABSOLUTE_PATH.search(text)) == actual
 
 
 @pytest.mark.slow

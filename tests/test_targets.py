@@ -55,9 +55,9 @@ def test_make_choosing(toolchain: Toolchain, tmp_path: Path) -> None:
     candidates = pd.read_csv(tmp_path / "candidates.csv")
     assert choices["true_dim"].tolist() == [2, 3]
     assert candidates.groupby("true_dim")["dim"].agg(set).tolist() == [{1, 2, 3, 4}] * 2
-    found = (choices["chosen"] == choices["true_dim"]).sum()
+    actual = (choices["chosen"] == choices["true_dim"]).sum()
     assert "| `poisson` | all |" in text
-    assert f"| {found} of 2 |" in text
+    assert f"| {actual} of 2 |" in text
 
 
 @pytest.mark.slow

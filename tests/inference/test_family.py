@@ -21,11 +21,11 @@ N, K = 50, 2
 def truth(spec: ModelSpec, seed: int) -> dict[str, np.ndarray]:
     """Draw parameters of a network that is neither empty nor complete."""
     rng = np.random.default_rng(seed)
-    found = {"z": rng.normal(size=(N, K)), "intercept": np.asarray(1.0), "phi": np.asarray(1.5)}
+    actual = {"z": rng.normal(size=(N, K)), "intercept": np.asarray(1.0), "phi": np.asarray(1.5)}
     effect = rng.multivariate_normal([0, 0], [[0.6, 0.3], [0.3, 0.6]], size=N)
-    found |= {"sender_effect": effect[:, 0], "receiver_effect": effect[:, 1]}
-    found["role"] = 0.5 * rng.normal(size=(N, K))
-    return {name: found[name] for name in rate_parameters(spec)}
+    actual |= {"sender_effect": effect[:, 0], "receiver_effect": effect[:, 1]}
+    actual["role"] = 0.5 * rng.normal(size=(N, K))
+    return {name: actual[name] for name in rate_parameters(spec)}
 
 
 def simulated(name: str, seed: int = 1) -> tuple[LatentSpaceModel, Parameters]:
@@ -53,10 +53,10 @@ def test_prior_standard_deviations_are_those_of_draws() -> None:
         "z_raw": (centre + 1.5 * spec.cluster_fixed * rng.normal(size=400_000)).std(),
         "centre": centre.std(),
     }
-    found = spec.prior_sd(1.5)
-    assert {name: found[name] for name in expected} == pytest.approx(expected, rel=0.01)
+    actual = spec.prior_sd(1.5)
+    assert {name: actual[name] for name in expected} == pytest.approx(expected, rel=0.01)
     assert replace(spec, clusters=0).prior_sd(1.5)["z_raw"] == 1.5
-    assert (found["intercept"], found["coefficient"]) == (spec.intercept_scale, spec.beta_scale)
+    assert (actual["intercept"], actual["coefficient"]) == (spec.intercept_scale, spec.beta_scale)
 
 
 @pytest.mark.cmdstan
@@ -76,9 +76,9 @@ def test_prior_standard_deviations_are_those_of_draws() -> None:
 def test_a_mode_recovers_the_rates(name: str) -> None:
     model, parameters = simulated(name)
     fit = model.optimize(seed=1, starts=2, show_progress=False)
-    found = all_log_means(model.spec, fit.estimate)
+    actual = all_log_means(model.spec, fit.estimate)
     expected = all_log_means(model.spec, parameters)
-    assert stats.spearmanr(found, expected).statistic >= 0.75
+    assert stats.spearmanr(actual, expected).statistic >= 0.75
     # a mode need not be one where an intercept leaves the inverse form without a scale
     if model.spec.form != "inverse":
         assert fit.converged, fit.warnings
@@ -95,9 +95,9 @@ def test_nuts_covers_the_truth(name: str) -> None:
     fit = model.sample(seed=2, chains=2, iter_warmup=250, iter_sampling=250, show_progress=False)
     assert fit.record.details["divergences"] == 0
     draws = {k: v.reshape(-1, *v.shape[2:]) for k, v in fit.parameters.items()}
-    found = all_log_means(model.spec, {k: draws[k] for k in parameters})
+    actual = all_log_means(model.spec, {k: draws[k] for k in parameters})
     expected = all_log_means(model.spec, parameters)
-    low, high = np.quantile(found, [0.05, 0.95], axis=0)
+    low, high = np.quantile(actual, [0.05, 0.95], axis=0)
     assert 0.8 <= np.mean((low < expected) & (expected < high)) <= 0.98
     if "phi" in parameters:
         assert abs(draws["phi"].mean() - 1.5) < 4 * draws["phi"].std()

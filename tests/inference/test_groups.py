@@ -135,11 +135,11 @@ def test_networks_of_the_posterior_have_the_means_of_the_model(directed):
         assert group[name].dims == ("chain", "draw", "node")
     np.testing.assert_allclose(group["share_zero"], (drawn == 0).mean(axis=-1))
     observed = fit.idata.observed_data
-    found = features([observed_edges(fit.network)], fit.network)
-    for name, value in found.statistics.items():
+    actual = features([observed_edges(fit.network)], fit.network)
+    for name, value in actual.statistics.items():
         assert group[name].dims == ("chain", "draw")
         assert float(observed[name]) == pytest.approx(value, nan_ok=True)
-    assert len(found.statistics) == (11 if directed else 7)
+    assert len(actual.statistics) == (11 if directed else 7)
     np.testing.assert_array_equal(observed["weight"], fit.network.weight_of(*units.T))
     assert group["node"].to_numpy().tolist() == list(fit.network.names)
 
@@ -166,8 +166,8 @@ def test_fewer_networks_than_draws_are_drawn_unless_they_are_asked_for():
 def test_priors_have_the_scales_of_the_model(model):
     network, _ = simulate(N, K, seed=1)
     lsm = LatentSpaceModel(network, K, model=model, prior_scale=2.0)
-    found = lsm.prior_predictive(draws=500, seed=2)
-    prior, networks = (idata.group(found, name) for name in ("prior", "prior_predictive"))
+    actual = lsm.prior_predictive(draws=500, seed=2)
+    prior, networks = (idata.group(actual, name) for name in ("prior", "prior_predictive"))
     assert prior["z"].dims == ("chain", "draw", "node", "dim")
     assert prior["node"].to_numpy().tolist() == list(network.names)
     ks = []
@@ -188,7 +188,7 @@ def test_priors_have_the_scales_of_the_model(model):
         rate = (1 / apart[:, ~np.eye(N, dtype=bool)]).mean(axis=1)
         off = (networks["mean_weight"].to_numpy()[0] - rate) / np.sqrt(rate / (N * (N - 1)))
         assert stats.kstest(off, "norm").pvalue > 0.001
-    assert float(idata.group(found, "observed_data")["mean_weight"]) > 0
+    assert float(idata.group(actual, "observed_data")["mean_weight"]) > 0
 
 
 def test_means_too_large_to_draw_from_are_cut_off():

@@ -63,10 +63,10 @@ def test_map_is_a_mode(simulated, mode) -> None:
         z = flat.reshape(truth.shape)
         return -tutorial.log_joint(z, dense), -tutorial.gradient(z, dense).reshape(-1)
 
-    found = optimize.minimize(
+    actual = optimize.minimize(
         loss, mode.positions.reshape(-1), jac=True, method="L-BFGS-B", options={"maxiter": 100}
     )
-    assert mode.loss - found.fun < 1e-3
+    assert mode.loss - actual.fun < 1e-3
     curvature = mode.record.details["curvature"]
     assert curvature["is_mode"]
     assert curvature["rotations"] == 1
@@ -417,12 +417,12 @@ def test_models_in_one_process_have_their_own_threads(monkeypatch) -> None:
 def test_a_random_start_needs_a_mode_only_where_it_shapes_something(
     monkeypatch, method, name, max_nodes, preconditioned
 ) -> None:
-    found = []
+    actual = []
     find_mode = LatentSpaceModel.optimize
 
     @functools.wraps(find_mode)  # arguments are checked by the signature
     def counted(self: LatentSpaceModel, **arguments: object) -> Fit:
-        found.append(arguments)
+        actual.append(arguments)
         return find_mode(self, **arguments)
 
     monkeypatch.setattr(LatentSpaceModel, "optimize", counted)
@@ -435,7 +435,7 @@ def test_a_random_start_needs_a_mode_only_where_it_shapes_something(
     model = LatentSpaceModel(simulate(12, 2, seed=1)[0], 2, model=name)
     asked = {**short[method], "init": "random", "precondition": True}
     fit = model.fit(method, seed=1, show_progress=False, **asked)
-    assert len(found) == preconditioned
+    assert len(actual) == preconditioned
     assert fit.record.details["preconditioned"] == preconditioned
     assert fit.record.arguments == requested_arguments(method, asked)
 

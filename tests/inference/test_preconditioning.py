@@ -36,7 +36,7 @@ def mean_curvature(offset, total_weight, cells):
 def test_curvature_is_the_trace_of_the_hessian_of_the_pairs_energy(dim, directed):
     network, _ = simulate(9, dim, seed=dim, directed=directed)
     draws = np.random.default_rng(dim).normal(size=(3, 9, dim))
-    found = pair_curvature(network, draws)
+    actual = pair_curvature(network, draws)
     weight = network.to_dense()
     total = weight + weight.T if directed else weight
     cells = 2 if directed else 1
@@ -44,7 +44,7 @@ def test_curvature_is_the_trace_of_the_hessian_of_the_pairs_energy(dim, directed
         for j in range(i):
             each = [mean_curvature(z[i] - z[j], total[i, j], cells) for z in draws]
             expected = max(np.mean(each), 0.0)
-            assert found[i, j] == pytest.approx(expected, rel=1e-6, abs=1e-8)
+            assert actual[i, j] == pytest.approx(expected, rel=1e-6, abs=1e-8)
 
 
 @pytest.mark.parametrize("dim", [2, 3, 5])
@@ -61,8 +61,8 @@ def test_curvature_is_the_mean_over_directions(dim):
     ]
     second = (energy[0] - 2 * np.array(energy[1]) + energy[2]) / step**2
     expected, error = second.mean(), second.std() / np.sqrt(len(second))
-    found = pair_curvature(network, np.stack([np.zeros(dim), offset])[None])[0, 1]
-    assert abs(found - expected) < 5 * error + 1e-4 * abs(expected)
+    actual = pair_curvature(network, np.stack([np.zeros(dim), offset])[None])[0, 1]
+    assert abs(actual - expected) < 5 * error + 1e-4 * abs(expected)
 
 
 @given(st.integers(0, 2**32 - 1), st.sampled_from(DIMS), st.booleans())

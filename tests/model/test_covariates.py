@@ -206,13 +206,13 @@ def test_a_covariate_that_is_ignored_is_missed_where_dyads_are_hidden(
     rng = np.random.default_rng(3)
     i, j = np.nonzero((rng.random((N, N)) < 0.1) & ~np.eye(N, dtype=bool))
     weight = network.weight_of(i, j)
-    found = {}
+    actual = {}
     for name in (NAME, "nb-squared"):
         train = network.hide(i, j)
         fit = LatentSpaceModel(train, 2, model=name).optimize(seed=1, starts=2, show_progress=False)
         prediction = predict_held_out(fit.spec, flat_draws(fit.parameters), train, i, j, weight)
-        found[name] = scores(prediction, weight)["log_density"]
-    assert found[NAME] > found["nb-squared"] + 0.05
+        actual[name] = scores(prediction, weight)["log_density"]
+    assert actual[NAME] > actual["nb-squared"] + 0.05
 
 
 # --- what is kept, and what is not taken for another ---------------------------------------------
@@ -290,11 +290,11 @@ def test_only_what_tells_dyads_apart_can_be_a_term() -> None:
     )
     directed = Network.from_edges("ab", "bc", node_table=nodes)
     kinds = ["nodeocov", "nodeicov", "nodecov", "absdiff", "nodematch"]
-    found = {"one": [], "id": [], "gap": [], "size": kinds}
-    assert possible_terms(directed) == {"node": found}
+    actual = {"one": [], "id": [], "gap": [], "size": kinds}
+    assert possible_terms(directed) == {"node": actual}
     undirected = Network.from_edges("ab", "bc", node_table=nodes, directed=False)
     assert possible_terms(undirected)["node"]["size"] == kinds[2:]
-    for column, kinds in found.items():
+    for column, kinds in actual.items():
         for kind in kinds:
             find_model(f"tutorial+{kind}({column})").bound(directed)
     with pytest.raises(InputError, match=r"nodematch\(gap\): node 'b' has no value"):
@@ -441,8 +441,8 @@ def test_the_rates_drawn_are_those_of_the_nodes_beside_them(mode: Fit) -> None:
     drawn = plot_rate_matrix(mode).axes[1].images[0].get_array()
     sent, received = expected_strengths(mode.spec, mode.estimate, np.arange(N))
     for axis, expected in ((1, sent), (0, received)):
-        found = np.nansum(np.ma.filled(drawn, np.nan), axis=axis)
-        np.testing.assert_allclose(np.sort(found), np.sort(expected), rtol=1e-10)
+        actual = np.nansum(np.ma.filled(drawn, np.nan), axis=axis)
+        np.testing.assert_allclose(np.sort(actual), np.sort(expected), rtol=1e-10)
 
 
 def test_fits_of_other_covariates_are_not_compared(mode: Fit, tmp_path: Path) -> None:

@@ -409,8 +409,8 @@ def of_large_phi(phi: float, data: Network) -> tuple[dict, tuple, float, float]:
 @pytest.mark.parametrize("phi", LARGE_PHI)
 def test_frailties_too_small_to_see_cost_no_digits_of_pairs(phi: float) -> None:
     p, dyads, expected, _ = of_large_phi(phi, network(1))
-    found = log_likelihood(MODELS["nb-squared"], p, *dyads).sum()
-    assert found == pytest.approx(expected, rel=1e-11)
+    actual = log_likelihood(MODELS["nb-squared"], p, *dyads).sum()
+    assert actual == pytest.approx(expected, rel=1e-11)
 
 
 @pytest.mark.parametrize("ratio", [1.01e4, 1e6, 1e9])
@@ -418,8 +418,8 @@ def test_frailties_too_small_to_see_cost_no_digits_of_pairs(phi: float) -> None:
 def test_the_series_of_a_rising_factorial_is_the_product_of_its_factors(ratio, count) -> None:
     """Its third term is 1e-9 of the sum where the series begins to be taken."""
     phi = ratio * count
-    found = _log_rising(np.array(phi), np.array(count))
-    assert found == pytest.approx(np.log1p(np.arange(count) / phi).sum(), rel=1e-11, abs=0)
+    actual = _log_rising(np.array(phi), np.array(count))
+    assert actual == pytest.approx(np.log1p(np.arange(count) / phi).sum(), rel=1e-11, abs=0)
 
 
 @pytest.mark.cmdstan
@@ -445,8 +445,8 @@ def test_draws_are_a_leading_axis(name: str, monkeypatch: pytest.MonkeyPatch) ->
     weight, reverse = np.arange(i.size) % 4, np.arange(i.size) % 3 - 1
     expected = [log_likelihood(spec, p, i, j, weight, reverse) for p in draws]
     monkeypatch.setattr("lsm_stan.model.likelihood.CHUNK", 50)
-    found = log_likelihood(spec, together, i, j, weight, reverse)
-    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    actual = log_likelihood(spec, together, i, j, weight, reverse)
+    np.testing.assert_allclose(actual, expected, rtol=1e-12)
 
 
 def test_a_seen_reverse_says_something_of_a_dyad() -> None:
@@ -455,11 +455,11 @@ def test_a_seen_reverse_says_something_of_a_dyad() -> None:
     i, j = np.array([0, 2]), np.array([5, 3])
     mu = np.exp(log_mean(spec, p, i, j))
     for y in (0, 3):
-        found = log_likelihood(spec, p, i, j, [1, 1], [y, y])
+        actual = log_likelihood(spec, p, i, j, [1, 1], [y, y])
         for k in range(2):
             back = float(np.exp(log_mu(spec, p, int(j[k]), int(i[k]))))
             joint = closed_form([1, y], [float(mu[k]), back], float(p["phi"]))
-            assert found[k] == pytest.approx(
+            assert actual[k] == pytest.approx(
                 joint - negative_binomial(y, back, p["phi"]), rel=1e-12
             )
 

@@ -30,8 +30,8 @@ def test_pairs_have_the_log_probability_of_scipys_poisson(seed, n_nodes, dim, di
     positions = rng.normal(size=(3, n_nodes, dim))
     pairs = rng.permutation(every_pair(n_nodes))[: n_nodes + 1]
     flipped = np.where(rng.random(len(pairs))[:, None] < 0.5, pairs, pairs[:, ::-1])
-    found = pair_log_likelihood(TUTORIAL, {"z": positions}, network, flipped)
-    for z, values in zip(positions, found, strict=True):
+    actual = pair_log_likelihood(TUTORIAL, {"z": positions}, network, flipped)
+    for z, values in zip(positions, actual, strict=True):
         rate = 1 / cdist(z, z)[pairs[:, 0], pairs[:, 1]]
         expected = stats.poisson.logpmf(matrix[pairs[:, 0], pairs[:, 1]], rate)
         if directed:

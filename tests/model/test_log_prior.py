@@ -73,7 +73,7 @@ def test_blocks_have_the_densities_of_scipy(directed, learned):
     )
     spec = spec.bound(a_network(spec, directed=directed))
     p = some_draws(spec, directed=directed, learned=learned)
-    found = log_prior(spec, p, directed=directed, prior_scale=1.3)
+    actual = log_prior(spec, p, directed=directed, prior_scale=1.3)
     scale = p["sigma_z"] if learned else np.full(DRAWS, 1.3)
     sigma = p["sigma_cluster"] if learned else spec.cluster_fixed * np.outer(scale, np.ones(3))
     centres = normal(p["centre"], scale)
@@ -117,21 +117,21 @@ def test_blocks_have_the_densities_of_scipy(directed, learned):
         ]
     else:
         expected["effects"] = normal(p["sender_effect"], sender)
-    assert found.keys() == expected.keys()
+    assert actual.keys() == expected.keys()
     for name, values in expected.items():
-        np.testing.assert_allclose(found[name], values, rtol=1e-10, err_msg=name)
+        np.testing.assert_allclose(actual[name], values, rtol=1e-10, err_msg=name)
     # what the nodes have in common is learned, and then nobody has chosen its scale
     given = {"positions", "effects"} if learned else set()
-    assert set(chosen_blocks(found)) == found.keys() - given
+    assert set(chosen_blocks(actual)) == actual.keys() - given
 
 
 def test_roles_have_a_normal_density():
     spec = find_model("nb-inner-roles")
     draws = some_draws(spec, directed=True, learned=True)
-    found = log_prior(spec, draws, directed=True, prior_scale=1.0)
-    np.testing.assert_allclose(found["roles"], normal(draws["role"], draws["sigma_role"]))
+    actual = log_prior(spec, draws, directed=True, prior_scale=1.0)
+    np.testing.assert_allclose(actual["roles"], normal(draws["role"], draws["sigma_role"]))
     expected = stats.halfnorm.logpdf(draws["sigma_role"], scale=spec.sigma_scale)
-    np.testing.assert_allclose(found["roles_scale"], expected)
+    np.testing.assert_allclose(actual["roles_scale"], expected)
 
 
 @pytest.mark.cmdstan

@@ -65,12 +65,12 @@ def test_replicated_cells_have_the_moments_of_their_model(name):
     mean = mean_weight(spec, log_mean(spec, draw, i, j))
     back = mean_weight(spec, log_mean(spec, draw, j, i))
     variance = mean * (1 - mean) if spec.likelihood == "bernoulli" else mean + mean**2 / 4
-    found = cells[:, i, j]
-    assert np.all(np.abs(found.mean(axis=0) - mean) < 5 * np.sqrt(variance / repeats))
-    fourth = ((found - found.mean(axis=0)) ** 4).mean(axis=0)
-    assert np.all(np.abs(found.var(axis=0) - variance) < 6 * np.sqrt(fourth / repeats))
-    covariance = np.mean((found - mean) * (cells[:, j, i] - back), axis=0)
+    actual = cells[:, i, j]
+    assert np.all(np.abs(actual.mean(axis=0) - mean) < 5 * np.sqrt(variance / repeats))
+    fourth = ((actual - actual.mean(axis=0)) ** 4).mean(axis=0)
+    assert np.all(np.abs(actual.var(axis=0) - variance) < 6 * np.sqrt(fourth / repeats))
+    covariance = np.mean((actual - mean) * (cells[:, j, i] - back), axis=0)
     expected = mean * back / 4 if spec.likelihood == "dyadic" else 0 * mean
     seen = (i != 1) | (j != 0)
-    noise = np.sqrt(np.mean(((found - mean) * (cells[:, j, i] - back)) ** 2, axis=0) / repeats)
+    noise = np.sqrt(np.mean(((actual - mean) * (cells[:, j, i] - back)) ** 2, axis=0) / repeats)
     assert np.all(np.abs(covariance - expected)[seen] < 6 * noise[seen])

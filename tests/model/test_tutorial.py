@@ -86,8 +86,8 @@ def test_density_on_celegans(parallel_edges: str) -> None:
     value, gradient = LatentSpaceModel(network, 3).log_prob_grad(z)
     np.testing.assert_allclose(value, tutorial.log_joint(z, dense), rtol=1e-10)
     slopes = [np.imag(tutorial.log_joint(z + 1j * step * d, dense)) / step for d in directions]
-    found = [np.sum(gradient * direction) for direction in directions]
-    np.testing.assert_allclose(found, slopes, rtol=1e-10, atol=1e-10 * np.abs(slopes).max())
+    actual = [np.sum(gradient * direction) for direction in directions]
+    np.testing.assert_allclose(actual, slopes, rtol=1e-10, atol=1e-10 * np.abs(slopes).max())
 
 
 @pytest.mark.cmdstan

@@ -37,8 +37,8 @@ def test_a_planted_rotation_is_found(dim, reflection):
     rng = np.random.default_rng(dim)
     positions = rng.normal(size=(20, dim))
     planted = orthogonal(dim, rng, reflection=reflection)
-    found = rotation_onto(positions, positions @ planted)
-    np.testing.assert_allclose(found, planted, atol=1e-12)
+    actual = rotation_onto(positions, positions @ planted)
+    np.testing.assert_allclose(actual, planted, atol=1e-12)
     np.testing.assert_allclose(align(positions, positions @ planted), positions @ planted)
     assert procrustes_rmse(positions, positions @ planted) < 1e-12
 
@@ -137,8 +137,8 @@ def test_gram_matrices_bring_back_the_positions_up_to_rotation(dim):
     positions -= positions.mean(axis=0)
     draws = np.stack([positions @ orthogonal(dim, rng, reflection=k % 2) for k in range(6)])
     np.testing.assert_allclose(mean_gram(draws + [2.0] * dim), positions @ positions.T, atol=1e-12)
-    found = gram_positions(mean_gram(draws.reshape(2, 3, 15, dim)), dim)
-    assert procrustes_rmse(found, positions) < 1e-7
+    actual = gram_positions(mean_gram(draws.reshape(2, 3, 15, dim)), dim)
+    assert procrustes_rmse(actual, positions) < 1e-7
 
 
 def test_spread_is_the_root_mean_square_about_the_mean():

@@ -57,19 +57,19 @@ def test_every_kind_of_parameter_is_held_to_the_limits(simulated, rng, name, wor
 
     def quantities(bad: str | None) -> dict[str, np.ndarray]:
         z = scattered(positions, rng, 0.02)
-        found = {key: rng.normal(size=(4, 250, *shape)) for key, shape in shapes.items()}
+        actual = {key: rng.normal(size=(4, 250, *shape)) for key, shape in shapes.items()}
         share = stats.norm.cdf(3 + (apart(rng) if bad == "theta" else rng.normal(size=(4, 250))))
         # the labels of every draw are in another order
         theta = rng.permuted(np.stack([share, 1 - share], axis=-1), axis=-1)
-        found |= {"z": z, "theta": theta, "sigma_cluster": np.ones_like(theta)}
-        found["sigma_cluster"] += 0.1 * rng.random(size=theta.shape)
+        actual |= {"z": z, "theta": theta, "sigma_cluster": np.ones_like(theta)}
+        actual["sigma_cluster"] += 0.1 * rng.random(size=theta.shape)
         if bad == "beta":
-            found["beta"][..., 1] = apart(rng)
+            actual["beta"][..., 1] = apart(rng)
         elif bad == "role":
-            found["role"][3] *= 2
+            actual["role"][3] *= 2
         elif bad != "theta" and bad is not None:
-            found[bad] = apart(rng, *shapes[bad])
-        return monitored(spec, found, rng.normal(size=(4, 250)))
+            actual[bad] = apart(rng, *shapes[bad])
+        return monitored(spec, actual, rng.normal(size=(4, 250)))
 
     flawless = {
         "diverging": np.zeros((4, 250), bool),

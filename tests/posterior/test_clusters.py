@@ -56,7 +56,7 @@ def drawn_memberships(draws: Parameters) -> np.ndarray:
 
 def test_membership_is_bayes_rule():
     draws = made_draws(np.random.default_rng(1), size=3)
-    found = membership(draws["z"], draws["centre"], draws["theta"], draws["sigma_cluster"])
+    actual = membership(draws["z"], draws["centre"], draws["theta"], draws["sigma_cluster"])
     for index in np.ndindex(2, 3):
         one = {name: values[index] for name, values in draws.items()}
         joint = np.column_stack(
@@ -68,13 +68,13 @@ def test_membership_is_bayes_rule():
             ]
         )
         expected = joint / joint.sum(axis=1, keepdims=True)
-        np.testing.assert_allclose(found[index], expected, rtol=1e-10, atol=1e-14)
+        np.testing.assert_allclose(actual[index], expected, rtol=1e-10, atol=1e-14)
 
 
 def test_a_share_of_zero_is_no_cluster():
     theta = np.array([1.0, 0.0])
-    found = membership(np.zeros((2, 1)), np.zeros((2, 1)), theta, np.ones(2))
-    np.testing.assert_allclose(found, [[1, 0], [1, 0]], atol=1e-90)
+    actual = membership(np.zeros((2, 1)), np.zeros((2, 1)), theta, np.ones(2))
+    np.testing.assert_allclose(actual, [[1, 0], [1, 0]], atol=1e-90)
 
 
 @pytest.mark.parametrize("size", [25, CANDIDATES])
@@ -92,9 +92,9 @@ def test_the_partition_has_the_least_expected_loss(size):
         label = p.argmax(axis=1)
         same = label[:, None] == label
         losses.append(np.sum(np.where(same, 1 - together, together)[np.triu_indices(12, 1)]))
-    found = least_binder_loss(drawn)
-    assert found % step == 0
-    assert losses[found // step] == pytest.approx(min(losses), abs=1e-9)
+    actual = least_binder_loss(drawn)
+    assert actual % step == 0
+    assert losses[actual // step] == pytest.approx(min(losses), abs=1e-9)
     assert max(losses) > min(losses) + 1
 
 
@@ -147,14 +147,14 @@ def test_rotations_and_permutations_of_every_draw_change_nothing(seed):
 
 def test_the_table_has_the_largest_cluster_first():
     draws = made_draws(np.random.default_rng(6), size=200)
-    found = find_clusters(find_model(MODEL), draws, draws["z"].mean(axis=(0, 1)))
-    table = cluster_table(found)
+    actual = find_clusters(find_model(MODEL), draws, draws["z"].mean(axis=(0, 1)))
+    table = cluster_table(actual)
     assert table["cluster"].tolist() == [1, 2, 3]
     assert table["nodes"].sum() == 12
-    sizes = found.probability.sum(axis=0)
+    sizes = actual.probability.sum(axis=0)
     assert np.all(np.diff(sizes) <= 0)
-    np.testing.assert_allclose(found.drawn.mean(axis=0), found.probability)
-    low, high = np.quantile(found.theta.reshape(-1, G), [0.05, 0.95], axis=0)
+    np.testing.assert_allclose(actual.drawn.mean(axis=0), actual.probability)
+    low, high = np.quantile(actual.theta.reshape(-1, G), [0.05, 0.95], axis=0)
     np.testing.assert_allclose(table[["theta_low", "theta_high"]], np.column_stack([low, high]))
     one = {name: values[:1, :1] for name, values in draws.items()}
     alone = cluster_table(find_clusters(find_model(MODEL), one, one["z"][0, 0]))
@@ -275,7 +275,7 @@ def test_centres_turn_with_the_positions(name, dim):
 def test_the_number_of_clusters_is_compared_on_held_out_dyads(tmp_path):
     network, _, _ = clustered_network(30, 2)
     models = ["nb-squared", "nb-squared+clusters(2)", MODEL]
-    found = select(
+    actual = select(
         network,
         tmp_path / "chosen",
         dims=[K],
@@ -285,8 +285,8 @@ def test_the_number_of_clusters_is_compared_on_held_out_dyads(tmp_path):
         arguments={"starts": 2},
         say=lambda _: None,
     )
-    assert set(found.scores["model"]) == set(models)
-    assert np.isfinite(found.scores["log_density"]).all()
+    assert set(actual.scores["model"]) == set(models)
+    assert np.isfinite(actual.scores["log_density"]).all()
     one, *others = (n_parameters(find_model(name), 30, K, directed=True) for name in models)
     # centres, shares, which sum to 1, and standard deviations
     assert [other - one for other in others] == [2 * K + 1 + 2, 3 * K + 2 + 3]

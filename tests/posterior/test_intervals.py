@@ -13,6 +13,6 @@ def test_an_interval_is_the_central_nine_tenths(n_draws):
 
 
 def test_one_draw_has_no_interval():
-    found = interval(np.zeros((1, 4)))
-    assert found.shape == (2, 4)
-    assert np.isnan(found).all()
+    actual = interval(np.zeros((1, 4)))
+    assert actual.shape == (2, 4)
+    assert np.isnan(actual).all()

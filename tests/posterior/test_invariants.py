@@ -45,11 +45,11 @@ def test_settling_keeps_ten_digits_whatever_the_unit():
 def test_distances_are_those_of_scipy_in_batches_too():
     draws = np.random.default_rng(1).normal(size=(2, 3, 9, 4))
     pairs = sample_pairs(9, 1000)
-    found = pair_distances(draws, pairs)
-    assert found.shape == (2, 3, 36)
+    actual = pair_distances(draws, pairs)
+    assert actual.shape == (2, 3, 36)
     for batch in np.ndindex(2, 3):
         expected = squareform(pdist(draws[batch]))[pairs[:, 0], pairs[:, 1]]
-        np.testing.assert_allclose(found[batch], expected, rtol=1e-12)
+        np.testing.assert_allclose(actual[batch], expected, rtol=1e-12)
         np.testing.assert_allclose(radii(draws)[batch] ** 2, (draws[batch] ** 2).sum(axis=1))
 
 
@@ -118,26 +118,26 @@ def test_what_is_monitored_is_of_the_monitored_pairs_and_their_nodes(n_nodes):
     draws = {name: rng.gamma(2, size=(2, 3, *shape)) for name, shape in shapes.items()}
     log_joint = rng.normal(size=(2, 3))
     spec = find_model("nb-squared-roles")
-    found = monitored(spec, draws, log_joint)
-    assert found.keys() == {"distance", "log_joint", "log_mean", *shapes} - {"z"}
+    actual = monitored(spec, draws, log_joint)
+    assert actual.keys() == {"distance", "log_joint", "log_mean", *shapes} - {"z"}
     i, j = pairs = sample_pairs(n_nodes, MONITORED_PAIRS).T
     nodes = np.unique(pairs)
     assert (len(nodes) == n_nodes) == (n_nodes == 9)
     np.testing.assert_allclose(
-        found["distance"], np.linalg.norm(draws["z"][:, :, i] - draws["z"][:, :, j], axis=-1)
+        actual["distance"], np.linalg.norm(draws["z"][:, :, i] - draws["z"][:, :, j], axis=-1)
     )
-    np.testing.assert_array_equal(found["log_mean"], log_mean(spec, draws, i, j))
-    np.testing.assert_allclose(found["role"], np.linalg.norm(draws["role"][:, :, nodes], axis=-1))
+    np.testing.assert_array_equal(actual["log_mean"], log_mean(spec, draws, i, j))
+    np.testing.assert_allclose(actual["role"], np.linalg.norm(draws["role"][:, :, nodes], axis=-1))
     for name in ("sender_effect", "receiver_effect"):
-        np.testing.assert_array_equal(found[name], draws[name][:, :, nodes])
+        np.testing.assert_array_equal(actual[name], draws[name][:, :, nodes])
     for name in ("intercept", "phi", "sigma_z"):
-        np.testing.assert_array_equal(found[name], draws[name])
-    np.testing.assert_array_equal(found["log_joint"], log_joint)
+        np.testing.assert_array_equal(actual[name], draws[name])
+    np.testing.assert_array_equal(actual["log_joint"], log_joint)
 
 
 def test_clusters_are_monitored_by_their_size():
     theta = np.array([[[0.2, 0.7, 0.1], [0.5, 0.1, 0.4]]])
     draws = {"z": np.random.default_rng(1).normal(size=(1, 2, 5, 2)), "theta": theta}
-    found = monitored(find_model("tutorial+clusters(3)"), draws, np.zeros((1, 2)))
-    shares = [found[f"theta[{k}, by size]"].tolist() for k in (1, 2, 3)]
+    actual = monitored(find_model("tutorial+clusters(3)"), draws, np.zeros((1, 2)))
+    shares = [actual[f"theta[{k}, by size]"].tolist() for k in (1, 2, 3)]
     assert shares == [[[0.1, 0.1]], [[0.2, 0.4]], [[0.7, 0.5]]]

@@ -25,21 +25,21 @@ def exact_distances(
 ) -> list[float]:
     """Return the distance of two distributions by quadrature, of a quantity and of minus it."""
     axis = np.linspace(low, high, 400_001)
-    found = []
+    actual = []
     for a, b in ((p.cdf(axis), q.cdf(axis)), (p.sf(axis), q.sf(axis))):
         middle = np.log2(0.5 * (a + b))
         both = a * (np.log2(a) - middle) + b * (np.log2(b) - middle)
-        found.append(float(np.sqrt(trapezoid(both, axis) / trapezoid(a + b, axis))))
-    return found
+        actual.append(float(np.sqrt(trapezoid(both, axis) / trapezoid(a + b, axis))))
+    return actual
 
 
 def test_the_distance_is_that_of_the_distribution_functions():
     p, q = stats.norm(0, 1), stats.norm(0.5, 1.2)
     draws = quantiles(p)
     weight = q.pdf(draws[:, 0]) / p.pdf(draws[:, 0])
-    found = [cjs_distance(sign * draws, weight)[0] for sign in (1, -1)]
+    actual = [cjs_distance(sign * draws, weight)[0] for sign in (1, -1)]
     expected = exact_distances(p, q, draws.min(), draws.max())
-    np.testing.assert_allclose(found, expected, rtol=0.02)
+    np.testing.assert_allclose(actual, expected, rtol=0.02)
 
 
 def test_a_conjugate_posterior_moves_as_far_as_it_should():
@@ -101,8 +101,8 @@ def test_sensitivities_are_arviz_s_but_for_its_smoothing():
         "log_prior": {"all": log_density.reshape(4, -1)},
     }
     theirs = az.psense(az.from_dict(groups), group="prior", alphas=ALPHAS)
-    found = sensitivity(VALUES, log_density)
-    np.testing.assert_allclose(found[:2], [theirs["a"], theirs["b"]], rtol=0.01)
+    actual = sensitivity(VALUES, log_density)
+    np.testing.assert_allclose(actual[:2], [theirs["a"], theirs["b"]], rtol=0.01)
 
 
 def test_draws_without_weight_are_those_of_hardly_any():
@@ -110,6 +110,6 @@ def test_draws_without_weight_are_those_of_hardly_any():
     weight = np.linspace(0, 1, len(VALUES))[np.argsort(np.argsort(VALUES[:, 0]))]
     lowest = VALUES[:, 0] < -1
     none, hardly = (np.where(lowest, tiny, weight) for tiny in (0.0, 1e-200))
-    found = cjs_distance(VALUES[:, :1], none)
-    assert 0.1 < found[0] < 1
-    np.testing.assert_allclose(found, cjs_distance(VALUES[:, :1], hardly), rtol=1e-12)
+    actual = cjs_distance(VALUES[:, :1], none)
+    assert 0.1 < actual[0] < 1
+    np.testing.assert_allclose(actual, cjs_distance(VALUES[:, :1], hardly), rtol=1e-12)

@@ -122,20 +122,20 @@ def test_a_mode_has_no_intervals(network):
 
 def test_loo_is_leaving_out(network):
     fit, shape, rate = a_fit(network, n_draws=1000)
-    found = loo(fit)
+    actual = loo(fit)
     cells = {(i, j) for i in range(9) for j in range(9) if i != j}
     cells -= set(zip(network.hidden_sender, network.hidden_receiver, strict=True))
     ends = np.array(sorted(cells)).T
     weight = network.weight_of(*ends)
     without = stats.nbinom(shape - weight, (rate - 1) / rate)
-    np.testing.assert_allclose(found.elpd_i, without.logpmf(weight), rtol=0.01)
-    assert found.elpd == pytest.approx(without.logpmf(weight).sum(), abs=0.5)
+    np.testing.assert_allclose(actual.elpd_i, without.logpmf(weight), rtol=0.01)
+    assert actual.elpd == pytest.approx(without.logpmf(weight).sum(), abs=0.5)
     # one parameter, of which overdispersed weights tell more than Poisson ones
-    assert 0.5 < found.p < 6
+    assert 0.5 < actual.p < 6
     # the two directions of a pair are not independent
-    off = found.elpd_i - found.elpd_i.mean()
+    off = actual.elpd_i - actual.elpd_i.mean()
     off = pd.Series(off).groupby([frozenset(e) for e in ends.T]).sum()
-    assert found.se == pytest.approx(np.sqrt(len(off)) * off.std())
+    assert actual.se == pytest.approx(np.sqrt(len(off)) * off.std())
 
 
 @pytest.mark.parametrize("phi", [0.2, 2.0])
@@ -155,11 +155,11 @@ def test_loo_of_a_dyad_is_given_its_reverse(phi):
         intercept=np.log(drawn)[None],
         phi=np.full((1, 1000), phi),
     )
-    found = loo(fit)
+    actual = loo(fit)
     reverse = [stats.nbinom.pmf(w, phi, phi / (phi + grid)) for w in y[::-1]]
     exact = [np.log(posterior[-1] / np.sum(prior * each)) for each in reverse]
-    assert (found.pareto_k < found.good_k).all()
-    np.testing.assert_allclose(found.elpd_i, exact, atol=0.01)
+    assert (actual.pareto_k < actual.good_k).all()
+    np.testing.assert_allclose(actual.elpd_i, exact, atol=0.01)
 
 
 def test_loo_says_where_it_cannot_be_trusted(network):
@@ -168,10 +168,10 @@ def test_loo_says_where_it_cannot_be_trusted(network):
     z = np.zeros((1, 400, 9, 2))
     z[0, :, 2] = 1.5 * rng.normal(size=(400, 2))
     fit, *_ = a_fit(network, n_draws=400, z=z)
-    found = loo(fit)
-    assert found.pareto_k[np.argmin(found.elpd_i)] > found.good_k
-    bad = int((found.pareto_k > found.good_k).sum())
-    assert found.warning == f"{bad:,} of 69 dyads have a Pareto k above {found.good_k:.2f}"
+    actual = loo(fit)
+    assert actual.pareto_k[np.argmin(actual.elpd_i)] > actual.good_k
+    bad = int((actual.pareto_k > actual.good_k).sum())
+    assert actual.warning == f"{bad:,} of 69 dyads have a Pareto k above {actual.good_k:.2f}"
 
 
 @pytest.mark.filterwarnings("ignore:Estimated shape parameter of Pareto:UserWarning")
@@ -182,26 +182,26 @@ def test_loo_is_arviz_s(network):
     z = 0.4 * signal.lfilter([np.sqrt(1 - 0.95**2)], [1, -0.95], noise, axis=1)
     intercept = np.full((2, 900), np.log(0.4))
     fit, *_ = a_fit(network, z=z, intercept=intercept)
-    found = loo(fit)
-    assert (found.thin, len(found.elpd_i)) == (2, 69)
-    fit.log_likelihood(thin=found.thin)
+    actual = loo(fit)
+    assert (actual.thin, len(actual.elpd_i)) == (2, 69)
+    fit.log_likelihood(thin=actual.thin)
     theirs, independent = (
-        az.loo(fit.idata, pointwise=True, reff=reff) for reff in (found.reff, 1.0)
+        az.loo(fit.idata, pointwise=True, reff=reff) for reff in (actual.reff, 1.0)
     )
     total, p, pointwise = (
         (theirs.elpd_loo, theirs.p_loo, theirs.loo_i)
         if hasattr(theirs, "elpd_loo")
         else (theirs.elpd, theirs.p, theirs.elpd_i)
     )
-    np.testing.assert_allclose(found.elpd_i, pointwise, rtol=0, atol=1e-8)
-    np.testing.assert_allclose(found.pareto_k, theirs.pareto_k, rtol=0, atol=1e-8)
-    assert (found.elpd, found.p) == (pytest.approx(total, abs=1e-8), pytest.approx(p, abs=1e-8))
+    np.testing.assert_allclose(actual.elpd_i, pointwise, rtol=0, atol=1e-8)
+    np.testing.assert_allclose(actual.pareto_k, theirs.pareto_k, rtol=0, atol=1e-8)
+    assert (actual.elpd, actual.p) == (pytest.approx(total, abs=1e-8), pytest.approx(p, abs=1e-8))
     # which ArviZ would find itself, had the posterior nothing that a rotation changes
     log_means = diagnostics.as_dataset(
         log_mean=log_mean(fit.spec, fit.parameters, *sample_pairs(9, 500).T)
     )
     effective = float(az.ess(log_means, method="mean")["log_mean"].mean())
-    assert found.reff == pytest.approx(effective / 900, rel=1e-6)
+    assert actual.reff == pytest.approx(effective / 900, rel=1e-6)
     assert np.abs(theirs.pareto_k - independent.pareto_k).max() > 0.1
 
 

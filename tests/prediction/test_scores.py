@@ -49,12 +49,12 @@ def test_scores_of_a_prediction():
     rng = np.random.default_rng(1)
     weight, mu = rng.poisson(0.5, 300), rng.gamma(1.0, 0.5, 300)
     prediction = Prediction(stats.poisson.logpmf(weight, mu), -mu)
-    found = scores(prediction, weight)
-    assert found["log_density"] == pytest.approx(np.mean(stats.poisson.logpmf(weight, mu)))
-    assert found["log_density_error"] == pytest.approx(stats.sem(prediction.log_density))
-    assert found["brier"] == pytest.approx(metrics.brier_score_loss(weight > 0, 1 - np.exp(-mu)))
+    actual = scores(prediction, weight)
+    assert actual["log_density"] == pytest.approx(np.mean(stats.poisson.logpmf(weight, mu)))
+    assert actual["log_density_error"] == pytest.approx(stats.sem(prediction.log_density))
+    assert actual["brier"] == pytest.approx(metrics.brier_score_loss(weight > 0, 1 - np.exp(-mu)))
     edge_or_not = -metrics.log_loss(weight > 0, 1 - np.exp(-mu))
-    assert found["edge_log_density"] == pytest.approx(edge_or_not)
+    assert actual["edge_log_density"] == pytest.approx(edge_or_not)
 
 
 @pytest.mark.parametrize("share", [0.0, 0.3])
@@ -62,14 +62,14 @@ def test_zero_inflation_gains_where_there_is_some(share):
     rng = np.random.default_rng(4)
     mu = rng.gamma(1.0, 0.5, 4000)
     weight = rng.poisson(mu) * (rng.random(4000) >= share)
-    found = zero_inflation_gain(Prediction(stats.poisson.logpmf(weight, mu), -mu), weight)
+    actual = zero_inflation_gain(Prediction(stats.poisson.logpmf(weight, mu), -mu), weight)
     grid = np.linspace(0, 0.99, 991)[:, None]
     plain = stats.poisson.pmf(weight, mu)
     inflated = grid * (weight == 0) + (1 - grid) * plain
     gains = np.mean(np.log(inflated) - np.log(plain), axis=1)
-    assert gains.max() <= found + 1e-9
-    assert found == pytest.approx(gains.max(), abs=1e-5)
-    assert (found > 0.01) == (share > 0)
+    assert gains.max() <= actual + 1e-9
+    assert actual == pytest.approx(gains.max(), abs=1e-5)
+    assert (actual > 0.01) == (share > 0)
 
 
 def test_extreme_predictions_have_finite_scores():
@@ -135,16 +135,18 @@ def test_a_pair_held_out_as_one_is_scored_as_one(monkeypatch):
     )
     network = Network.from_matrix(np.zeros((5, 5))).hide([*sender, 3], [*receiver, 2])
     monkeypatch.setattr("lsm_stan.model.likelihood.CHUNK", n_draws)  # a unit a block
-    found = predict_held_out(spec, draws, network, sender, receiver, weight, np.array([7, 7, 9, 8]))
+    actual = predict_held_out(
+        spec, draws, network, sender, receiver, weight, np.array([7, 7, 9, 8])
+    )
     alone = predict_held_out(spec, draws, network, sender, receiver, weight)
     gap = np.sum((draws["z"][:, 0] - draws["z"][:, 1]) ** 2, axis=1)
     mu, phi = np.exp(draws["intercept"] - gap), draws["phi"]
     joint = [joint_density([4, 2], [m, m], p) for m, p in zip(mu, phi, strict=True)]
-    np.testing.assert_allclose(found.log_density[:2], np.log(np.mean(joint)) / 2, rtol=1e-8)
+    np.testing.assert_allclose(actual.log_density[:2], np.log(np.mean(joint)) / 2, rtol=1e-8)
     marginal = stats.nbinom.pmf(weight[:2, None], phi, phi / (phi + mu)).mean(axis=1)
     np.testing.assert_allclose(alone.log_density[:2], np.log(marginal), rtol=1e-8)
-    np.testing.assert_allclose(found.log_density[2:], alone.log_density[2:], rtol=1e-12)
-    np.testing.assert_array_equal(found.probability, alone.probability)
+    np.testing.assert_allclose(actual.log_density[2:], alone.log_density[2:], rtol=1e-12)
+    np.testing.assert_array_equal(actual.probability, alone.probability)
 
 
 def test_only_the_joint_score_of_a_pair_sees_a_shared_frailty():
@@ -242,21 +244,21 @@ def test_baselines_know_strengths_and_dispersion():
     kept = sender != receiver
     sender, receiver = sender[kept], receiver[kept]
     weight = network.weight_of(sender, receiver)
-    found = predict_baselines(network.hide(sender, receiver), sender, receiver, weight)
+    actual = predict_baselines(network.hide(sender, receiver), sender, receiver, weight)
     truth = stats.nbinom.logpmf(weight, size, share[sender, receiver]).mean()
-    means = {name: prediction.log_density.mean() for name, prediction in found.items()}
+    means = {name: prediction.log_density.mean() for name, prediction in actual.items()}
     assert means["constant"] < means["degrees"] < means["degrees-nb"]
     assert means["constant"] < means["constant-nb"] < means["degrees-nb"]
     assert means["degrees-nb"] == pytest.approx(truth, abs=0.05)
-    for name, prediction in found.items():
+    for name, prediction in actual.items():
         assert np.all((prediction.probability >= 0) & (prediction.probability <= 1)), name
 
 
 def test_the_constant_rate_is_the_mean_of_what_is_observed():
     network = Network.from_matrix([[0, 3, 0], [1, 0, 0], [0, 2, 0]]).hide([2], [1])
-    found = predict_baselines(network, np.array([2]), np.array([1]), np.array([2]))
-    assert found["constant"].log_density[0] == pytest.approx(stats.poisson.logpmf(2, 4 / 5))
-    assert found["constant"].probability[0] == pytest.approx(1 - np.exp(-4 / 5))
+    actual = predict_baselines(network, np.array([2]), np.array([1]), np.array([2]))
+    assert actual["constant"].log_density[0] == pytest.approx(stats.poisson.logpmf(2, 4 / 5))
+    assert actual["constant"].probability[0] == pytest.approx(1 - np.exp(-4 / 5))
 
 
 @pytest.mark.parametrize("directed", [True, False])
@@ -294,15 +296,15 @@ def test_baselines_of_a_binary_network_are_bernoulli():
     sender, receiver = sender[kept], receiver[kept]
     weight = network.weight_of(sender, receiver)
     train = network.hide(sender, receiver)
-    found = predict_baselines(train, sender, receiver, weight)
-    assert list(found) == ["constant", "degrees"]
+    actual = predict_baselines(train, sender, receiver, weight)
+    assert list(actual) == ["constant", "degrees"]
     truth = stats.bernoulli.logpmf(weight, share[sender, receiver]).mean()
-    means = {name: prediction.log_density.mean() for name, prediction in found.items()}
+    means = {name: prediction.log_density.mean() for name, prediction in actual.items()}
     assert means["constant"] < means["degrees"] == pytest.approx(truth, abs=0.02)
     density = train.n_edges / (n * (n - 1) - train.n_hidden)
-    np.testing.assert_allclose(found["constant"].probability, density)
+    np.testing.assert_allclose(actual["constant"].probability, density)
     expected = stats.bernoulli.logpmf(weight, density)
-    np.testing.assert_allclose(found["constant"].log_density, expected)
+    np.testing.assert_allclose(actual["constant"].log_density, expected)
     # a single weight of 2, held out or not, and it is a network of weights
     assert "degrees-nb" in predict_baselines(train, sender, receiver, 2 * weight)
     doubled = replace(train, weight=2 * train.weight)

@@ -116,9 +116,9 @@ def test_standard_errors_know_that_splits_share_dyads():
     scores = pd.DataFrame(rows, columns=["model", "split", "log_density"])
     errors, means = [], []
     for first in range(0, len(rows), n_splits):
-        found = candidates(scores.iloc[first : first + n_splits], SHARE, ["model"]).iloc[0]
-        means.append(found["log_density"])
-        errors.append(found["error"])
+        actual = candidates(scores.iloc[first : first + n_splits], SHARE, ["model"]).iloc[0]
+        means.append(actual["log_density"])
+        errors.append(actual["error"])
     # a standard deviation of S normal means has relative error 1 / sqrt(2 S); 4.5 of them are
     # 18 %, and errors that knew of no sharing would be 31 % too small
     bound = 4.5 / np.sqrt(2 * repeats)
@@ -278,8 +278,8 @@ def test_an_interrupted_command_goes_on_where_it_stopped(toolchain, tmp_path):
         with command(out, "3") as again:
             output, _ = again.communicate()
         assert again.returncode == 0, output
-        found = f"{min(len(kept), 6)} of 6 fits are already done" in output
-        assert found == (out == "chosen")
+        actual = f"{min(len(kept), 6)} of 6 fits are already done" in output
+        assert actual == (out == "chosen")
     assert all(path.read_bytes() == content for path, content in kept.items())
     one, other = (pd.read_csv(tmp_path / out / "scores.csv") for out in ("chosen", "at-once"))
     pd.testing.assert_frame_equal(one.drop(columns="seconds"), other.drop(columns="seconds"))

@@ -38,10 +38,10 @@ def test_every_item_is_drawn_and_the_distances_on_top(n_quantities: int) -> None
     items[["rhat", "ess_bulk", "ess_tail"]] = rng.uniform(1, 900, size=(len(items), 3))
     figure = plot_convergence(items)
     for panel, ess in zip(figure.axes, ("ess_bulk", "ess_tail"), strict=True):
-        found = drawn(panel)
-        assert set(found) == set(names)
+        actual = drawn(panel)
+        assert set(actual) == set(names)
         for name, rows in items.groupby("quantity"):
-            np.testing.assert_array_equal(found[str(name)], rows[[ess, "rhat"]])
+            np.testing.assert_array_equal(actual[str(name)], rows[[ess, "rhat"]])
         by_height = sorted(panel.collections, key=lambda one: one.get_zorder())
         assert by_height[-1].get_label() == "distance"
         looks = {

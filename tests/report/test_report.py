@@ -339,8 +339,8 @@ def test_a_good_model_whose_positions_mean_nothing_is_not_praised_for_them():
     )  # fmt: skip
     (of_model,) = [one for one in headline(report) if one.text.startswith("The model")]
     assert of_model.text.endswith("The positions have no part in that.")
-    found, _, _ = summary(report)
-    (only,) = found.items[0]
+    actual, _, _ = summary(report)
+    (only,) = actual.items[0]
     assert "positions mean nothing" in only.text
 
 

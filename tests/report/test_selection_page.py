@@ -74,10 +74,10 @@ def test_the_page_says_what_was_chosen_and_why(network):
         [rows("a", 2, LESS), rows("a", 3, BEST, converged=(True, False, True))], ignore_index=True
     )
     warning = ["a", 3, 2, "R-hat of distances is 1.02"]
-    found = selection(scores, [warning], network)
-    text = as_markdown(selection_page(found))
+    actual = selection(scores, [warning], network)
+    text = as_markdown(selection_page(actual))
     assert "297 nodes, 2,345 directed edges, 8,819 total weight" in text
-    assert f"- **Choice**: {found.choice.reason}." in text
+    assert f"- **Choice**: {actual.choice.reason}." in text
     assert "Held out: a tenth; 40 dyads a split." in text
     assert "**1 of 6 fits did not converge**" in text
     best, chosen = (line for line in text.splitlines() if line.startswith(("| a |", "| **a**")))
@@ -95,8 +95,8 @@ def test_the_page_says_what_was_chosen_and_why(network):
 
 def test_the_page_of_one_split_has_no_errors_and_no_choice(network):
     scores = rows("a", 2, BEST).iloc[:1]
-    found = selection(scores, [], network)
-    text = as_markdown(selection_page(found))
+    actual = selection(scores, [], network)
+    text = as_markdown(selection_page(actual))
     assert "- **No choice**: one split has no standard error" in text
     assert "| a | 2 | -1.0000 |" in text
     assert "did not converge" not in text

@@ -91,15 +91,15 @@ def test_the_band_is_that_of_arviz_within_one_rank() -> None:
 def test_too_narrow_and_too_wide_posteriors_are_found(spread: float) -> None:
     ranks = normal_ranks(300, spread=spread)
     assert deviation(ranks, DRAWS) > 1
-    found, error = coverage(list(ranks[:, None]), DRAWS, 0.5)
-    assert np.sign(found - 0.5) == np.sign(spread - 1)
-    assert abs(found - 0.5) > 3 * error
+    actual, error = coverage(list(ranks[:, None]), DRAWS, 0.5)
+    assert np.sign(actual - 0.5) == np.sign(spread - 1)
+    assert abs(actual - 0.5) > 3 * error
 
 
 def test_coverage_of_exact_posteriors_is_nominal_within_its_error() -> None:
     for share in (0.5, 0.9):
-        found, error = coverage(list(normal_ranks(4000, 5)), DRAWS, share)
-        assert abs(found - share) < 3 * error
+        actual, error = coverage(list(normal_ranks(4000, 5)), DRAWS, share)
+        assert abs(actual - share) < 3 * error
         assert error == pytest.approx(np.sqrt(share * (1 - share) / 20_000), rel=0.1)
 
 
@@ -110,8 +110,8 @@ def test_the_error_of_coverage_is_over_simulations() -> None:
 
 
 def test_few_quantities_that_are_all_covered_are_no_finding() -> None:
-    found, error = coverage([np.array([10])] * 20, DRAWS, 0.9)
-    assert found == 1
+    actual, error = coverage([np.array([10])] * 20, DRAWS, 0.9)
+    assert actual == 1
     assert error == pytest.approx(np.sqrt(0.09 / 20))
 
 

@@ -46,8 +46,8 @@ def made_fit(
         flawless = {"diverging": np.zeros(shape, bool), "tree_depth": np.full(shape, 7)}
         stats = {**flawless, "n_steps": np.full(shape, 127), "energy": energy, **stats}
         quantities = monitored(find_model(model), {"z": draws, **(others or {})}, log_joint)
-        checks, found = sampler_checks(quantities, stats, 10)
-        details |= found
+        checks, actual = sampler_checks(quantities, stats, 10)
+        details |= actual
     container = idata.build(
         network,
         draws={"z": draws, **(others or {})},
