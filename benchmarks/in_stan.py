@@ -130,7 +130,8 @@ class InSampler(InStan):
         wanted = max(2.0, at_least / self._seconds)
         depth = min(MAX_DEPTH, int(math.log2(wanted)))
         elapsed, gradients = self._sample(depth, math.ceil(wanted / 2**depth))
-        self._seconds = elapsed / gradients
+        if elapsed:  # CmdStan's clock may be too coarse for a trial
+            self._seconds = elapsed / gradients
         return self._seconds
 
     def _sample(self, depth: int, draws: int) -> tuple[float, int]:
