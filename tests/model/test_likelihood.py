@@ -73,3 +73,20 @@ def test_expected_strengths_in_blocks_add_up_expected_weights(monkeypatch, name,
     np.testing.assert_allclose(received[0], mean.sum(axis=1)[:, nodes], rtol=1e-10)
     if name == "tutorial":
         np.testing.assert_allclose(mean[0][i, j], 1 / cdist(*[drawn[0]["z"]] * 2)[i, j])
+
+
+@pytest.mark.parametrize("dim", [2, 3])
+def test_with_effects_a_rate_of_one_over_the_distance_knows_no_inversion(dim):
+    """As docs/models.md says: an inversion changes d_ij by |x_i| |x_j|, which effects make up for."""
+    spec, n = MODELS["nb-inverse-effects"], 9
+    parameters = draw_parameters(n, dim, seed=4, model=spec)
+    sizes = np.linalg.norm(parameters["z"], axis=1)
+    inverted = {
+        **parameters,
+        "z": parameters["z"] / sizes[:, None] ** 2,
+        **{name: parameters[name] - np.log(sizes) for name in ("sender_effect", "receiver_effect")},
+    }
+    ends = np.nonzero(~np.eye(n, dtype=bool))
+    np.testing.assert_allclose(
+        likelihood.log_mean(spec, inverted, *ends), likelihood.log_mean(spec, parameters, *ends)
+    )
