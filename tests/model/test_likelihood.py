@@ -77,7 +77,7 @@ def test_expected_strengths_in_blocks_add_up_expected_weights(monkeypatch, name,
 
 @pytest.mark.parametrize("dim", [2, 3])
 def test_with_effects_a_rate_of_one_over_the_distance_knows_no_inversion(dim):
-    """As docs/models.md says: an inversion changes d_ij by |x_i| |x_j|, which effects make up for."""
+    """An inversion changes a distance by a factor of each end, which effects make up for."""
     spec, n = MODELS["nb-inverse-effects"], 9
     parameters = draw_parameters(n, dim, seed=4, model=spec)
     sizes = np.linalg.norm(parameters["z"], axis=1)
