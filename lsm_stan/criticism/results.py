@@ -138,8 +138,8 @@ def _of_the_places(fit: Fit, placed: Placement) -> Finding | str:
         )
     rest = n - unknown - sure
     text = (
-        f"Of {counted(n, 'node')}, {sure:,} {_is(sure)} placed surely: within a quarter of the"
-        f" radius of the cloud of nodes, where draws have them; {rest:,} {_is(rest)} placed"
+        f"{sure:,} of {counted(n, 'node')} {_is(sure)} placed surely, to within a quarter of the"
+        f" radius of the cloud of nodes; {rest:,} {_is(rest)} placed"
         " roughly"
     )
     if not unknown:
@@ -147,8 +147,8 @@ def _of_the_places(fit: Fit, placed: Placement) -> Finding | str:
     names = _names(fit, np.flatnonzero(placed.unknown), NAMED_MEMBERS)
     return (
         f"{text}. The {'place' if unknown == 1 else 'places'} of {unknown:,} ({names})"
-        f" {_is(unknown)} unknown: the network says of them little more than that they are far from"
-        " most others. They are drawn hollow."
+        f" {_is(unknown)} unknown: the network says little about them, except that they are far"
+        " from most others. They are drawn hollow."
     )
 
 

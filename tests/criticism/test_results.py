@@ -43,7 +43,7 @@ def test_groups_and_the_central_node_are_named_with_numbers(grouped, places):
     rng = np.random.default_rng(2)
     draws = turned(scattered(places, rng, 0.05, size=25), rng)
     first, nearest, by_group, centre = told(made_fit(grouped, draws), grouping(grouped))
-    assert first.startswith("Of 13 nodes, 13 are placed surely")
+    assert first.startswith("13 of 13 nodes are placed surely")
     assert "none is without a place" in first
     i, j = np.triu_indices(4, 1)
     within = pair_distances(draws, np.column_stack([i, j])).mean()

@@ -244,7 +244,7 @@ def test_what_is_read_first(report):
     assert [part.title for part in (first, second, third)] == [
         "What was found", "Whether to trust it", "What to do next",
     ]  # fmt: skip
-    assert str(first.items[0][0]).startswith("Of 12 nodes, 12 are placed surely")
+    assert str(first.items[0][0]).startswith("12 of 12 nodes are placed surely")
     kinds = [finding.kind for finding in second.items[0]]
     assert kinds == sorted(kinds, key=["bad", "caution", "good"].index)
     assert len(kinds) == 1 + len(report.fits), "a sentence on the model and one a fit"
