@@ -8,6 +8,7 @@ from lsm_stan.posterior.checks import Finding
 from lsm_stan.posterior.power_scaling import MOVED
 from lsm_stan.report.diagnostic_plots import (
     plot_convergence,
+    plot_elbo,
     plot_energy,
     plot_ess,
     plot_predictive,
@@ -171,6 +172,15 @@ def trust_section(report: Report, name: str, stem: str) -> Section:
                 plot_convergence(verdict.items),
             ),
         ]
+    if elbo := fit.record.details.get("elbo_trace"):
+        items.append(
+            PageFigure(
+                f"{stem}-elbo",
+                "The ELBO as ADVI's iterations go on: it should have levelled off well before the"
+                " end. Stan stops where it changes by less than tol_rel_obj of itself.",
+                plot_elbo(elbo),
+            )
+        )
     if fit.draws.shape[1] > 1:
         items.append(
             PageFigure(

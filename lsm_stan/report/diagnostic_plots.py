@@ -139,6 +139,28 @@ def plot_energy(fit: Fit) -> Figure:
     return figure
 
 
+def plot_elbo(trace: Sequence[tuple[int, float]]) -> Figure:
+    """Draw the ELBO of ADVI as its iterations go on.
+
+    Parameters
+    ----------
+    trace : sequence of tuple of (int, float)
+        Iterations and ELBOs, in nats.
+
+    Returns
+    -------
+    Figure
+    """
+    iterations, elbos = np.transpose(trace)
+    figure = Figure(figsize=(6.5, 2.8), layout="constrained")
+    axis = figure.add_subplot()
+    axis.plot(iterations, elbos, "o-", color=PALETTE[0], ms=3, lw=1)
+    axis.set_xlabel("iteration", fontsize=8)
+    axis.set_ylabel("ELBO (nats)", fontsize=8)
+    _small(axis)
+    return figure
+
+
 def plot_forest(fits: Mapping[str, Fit]) -> Figure:
     """Draw intervals of the same distances under several fits.
 

@@ -15,6 +15,7 @@ from lsm_stan.criticism.ppc import PredictiveCheck
 from lsm_stan.report.diagnostic_plots import (
     plot_convergence,
     plot_distances,
+    plot_elbo,
     plot_forest,
     plot_predictive,
 )
@@ -68,6 +69,12 @@ def test_every_one_of_many_fits_is_drawn() -> None:
     distances = pd.DataFrame(rng.uniform(1, 2, size=(8, len(MANY) + 1)), columns=["nuts", *MANY])
     for panel in plot_distances(Comparison(nothing, distances, distances, "nuts")).axes:
         assert list(drawn(panel)) == MANY
+
+
+def test_every_elbo_of_a_trace_is_drawn() -> None:
+    trace = [(100, -34498.2), (200, -34089.2), (300, -33987.4)]
+    (line,) = plot_elbo(trace).axes[0].lines
+    np.testing.assert_array_equal(line.get_xydata(), trace)
 
 
 def test_a_forest_of_many_fits() -> None:
