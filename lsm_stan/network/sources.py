@@ -18,6 +18,7 @@ from lsm_stan.errors import InputError
 from lsm_stan.network.cells import SparseMatrix, counted
 from lsm_stan.network.checks import check_names
 from lsm_stan.network.edge_columns import (
+    check_weights,
     distinguishing,
     kept_rows,
     read_weights,
@@ -29,6 +30,11 @@ from lsm_stan.network.reading import OF_COLUMNS, OF_TABLES, Reading
 
 #: As many edges, none with its reverse, make it likely that each stands for both directions.
 FEW = 3
+
+_TWO_SETS = (
+    "No node is at both ends of edges: if the network is of two sets, such as plants and"
+    " pollinators, say so with --nodes FILE whose column bipartite is 0 or 1, and --undirected."
+)
 
 
 @dataclass(frozen=True)
@@ -160,6 +166,7 @@ class EdgeList:
         notes += said
         directed = content.directed if how.directed is None else how.directed
         ends = list(zip(content.senders, content.receivers, strict=True))
+        check_weights(ends, column, weights, self.kind, source)
         if how.parallel_edges != "first":
             notes += distinguishing(
                 ends, content.attributes, column, self.kind, directed is not False
@@ -182,6 +189,8 @@ class EdgeList:
             source=source,
         )
         network = replace(network, notes=(*content.notes, *notes, *network.notes))
+        if self.kind == "column" and nodes is None and _look_like_two_sets(senders, receivers):
+            return replace(network, notes=(*network.notes, _TWO_SETS))
         return network if directed is not None else _with_hint(network)
 
     def _rows(self, kept: Sequence[int]) -> EdgeList:
@@ -203,6 +212,12 @@ class EdgeList:
         rest = {key: values for key, values in self.attributes.items() if key != name}
         note = f"The {self.kind} {name!r} says that edges are {'' if directed else 'un'}directed."
         return replace(self, attributes=rest, directed=directed, notes=(*self.notes, note))
+
+
+def _look_like_two_sets(senders: Sequence[object], receivers: Sequence[object]) -> bool:
+    """Return whether no node is at both ends of edges, of several nodes at each."""
+    ends = set(senders), set(receivers)
+    return min(map(len, ends)) > 1 and len(senders) >= FEW and ends[0].isdisjoint(ends[1])
 
 
 def _in_both_directions(
