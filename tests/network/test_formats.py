@@ -104,7 +104,7 @@ FORMATS = {
 
 
 @pytest.mark.parametrize("suffix", FORMATS)
-@settings(max_examples=40)
+@settings(max_examples=16)
 @given(network=networks())
 def test_a_network_in_any_format_comes_back(suffix, network):
     write, says, named = FORMATS[suffix]
@@ -125,6 +125,7 @@ def test_a_network_in_any_format_comes_back(suffix, network):
     assert again.digest == network.digest
 
 
+@settings(max_examples=24)
 @given(networks())
 def test_a_network_in_memory_comes_back(network):
     nodes = network.node_frame()
