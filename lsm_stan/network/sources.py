@@ -6,6 +6,7 @@ directed, where its weights are, what becomes of parallel edges, and which nodes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -30,6 +31,9 @@ from lsm_stan.network.reading import OF_COLUMNS, OF_TABLES, Reading
 
 #: As many edges, none with its reverse, make it likely that each stands for both directions.
 FEW = 3
+
+#: Names that are rounded numbers, as spreadsheets and floats write long ones.
+_ROUNDED = re.compile(r"[0-9](\.[0-9]+)?[eE]\+[0-9]{2}")
 
 _TWO_SETS = (
     "No node is at both ends of edges: if the network is of two sets, such as plants and"
@@ -167,6 +171,7 @@ class EdgeList:
         directed = content.directed if how.directed is None else how.directed
         ends = list(zip(content.senders, content.receivers, strict=True))
         check_weights(ends, column, weights, self.kind, source)
+        _refuse_rounded(ends, source)
         if how.parallel_edges != "first":
             notes += distinguishing(
                 ends, content.attributes, column, self.kind, directed is not False
@@ -212,6 +217,18 @@ class EdgeList:
         rest = {key: values for key, values in self.attributes.items() if key != name}
         note = f"The {self.kind} {name!r} says that edges are {'' if directed else 'un'}directed."
         return replace(self, attributes=rest, directed=directed, notes=(*self.notes, note))
+
+
+def _refuse_rounded(ends: Sequence[tuple[object, object]], source: str) -> None:
+    """Refuse nodes called 7.2e+17: long numbers that a spreadsheet, or a float, has rounded."""
+    for k, pair in enumerate(ends):
+        for name in pair:
+            if _ROUNDED.fullmatch(str(name).strip()):
+                raise InputError(
+                    f"{source}: edge {k + 1} names the node {name}, a long number that was rounded"
+                    f" when it was written, so that different nodes may have one name; read and"
+                    f" write such names as text"
+                )
 
 
 def _look_like_two_sets(senders: Sequence[object], receivers: Sequence[object]) -> bool:

@@ -212,8 +212,11 @@ def _header(
         return first, rest
     refuse_bare_matrix(table.rows, source, "say --no-header")
     if len(first) == 1 or first[0] == "" or len(first) > 3:
-        wide = len(first) > 3 and all(is_number(cell) for cell in first[2:] if cell)
-        advice = "; if it has no header, say --no-header, and --weight 3 for the third column"
+        wide = len(first) > 3 and any(is_number(cell) for cell in first)
+        advice = (
+            "; if it has no header, say --no-header, and --weight 3 for the third column, --source"
+            " and --target likewise"
+        )
         raise InputError(f"{source}: {_unknown(first, rest)}{advice if wide else ''}")
     kind = first_row(first, rest)
     if kind == "header":
@@ -311,7 +314,12 @@ def _unknown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         return f"{what}; cells are separated by commas, tabs, semicolons or white space"
     stems = [words(name)[:-1] for name in header[1:] if words(name)[-1:] and name[-1].isdigit()]
     if any(stem and stems.count(stem) > 1 for stem in stems):
-        return f"{what}; if a row names several others, write a row for each pair of nodes"
+        return (
+            f"{what}; if a row names several others, or columns are a second set of nodes, write a"
+            f" row for each pair of nodes"
+        )
+    if any(cell.startswith("{") for cell in header):
+        return f"{what}; networkx.write_weighted_edgelist writes weights without braces"
     names = [name for name in header if name] or ["1", "2"]
     return (
         f"{what}; name the columns of both ends, such as --source {quoted(names[0])}"

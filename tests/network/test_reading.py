@@ -485,6 +485,9 @@ def test_a_matrix_without_a_diagonal(file, blank):
         ("ORIGIN,DEST,PASSENGERS,DISTANCE\nJFK,LAX,10.00,2475.00\n", [("JFK", "LAX", 10)]),
         ("iso_o,iso_d,year,tradeflow,dist\nDEU,FRA,2019,12,878\n", "'tradeflow' and 'dist' have"),
         ("t,i,j,k,v,q\n2019,4,12,10190,3,1\n", "'k', 'v' and 'q' have numbers"),
+        ("site,sp1,sp2,sp3\ns1,1,0,3\ns2,0,4,1\n", "columns are a second set of nodes"),
+        ("a b {'weight': 3}\nb c {'weight': 4}\n", "write_weighted_edgelist"),
+        ("31220,1558,1567,3B,3B\n31220,1560,1570,3B,3B\n", "--no-header.*--source and --target"),
         ("id,friend1,friend2,friend3\n1,2,3,\n2,1,,\n", "a row for each pair of nodes"),
         ('"source";"target";"weight"\r\n"Müller; A";"Bea";"3"\r\n', [("Müller; A", "Bea", 3)]),
     ],
@@ -495,6 +498,17 @@ def test_what_disciplines_bring(file, text, expected):
             read_network(file("e.csv", text))
     else:
         assert edges(read_network(file("e.csv", text))) == expected
+
+
+@pytest.mark.parametrize("rounded", ["7.20576E+17", "7.205759406253639e+17", 7.205759406253639e17])
+def test_long_numbers_that_were_rounded_are_no_names(file, rounded):
+    """A spreadsheet shows so, and a float has so, the ids of neurons."""
+    frame = pd.DataFrame({"pre_id": [rounded, "1"], "post_id": ["1", rounded], "weight": [1, 2]})
+    for source in (frame, file("e.csv", frame.to_csv(index=False))):
+        with pytest.raises(InputError, match=r"edge 1 names the node 7\.2.*rounded.*as text"):
+            read_network(source)
+    exact = pd.DataFrame({"pre_id": [720575940625363947], "post_id": [720575940623224444]})
+    assert read_network(exact).names == ("720575940625363947", "720575940623224444")
 
 
 def test_lists_of_neighbours_are_refused_with_the_way_out(file):
