@@ -24,6 +24,7 @@ from lsm_stan.text import listed
 
 Columns = Mapping[str, Sequence[object]]
 
+_YES_AND_NO = (("true", "false"), ("yes", "no"))
 #: So many different values, at most, tell kinds of edges.
 _KINDS = 50
 
@@ -164,7 +165,26 @@ def read_weights(
         notes.append(f"Weights are in the {kind} {name!r}.")
     if unused:
         notes.append(f"{kind.capitalize()}s not used: {', '.join(unused)}.")
+    if name is None and not how.where:
+        notes += _denying(columns, kind)
     return name, None if name is None else columns[name], notes
+
+
+def _denying(columns: Columns, kind: str) -> list[str]:
+    """Say which columns have yes in some rows and no in others, all of which are edges."""
+    notes = []
+    for name, values in columns.items():
+        texts = [_as_text(value) for value in values]
+        for yes, no in _YES_AND_NO:
+            lower = [text.lower() for text in texts]
+            if set(lower) == {yes, no}:
+                typed = _typed(name, texts[lower.index(yes)])
+                notes.append(
+                    f"The {kind} {name!r} is {texts[lower.index(no)]} in"
+                    f" {counted(lower.count(no), 'row')}, and these are edges all the same: --where"
+                    f" {typed} leaves them out."
+                )
+    return notes
 
 
 def _weight_column(columns: Columns, how: Reading, source: str, kind: str) -> str | None:

@@ -511,6 +511,17 @@ def test_long_numbers_that_were_rounded_are_no_names(file, rounded):
     assert read_network(exact).names == ("720575940625363947", "720575940623224444")
 
 
+@pytest.mark.parametrize(("yes", "no"), [("TRUE", "FALSE"), ("yes", "no"), (True, False)])
+def test_rows_that_are_no_edges_are_told_of(yes, no):
+    frame = pd.DataFrame({"source": ["a", "b"], "target": ["b", "c"], "tie": [yes, no]})
+    network = read_network(frame)
+    note = f"The column 'tie' is {no} in 1 row, and these are edges all the same: --where tie={yes}"
+    assert any(text.startswith(note) for text in network.notes)
+    kept = read_network(frame, where=[f"tie={yes}"])
+    assert edges(kept) == [("a", "b", 1)]
+    assert not any("all the same" in text for text in kept.notes)
+
+
 def test_lists_of_neighbours_are_refused_with_the_way_out(file):
     with pytest.raises(InputError, match=r"line 2 has 2 cells.*has to be a line for each"):
         read_network(file("adjacency.txt", "1 2 3 4\n2 3\n"))
