@@ -10,6 +10,7 @@ import pandas as pd
 
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.fits import ensure_fits
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import procrustes_rmse, spread
@@ -118,6 +119,7 @@ def compare(fits: Mapping[str, Fit]) -> Comparison:
     InputError
         If there are no fits, or they are not of one network by one model in one dimension.
     """
+    ensure_fits(fits)
     _check_comparable(fits)
     reference = reference_fit(fits)
     target = fits[reference]

@@ -20,6 +20,7 @@ from tqdm import tqdm
 from lsm_stan.criticism.advice import STATISTICS, NextModel, fault, next_model
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.fits import ensure_fits
 from lsm_stan.model.replication import replicate
 from lsm_stan.network.statistics import WEIGHT_CLASSES, features, observed_edges
 from lsm_stan.posterior.checks import Check
@@ -91,8 +92,9 @@ def predictive_checks(
     Raises
     ------
     InputError
-        If ``replications`` is below 1.
+        If `fit` is none, or ``replications`` is below 1.
     """
+    ensure_fits(fit)
     if replications < 1:
         raise InputError(f"replications is {replications}; an integer >= 1 is needed")
     network, spec, parameters = fit.network, fit.spec, fit.parameters

@@ -10,6 +10,7 @@ import pandas as pd
 from lsm_stan.criticism.advice import STATISTICS
 from lsm_stan.criticism.verdict import CHANCE_FAILURES
 from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.fits import ensure_fits
 from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_predictive
 from lsm_stan.model.log_prior import chosen_blocks
 from lsm_stan.model.replication import NO_DYADS, observed
@@ -95,7 +96,13 @@ def check_priors(fit: Fit, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> PriorC
     Returns
     -------
     PriorCheck
+
+    Raises
+    ------
+    InputError
+        If `fit` is none.
     """
+    ensure_fits(fit)
     _, networks = prior_predictive(
         fit.spec,
         fit.network,

@@ -11,6 +11,7 @@ from scipy.spatial.distance import pdist, squareform
 
 from lsm_stan.criticism.tables import coefficients_table
 from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.fits import ensure_fits
 from lsm_stan.network.grouping import UNKNOWN
 from lsm_stan.posterior.alignment import cloud_radius, spread, strays
 from lsm_stan.posterior.checks import Finding
@@ -103,7 +104,13 @@ def describe_result(fit: Fit, groups: pd.Series[str] | None = None) -> list[Find
     list of Finding or str
         First how surely the nodes are placed: a problem where the positions mean nothing, and then
         nothing is said of them. Then who is near whom, who is central, and what covariates add.
+
+    Raises
+    ------
+    InputError
+        If `fit` is none.
     """
+    ensure_fits(fit)
     placed = placement(fit)
     sentences: list[Finding | str] = [_of_the_places(fit, placed)]
     if not placed.means_nothing:

@@ -12,6 +12,7 @@ import pandas as pd
 from lsm_stan.criticism.chains import ModeReport, mode_report
 from lsm_stan.criticism.ppc import PredictiveCheck
 from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.fits import ensure_fits
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.inference.record import FitRecord
 from lsm_stan.posterior import diagnostics
@@ -93,7 +94,13 @@ def judge(fit: Fit) -> Verdict:
     Returns
     -------
     Verdict
+
+    Raises
+    ------
+    InputError
+        If `fit` is none.
     """
+    ensure_fits(fit)
     invariants = fit.invariants()
     posterior = container.group(invariants, "posterior")
     many = posterior.sizes["draw"] > 1

@@ -43,6 +43,7 @@ from lsm_stan.model.family import read_spec
 from lsm_stan.network.network import Network
 from lsm_stan.network.readers import open_network
 from lsm_stan.network.reading import Reading
+from lsm_stan.network.text_files import write_table
 from lsm_stan.posterior import idata as container
 from lsm_stan.progress import print_progress
 
@@ -136,12 +137,12 @@ class Content:
         ):
             building = partial / folder.name
             building.mkdir()
-            network.edge_frame().to_csv(building / EDGES, index=False)
-            network.node_frame().to_csv(building / NODES, index=False)
+            write_table(network.edge_frame(), building / EDGES)
+            write_table(network.node_frame(), building / NODES)
             if network.n_hidden:
-                network.hidden_frame().to_csv(building / HIDDEN, index=False)
+                write_table(network.hidden_frame(), building / HIDDEN)
             if network.dyad_table is not None:
-                network.dyad_frame().to_csv(building / DYADS, index=False)
+                write_table(network.dyad_frame(), building / DYADS)
             (building / CONFIG).write_text(tomli_w.dumps(self.config()), encoding="utf-8")
             self._copy_output(building / CMDSTAN)
             container.save(self.idata, building / IDATA)

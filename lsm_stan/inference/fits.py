@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import secrets
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lsm_stan.errors import InputError, MachineError
@@ -38,6 +38,28 @@ def load_fits(folders: Sequence[str | Path]) -> dict[str, Fit]:
             raise InputError(f"{path} is named twice; name each fit once")
         fits[key] = Fit.load(path)
     return fits
+
+
+def ensure_fits(fits: object) -> None:
+    """Refuse what is no fit yet, such as a network, a graph or a table.
+
+    Parameters
+    ----------
+    fits : object
+        What is given for a fit, or a mapping of names to such.
+
+    Raises
+    ------
+    InputError
+        If one is not a `Fit`.
+    """
+    for value in fits.values() if isinstance(fits, Mapping) else [fits]:
+        if not isinstance(value, Fit):
+            raise InputError(
+                f"the fit is an object of type {type(value).__name__}; a Fit is needed, which the"
+                f" methods of lsm_stan.LatentSpaceModel(network) make, of a network that"
+                f" lsm_stan.read_network makes of graphs, data frames, arrays and files"
+            )
 
 
 def save_or_rescue(fit: Fit, folder: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from operator import index
 
 import numpy as np
 import pandas as pd
@@ -158,6 +159,13 @@ def simulate(
     >>> simulate(30, 2, seed=1, model="nb-squared-effects")[0].digest == network.digest
     True
     """
+    try:
+        n_nodes = index(n_nodes)
+    except TypeError:
+        raise InputError(
+            f"n_nodes is an object of type {type(n_nodes).__name__}; simulate needs a number of"
+            f" nodes, and lsm_stan.read_network reads a network that is there"
+        ) from None
     if n_nodes < 2:
         raise InputError(f"n_nodes is {n_nodes}; a network needs at least 2 nodes")
     if n_nodes > MOST_DRAWN:

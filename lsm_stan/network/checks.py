@@ -188,14 +188,15 @@ def checked_weights(
         "is not finite": ~np.isfinite(numbers),
         "is negative": numbers < 0,
         "overflows Stan's int": numbers > STAN_INT_MAX,
-        "is not a whole number": numbers != np.floor(numbers),
+        "is not a whole number (round it, or count in a smaller unit, such as cents)": numbers
+        != np.floor(numbers),
     }
     bad = np.any(list(faults.values()), axis=0)
     if bad.any():
         k = int(bad.argmax())
         why = next(fault for fault, there in faults.items() if there[k])
         raise InputError(
-            f"{source}: {where(k)} has the weight {_short(str(values[k]))}, which {why};"
+            f"{source}: {where(k)} has the weight {shortened(str(values[k]))}, which {why};"
             f" {ACCEPTED_WEIGHTS}"
         )
     return numbers.astype(np.int64)
@@ -224,14 +225,25 @@ def _numbers(
             what = (
                 "no weight (in a matrix write NaN or NA where a dyad was not observed)"
                 if empty
-                else f"the weight {_short(repr(value))}, which is not a number{_advice(value)}"
+                else f"the weight {shortened(repr(value))}, which is not a number{_advice(value)}"
             )
             raise InputError(f"{source}: {where(k)} has {what}; {ACCEPTED_WEIGHTS}") from None
     return numbers
 
 
-def _short(text: str) -> str:
-    """Return a value as messages have it."""
+def shortened(text: str) -> str:
+    """Return a value as messages have it.
+
+    Parameters
+    ----------
+    text : str
+        The value as text.
+
+    Returns
+    -------
+    str
+        At most 40 characters.
+    """
     return text if len(text) <= 40 else f"{text[:37]}..."
 
 
@@ -240,9 +252,24 @@ def _advice(value: object) -> str:
     text = str(value)
     if text.upper() in ("NA", "N/A", "NULL", "NONE", "."):
         return " (leave the cell empty for weight 1; --hidden lists dyads that were not observed)"
-    if re.fullmatch(r"[+-]?[0-9][0-9.,' \u00a0\u202f]*", text):
+    if may_be_number(text):
         return " (write it without separators, such as 1204)"
     return ""
+
+
+def may_be_number(text: str) -> bool:
+    """Return whether text is a number with separators, of thousands or decimals.
+
+    Parameters
+    ----------
+    text : str
+        Any text.
+
+    Returns
+    -------
+    bool
+    """
+    return re.fullmatch(r"[+-]?[0-9][0-9.,' \u00a0\u202f]*([eE][0-9]+)?", text) is not None
 
 
 def as_list(values: Iterable[object]) -> list[object]:

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from lsm_stan.errors import InputError
 from lsm_stan.network.cells import counted
+from lsm_stan.network.checks import ACCEPTED_WEIGHTS, may_be_number, shortened
 from lsm_stan.network.headers import (
     is_number,
     may_be_weight,
@@ -23,6 +24,7 @@ from lsm_stan.text import listed
 
 Columns = Mapping[str, Sequence[object]]
 
+_YES_AND_NO = (("true", "false"), ("yes", "no"))
 #: So many different values, at most, tell kinds of edges.
 _KINDS = 50
 
@@ -163,12 +165,32 @@ def read_weights(
         notes.append(f"Weights are in the {kind} {name!r}.")
     if unused:
         notes.append(f"{kind.capitalize()}s not used: {', '.join(unused)}.")
+    if name is None and not how.where:
+        notes += _denying(columns, kind)
     return name, None if name is None else columns[name], notes
+
+
+def _denying(columns: Columns, kind: str) -> list[str]:
+    """Say which columns have yes in some rows and no in others, all of which are edges."""
+    notes = []
+    for name, values in columns.items():
+        texts = [_as_text(value) for value in values]
+        for yes, no in _YES_AND_NO:
+            lower = [text.lower() for text in texts]
+            if set(lower) == {yes, no}:
+                typed = _typed(name, texts[lower.index(yes)])
+                notes.append(
+                    f"The {kind} {name!r} is {texts[lower.index(no)]} in"
+                    f" {counted(lower.count(no), 'row')}, and these are edges all the same: --where"
+                    f" {typed} leaves them out."
+                )
+    return notes
 
 
 def _weight_column(columns: Columns, how: Reading, source: str, kind: str) -> str | None:
     named = weight_names(list(columns), source)
     if len(named) == 1:
+        _refuse_second(named[0], columns, source, kind)
         return named[0]
     numbers = named or [
         name for name, values in columns.items() if may_be_weight(name) and _numeric(values)
@@ -183,9 +205,68 @@ def _weight_column(columns: Columns, how: Reading, source: str, kind: str) -> st
     )
 
 
+def _refuse_second(name: str, columns: Columns, source: str, kind: str) -> None:
+    """Refuse a column whose gaps another fills: some edges have this, some that.
+
+    The other is called as weights are, too, or no edge has both.
+    """
+    gaps = [k for k, value in enumerate(columns[name]) if value is None]
+    for other, values in columns.items():
+        filled = [k for k in gaps if values[k] is not None]
+        if other == name or not filled or not may_be_weight(other) or not _numeric(values):
+            continue
+        apart = len(filled) == sum(value is not None for value in values)
+        if apart or weight_names([other], source):
+            raise InputError(
+                f"{source}: {counted(len(filled), 'edge')} without {name!r}"
+                f" {'has' if len(filled) == 1 else 'have'} {other!r}, and both {kind}s may be"
+                f" weights; write them in one {kind}, or say --weight {quoted(name)} or --weight"
+                f" {quoted(other)}: edges without it have weight 1"
+            )
+
+
+def check_weights(
+    ends: Sequence[tuple[object, object]],
+    name: str | None,
+    weights: Sequence[object] | None,
+    kind: str,
+    source: str,
+) -> None:
+    """Refuse weights that are neither numbers nor text, as attributes in memory may be.
+
+    Parameters
+    ----------
+    ends : sequence of tuple, length L
+        Sender and receiver of each listed edge.
+    name : str or None
+        The column of weights.
+    weights : sequence, length L, or None
+        Its values.
+    kind : str
+        What a column is called there.
+    source : str
+        File name or description, for error messages.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    for k, value in enumerate(weights or ()):
+        if not (value is None or isinstance(value, str | bool) or is_number(value)):
+            a, b = ends[k]
+            raise InputError(
+                f"{source}: edge {k + 1} ({a!r} -> {b!r}) has the {kind} {name!r} with the value"
+                f" {shortened(repr(value))}, which is not a number; {ACCEPTED_WEIGHTS}; name"
+                f" another {kind} with --weight, or say --weight {NO_WEIGHTS}"
+            )
+
+
 def _numeric(values: Sequence[object]) -> bool:
     given = [value for value in values if value is not None]
-    return bool(given) and all(is_number(value) for value in given)
+    return bool(given) and all(
+        is_number(value) or (isinstance(value, str) and may_be_number(value)) for value in given
+    )
 
 
 def distinguishing(

@@ -253,11 +253,12 @@ def reverse_weight(n: int, sender: IntArray, receiver: IntArray, weight: IntArra
     """
     if not len(weight):
         return weight
-    cell, reverse_cell = sender * n + receiver, receiver * n + sender
+    cell = sender * n + receiver
     if 8 * len(cell) > n * n:  # a table of all cells is no larger than these arrays, and quicker
-        table = np.zeros(n * n, dtype=np.int64)
-        table[cell] = weight
-        return np.asarray(table[reverse_cell])
+        table = np.zeros((n, n), dtype=np.int64)
+        table.ravel()[cell] = weight
+        return np.asarray(table.T.ravel()[cell])  # cells are in order: so memory is read
+    reverse_cell = receiver * n + sender
     index = np.minimum(np.searchsorted(cell, reverse_cell), len(cell) - 1)
     return np.where(cell[index] == reverse_cell, weight[index], 0)
 

@@ -27,6 +27,7 @@ _DIRECTIONS = (
     ("u", "v"),
     ("origin", "destination"),
     ("orig", "dest"),
+    ("origin", "dest"),
     ("presynaptic", "postsynaptic"),
     ("presyn", "postsyn"),
     ("tail", "head"),
@@ -40,6 +41,13 @@ _DIRECTIONS = (
     ("follower", "followee"),
     ("exporter", "importer"),
     ("reporter", "partner"),
+    ("lender", "borrower"),
+    ("donor", "recipient"),
+    ("predator", "prey"),
+    ("consumer", "resource"),
+    ("host", "parasite"),
+    ("plant", "pollinator"),
+    ("o", "d"),
     ("caller", "callee"),
     ("giver", "receiver"),
 )
@@ -61,7 +69,7 @@ _WEIGHT_WORDS = frozenset(
         "weight", "weights", "count", "counts", "freq", "frequency", "values", "rating", "ratings",
         "synapses", "contacts", "size", "trips", "strength", "w", "nbr", "occurrences",
         "interactions", "encounters", "volume", "flow", "flows", "calls", "messages", "emails",
-        "passengers", "citations", "multiplicity",
+        "passengers", "visits", "citations", "multiplicity",
     }
 )  # fmt: skip
 #: With these at their head names of weights begin: n_synapses, number of trips.
@@ -70,11 +78,18 @@ _NUMBER_OF = frozenset(("n", "nr", "num", "number"))
 _NO_WEIGHTS = frozenset(
     {
         "id", "ids", "key", "index", "row", "layer", "time", "times", "timestamp", "date",
-        "datetime", "year", "month", "day", "hour", "week", "wave", "period", "start", "end",
+        "datetime", "year", "month", "day", "hour", "week", "wave", "period", "start", "end", "t",
         "label", "name", "type", "class", "category", "kind", "group", "color", "colour",
-        "timeset", "unnamed", "latitude", "longitude", "lat", "lon", "x", "y", "z",
+        "timeset", "unnamed", "code", "codes", "latitude", "longitude", "lat", "lon", "x", "y", "z",
     }
 )  # fmt: skip
+
+
+#: Letters of Latin alphabets; those beyond Latin-1 are taken for small ones.
+_UPPER, _LOWER = "A-ZÀ-ÖØ-Þ", "a-zß-öø-ɏ"
+_WORD = re.compile(
+    f"[{_UPPER}]+(?![{_LOWER}])|[{_UPPER}]?[{_LOWER}]+|[0-9]+|[^\\W\\d_{_UPPER}{_LOWER}]+"
+)
 
 
 def words(name: str) -> tuple[str, ...]:
@@ -93,11 +108,10 @@ def words(name: str) -> tuple[str, ...]:
     Examples
     --------
     >>> from lsm_stan.network.headers import words
-    >>> words("# FromNodeId"), words("pre_root_id"), words("V1")
-    (('from', 'node', 'id'), ('pre', 'root', 'id'), ('v', '1'))
+    >>> words("# FromNodeId"), words("pre_root_id"), words("V1"), words("Nähe")
+    (('from', 'node', 'id'), ('pre', 'root', 'id'), ('v', '1'), ('nähe',))
     """
-    parts = re.findall(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_A-Za-z]+", name)
-    return tuple(part.lower() for part in parts)
+    return tuple(part.lower() for part in _WORD.findall(name))
 
 
 def find_ends(header: Sequence[str], how: Reading, source: str) -> tuple[int, int] | None:
@@ -273,7 +287,7 @@ def is_number(value: object) -> bool:
         except ValueError:
             return False
         return "_" not in value
-    return hasattr(value, "__float__")
+    return hasattr(value, "__float__") and not hasattr(value, "__len__")
 
 
 def first_row(
@@ -306,6 +320,23 @@ def first_row(
     if all(numeric[:2]) and columns and all(is_number(cell) for cell in first[:2]):
         return "edge"
     return "edge" if ends & set(first[:2]) else "unclear"
+
+
+def are_numbered(header: Sequence[str]) -> bool:
+    """Return whether columns are called V1, V2 and so on, as R calls those of a matrix.
+
+    Parameters
+    ----------
+    header : sequence of str
+        Names of the columns.
+
+    Returns
+    -------
+    bool
+    """
+    return bool(header) and any(
+        list(header) == [f"{letter}{k}" for k in range(1, len(header) + 1)] for letter in "VX"
+    )
 
 
 def quoted(name: str) -> str:

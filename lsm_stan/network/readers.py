@@ -41,19 +41,15 @@ from lsm_stan.network.attributes import check_columns
 from lsm_stan.network.cells import SparseMatrix, counted
 from lsm_stan.network.checks import clean_name
 from lsm_stan.network.datasets import load_celegans
+from lsm_stan.network.fact_tables import index_by_ends, index_by_name, read_columns
 from lsm_stan.network.formats import NO_MEMORY, read_file, readable
+from lsm_stan.network.frames import read_frame
 from lsm_stan.network.graphs import read_graph
 from lsm_stan.network.headers import find_ends
 from lsm_stan.network.network import Network
 from lsm_stan.network.reading import OF_COLUMNS, Reading
 from lsm_stan.network.sources import EdgeList, Matrix
-from lsm_stan.network.tables import (
-    index_by_ends,
-    index_by_name,
-    read_columns,
-    read_frame,
-)
-from lsm_stan.network.text_files import TABLES, inner_suffix, read_rows
+from lsm_stan.network.text_files import TABLES, inner_suffix, read_rows, refuse_marked
 from lsm_stan.network.two_sets import hide_within_sets
 
 Source: TypeAlias = str | Path | pd.DataFrame | NDArray[Any] | SparseMatrix | nx.Graph
@@ -297,6 +293,7 @@ def _listed_dyads(path: Path, nodes: Container[str]) -> tuple[Sequence[object], 
         return listed.senders, listed.receivers
     with readable(path):
         table = read_rows(path)
+    refuse_marked([row for row in table.below if row[0] in nodes], str(path))
     header, rows = (table.header, table.rows) if table.header else (table.rows[0], table.rows[1:])
     ends = find_ends(header, AS_IT_SAYS, str(path))
     if ends is None and len(header) > 1 and all(clean_name(c) in nodes for c in table.rows[0][:2]):

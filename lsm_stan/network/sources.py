@@ -6,6 +6,7 @@ directed, where its weights are, what becomes of parallel edges, and which nodes
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -18,6 +19,7 @@ from lsm_stan.errors import InputError
 from lsm_stan.network.cells import SparseMatrix, counted
 from lsm_stan.network.checks import check_names
 from lsm_stan.network.edge_columns import (
+    check_weights,
     distinguishing,
     kept_rows,
     read_weights,
@@ -29,6 +31,14 @@ from lsm_stan.network.reading import OF_COLUMNS, OF_TABLES, Reading
 
 #: As many edges, none with its reverse, make it likely that each stands for both directions.
 FEW = 3
+
+#: Names that are rounded numbers, as spreadsheets and floats write long ones.
+_ROUNDED = re.compile(r"[0-9](\.[0-9]+)?[eE]\+[0-9]{2}")
+
+_TWO_SETS = (
+    "No node is at both ends of edges: if the network is of two sets, such as plants and"
+    " pollinators, say so with --nodes FILE whose column bipartite is 0 or 1, and --undirected."
+)
 
 
 @dataclass(frozen=True)
@@ -160,6 +170,8 @@ class EdgeList:
         notes += said
         directed = content.directed if how.directed is None else how.directed
         ends = list(zip(content.senders, content.receivers, strict=True))
+        check_weights(ends, column, weights, self.kind, source)
+        _refuse_rounded(ends, source)
         if how.parallel_edges != "first":
             notes += distinguishing(
                 ends, content.attributes, column, self.kind, directed is not False
@@ -182,6 +194,8 @@ class EdgeList:
             source=source,
         )
         network = replace(network, notes=(*content.notes, *notes, *network.notes))
+        if self.kind == "column" and nodes is None and _look_like_two_sets(senders, receivers):
+            return replace(network, notes=(*network.notes, _TWO_SETS))
         return network if directed is not None else _with_hint(network)
 
     def _rows(self, kept: Sequence[int]) -> EdgeList:
@@ -203,6 +217,24 @@ class EdgeList:
         rest = {key: values for key, values in self.attributes.items() if key != name}
         note = f"The {self.kind} {name!r} says that edges are {'' if directed else 'un'}directed."
         return replace(self, attributes=rest, directed=directed, notes=(*self.notes, note))
+
+
+def _refuse_rounded(ends: Sequence[tuple[object, object]], source: str) -> None:
+    """Refuse nodes called 7.2e+17: long numbers that a spreadsheet, or a float, has rounded."""
+    for k, pair in enumerate(ends):
+        for name in pair:
+            if _ROUNDED.fullmatch(str(name).strip()):
+                raise InputError(
+                    f"{source}: edge {k + 1} names the node {name}, a long number that was rounded"
+                    f" when it was written, so that different nodes may have one name; read and"
+                    f" write such names as text"
+                )
+
+
+def _look_like_two_sets(senders: Sequence[object], receivers: Sequence[object]) -> bool:
+    """Return whether no node is at both ends of edges, of several nodes at each."""
+    ends = set(senders), set(receivers)
+    return min(map(len, ends)) > 1 and len(senders) >= FEW and ends[0].isdisjoint(ends[1])
 
 
 def _in_both_directions(

@@ -8,6 +8,7 @@ import numpy as np
 
 from lsm_stan.network.edges import count_isolated
 from lsm_stan.network.network import Network
+from lsm_stan.network.readers import ensure_network
 
 
 @dataclass(frozen=True)
@@ -93,6 +94,11 @@ def describe(network: Network) -> NetworkSummary:
     -------
     NetworkSummary
 
+    Raises
+    ------
+    InputError
+        If it is no network yet, such as a graph or a table.
+
     Examples
     --------
     >>> from lsm_stan import Network, describe
@@ -102,6 +108,7 @@ def describe(network: Network) -> NetworkSummary:
     >>> round(summary.reciprocity, 2)
     0.67
     """
+    ensure_network(network)
     between = network.sender != network.receiver
     sender, receiver = network.sender[between], network.receiver[between]
     # Floating point: squares of Stan's largest int, added up, can leave int64.

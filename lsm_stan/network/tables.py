@@ -1,4 +1,4 @@
-"""Tables: edge lists and labelled matrices in text files and data frames, of nodes, of dyads.
+"""Tables: edge lists and labelled matrices in text files, and in data frames.
 
 A table, in a file or a data frame, is taken for
 
@@ -7,10 +7,10 @@ A table, in a file or a data frame, is taken for
 2. an *edge list with header* if its first row, or the comment above it, names a sender and a
    receiver column as `lsm_stan.network.headers` knows them, or as the user says (``--source``,
    ``--target``). Which column has the weights is told in `lsm_stan.network.edge_columns`; else
-3. (files only) an *edge list without header* if it has two columns, sender and receiver, or
-   three, the third being the weight (a number or empty), and the first row can be an edge: it has
-   a node that comes again, or numbers as the rows below. With ``--no-header`` the columns are
-   called 1, 2, and so on.
+3. an *edge list without header* if it has two columns, sender and receiver, or three, the third
+   being the weight (a number or empty), and the first row can be an edge: it has a node that comes
+   again, or numbers as the rows below. With ``--no-header`` the columns are called 1, 2, and so on.
+   A data frame has no header if pandas has called its columns 0, 1 and so on.
 
 Anything else is refused: what the first row is, the user may say (``--header``, ``--no-header``).
 All cells of a file are text until they are weights: a node may be called ``NA`` or ``01``. White
@@ -21,27 +21,31 @@ a data frame.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from lsm_stan.errors import InputError
 from lsm_stan.network.attributes import MISSING
 from lsm_stan.network.cells import TWO_SETS
-from lsm_stan.network.checks import check_names, clean_name
-from lsm_stan.network.dyads import DYAD_ENDS
-from lsm_stan.network.headers import find_ends, first_row, is_number, quoted
+from lsm_stan.network.checks import clean_name
+from lsm_stan.network.headers import are_numbered, find_ends, first_row, is_number, quoted, words
 from lsm_stan.network.reading import Reading
 from lsm_stan.network.sources import EdgeList, Matrix
-from lsm_stan.network.text_files import TextTable, read_rows
+from lsm_stan.network.text_files import TextTable, read_rows, refuse_marked
 
 #: What a first comment of these kinds says of direction: KONECT's, and SNAP's.
 _KONECT = re.compile(r"(sym|asym|bip)\s+\w+")
 _SNAP = re.compile(r"(Und|D)irected graph\b", re.IGNORECASE)
+#: A number that may have a decimal comma, and one whose commas may be of thousands.
+_COMMA = re.compile(r"[+-]?[0-9]+(,[0-9]+)?([eE][+-]?[0-9]+)?")
+_THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
+#: What stands on the diagonal of a matrix whose nodes have no weight with themselves.
+_BLANK = ("", "-", "–", "—", ".")
 #: The columns of KONECT's files, as far as there are.
 _OF_KONECT = ("source", "target", "weight", "time")
 #: Seconds since 1970 in the years of such data, from 1985 to 2100.
@@ -69,6 +73,7 @@ def read_table(path: Path, how: Reading) -> Matrix | EdgeList:
     """
     table, source = read_rows(path), str(path)
     directed, notes = _said_by_comments(table, source)
+    notes += _left_out(table, source)
     header, rows = _header(table, how, source)
     header = header and [clean_name(name) for name in header]
     if header is None:
@@ -76,11 +81,12 @@ def read_table(path: Path, how: Reading) -> Matrix | EdgeList:
         named = how.source is not None
         ends = find_ends(header, how, source) if named else (0, 1)
         if ends is None or len(header) < 2:
-            raise InputError(f"{source}: {_neither(rows[0], len(rows), len(header))}")
+            raise InputError(f"{source}: {neither(rows[0], len(rows), len(header))}")
         if how.header is None:
             first = ", ".join(rows[0])
             notes += (f"No header was recognised: the first row, {first}, is read as an edge.",)
-        if len(header) == 3 and not named and how.weight is None and not _are_times(rows):
+        times = len(header) == 3 and are_times([row[2] for row in rows])
+        if len(header) == 3 and not named and how.weight is None and not times:
             header[2] = "weight"
         return _edge_list(rows, header, ends, directed, notes)
     matrix = _matrix_of(header, rows)
@@ -92,9 +98,18 @@ def read_table(path: Path, how: Reading) -> Matrix | EdgeList:
     return _edge_list(rows, header, ends, directed, notes)
 
 
-def _are_times(rows: Sequence[Sequence[str]]) -> bool:
-    """Return whether the third column looks like seconds since 1970, as temporal networks have."""
-    cells = [row[2] for row in rows]
+def are_times(cells: Sequence[Any]) -> bool:
+    """Return whether a column looks like seconds since 1970, as temporal networks have.
+
+    Parameters
+    ----------
+    cells : sequence, length L
+        Its values.
+
+    Returns
+    -------
+    bool
+    """
     if len(set(cells)) < 2 or not all(is_number(cell) for cell in cells):
         return False
     return all(_TIMES[0] <= float(cell) <= _TIMES[1] for cell in cells)
@@ -108,11 +123,12 @@ def _edge_list(
     notes: tuple[str, ...],
 ) -> EdgeList:
     """Take ends and attributes from the rows of a file, where an empty cell is a missing one."""
-    marked = sum(row[ends[0]][:1] in ("#", "%") for row in rows)
-    if marked:
-        each = "1 row begins" if marked == 1 else f"{marked:,} rows begin"
-        notes += (f"{each} with a mark of comments below the first row, and is read as an edge.",)
-    columns = list(zip(*rows, strict=True)) or [()] * len(header)
+    columns = [list(column) for column in zip(*rows, strict=True)] or [[] for _ in header]
+    commas = [k for k, cells in enumerate(columns) if k not in ends and _has_commas(cells)]
+    for k in commas:
+        columns[k] = _with_points(columns[k])
+    if commas:
+        notes += (f"Decimal commas are read as points: {', '.join(header[k] for k in commas)}.",)
     return EdgeList(
         senders=columns[ends[0]],
         receivers=columns[ends[1]],
@@ -124,6 +140,33 @@ def _edge_list(
         directed=directed,
         notes=notes,
     )
+
+
+def _left_out(table: TextTable, source: str) -> tuple[str, ...]:
+    """Count the comments among the rows, and refuse one that may be a row.
+
+    That is one whose first cell, with its mark, is in another row too, or any if there is
+    nothing else below the first row.
+    """
+    if not table.n_below:
+        return ()
+    if table.below:
+        times = Counter(cell for row in (*table.rows, *table.below) for cell in set(row))
+        alone = len(table.rows) == 1
+        refuse_marked([row for row in table.below if alone or times[row[0]] > 1], source)
+    each = "1 line begins" if table.n_below == 1 else f"{table.n_below:,} lines begin"
+    return (f"{each} with a mark of comments below the first row: not read.",)
+
+
+def _has_commas(cells: Sequence[str]) -> bool:
+    """Return whether cells are numbers of which some have a decimal comma, for certain."""
+    given = [cell for cell in cells if cell not in MISSING]
+    commas = [cell for cell in given if "," in cell]
+    return all(map(_COMMA.fullmatch, given)) and not all(map(_THOUSANDS.fullmatch, commas))
+
+
+def _with_points(cells: Sequence[str]) -> list[str]:
+    return [cell.replace(",", ".") for cell in cells]
 
 
 def _said_by_comments(table: TextTable, source: str) -> tuple[bool | None, tuple[str, ...]]:
@@ -156,22 +199,24 @@ def _header(
         if known:
             return above, table.rows
         if not table.loose:
-            raise InputError(
-                f"{source}: the row {', '.join(above)} begins with a mark of comments; if it is"
-                f" data, write the name in quotes, if it is a comment, put a blank after the mark"
-            )
+            refuse_marked([[table.mark + above[0], *above[1:]]], source)
         if not how.header and find_ends(first, how, source) is None:
             raise InputError(f"{source}: {_unknown(above, table.rows)}, or say --no-header")
     if how.header is not None:
         return (first, rest) if how.header else (None, table.rows)
     if _matrix_of(first, rest) is not None:
         return first, rest
+    if are_numbered(first) and how.source is None:
+        refuse_bare_matrix(rest, source, f"say --source {first[0]} --target {first[1]}")
     if _is_named(first, rest, how, source):
         return first, rest
-    _refuse_bare_matrix(table.rows, source)
+    refuse_bare_matrix(table.rows, source, "say --no-header")
     if len(first) == 1 or first[0] == "" or len(first) > 3:
-        wide = len(first) > 3 and all(is_number(cell) for cell in first[2:] if cell)
-        advice = "; if it has no header, say --no-header, and --weight 3 for the third column"
+        wide = len(first) > 3 and any(is_number(cell) for cell in first)
+        advice = (
+            "; if it has no header, say --no-header, and --weight 3 for the third column, --source"
+            " and --target likewise"
+        )
         raise InputError(f"{source}: {_unknown(first, rest)}{advice if wide else ''}")
     kind = first_row(first, rest)
     if kind == "header":
@@ -204,8 +249,23 @@ def _is_named(
     return True
 
 
-def _refuse_bare_matrix(rows: Sequence[Sequence[str]], source: str) -> None:
-    """Refuse a square table of numbers whose diagonal is 0, or that is too wide for a list."""
+def refuse_bare_matrix(rows: Sequence[Sequence[Any]], source: str, otherwise: str) -> None:
+    """Refuse a square table of numbers whose diagonal is 0, or that is too wide for a list.
+
+    Parameters
+    ----------
+    rows : sequence of sequence
+        Its cells.
+    source : str
+        File name or description, for error messages.
+    otherwise : str
+        What to do if it is a list of edges.
+
+    Raises
+    ------
+    InputError
+        If it looks like a matrix without names.
+    """
     n = len(rows)
     if n < 2 or n != len(rows[0]) or not all(is_number(cell) for row in rows for cell in row):
         return
@@ -213,53 +273,24 @@ def _refuse_bare_matrix(rows: Sequence[Sequence[str]], source: str) -> None:
         raise InputError(
             f"{source}: it looks like a matrix of {n} x {n} cells without names of nodes; add"
             f" them as first row and first column, or save it with numpy.save; if it is an edge"
-            f" list, say --no-header"
+            f" list, {otherwise}"
         )
 
 
-def read_frame(frame: pd.DataFrame, how: Reading) -> Matrix | EdgeList:
-    """Read a data frame by the rules at the top of this module.
+def neither(header: Sequence[str], n_rows: int, n_columns: int) -> str:
+    """Say why a table is refused.
 
     Parameters
     ----------
-    frame : DataFrame
-        The table.
-    how : Reading
-        What the user says.
+    header : sequence of str
+        Its first row.
+    n_rows, n_columns : int
+        What shape it would have as a matrix.
 
     Returns
     -------
-    Matrix or EdgeList
-
-    Raises
-    ------
-    InputError
-        If the table is neither a labelled matrix nor an edge list.
+    str
     """
-    how.refuse(("header",), "data frame", "its columns have names")
-    header = [clean_name(name) for name in frame.columns]
-    matrix = _labelled_matrix(list(frame.index), header, frame.to_numpy())
-    if matrix is not None and how.source is None:
-        return matrix
-    ends = find_ends(header, how, "data frame")
-    if ends is None:
-        raise InputError(f"data frame: {_neither(header, *frame.shape)}")
-    # what pandas has for a missing value becomes None
-    cells = frame.astype(object).where(frame.notna().to_numpy(), None)
-    columns = [cells.iloc[:, k].tolist() for k in range(len(header))]
-    return EdgeList(
-        senders=columns[ends[0]],
-        receivers=columns[ends[1]],
-        attributes={
-            name: [None if isinstance(cell, str) and not cell.strip() else cell for cell in column]
-            for k, (name, column) in enumerate(zip(header, columns, strict=True))
-            if k not in ends
-        },
-    )
-
-
-def _neither(header: Sequence[str], n_rows: int, n_columns: int) -> str:
-    """Say why a table is refused; as a matrix it would be `n_rows` x `n_columns`."""
     first_row = ", ".join(header[:4]) + (", ..." if len(header) > 4 else "")
     return (
         f"the table is neither an edge list, whose header has a pair such as source,target, nor "
@@ -278,12 +309,20 @@ def _unknown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
             f" such as {rows[0][0]} and {header[1]}; a matrix needs the same nodes in both;"
             f" {TWO_SETS}"
         )
-    neither = _neither(header, len(rows), len(header) - 1)
+    what = neither(header, len(rows), len(header) - 1)
     if len(header) < 2:
-        return f"{neither}; cells are separated by commas, tabs, semicolons or white space"
+        return f"{what}; cells are separated by commas, tabs, semicolons or white space"
+    stems = [words(name)[:-1] for name in header[1:] if words(name)[-1:] and name[-1].isdigit()]
+    if any(stem and stems.count(stem) > 1 for stem in stems):
+        return (
+            f"{what}; if a row names several others, or columns are a second set of nodes, write a"
+            f" row for each pair of nodes"
+        )
+    if any(cell.startswith("{") for cell in header):
+        return f"{what}; networkx.write_weighted_edgelist writes weights without braces"
     names = [name for name in header if name] or ["1", "2"]
     return (
-        f"{neither}; name the columns of both ends, such as --source {quoted(names[0])}"
+        f"{what}; name the columns of both ends, such as --source {quoted(names[0])}"
         f" --target {quoted(names[min(1, len(names) - 1)])}"
     )
 
@@ -294,15 +333,41 @@ def _matrix_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Matrix |
         return None  # a symmetric matrix without names has the same first row and column
     if len(rows) != len(header) - 1:
         return None
-    return _labelled_matrix([row[0] for row in rows], header[1:], [row[1:] for row in rows])
+    names, cells = [row[0] for row in rows], [row[1:] for row in rows]
+    if _has_commas([cell for row in cells for cell in row]):
+        cells = [_with_points(row) for row in cells]
+    if are_numbered(header[1:]) and all(row[0] == str(k) for k, row in enumerate(rows, 1)):
+        # R's matrix without names
+        square = all(is_number(cell) for row in cells for cell in row if cell not in MISSING)
+        empty = not any(is_number(row[k]) and float(row[k]) for k, row in enumerate(cells))
+        if square and (len(rows) > 3 or (len(rows) == 3 and empty)):
+            return labelled_matrix(names, names, cells)
+    matrix = labelled_matrix(names, header[1:], cells)
+    if matrix is not None and isinstance(matrix.cells, np.ndarray):
+        diagonal = [cell if cell not in _BLANK else "NaN" for cell in matrix.cells.diagonal()]
+        np.fill_diagonal(matrix.cells, diagonal)
+    return matrix
 
 
-def _labelled_matrix(
+def labelled_matrix(
     row_labels: Sequence[object],
     column_labels: Sequence[object],
     cells: Sequence[Sequence[object]] | NDArray[Any],
 ) -> Matrix | None:
-    """Return a matrix, columns in the order of rows, or None if the names are not the same."""
+    """Return the matrix that cells with names are.
+
+    Parameters
+    ----------
+    row_labels, column_labels : sequence, length N
+        Names of the nodes.
+    cells : sequence of sequence, or ndarray, of shape (N, N)
+        Weights.
+
+    Returns
+    -------
+    Matrix or None
+        Its columns are in the order of its rows; None if the names are not the same.
+    """
     row_names = [clean_name(label) for label in row_labels]
     column_names = [clean_name(label) for label in column_labels]
     if not row_names or sorted(row_names) != sorted(column_names):
@@ -312,115 +377,3 @@ def _labelled_matrix(
         column = {name: k for k, name in enumerate(column_names)}
         matrix = matrix[:, [column[name] for name in row_names]]
     return Matrix(matrix, row_names)
-
-
-def read_columns(path: Path) -> pd.DataFrame:
-    """Read a table from a text file with a header.
-
-    Parameters
-    ----------
-    path : Path
-        The file.
-
-    Returns
-    -------
-    DataFrame
-        Columns of text.
-
-    Raises
-    ------
-    InputError
-        If the file is empty, or its rows differ in length.
-    """
-    table = read_rows(path)
-    header, rows = table.rows[0], table.rows[1:]
-    if table.header is not None:
-        header, rows = table.header, table.rows
-    return pd.DataFrame(rows, columns=header, dtype=object)
-
-
-def index_by_name(table: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Make the node names, wherever a table has them, its index.
-
-    Parameters
-    ----------
-    table : DataFrame
-        A table with a row for each node.
-    source : str
-        What to call the table in messages.
-
-    Returns
-    -------
-    DataFrame
-        Its index is called as the column of names was.
-
-    Raises
-    ------
-    InputError
-        If the names cannot be those of a network.
-    """
-    if "name" in table.columns:
-        table = table.set_index("name")
-    elif table.index.name is None and len(table.columns):
-        table = table.set_index(table.columns[0])
-    table = table.set_axis(
-        pd.Index([clean_name(name) for name in table.index], name=table.index.name, dtype=object)
-    )
-    check_names(list(table.index), source)
-    return table
-
-
-def index_by_ends(table: pd.DataFrame, source: str) -> pd.DataFrame:
-    """Make sender and receiver, wherever a table of dyads has them, its index.
-
-    Parameters
-    ----------
-    table : DataFrame
-        A table with a row for each dyad, or a labelled matrix with a cell for each.
-    source : str
-        What to call the table in messages.
-
-    Returns
-    -------
-    DataFrame
-        The facts; of a matrix one column, called as the file, or ``value``.
-
-    Raises
-    ------
-    InputError
-        If the table has no columns of senders and receivers, or no other column.
-    """
-    if table.index.nlevels == 2:
-        return table
-    header = [str(name) for name in table.columns]
-    named = not isinstance(table.index, pd.RangeIndex)
-    cells = table if named else table.iloc[:, 1:]
-    labels = list(table.index) if named else table.iloc[:, 0].tolist()
-    if named or header[0] == "" or len(header) >= 4:
-        matrix = _labelled_matrix(labels, list(cells.columns), cells.to_numpy(dtype=object))
-        if matrix is not None:
-            return _facts_of_matrix(matrix, source)
-    ends = find_ends(header, Reading(), source)
-    if ends is None or len(table.columns) < 3:
-        raise InputError(
-            f"{source}: a table of dyads is needed, with columns source and target and one more,"
-            f" or a labelled matrix"
-        )
-    kept = [k for k, name in enumerate(header) if name or k in ends]
-    ordered = [*ends, *(k for k in kept if k not in ends)]
-    table = table.iloc[:, ordered]
-    return table.set_index(list(table.columns[:2]))
-
-
-def _facts_of_matrix(matrix: Matrix, source: str) -> pd.DataFrame:
-    """Return the cells of a matrix between different nodes, as a table of dyads."""
-    names, cells = matrix.names or [], np.asarray(matrix.cells)
-    pairs = [(i, j) for i in range(len(names)) for j in range(len(names)) if i != j]
-    values = pd.Series([cells[i, j] for i, j in pairs], dtype=object)
-    kept = ~(values.isna() | values.astype(str).str.strip().isin(MISSING)).to_numpy()
-    index = pd.MultiIndex.from_tuples(
-        [(names[i], names[j]) for (i, j), keep in zip(pairs, kept, strict=True) if keep],
-        names=list(DYAD_ENDS),
-    )
-    column = Path(source).name.partition(".")[0] if Path(source).suffix else "value"
-    return pd.DataFrame({column: values[kept].to_numpy()}, index=index)

@@ -2,8 +2,9 @@
 
 A file is UTF-8, or UTF-16 with a byte order mark, and may be compressed (``.gz``, ``.bz2``,
 ``.xz``). Lines before the first row that begin with ``#``, ``%`` or ``//`` are comments; the last
-of them may hold the names of the columns. Cells are separated by the delimiter of the file's
-suffix if that gives rows of equal length, else by tabs, semicolons, commas, bars or white
+of them may hold the names of the columns. Below it lines that begin with ``#`` or ``%`` are
+comments; a name that begins so is written in quotes. Cells are separated by the delimiter of the
+file's suffix if that gives rows of equal length, else by tabs, semicolons, commas, bars or white
 space, the first that does. Rows and columns without anything in them are not read.
 """
 
@@ -15,10 +16,12 @@ import gzip
 import io
 import lzma
 import re
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
+
+import pandas as pd
 
 from lsm_stan.errors import InputError
 
@@ -35,6 +38,8 @@ _COMPRESSION: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.ope
 _DELIMITERS = ("\t", ";", ",", "|", " ")
 _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "white space"}
 _COMMENT = re.compile(r"[ \t]*(#+|%+|//)([^\r\n]*)(?:\r\n|\r|\n|\Z)")
+#: What comments below the first row begin with.
+_MARKS = ("#", "%")
 #: What Excel may write above a table.
 _SEPARATOR = re.compile(r"sep=(.)(?:\r\n|\r|\n)", re.IGNORECASE)
 _BLANK = re.compile(r"[ \t]*(?:\r\n|\r|\n)")
@@ -54,14 +59,24 @@ class TextTable:
         The lines before the first row, without their marks.
     header : list of str or None
         The last comment's cells, if there are as many as in a row.
+    mark : str
+        What the last comment begins with.
     loose : bool
         Whether the last comment begins with a blank after its mark, as prose does.
+    n_below : int
+        Number of comments below the first row.
+    below : tuple of list of str
+        The cells, with its mark, of each of them that may be a row: as many as in a row, and no
+        blank after the mark.
     """
 
     rows: list[list[str]]
     comments: tuple[str, ...] = ()
     header: list[str] | None = None
+    mark: str = ""
     loose: bool = True
+    n_below: int = 0
+    below: tuple[list[str], ...] = ()
 
 
 def inner_suffix(path: Path) -> str:
@@ -169,18 +184,20 @@ def read_rows(path: Path) -> TextTable:
     body = text[start:]
     delimiter = _delimiter(body, promised, path)
     rows: list[list[str]] = []
-    reader = _cells(io.StringIO(body, newline=""), delimiter)
+    lines = _Lines(io.StringIO(body, newline=""), delimiter)
     skipped = text.count("\n", 0, start)
-    for row in reader:
+    for row in _records(lines, delimiter):
         cells = [cell.strip() for cell in row]
         if not any(cells):
             continue
         rows.append(cells)
         if len(cells) != len(rows[0]):
-            line = skipped + reader.line_num
+            line = skipped + lines.number
             names = (
                 "; if rows have names, as R writes them, leave those out (row.names = FALSE)"
                 if len(rows) == 2 and len(cells) == len(rows[0]) + 1
+                else "; a line that lists the neighbours of a node has to be a line for each"
+                if delimiter == " "
                 else ""
             )
             raise InputError(
@@ -189,25 +206,73 @@ def read_rows(path: Path) -> TextTable:
             )
     if not rows:
         raise InputError(f"{path}: the file is empty; a network needs at least two nodes")
-    header, loose = None, True
+    header, mark, loose = None, "", True
     if comments:
-        mark_free = comments[-1]
+        mark, mark_free = comments[-1]
         loose = mark_free[:1].isspace() or not mark_free
-        cells = [c.strip() for c in next(_cells([mark_free.strip()], delimiter), [])]
+        cells = _row(mark_free.strip(), delimiter)
         header = cells if len(cells) == len(rows[0]) else None
+    tight = [_row(line, delimiter) for line in lines.comments if not line[1:2].isspace()]
     return _without_empty_columns(
-        TextTable(rows, tuple(comment.strip() for comment in comments), header, loose)
+        TextTable(
+            rows,
+            tuple(comment.strip() for _, comment in comments),
+            header,
+            mark,
+            loose,
+            len(lines.comments),
+            tuple(cells for cells in tight if len(cells) == len(rows[0])),
+        )
     )
 
 
-def _leading_comments(text: str, position: int) -> tuple[list[str], int]:
-    """Return the comments before the first row, from a position on, and where that begins."""
+def refuse_marked(rows: Sequence[Sequence[str]], source: str) -> None:
+    """Refuse the first of some comments that may be rows.
+
+    Parameters
+    ----------
+    rows : sequence of sequence of str
+        Their cells; there may be none.
+    source : str
+        File name or description, for error messages.
+
+    Raises
+    ------
+    InputError
+        If there is one.
+    """
+    if rows:
+        row = rows[0]
+        raise InputError(
+            f"{source}: the row {', '.join(row[:4])} begins with a mark of comments; if {row[0]} is"
+            f' a name, write it in quotes: "{row[0]}"; if the row is a comment, put a blank after'
+            f" the mark"
+        )
+
+
+def write_table(table: pd.DataFrame, path: Path) -> None:
+    """Write a table of text and numbers so that `read_rows` reads it back.
+
+    Parameters
+    ----------
+    table : DataFrame
+        The table; its index is not written.
+    path : Path
+        The file.
+    """
+    first = table.iloc[:, 0].astype(str)
+    marked = bool(first.str.startswith((*_MARKS, "//")).any())
+    table.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC if marked else csv.QUOTE_MINIMAL)
+
+
+def _leading_comments(text: str, position: int) -> tuple[list[tuple[str, str]], int]:
+    """Return marks and text of the comments before the first row, and where that begins."""
     comments = []
     while position < len(text):
         blank = _BLANK.match(text, position)
         comment = None if blank else _COMMENT.match(text, position)
         if comment:
-            comments.append(comment[2])
+            comments.append((comment[1], comment[2]))
         elif not blank:
             break
         position = (blank or comment).end()  # type: ignore[union-attr]
@@ -215,22 +280,61 @@ def _leading_comments(text: str, position: int) -> tuple[list[str], int]:
 
 
 class _Lines:
-    """Lines with blanks for tabs, and without white space around them."""
+    """Lines without comments; with single blanks for tabs if a blank separates cells.
 
-    def __init__(self, lines: Iterable[str]) -> None:
+    Attributes
+    ----------
+    number : int
+        Number of the line that was read last, from 1.
+    at_start : bool
+        Whether a row begins with the next line, which is not within quotes.
+    comments : list of str
+        The lines that were left out.
+    """
+
+    def __init__(self, lines: Iterable[str], delimiter: str) -> None:
         self._lines = iter(lines)
+        self._blanks = delimiter == " "
+        self.number = 0
+        self.at_start = True
+        self.comments: list[str] = []
 
     def __iter__(self) -> _Lines:
         return self
 
     def __next__(self) -> str:
-        return next(self._lines).replace("\t", " ").strip()
+        for line in self._lines:
+            self.number += 1
+            marked = self.at_start and line.lstrip(" ").startswith(_MARKS)
+            if marked:
+                self.comments.append(line.strip())
+                continue
+            self.at_start = False
+            return line.replace("\t", " ").strip() if self._blanks else line
+        raise StopIteration
 
 
-def _cells(lines: Iterable[str], delimiter: str) -> Any:
-    """Return the cells of each line; any white space separates if the delimiter is a blank."""
-    lines = _Lines(lines) if delimiter == " " else lines
-    return csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
+def _records(lines: _Lines, delimiter: str) -> Iterator[list[str]]:
+    """Yield the cells of each row; any white space separates if the delimiter is a blank."""
+    reader = csv.reader(lines, delimiter=delimiter, strict=True, skipinitialspace=True)
+    for row in reader:
+        yield row
+        lines.at_start = True
+
+
+def _rows_of(sample: str, delimiter: str) -> Iterator[list[str]]:
+    """Yield the cells of each row of a text."""
+    return _records(_Lines(io.StringIO(sample, newline=""), delimiter), delimiter)
+
+
+def _row(line: str, delimiter: str) -> list[str]:
+    """Return the cells of a line, whatever it begins with; none if quotes are left open."""
+    lines = [line.replace("\t", " ")] if delimiter == " " else [line]
+    try:
+        cells = next(csv.reader(lines, delimiter=delimiter, skipinitialspace=True), [])
+    except csv.Error:
+        return []
+    return [cell.strip() for cell in cells]
 
 
 def _delimiter(body: str, promised: str | None, path: Path) -> str:
@@ -257,14 +361,14 @@ def _delimiter(body: str, promised: str | None, path: Path) -> str:
 
 def _looks_named(sample: str, mark: str) -> bool:
     """Return whether the first row is one of names: without digits or other delimiters."""
-    first: list[str] = next(_cells(io.StringIO(sample, newline=""), mark), [])
+    first: list[str] = next(_rows_of(sample, mark), [])
     return not any(re.search(r"[0-9;\t]", cell) for cell in first)
 
 
 def _equal_width(sample: str, mark: str) -> int:
     """Return how many cells each row has; 0 if not all have equally many."""
     try:
-        widths = {len(row) for row in _cells(io.StringIO(sample, newline=""), mark) if any(row)}
+        widths = {len(row) for row in _rows_of(sample, mark) if any(row)}
     except csv.Error:
         return 0
     return widths.pop() if len(widths) == 1 else 0
@@ -272,7 +376,7 @@ def _equal_width(sample: str, mark: str) -> int:
 
 def _first_width(sample: str, mark: str) -> int:
     try:
-        return len(next(_cells(io.StringIO(sample, newline=""), mark), []))
+        return len(next(_rows_of(sample, mark), []))
     except csv.Error:
         return 0
 
@@ -285,9 +389,8 @@ def _without_empty_columns(table: TextTable) -> TextTable:
         width -= 1
     if width == len(header):
         return table
-    return TextTable(
-        [row[:width] for row in table.rows],
-        table.comments,
-        table.header and table.header[:width],
-        table.loose,
+    return replace(
+        table,
+        rows=[row[:width] for row in table.rows],
+        header=table.header and table.header[:width],
     )

@@ -8,6 +8,7 @@ from scipy.stats import bernoulli, nbinom, poisson
 
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.fits import ensure_fits
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.likelihood import CHUNK, chunks, frailty, log_likelihood, log_mean, mean_weight
 from lsm_stan.model.parameters import Parameters
@@ -58,8 +59,9 @@ def predict(fit: Fit, top: int = 50) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If `top` < 1.
+        If `fit` is none, or `top` < 1.
     """
+    ensure_fits(fit)
     if top < 1:
         raise InputError(f"top is {top}; at least one dyad is needed")
     spec, network, draws = fit.spec, fit.network, flat_draws(fit.parameters)

@@ -17,6 +17,7 @@ from lsm_stan.choices import Scheme
 from lsm_stan.errors import InputError
 from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import nth_dyad, nth_pair, pair_number
+from lsm_stan.network.readers import ensure_network
 from lsm_stan.typing import IntArray
 
 Dyads = tuple[IntArray, IntArray]
@@ -219,6 +220,7 @@ class _Units:
     """What is held out as one, numbered from 0: pairs of nodes, or ordered dyads."""
 
     def __init__(self, network: Network, together: bool) -> None:
+        ensure_network(network)
         self.network = network
         self.pairs = together or not network.directed
         n = network.n_nodes

@@ -19,6 +19,7 @@ import pandas as pd
 
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.fits import ensure_fits
 from lsm_stan.model.likelihood import conditional_log_likelihood, log_mean
 from lsm_stan.network.pairs import pair_number
 from lsm_stan.posterior import diagnostics
@@ -89,8 +90,9 @@ def loo(fit: Fit) -> LOO:
     Raises
     ------
     InputError
-        If there are fewer than 100 draws, as a mode has.
+        If `fit` is none, or there are fewer than 100 draws, as a mode has.
     """
+    ensure_fits(fit)
     _ensure_draws("the fit", fit)
     thin = max(1, -(-fit.draws[..., 0, 0].size // MAX_DRAWS))
     draws = {name: v[:, ::thin].reshape(-1, *v.shape[2:]) for name, v in fit.parameters.items()}
@@ -135,8 +137,9 @@ def loo_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     Raises
     ------
     InputError
-        If the networks differ, or a fit has too few draws.
+        If one of `fits` is none, the networks differ, or a fit has too few draws.
     """
+    ensure_fits(fits)
     network = next(iter(fits.values())).network
     for name, fit in fits.items():
         if fit.network.digest != network.digest:

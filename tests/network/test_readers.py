@@ -20,6 +20,7 @@ from lsm_stan.network.checks import clean_name
 from lsm_stan.network.network import Network
 from lsm_stan.network.readers import open_network, read_network, with_dyads
 from lsm_stan.network.reading import Reading
+from lsm_stan.network.text_files import write_table
 
 # A parallel edge (a, b), a self-loop at c, and the isolated node d.
 EDGES = [("a", "b", 2), ("b", "a", 1), ("c", "c", 4), ("a", "b", 3), ("b", "c", 7)]
@@ -49,14 +50,15 @@ def multigraph(kind=nx.MultiDiGraph):
 
 def save_matrix(path, matrix, names, delimiter=","):
     with path.open("w", newline="", encoding="utf-8") as stream:
-        writer = csv.writer(stream, delimiter=delimiter)
+        writer = csv.writer(stream, delimiter=delimiter, quoting=csv.QUOTE_NONNUMERIC)
         writer.writerow(["", *names])
         writer.writerows([name, *row] for name, row in zip(names, matrix.tolist(), strict=True))
 
 
 def save_edges(path, edges, delimiter=","):
     with path.open("w", newline="", encoding="utf-8") as stream:
-        csv.writer(stream, delimiter=delimiter).writerows([("source", "target", "weight"), *edges])
+        writer = csv.writer(stream, delimiter=delimiter, quoting=csv.QUOTE_NONNUMERIC)
+        writer.writerows([("source", "target", "weight"), *edges])
 
 
 # --- matrices -----------------------------------------------------------------------------------
@@ -213,8 +215,8 @@ def test_a_network_written_as_tables_comes_back(nodes, random, directed):
     network = Network.from_matrix(matrix, nodes, directed=directed)
     with tempfile.TemporaryDirectory() as folder:
         edge_file, node_file = Path(folder) / "edges.csv", Path(folder) / "nodes.csv"
-        network.edge_frame().to_csv(edge_file, index=False)
-        network.node_frame().to_csv(node_file, index=False)
+        write_table(network.edge_frame(), edge_file)
+        write_table(network.node_frame(), node_file)
         again = read_network(edge_file, directed=directed, nodes=node_file)
     assert again.digest == network.digest
 

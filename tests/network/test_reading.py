@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import re
 from pathlib import Path
 
 import networkx as nx
@@ -11,10 +12,29 @@ import pytest
 from scipy import io as scipy_io
 from scipy import sparse
 
-from lsm_stan import InputError, LatentSpaceModel, Network, describe, read_network, select
-from lsm_stan.network.headers import find_ends, weight_names
+from lsm_stan import (
+    InputError,
+    LatentSpaceModel,
+    Network,
+    check_priors,
+    compare,
+    describe,
+    describe_result,
+    judge,
+    loo,
+    loo_table,
+    make_report,
+    predict,
+    predictive_checks,
+    read_network,
+    select,
+    simulate,
+)
+from lsm_stan.network.headers import find_ends, weight_names, words
 from lsm_stan.network.readers import open_network
 from lsm_stan.network.reading import Reading
+from lsm_stan.network.text_files import write_table
+from lsm_stan.prediction.holdout import hold_out
 
 
 @pytest.fixture
@@ -183,11 +203,68 @@ def test_seconds_are_no_weights(file):
     assert read_network(path, weight="3").total_weight == 1082040961 + 1082155839
 
 
-def test_a_comment_below_the_first_row_is_told_of(file):
-    network = read_network(file("e.csv", "source,target\na,b\n# b,c\n"))
-    assert "1 row begins with a mark of comments below the first row, and is read as an edge." in (
-        network.notes
-    )
+@pytest.mark.parametrize("comment", ["# b,c", "#b,c", "%b,c", "# that is all", "#", "#;,"])
+@pytest.mark.parametrize("name", ["e.csv", "e.csv.gz"])
+def test_a_comment_below_the_first_row_is_none_of_the_rows(tmp_path, comment, name):
+    text = f"source,target\na,b\n{comment}\nb,d\n".encode()
+    (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
+    network = read_network(tmp_path / name)
+    assert edges(network) == [("a", "b", 1), ("b", "d", 1)]
+    note = "1 line begins with a mark of comments below the first row: not read."
+    assert note in network.notes
+
+
+def test_comments_below_the_first_row_of_any_table(file):
+    matrix = file("m.csv", ",a,b\n# of May\na,0,3\n# of June\nb,1,0\n")
+    assert edges(read_network(matrix)) == [("a", "b", 3), ("b", "a", 1)]
+    blanks = file("e.txt", "1 2 3\n  # the rest: \n2 3 1\n%\n")
+    assert edges(read_network(blanks)) == [("1", "2", 3), ("2", "3", 1)]
+    nodes = file("nodes.csv", "name,x\na,1\n# c is left out\nb,2\n")
+    assert read_network(matrix, nodes=nodes).node_table["x"].tolist() == [1, 2]
+    with pytest.raises(InputError, match="line 5 has 3 cells, the first row has 2"):
+        read_network(file("long.csv", "source,target\na,b\n# x\n# y\na,b,c\n"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "source,target\n#1,#2\n#2,#3\na,#1\n",
+        "tag,person\n#cats,ann\n#cats,bob\ndogs,ann\n",
+        ",#1,b\n#1,0,3\nb,1,0\n",
+    ],
+)
+def test_a_node_that_looks_like_a_comment_is_asked_about(file, text):
+    how = {"source": "tag", "target": "person"} if text.startswith("tag") else {}
+    with pytest.raises(InputError, match=r'the row #.* write it in quotes: "#.*blank after'):
+        read_network(file("e.csv", text), **how)
+    quoted = read_network(file("e.csv", re.sub(r"(#\w+)", r'"\1"', text)), **how)
+    assert any(name.startswith("#") for name in quoted.names)
+    assert not any("mark of comments" in note for note in quoted.notes)
+
+
+def test_a_line_within_quotes_is_no_comment(file):
+    path = file("e.csv", 'source,target,words\na,b,"first\n# second"\nb,c,x\n')
+    assert edges(read_network(path)) == [("a", "b", 1), ("b", "c", 1)]
+
+
+def test_marks_in_tables_beside_a_network(file):
+    path = file("e.csv", 'source,target\n"#1",b\nb,c\n')
+    for what in ("nodes", "hidden", "dyads"):
+        beside = {
+            "nodes": "name,x\n#1,1\nb,2\nc,3\n",
+            "hidden": "source,target\nb,c\n#1,c\n",
+            "dyads": "source,target,x\nb,c,1\n#1,c,2\n",
+        }[what]
+        with pytest.raises(InputError, match=r"the row #1, .* write it in quotes"):
+            read_network(path, **{what: file(f"{what}.csv", beside)})
+        kept = read_network(path, **{what: file("q.csv", beside.replace("#1", '"#1"'))})
+        assert kept.names == ("#1", "b", "c")
+
+
+def test_a_table_is_written_as_it_is_read(tmp_path):
+    frame = pd.DataFrame({"source": ["#1", "a"], "target": ["a", "%2"], "weight": [3, 4]})
+    write_table(frame, tmp_path / "e.csv")
+    assert edges(read_network(tmp_path / "e.csv")) == [("#1", "a", 3), ("a", "%2", 4)]
 
 
 def test_a_sparse_vector_is_no_network():
@@ -289,6 +366,251 @@ def test_two_names_of_weights_are_asked_about(file):
     with pytest.raises(InputError, match="'syn_count' and 'size' may be weights"):
         read_network(path)
     assert read_network(path, weight="size").weight.tolist() == [9, 9]
+
+
+#: Edges of which one has one attribute, one another.
+MIXED = [("weight", "count"), ("weight", "Weights"), ("value", "count"), ("n", "strong")]
+
+
+@pytest.mark.parametrize("route", ["table", "graph", "graphml", "gml"])
+@pytest.mark.parametrize(("first", "second"), MIXED)
+def test_weights_under_two_names_are_asked_about(tmp_path, route, first, second):
+    graph = nx.DiGraph([("ann", "bob", {first: 3}), ("bob", "cat", {second: 4})])
+    source = graph if route == "graph" else tmp_path / f"net.{route}"
+    if route == "table":
+        source = tmp_path / "net.csv"
+        nx.to_pandas_edgelist(graph).to_csv(source, index=False)
+    elif route == "graphml":
+        nx.write_graphml(graph, source)
+    elif route == "gml":
+        nx.write_gml(graph, source)
+    with pytest.raises(InputError, match=rf"1 edge without '{first}' has '{second}', .*--weight"):
+        read_network(source)
+    assert read_network(source, weight=first).weight.tolist() == [3, 1]
+    assert read_network(source, weight=second).weight.tolist() == [1, 4]
+
+
+def test_other_facts_beside_a_missing_weight_are_no_weights(file):
+    path = file("e.csv", "source,target,weight,distance,year\na,b,3,7,2001\nb,c,,7,2002\n")
+    assert read_network(path).weight.tolist() == [3, 1]
+    words = file("w.csv", "source,target,weight,mood\na,b,3,\nb,c,,good\n")
+    assert read_network(words).weight.tolist() == [3, 1]
+
+
+@pytest.mark.parametrize("value", [{"a": 1}, [3], (3, 4), {3}, np.array([3]), object])
+def test_an_attribute_that_is_no_number_is_named(value):
+    graph = nx.DiGraph([("ann", "bob", {"Weight": 3}), ("bob", "cat", {"Weight": value})])
+    with pytest.raises(
+        InputError,
+        match=r"edge 2 \('bob' -> 'cat'\) has the edge attribute 'Weight' .*not a number",
+    ):
+        read_network(graph)
+    assert read_network(graph, weight="none").weight.tolist() == [1, 1]
+    graph = nx.DiGraph([("ann", "bob", {"facts": value}), ("bob", "cat", {})])
+    assert "Edge attributes not used: facts." in read_network(graph).notes
+
+
+# --- numbers as people write them ---------------------------------------------------------------
+
+
+def test_decimal_commas(file):
+    bom = "\ufeff"
+    text = bom + "ego;alter;weight;nähe\r\nann;bob;3,0;0,5\r\nbob;cat;1200,00;1,5\r\n"
+    network = read_network(file("excel.csv", text))
+    assert edges(network) == [("ann", "bob", 3), ("bob", "cat", 1200)]
+    assert "Decimal commas are read as points: weight, nähe." in network.notes
+    trade = "reporter;partner;year;value\nDEU;FRA;2019;1200,0\nFRA;DEU;2019;1,5e6\n"
+    assert read_network(file("trade.csv", trade)).weight.tolist() == [1200, 1_500_000]
+    matrix = file("m.csv", ";a;b\na;0,0;3,0\nb;1,0;0,0\n")
+    assert edges(read_network(matrix)) == [("a", "b", 3), ("b", "a", 1)]
+    for value in ("1,204", "1.204,0", "1,204.5", "1 204"):
+        with pytest.raises(InputError, match=r"which is not a number .*without separators"):
+            read_network(file("e.csv", f'source;target;weight\nann;bob;"{value}"\nbob;cat;3\n'))
+    points = file("p.csv", "source;target;weight\nann;bob;3,5\nbob;cat;1.000\n")
+    with pytest.raises(InputError, match="'3,5', which is not a number"):
+        read_network(points)
+    other = file("o.csv", "source;target;stark\nann;bob;1,204\nbob;cat;2,408\n")
+    with pytest.raises(InputError, match=r"'stark' has numbers; .*--weight stark"):
+        read_network(other)
+
+
+@pytest.mark.parametrize("value", ["1200.0", "1.2e3", "12E2", "1200"])
+def test_floats_that_are_whole_numbers_are_weights(file, value):
+    path = file("trade.csv", f"reporter,partner,value\nDEU,FRA,{value}\nFRA,DEU,7.0\n")
+    assert read_network(path).weight.tolist() == [1200, 7]
+
+
+def test_fractions_are_refused_with_the_way_out(file):
+    with pytest.raises(InputError, match=r"1.25, which is not a whole number \(round it, or"):
+        read_network(file("flows.csv", "from,to,flow\na,b,1.25\nb,c,2\n"))
+    with pytest.raises(InputError, match=r"0.25, which is not a whole number .*smaller unit"):
+        read_network(np.array([[0, 0.25], [1, 0]]))
+
+
+def test_words_of_other_alphabets():
+    assert [words(name) for name in ("Nähe", "GrößeAlt", "число", "łódź_id")] == [
+        ("nähe",), ("größe", "alt"), ("число",), ("łódź", "id"),
+    ]  # fmt: skip
+    assert weight_names(["Nähe", "Größe"], "t") == []
+
+
+@pytest.mark.parametrize("blank", ["", "-", "–", ".", "NA"])
+def test_a_matrix_without_a_diagonal(file, blank):
+    path = file("m.csv", f";A;B;C\nA;{blank};1;0\nB;1;{blank};2\nC;0;2;{blank}\n")
+    network = read_network(path, directed=False)
+    assert edges(network) == [("A", "B", 1), ("B", "C", 2)]
+    assert network.n_hidden == 0
+    assert "3 diagonal cells NaN: read as 0." in network.notes
+
+
+# --- what disciplines bring ---------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (
+            "pre_root_id,post_root_id,neuropil,syn_count,nt_type\n"
+            "720575940600000001,720575940600000002,AL_R,5,ACH\n"
+            "720575940600000001,720575940600000002,LH_R,7,ACH\n"
+            "720575940600000002,720575940600000003,FB,9,GABA\n",
+            [("720575940600000001", "720575940600000002", 12),
+             ("720575940600000002", "720575940600000003", 9)],
+        ),
+        ("bodyId_pre,bodyId_post,weight\n1,2,11\n2,1,3\n", [("1", "2", 11), ("2", "1", 3)]),
+        ("predator,prey,count\nfox,hare,3\n", [("fox", "hare", 3)]),
+        ("plant,pollinator,visits\na,b,3\n", [("a", "b", 3)]),
+        ("consumer,resource,abundance\na,b,3\n", "'abundance' has numbers"),
+        ("lender,borrower,volume\na,b,3\n", [("a", "b", 3)]),
+        ("ORIGIN,DEST,PASSENGERS,DISTANCE\nJFK,LAX,10.00,2475.00\n", [("JFK", "LAX", 10)]),
+        ("iso_o,iso_d,year,tradeflow,dist\nDEU,FRA,2019,12,878\n", "'tradeflow' and 'dist' have"),
+        ("t,i,j,k,v,q\n2019,4,12,10190,3,1\n", "'k', 'v' and 'q' have numbers"),
+        ("site,sp1,sp2,sp3\ns1,1,0,3\ns2,0,4,1\n", "columns are a second set of nodes"),
+        ("a b {'weight': 3}\nb c {'weight': 4}\n", "write_weighted_edgelist"),
+        ("31220,1558,1567,3B,3B\n31220,1560,1570,3B,3B\n", "--no-header.*--source and --target"),
+        ("id,friend1,friend2,friend3\n1,2,3,\n2,1,,\n", "a row for each pair of nodes"),
+        ('"source";"target";"weight"\r\n"Müller; A";"Bea";"3"\r\n', [("Müller; A", "Bea", 3)]),
+    ],
+)  # fmt: skip
+def test_what_disciplines_bring(file, text, expected):
+    if isinstance(expected, str):
+        with pytest.raises(InputError, match=expected):
+            read_network(file("e.csv", text))
+    else:
+        assert edges(read_network(file("e.csv", text))) == expected
+
+
+@pytest.mark.parametrize("rounded", ["7.20576E+17", "7.205759406253639e+17", 7.205759406253639e17])
+def test_long_numbers_that_were_rounded_are_no_names(file, rounded):
+    """A spreadsheet shows so, and a float has so, the ids of neurons."""
+    frame = pd.DataFrame({"pre_id": [rounded, "1"], "post_id": ["1", rounded], "weight": [1, 2]})
+    for source in (frame, file("e.csv", frame.to_csv(index=False))):
+        with pytest.raises(InputError, match=r"edge 1 names the node 7\.2.*rounded.*as text"):
+            read_network(source)
+    exact = pd.DataFrame({"pre_id": [720575940625363947], "post_id": [720575940623224444]})
+    assert read_network(exact).names == ("720575940625363947", "720575940623224444")
+
+
+@pytest.mark.parametrize(("yes", "no"), [("TRUE", "FALSE"), ("yes", "no"), (True, False)])
+def test_rows_that_are_no_edges_are_told_of(yes, no):
+    frame = pd.DataFrame({"source": ["a", "b"], "target": ["b", "c"], "tie": [yes, no]})
+    network = read_network(frame)
+    note = f"The column 'tie' is {no} in 1 row, and these are edges all the same: --where tie={yes}"
+    assert any(text.startswith(note) for text in network.notes)
+    kept = read_network(frame, where=[f"tie={yes}"])
+    assert edges(kept) == [("a", "b", 1)]
+    assert not any("all the same" in text for text in kept.notes)
+
+
+def test_lists_of_neighbours_are_refused_with_the_way_out(file):
+    with pytest.raises(InputError, match=r"line 2 has 2 cells.*has to be a line for each"):
+        read_network(file("adjacency.txt", "1 2 3 4\n2 3\n"))
+
+
+def test_a_list_of_two_sets_is_told_of(file):
+    path = file("web.csv", "plant,pollinator,n\nRosa,Bombus,3\nRosa,Apis,5\nSalvia,Apis,7\n")
+    note = "No node is at both ends of edges"
+    network = read_network(path)
+    assert sum(text.startswith(note) and "--nodes FILE" in text for text in network.notes) == 1
+    assert not hinted(network), "one hint is enough"
+    nodes = file("n.csv", "name,bipartite\nRosa,0\nSalvia,0\nBombus,1\nApis,1\n")
+    sets = read_network(path, nodes=nodes, directed=False)
+    assert sets.n_hidden == 2
+    assert not any(text.startswith(note) for text in sets.notes)
+    one = file("one.csv", "plant,pollinator,n\nRosa,Bombus,3\nBombus,Apis,5\nSalvia,Apis,7\n")
+    assert not any(text.startswith(note) for text in read_network(one).notes)
+
+
+# --- data frames --------------------------------------------------------------------------------
+
+
+def test_ends_in_the_index_of_a_frame():
+    frame = pd.DataFrame(RING, columns=["pre", "post", "n"])
+    for wide in (
+        frame.set_index(["pre", "post"]),
+        frame.set_index(["post", "pre"]),
+        frame.set_index("pre"),
+        frame.groupby(["pre", "post"])[["n"]].sum(),
+        frame.assign(year=2001).set_index(["year", "pre", "post"]),
+        frame.set_index(pd.Index([5, 6, 7, 8], name="row")),
+    ):
+        assert sorted(edges(read_network(wide))) == sorted(RING)
+    unnamed = frame.set_index(["pre", "post"]).rename_axis([None, None])
+    network = read_network(unnamed)
+    assert edges(network) == RING
+    assert "The two levels of the index are the ends of edges." in network.notes
+    named = frame.set_axis(["jäger", "beute", "n"], axis=1).set_index(["jäger", "beute"])
+    assert edges(read_network(named)) == RING
+    swapped = read_network(named, source="beute", target="jäger")
+    assert edges(swapped)[0] == ("bob", "ann", 3)
+    other = frame.set_axis(["year", "person", "friend"], axis=1).set_index(["year", "person"])
+    with pytest.raises(InputError, match="neither an edge list"):
+        read_network(other)
+
+
+def test_a_frame_without_header():
+    frame = pd.read_csv(io.StringIO(rows(RING)), header=None)
+    network = read_network(frame)
+    assert edges(network) == RING
+    assert "Columns have no names: the first two are the ends of edges." in network.notes
+    assert edges(read_network(frame.iloc[:, :2])) == ones(RING)
+    assert sorted(edges(read_network(frame.head(3)))) == sorted(RING[:3])
+    many = pd.read_csv(io.StringIO(rows(NUMBERED)), header=None)
+    assert edges(read_network(many)) == NUMBERED
+    wide = frame.assign(**{"3": [8, 8, 9, 9]}).set_axis(range(4), axis=1)
+    with pytest.raises(InputError, match=r"'2' and '3' have numbers; .*--weight 2"):
+        read_network(wide)
+    assert edges(read_network(wide, weight="2")) == RING
+    assert edges(read_network(frame, source="1", target="0", weight="2"))[0] == ("bob", "ann", 3)
+    first_row_lost = pd.read_csv(io.StringIO(rows(RING)))
+    with pytest.raises(InputError, match=r"neither an edge list.*header=None"):
+        read_network(first_row_lost)
+
+
+def test_a_frame_of_numbers_without_names():
+    matrix = np.random.default_rng(1).integers(0, 9, (5, 5))
+    np.testing.assert_array_equal(read_network(pd.DataFrame(matrix)).to_dense(), matrix)
+    small = np.array([[0, 3, 1], [2, 0, 4], [1, 1, 0]])
+    np.testing.assert_array_equal(read_network(pd.DataFrame(small)).to_dense(), small)
+    for n in (2, 3):
+        unclear = pd.DataFrame(np.arange(1, n * n + 1).reshape(n, n))
+        with pytest.raises(InputError, match=r"may be a matrix or a list of edges; give frame\.to"):
+            read_network(unclear)
+
+
+def test_rs_matrix_without_names(file):
+    """R calls its columns V1, V2 and so on, and numbers its rows."""
+    matrix = np.array([[0, 3, 0, 1], [2, 0, 4, 0], [1, 1, 0, 6], [0, 0, 2, 0]])
+    table = pd.DataFrame(matrix, range(1, 5), [f"V{k}" for k in range(1, 5)])
+    network = read_network(file("m.csv", table.to_csv()))
+    assert network.names == ("1", "2", "3", "4")
+    np.testing.assert_array_equal(network.to_dense(), matrix)
+    with pytest.raises(InputError, match=r"matrix of 4 x 4 cells .*say --source V1 --target V2"):
+        read_network(file("m.csv", table.to_csv(index=False)))
+    with pytest.raises(InputError, match=r"matrix of 4 x 4 cells .*with source= and target="):
+        read_network(table.reset_index(drop=True))
+    listed = read_network(file("m.csv", table.to_csv()), source="V1", target="V2", weight="V3")
+    assert listed.total_weight == matrix[:, 2].sum()
 
 
 def test_negative_ratings_are_refused(file):
@@ -766,6 +1088,24 @@ def test_a_model_of_what_is_no_network_names_read_network(value, tmp_path):
         LatentSpaceModel(value)
     with pytest.raises(InputError, match=r"lsm_stan\.read_network"):
         select(value, tmp_path / "chosen", dims=[2], models=["tutorial"], n_splits=1, seed=1)
+
+
+@pytest.mark.parametrize("value", [nx.path_graph(3), pd.DataFrame(np.eye(3))])
+@pytest.mark.parametrize(
+    "use",
+    [
+        *(describe, judge, predict, loo, predictive_checks, check_priors, describe_result),
+        *(compare, make_report, loo_table),
+        lambda value: compare({"a": value}),
+        lambda value: make_report({"a": value}),
+        lambda value: loo_table({"a": value}),
+        lambda value: simulate(value, 2, seed=1),
+        lambda value: hold_out(value, 0.1, seed=1),
+    ],
+)
+def test_what_is_neither_network_nor_fit_names_read_network(use, value):
+    with pytest.raises(InputError, match=r"an object of type \w+; .*lsm_stan\.read_network"):
+        use(value)
 
 
 def test_bernoulli_of_counts_names_binary():
