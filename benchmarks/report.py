@@ -67,7 +67,8 @@ def page(output: Path) -> Page:
             results = pd.read_csv(output / f"{part}.csv", keep_default_na=False)
             sections += [section(results, details), _machine(part, details)]
     subtitle = "Made by `make bench`; do not edit."
-    return Page("Benchmarks", subtitle, {}, findings, sections, "")
+    summary = [Section("", "", [findings])] if findings else []
+    return Page("Benchmarks", subtitle, {}, summary, sections, "")
 
 
 def fastest(results: pd.DataFrame) -> pd.DataFrame:

@@ -79,7 +79,7 @@ def test_the_notebook_names_no_machine() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "found"),
+    ("text", "is_path"),
     [
         ("/home/me/fits", True),
         ("in '/usr/lib/python3/site.py'", True),
@@ -90,8 +90,8 @@ def test_the_notebook_names_no_machine() -> None:
         ("1/d and 1 / d", False),
     ],
 )
-def test_absolute_paths_are_told_from_others(text: str, actual: bool) -> None:
-    assert bool(ABSOLUTE_PATH.search(text)) == actual
+def test_absolute_paths_are_told_from_others(text: str, is_path: bool) -> None:
+    assert bool(ABSOLUTE_PATH.search(text)) is is_path
 
 
 @pytest.mark.slow

@@ -8,6 +8,7 @@ import pytest
 
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.config import load_config
+from lsm_stan.inference.methods import METHODS
 from tests.support.makefile import ROOT, links, recipe, run_quickly, targets
 
 #: Targets that are run as they are, and what each other is tested by, in a quick form.
@@ -25,7 +26,7 @@ def test_every_target_has_a_test() -> None:
 
 def test_the_configuration_of_make_analysis_is_read() -> None:
     [file] = re.findall(r"lsm-stan run (\S+)", recipe("analysis"))
-    assert [fit.method for fit in load_config(ROOT / file).fit] == ["map", "advi", "nuts"]
+    assert [fit.method for fit in load_config(ROOT / file).fit] == list(METHODS)
 
 
 def whole(folder: Path, text: str) -> set[str]:

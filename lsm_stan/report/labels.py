@@ -50,8 +50,7 @@ def label_nodes(
     list of int
         The nodes whose names are there.
     """
-    figure = axes.get_figure(root=True)
-    assert figure is not None
+    figure = axes.figure.canvas.figure  # whole, where the axes are in a part of it
     figure.draw_without_rendering()  # settles where the axes are
     renderer = FigureCanvasAgg(figure).get_renderer()  # type: ignore[no-untyped-call]
     colours = style.pop("colours", None)
