@@ -417,7 +417,7 @@ def test_everything_after_a_fit_knows_of_covariates(
     items = report.verdicts["nuts"].items
     coefficients = items[items["quantity"] == "beta"]
     assert len(coefficients) == len(mode.spec.terms)
-    assert (coefficients["ess_bulk"] < 400).all()
+    assert (coefficients["ess_bulk"] < 400).any()  # what "other quantities" are among
     assert "other quantities" in report.verdicts["nuts"].findings[0].text
     items = report.verdicts["nuts"].items
     labels = list(map(str, mode.spec.terms))
