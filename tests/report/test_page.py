@@ -391,10 +391,10 @@ def test_on_a_narrow_page_panels_stand_one_below_the_other(view: Page) -> None:
     assert len(boxes) == 7, "six panels and the legend"
     assert all(box["width"] > 340 for box in boxes[:6])
     assert all(a["y"] + a["height"] <= b["y"] for a, b in pairwise(boxes))
-    assert not view.locator("img[alt='Four.']").is_visible()
+    view.locator("img[alt='Four.']").wait_for(state="hidden")
     view.set_viewport_size({"width": 1280, "height": 800})
-    assert view.locator("img[alt='Four.']").is_visible()
-    assert not panels.first.is_visible()
+    view.locator("img[alt='Four.']").wait_for(state="visible")
+    panels.first.wait_for(state="hidden")
 
 
 def test_what_is_below_is_loaded_when_it_is_reached(browser: Browser, tmp_path: Path) -> None:
@@ -458,8 +458,8 @@ def test_without_webgl_the_still_figure_is_shown(browser: Browser, report: Path)
     context.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
     view = context.new_page()
     view.goto(report.as_uri())
-    assert view.locator("img[alt='Three.']").is_visible()
-    assert not view.locator("#plot-0").is_visible()
+    view.locator("#plot-0").wait_for(state="hidden")  # what is below is drawn when it is reached
+    view.locator("img[alt='Three.']").wait_for(state="visible")
     context.close()
 
 
