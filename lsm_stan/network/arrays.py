@@ -6,6 +6,7 @@ matrix of 10⁹ nodes, and indices of a sparse matrix that point outside it read
 
 from __future__ import annotations
 
+import inspect
 import io
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,11 @@ from lsm_stan.errors import InputError
 from lsm_stan.network.checks import check_size
 from lsm_stan.network.sources import Matrix
 from lsm_stan.network.text_files import contents
+
+#: SciPy before 1.15 returns sparse matrices only; since, it asks which is wanted.
+_AS_ARRAY: dict[str, Any] = (
+    {"spmatrix": False} if "spmatrix" in inspect.signature(scipy_io.mmread).parameters else {}
+)
 
 _FORMATS = ("csr", "csc", "bsr", "coo", "dia")
 
@@ -171,6 +177,6 @@ def read_mtx(path: Path) -> Matrix:
     content = contents(path)
     rows, columns, *_, symmetry = scipy_io.mminfo(io.BytesIO(content))
     check_size(max(int(rows), int(columns)), str(path))
-    matrix: NDArray[Any] | Any = scipy_io.mmread(io.BytesIO(content))
+    matrix: NDArray[Any] | Any = scipy_io.mmread(io.BytesIO(content), **_AS_ARRAY)
     cells = matrix if isinstance(matrix, np.ndarray) else checked_sparse(matrix, str(path))
     return Matrix(cells, directed=False if symmetry == "symmetric" else None)
