@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -40,8 +41,8 @@ class Rung:
     ----------
     problem : Problem
         The model; before the last rung without clusters.
-    unit : int
-        How many counts are one in its network.
+    before, unit : int
+        How many counts were one on the rung before, and are in its network.
     softening : float
         ε of the softened distance, in units of distance.
     last : bool
@@ -49,6 +50,7 @@ class Rung:
     """
 
     problem: Problem
+    before: int
     unit: int
     softening: float
     last: bool = False
@@ -73,10 +75,14 @@ def rungs_of(problem: Problem, ladder: Sequence[float]) -> list[Rung]:
         ladder = (0.0,)
     unclustered = problem.without_clusters()
     coarse = counted_in(unclustered, units[0])
+    finer = [
+        Rung(counted_in(unclustered, unit), before, unit, 0.0)
+        for before, unit in pairwise(units[:-1])
+    ]
     return [
-        *(Rung(coarse, units[0], epsilon) for epsilon in ladder),
-        *(Rung(counted_in(unclustered, unit), unit, 0.0) for unit in units[1:-1]),
-        Rung(problem, 1, 0.0, last=True),
+        *(Rung(coarse, units[0], units[0], epsilon) for epsilon in ladder),
+        *finer,
+        Rung(problem, [1, *units][-2], 1, 0.0, last=True),
     ]
 
 
@@ -107,8 +113,7 @@ def find_modes(
     run.say(f"{starts} starts of {len(rungs)} L-BFGS runs")
 
     def descend(point: Parameters, rung: Rung, *, start: int) -> Parameters:
-        before = rungs[max(rungs.index(rung) - 1, 0)]
-        point = recounted(point, problem, before.unit, rung.unit)
+        point = recounted(point, problem, rung.before, rung.unit)
         # only the runs that end in the exact model leave their files with the fit; there the
         # stiffness of heavy pairs would cost thousands of iterations, where the ladder has come
         # near enough to a mode to know it

@@ -15,7 +15,6 @@ import numpy as np
 from lsm_stan.cmdstan.density import write_data
 from lsm_stan.errors import InferenceError
 from lsm_stan.inference.fit import Fit
-from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.preconditioning import Preconditioner
 from lsm_stan.inference.run import Run
 from lsm_stan.model.parameters import Parameters, flat
@@ -382,8 +381,9 @@ def approximate_along_paths(
         drawn = [normal.draw(draws, rng) for normal, _ in normals]
         candidates = np.concatenate([at for at, _ in drawn])
         log_q = np.concatenate([q for _, q in drawn])
-        values = density(candidates)[0]
-    weights, khat = importance_weights(np.where(np.isfinite(values), values - log_q, -np.inf))
+        log_joint = density(candidates)[0]  # that of z: C has no part in it
+    ratio = np.where(np.isfinite(log_joint), log_joint - log_q, -np.inf)
+    weights, khat = importance_weights(ratio)
     elbos = [elbo for _, elbo in normals]
     if resampled := khat <= MAX_PARETO_K:
         kept = rng.choice(len(candidates), size=draws, p=weights)
@@ -394,7 +394,7 @@ def approximate_along_paths(
     elbos = [elbo + volume for elbo in elbos]
     return run.finish(
         draws={name: values[None] for name, values in parameters.items()},
-        log_joint=LogJoint(problem, run.compiled).at(parameters)[0][None],
+        log_joint=log_joint[kept][None],
         estimate={name: values.mean(axis=0) for name, values in parameters.items()},
         sample_stats={"log_q": log_q[kept][None]},
         checks=[_paths_check(paths, elbos)],

@@ -15,8 +15,9 @@ from lsm_stan.inference.problem import Problem
 from lsm_stan.model.parameters import TURNED, Parameters, flat
 from lsm_stan.typing import FloatArray
 
-#: What has a normal prior at a mode, of what likelihoods may leave unchanged.
-NORMAL = ("z_raw", "role_raw", "intercept", "effect_raw")
+#: Where nodes are; and what has a normal prior at a mode, of what likelihoods may leave alone.
+PLACES = ("z_raw", "role_raw")
+NORMAL = (*PLACES, "intercept", "effect_raw")
 
 #: Rounds in which the prior's highest point among those of one likelihood is sought.
 ROUNDS = 100
@@ -86,15 +87,9 @@ def prior_directions(problem: Problem, point: Parameters, gradient: FloatArray) 
     precision = _precision(problem, values)
     products = [precision * direction for direction in directions]
     if spec.intercept and spec.form == "inverse":
-        grown = {
-            name: values[name] if name in ("z_raw", "role_raw") else nothing[name]
-            for name in values
-        }
-        dilation = flat({**grown, "intercept": np.ones(1)})
+        of_places = flat({n: np.full_like(v, n in PLACES) for n, v in values.items()})
+        dilation = of_places * flat(values) + flat({**nothing, "intercept": np.ones(1)})
         # a dilation moves nodes by where they are: the likelihood's slope there counts too
-        of_places = flat(
-            {n: np.full_like(v, n in ("z_raw", "role_raw")) for n, v in values.items()}
-        )
         slope = of_places * (gradient + precision * dilation)
         directions.append(dilation)
         products.append(precision * dilation + slope)
@@ -196,10 +191,11 @@ def evaluated(log_joint: LogJoint, points: FloatArray) -> tuple[FloatArray, Floa
     value, gradient = log_joint.at_flat(points)
     gradient = gradient.copy()
     for point, slope in zip(np.atleast_2d(points), np.atleast_2d(gradient), strict=True):
-        values = problem.declared(problem.at_flat(point))
+        parameters = problem.at_flat(point)
+        values = problem.declared(parameters)
         along = turns(values)
         slopes = np.zeros(along.shape[1])
-        known = prior_directions(problem, problem.at_flat(point), slope)
+        known = prior_directions(problem, parameters, slope)
         if known is not None:
             along = np.column_stack([along, known.directions])
             prior = -_precision(problem, values) * point
