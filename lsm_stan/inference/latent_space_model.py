@@ -8,23 +8,20 @@ passed to CmdStanPy's method as it is, unless it is in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from lsm_stan.choices import Kernel
-from lsm_stan.cmdstan.compiled import Compiled, compile_latent_space
 from lsm_stan.inference.arguments import Count, Positive, requested
+from lsm_stan.inference.compiled_model import CompiledModel
 from lsm_stan.inference.continuation import LADDERS
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.laplace import approximate_at_mode
-from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.methods import METHODS, find_method
 from lsm_stan.inference.mode_checks import settle_mode
 from lsm_stan.inference.optimize import find_modes, starts_of_record
 from lsm_stan.inference.pathfinder import approximate_along_paths
-from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_groups
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
 from lsm_stan.inference.sample import mean_of_draws, run_pilot, sample_chains, sample_stats
@@ -34,14 +31,13 @@ from lsm_stan.inference.variational import approximate
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network.network import Network
-from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import sampler_checks
 from lsm_stan.posterior.invariants import monitored
 from lsm_stan.text import counted
-from lsm_stan.typing import FloatArray, plain
+from lsm_stan.typing import plain
 
 
-class LatentSpaceModel:
+class LatentSpaceModel(CompiledModel):
     """The latent space model of one network; nothing is compiled before the first fit.
 
     Parameters
@@ -91,97 +87,8 @@ class LatentSpaceModel:
         kernel: Kernel = "cpp",
         threads: int = 1,
     ) -> None:
-        self.problem = Problem.of(network, dim, model=model, prior_scale=prior_scale, jitter=jitter)
-        self.kernel: Kernel = kernel
-        self.threads: int = plain(threads)
-
-    @property
-    def network(self) -> Network:
-        """The network."""
-        return self.problem.network
-
-    @property
-    def spec(self) -> ModelSpec:
-        """The model, bound to the network's covariates."""
-        return self.problem.spec
-
-    @property
-    def dim(self) -> int:
-        """K, the number of latent dimensions."""
-        return self.problem.dim
-
-    def compile(self) -> None:
-        """Compile the Stan program, or find it compiled."""
-        self.compiled  # noqa: B018
-
-    @cached_property
-    def compiled(self) -> Compiled:
-        """The compiled Stan program; the pure-Stan one, with a warning, if C++ fails."""
-        return compile_latent_space(self.kernel, self.threads)
-
-    @property
-    def log_joint(self) -> LogJoint:
-        """The log joint density, as compiled."""
-        return LogJoint(self.problem, self.compiled)
-
-    def stan_data(self) -> dict[str, Any]:
-        """Return the data of the Stan program; see :func:`lsm_stan.model.stan_data.stan_data`.
-
-        Returns
-        -------
-        dict
-        """
-        return self.problem.stan_data()
-
-    def as_record(self) -> dict[str, Any]:
-        """Return what was asked for, as records and configurations have it, and what it became.
-
-        Returns
-        -------
-        dict
-        """
-        return self.problem.as_record() | self.compiled.as_record()
-
-    def log_prob_grad(self, z: FloatArray, **others: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Evaluate the log joint density and its gradient, by the Stan program itself.
-
-        Parameters
-        ----------
-        z : ndarray of shape (..., N, K)
-            Positions.
-        **others : ndarray
-            The model's other parameters, with the same leading axes; see
-            :mod:`lsm_stan.model.parameters`. Scales are parameters if they are given.
-
-        Returns
-        -------
-        log_joint : ndarray of shape (...)
-            Normalised log joint densities, in nats, of the parameters as Stan declares them.
-        gradient : ndarray of shape (..., N, K)
-            Gradients in the positions, as Stan declares them.
-        """
-        return self.log_joint.at({"z": z, **others})
-
-    def prior_predictive(
-        self, *, draws: int = PRIOR_DRAWS, seed: int = 0
-    ) -> container.InferenceData:
-        """Draw parameters from the priors, and networks at them: what is expected before the data.
-
-        Parameters
-        ----------
-        draws : int, default 200
-            Number of draws.
-        seed : int, default 0
-            The same seed gives the same draws.
-
-        Returns
-        -------
-        InferenceData or DataTree
-            Groups ``prior``, ``prior_predictive`` (networks' statistics) and ``observed_data``.
-        """
-        of_model, scale = (self.spec, self.network, self.dim), self.problem.prior_scale
-        groups = prior_groups(*of_model, prior_scale=scale, draws=draws, seed=seed)
-        return container.contained(groups)
+        of_network = Problem.of(network, dim, model=model, prior_scale=prior_scale, jitter=jitter)
+        super().__init__(of_network, kernel, plain(threads))
 
     def fit(self, method: str, *, seed: int, **arguments: Any) -> Fit:
         """Run a method by its name.
