@@ -5,15 +5,15 @@
  *
  *     model log_prob_grad DATA.json POSITIONS OUTPUT
  *
- * evaluates the log density and its gradient at many positions; log_prob_grad.hpp
- * says how they are written. CmdStan has a method log_prob since 2.31 only; it
+ * evaluates the log density and its gradient at many positions;
+ * methods/log_prob_grad.hpp says how they are written. CmdStan has a method log_prob since 2.31 only; it
  * prints decimals, and its users' usual way is a process a position. Here the
  * model reads its data once. An error goes to the error stream, and the exit code
  * is not 0.
  */
 #include <cmdstan/command.hpp>
 
-#include "log_prob_grad.hpp"
+#include "methods/log_prob_grad.hpp"
 
 #include <cstdlib>
 #include <iostream>

@@ -136,6 +136,7 @@ class Build:
     def _write_main(self, folder: Path) -> list[str]:
         """Write the main program's sources to a folder; return make's variables with it."""
         for name, text in self.main.items():
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
             (folder / name).write_bytes(text)
         # make would list every header main.cpp depends on, for a folder that soon goes.
         (folder / "main.d").touch()

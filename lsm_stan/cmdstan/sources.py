@@ -19,9 +19,6 @@ STAN_DIR = next(
     folder for folder in (_PACKAGE / "stan", _PACKAGE.parent / "stan") if folder.is_dir()
 )
 
-#: Our main program, and the header that it includes.
-MAIN = ("main.cpp", "log_prob_grad.hpp")
-
 
 def latent_space_program() -> Path:
     """Return the one program of all models.
@@ -34,14 +31,14 @@ def latent_space_program() -> Path:
 
 
 def main_sources() -> dict[str, bytes]:
-    """Return the sources of the main program that every model is linked with.
+    """Return the main program of every model, and its headers: the methods that are ours.
 
     Returns
     -------
     dict of str to bytes
-        By file name.
+        By path from the program's folder; the program is the first.
     """
-    return {name: (STAN_DIR / name).read_bytes() for name in MAIN}
+    return header_closure(STAN_DIR / "main.cpp")
 
 
 def sources_digest(kernel: Kernel) -> str:

@@ -16,7 +16,7 @@ from lsm_stan.cmdstan.cache import cache_dir
 from lsm_stan.cmdstan.compilation import compile_program, compile_with_fallback
 from lsm_stan.cmdstan.density import log_prob_grad
 from lsm_stan.cmdstan.find import Toolchain
-from lsm_stan.cmdstan.sources import MAIN, STAN_DIR, sources_digest
+from lsm_stan.cmdstan.sources import STAN_DIR, sources_digest
 from lsm_stan.errors import InferenceError, ToolchainError
 
 ROOT = Path(sources.__file__).parents[2]
@@ -230,8 +230,8 @@ inline stan::math::var shifted(const stan::math::var& mu, std::ostream*) { retur
 }
 """
     )
-    for name in MAIN:
-        shutil.copy(STAN_DIR / name, folder)
+    shutil.copy(STAN_DIR / "main.cpp", folder)
+    shutil.copytree(STAN_DIR / "methods", folder / "methods")
     monkeypatch.setattr(sources, "STAN_DIR", folder)
     return folder
 

@@ -60,7 +60,7 @@ class NewestStan:
             *("-isystem", str(self.folder / "include"), f"-L{self.folder / 'lib'}"),
             f"-Wl,-rpath,{self.folder / 'lib'}",
         ]
-        sources = [translated, DRIVER, STAN_DIR / "log_prob_grad.hpp"]
+        sources = [translated, DRIVER, *sorted((STAN_DIR / "methods").glob("*.hpp"))]
         sources += [] if header is None else sorted(header.parent.glob("*.hpp"))
         parts = [SHA256.encode(), toolchain.compiler.encode(), " ".join(command).encode()]
         digests = [

@@ -9,7 +9,7 @@
 
 #include <stan/io/json/json_data.hpp>
 
-#include "log_prob_grad.hpp"
+#include "methods/log_prob_grad.hpp"
 
 #include <cstdlib>
 #include <fstream>
