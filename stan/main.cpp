@@ -1,19 +1,18 @@
 /* The main() that lsm-stan links its models with.
  *
- * It is CmdStan's own main, and does everything CmdStan does, with one more
- * method in front:
+ * It is CmdStan's own main, and does everything CmdStan does, with methods of ours in
+ * front:
  *
- *     model log_prob_grad DATA.json POSITIONS OUTPUT
+ *     model density DATA.json     answers requests on the log density, read from standard
+ *                                 input; methods/density.hpp says how they are written.
+ *                                 CmdStan has a method log_prob since 2.31 only; it prints
+ *                                 decimals, and reads the data anew for each call.
  *
- * evaluates the log density and its gradient at many positions;
- * methods/log_prob_grad.hpp says how they are written. CmdStan has a method log_prob since 2.31 only; it
- * prints decimals, and its users' usual way is a process a position. Here the
- * model reads its data once. An error goes to the error stream, and the exit code
- * is not 0.
+ * What a model prints goes to the error stream, as an error does; the exit code then is not 0.
  */
 #include <cmdstan/command.hpp>
 
-#include "methods/log_prob_grad.hpp"
+#include "methods/density.hpp"
 
 #include <cstdlib>
 #include <iostream>
@@ -21,11 +20,12 @@
 
 int main(int argc, const char *argv[]) {
   try {
-    if (argc == 5 && std::string(argv[1]) == "log_prob_grad") {
+    if (argc == 3 && std::string(argv[1]) == "density") {
       stan::math::init_threadpool_tbb();  // as CmdStan does; STAN_NUM_THREADS rules
       auto data = cmdstan::get_var_context(argv[2]);
       const unsigned int seed = 0;  // only a model that draws random numbers has use for it
-      lsm_stan::log_prob_grad(new_model(*data, seed, &std::cout), argv[3], argv[4], std::cout);
+      lsm_stan::serve_density(new_model(*data, seed, &std::cerr), std::cin, std::cout,
+                              std::cerr);
       return EXIT_SUCCESS;
     }
     return cmdstan::command(argc, argv) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;

@@ -11,7 +11,7 @@ import cmdstanpy
 
 from lsm_stan.choices import Kernel
 from lsm_stan.cmdstan.compilation import compile_with_fallback, find_compiled_before
-from lsm_stan.cmdstan.density import log_prob_grad
+from lsm_stan.cmdstan.density import Density
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.cmdstan.install import ensure_toolchain
 from lsm_stan.cmdstan.sources import sources_digest
@@ -53,10 +53,25 @@ class Compiled:
         """
         return {"kernel": self.kernel, "threads": self.threads}
 
+    def density(self, data: Mapping[str, Any] | Path) -> Density:
+        """Start a process that answers for the log density.
+
+        Parameters
+        ----------
+        data : mapping of str to object, or Path
+            Stan data, or a JSON file of them.
+
+        Returns
+        -------
+        Density
+            A context; the process ends with it.
+        """
+        return Density(Path(str(self.executable.exe_file)), data, threads=self.threads)
+
     def log_prob_grad(
         self, data: Mapping[str, Any] | Path, points: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Evaluate log density and gradient, as `lsm_stan.cmdstan.density.log_prob_grad` does.
+        """Evaluate log density and gradient once.
 
         Parameters
         ----------
@@ -72,7 +87,8 @@ class Compiled:
         gradient : ndarray of shape (M, P)
             Gradients.
         """
-        return log_prob_grad(self.executable, data, points, threads=self.threads)
+        with self.density(data) as density:
+            return density.log_prob_grad(points)
 
 
 def compile_latent_space(kernel: Kernel = "cpp", threads: int = 1) -> Compiled:

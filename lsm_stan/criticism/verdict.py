@@ -40,6 +40,9 @@ CHANCE_FAILURES = 0.2
 #: Modes whose losses differ by less than this many nats are as good as each other.
 ALIKE = 10.0
 
+#: Least gain of hops, in nats, that makes their end another mode than they began at.
+HOP_GAIN = 0.01
+
 #: Share of draws that may diverge without much harm: what one in a thousand is measured by.
 FEW_DIVERGENCES = 0.001
 
@@ -241,9 +244,16 @@ def _other_modes(details: dict[str, Any]) -> str:
     losses: dict[int, float] = {}
     for start in details.get("starts", []):
         losses.setdefault(start["mode"], start["loss"])
+    gain = details.get("hop_gain", 0.0)
+    hopped = gain > HOP_GAIN
     text = f"{n_modes} different modes were found, of which this is the best. "
+    if hopped:
+        text = (
+            f"The starts ended in {n_modes} different modes; moving nodes from the best of them to"
+            f" better places gained another {gain:,.1f} nats. "
+        )
     behind = sorted(loss - min(losses.values()) for loss in losses.values())
-    near = [gap for gap in behind[1:] if gap < ALIKE]
+    near = [gap + gain for gap in behind[not hopped :] if gap + gain < ALIKE]
     if not near:
         return text
     verb = "comes" if len(near) == 1 else "come"

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from lsm_stan.choices import Kernel
-from lsm_stan.inference.arguments import Count, Positive, requested
+from lsm_stan.inference.arguments import Count, NotNegative, Positive, requested
 from lsm_stan.inference.compiled_model import CompiledModel
 from lsm_stan.inference.continuation import LADDERS
 from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.hops import hop, usual_hops
 from lsm_stan.inference.laplace import approximate_at_mode
 from lsm_stan.inference.methods import METHODS, find_method
 from lsm_stan.inference.mode_checks import settle_mode
@@ -115,6 +116,7 @@ class LatentSpaceModel(CompiledModel):
         seed: int,
         starts: Count = 8,
         ladder: Sequence[Positive] | None = None,
+        hops: NotNegative | None = None,
         show_progress: bool = True,
         **cmdstan: Any,
     ) -> Fit:
@@ -131,8 +133,11 @@ class LatentSpaceModel(CompiledModel):
             empty for one plain L-BFGS run a start. By default that of the form in
             :data:`lsm_stan.inference.continuation.LADDERS`. These runs leave clusters out, at least
             one of them, at 0; k-means then finds the first centres.
+        hops : int or None, default None
+            Number of hops (:mod:`lsm_stan.inference.hops`) that go on from the best start's end; by
+            default 2 a node, and fewer for more than 300 nodes.
         show_progress : bool, default True
-            Show a progress bar.
+            Show progress bars.
         **cmdstan : Any
             Further arguments of ``cmdstanpy.CmdStanModel.optimize``.
 
@@ -141,8 +146,10 @@ class LatentSpaceModel(CompiledModel):
         Fit
             One chain of one draw: the best mode.
         """
-        asked = {"starts": starts, "ladder": None if ladder is None else list(ladder), **cmdstan}
+        rungs = None if ladder is None else list(ladder)
+        asked = {"starts": starts, "ladder": rungs, "hops": hops, **cmdstan}
         run = self._run("map", seed, asked, show_progress)
+        hops = usual_hops(self.network.n_nodes) if hops is None else plain(hops)
         softenings = plain(list(LADDERS[self.spec.form] if ladder is None else ladder))
         if self.spec.clusters:
             # a centre stays with whatever nodes it starts among: it starts, by k-means, where
@@ -150,14 +157,20 @@ class LatentSpaceModel(CompiledModel):
             softenings = softenings or [0.0]
         ends = find_modes(run, starts, softenings, cmdstan)
         of_starts = starts_of_record(self.log_joint, ends)
-        mode = settle_mode(self.log_joint, ends[of_starts[0]["start"] - 1])
-        details = {**mode.details, "distinct_modes": max(start["mode"] for start in of_starts)}
+        best = ends[of_starts[0]["start"] - 1]
+        modes = max(start["mode"] for start in of_starts)
+        details: dict[str, Any] = {"distinct_modes": modes, "hops": hops}
+        if hops:
+            run.say(f"{counted(hops, 'hop')} from the best of them")
+            hopping = hop(run, best, hops)
+            best, details["hop_gain"] = hopping.point, hopping.gain
+        mode = settle_mode(self.log_joint, best)
         return run.finish(
             draws={name: value[None, None] for name, value in mode.point.items()},
             log_joint=np.full((1, 1), mode.log_joint),
             estimate=mode.point,
             checks=mode.checks,
-            details={**details, "ladder": softenings, "starts": of_starts},
+            details={**mode.details, **details, "ladder": softenings, "starts": of_starts},
         )
 
     def variational(

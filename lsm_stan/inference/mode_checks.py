@@ -8,8 +8,6 @@ from typing import Any
 import numpy as np
 from scipy.spatial import cKDTree
 
-from lsm_stan.cmdstan.density import write_data
-from lsm_stan.files import needs_room, temporary_folder
 from lsm_stan.inference.curvature import (
     Curvature,
     Known,
@@ -227,11 +225,10 @@ def _judge_large_mode(
             return vector * units
         return (vector.reshape(problem.dim, -1) @ change.factor).reshape(-1)
 
-    with needs_room(), temporary_folder() as folder:
-        data = write_data(folder / "data.json", problem.stan_data())
+    with log_joint.compiled.density(problem.stan_data()) as density:
 
         def gradients(points: FloatArray) -> FloatArray:
-            return log_joint.compiled.log_prob_grad(data, points)[1]
+            return density.log_prob_grad(points)[1]
 
         measured = newton_step(gradients, flat(values), gradient, root, step)
     checks = [

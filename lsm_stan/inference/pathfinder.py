@@ -8,11 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 import numpy as np
 
-from lsm_stan.cmdstan.density import write_data
 from lsm_stan.errors import InferenceError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.preconditioning import Preconditioner
@@ -364,14 +362,9 @@ def approximate_along_paths(
     if len(np.unique(points, axis=0)) < len(points):
         points = points + rng.normal(scale=NOISE, size=points.shape)
     run.say(f"{len(starts)} paths")
-    with run.folder(None) as folder:
-        data = write_data(
-            Path(folder, "data.json"), problem.stan_data(learned=learned, change=change)
-        )
-
-        def density(at: FloatArray) -> tuple[FloatArray, FloatArray]:
-            return run.compiled.log_prob_grad(data, at)
-
+    data = problem.stan_data(learned=learned, change=change)
+    with run.compiled.density(data) as process:
+        density = process.log_prob_grad
         paths = follow_paths(density, points)
         normals = best_normals(density, paths, rng)
         if not normals:

@@ -278,7 +278,7 @@ def test_only_what_is_compiled_is_in_the_digest(small_stan_dir):
 def test_the_process_is_told_its_threads(tmp_path, monkeypatch):
     monkeypatch.setenv("STAN_NUM_THREADS", "7")
     executable = tmp_path / "says-its-threads"
-    executable.write_text("#!/bin/sh\necho $STAN_NUM_THREADS threads\nexit 1\n")
+    executable.write_text("#!/bin/sh\necho $STAN_NUM_THREADS threads >&2\nexit 1\n")
     executable.chmod(0o755)
     model = SimpleNamespace(exe_file=executable, name="model")
     for threads in (1, 3):

@@ -13,11 +13,13 @@ import pandas as pd
 import pytest
 
 from lsm_stan import LatentSpaceModel, Network, load_celegans
+from lsm_stan.cmdstan.density import Density
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.cmdstan.sources import STAN_DIR
 from lsm_stan.inference.preconditioning import preconditioner
 from lsm_stan.model.parameters import declared, flat
 from lsm_stan.model.simulation import draw_parameters, simulate
+from lsm_stan.typing import FloatArray
 from tests.support import newest_stan
 from tests.support.newest_stan import NewestStan
 
@@ -145,9 +147,15 @@ CASES = {
 }
 
 
-def assert_same_density(
-    model: LatentSpaceModel, executables: dict[str, Path], folder: Path
-) -> None:
+def evaluate(
+    executable: Path, data: dict[str, object], points: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return log densities and gradients at points of shape (M, P), under the newest Stan."""
+    with Density(executable, data) as density:
+        return density.log_prob_grad(points)
+
+
+def assert_same_density(model: LatentSpaceModel, executables: dict[str, Path]) -> None:
     """Compare density and gradient at random parameters with those under CmdStan 2.27."""
     spec, network = model.spec, model.network
     draws = [
@@ -166,19 +174,17 @@ def assert_same_density(
     expected, expected_gradient = model.log_joint.at_flat(points, learned=True)
     assert np.isfinite(expected).all()
     for executable in executables.values():
-        value, gradient = newest_stan.evaluate(
-            executable, model.problem.stan_data(learned=True), points, folder
-        )
+        value, gradient = evaluate(executable, model.problem.stan_data(learned=True), points)
         np.testing.assert_allclose(value, expected, rtol=1e-10)
         scale = np.abs(expected_gradient).max(axis=1, keepdims=True)
         np.testing.assert_allclose(gradient / scale, expected_gradient / scale, atol=1e-10)
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_random_networks_have_the_same_density(executables, case, tmp_path) -> None:
+def test_random_networks_have_the_same_density(executables, case) -> None:
     name, dim, directed, hidden = CASES[case]
     network = random_network(name, dim, directed=directed, hidden=hidden)
-    assert_same_density(LatentSpaceModel(network, dim, model=name), executables, tmp_path)
+    assert_same_density(LatentSpaceModel(network, dim, model=name), executables)
 
 
 @pytest.mark.parametrize(
@@ -192,12 +198,12 @@ def test_random_networks_have_the_same_density(executables, case, tmp_path) -> N
         "nb-squared+clusters(4)",
     ],
 )
-def test_celegans_has_the_same_density(executables, name, tmp_path) -> None:
+def test_celegans_has_the_same_density(executables, name) -> None:
     network = load_celegans("first" if name == "tutorial" else "sum")
-    assert_same_density(LatentSpaceModel(network, 3, model=name), executables, tmp_path)
+    assert_same_density(LatentSpaceModel(network, 3, model=name), executables)
 
 
-def test_preconditioned_coordinates_have_the_same_density(executables, tmp_path) -> None:
+def test_preconditioned_coordinates_have_the_same_density(executables) -> None:
     network = random_network("tutorial", 3, directed=True, hidden=0.0)
     model = LatentSpaceModel(network, 3)
     rng = np.random.default_rng(1)
@@ -206,15 +212,23 @@ def test_preconditioned_coordinates_have_the_same_density(executables, tmp_path)
     points = rng.normal(size=(3, 120))
     expected = model.compiled.log_prob_grad(data, points)
     for executable in executables.values():
-        for values, reference in zip(
-            newest_stan.evaluate(executable, data, points, tmp_path), expected, strict=True
-        ):
+        for values, reference in zip(evaluate(executable, data, points), expected, strict=True):
             scale = np.abs(reference).max()
             np.testing.assert_allclose(values / scale, reference / scale, atol=1e-10)
 
 
+def test_a_climb_ends_where_it_ends_under_the_oldest(executables) -> None:
+    model = LatentSpaceModel(random_network("tutorial", 2, directed=True, hidden=0.0), 2)
+    data, start = model.stan_data(), np.random.default_rng(3).normal(size=(1, 80))
+    with model.compiled.density(data) as density:
+        expected, _, _ = density.ascend(start, iterations=5)
+    for executable in executables.values():
+        with Density(executable, data) as density:
+            np.testing.assert_allclose(density.ascend(start, iterations=5)[0], expected, rtol=1e-8)
+
+
 @pytest.mark.parametrize("name", ["tutorial", "nb-squared-effects", "poisson-exponential"])
-def test_coincident_nodes_are_the_same(executables, name, tmp_path) -> None:
+def test_coincident_nodes_are_the_same(executables, name) -> None:
     network = random_network(name, 2, directed=True, hidden=0.0)
     model = LatentSpaceModel(network, 2, model=name)
     positions = np.random.default_rng(2).normal(size=(40, 2))
@@ -223,7 +237,7 @@ def test_coincident_nodes_are_the_same(executables, name, tmp_path) -> None:
     expected, expected_gradient = model.log_joint.at_flat(points)
     for executable in executables.values():
         data = model.problem.stan_data()
-        value, gradient = newest_stan.evaluate(executable, data, points, tmp_path)
+        value, gradient = evaluate(executable, data, points)
         np.testing.assert_allclose(value, expected, rtol=1e-10)
         np.testing.assert_allclose(gradient, expected_gradient, rtol=1e-8, atol=1e-8)
     assert np.isfinite(expected_gradient).all() == (name != "tutorial")

@@ -33,7 +33,7 @@ def test_what_is_compiled_is_right(toolchain: Toolchain, kernel) -> None:
 
 def test_a_wrong_density_is_seen(tmp_path) -> None:
     wrong = program(
-        tmp_path, "open(sys.argv[4], 'wb').write(struct.pack('16d', -50.0, *[0.0] * 15))"
+        tmp_path, "sys.stdout.buffer.write(struct.pack('17d', 0.001, -50.0, *[0.0] * 15))"
     )
     result = check_program("cpp", wrong)
     assert result.state == "wrong"

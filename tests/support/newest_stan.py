@@ -6,19 +6,13 @@ The wheels of httpstan hold them; CmdStan's own driver is not among them.
 from __future__ import annotations
 
 import hashlib
-import os
 import subprocess
 import sys
 import zipfile
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-from numpy.typing import NDArray
-
 from lsm_stan.cmdstan.cache import cache_dir, cache_lock
-from lsm_stan.cmdstan.density import write_data
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.cmdstan.sources import STAN_DIR
 
@@ -107,16 +101,3 @@ def download() -> NewestStan:
         (unpacked / "httpstan").rename(folder / "httpstan")
         wheel.unlink()
     return NewestStan(folder / "httpstan")
-
-
-def evaluate(
-    executable: Path, data: Mapping[str, object], points: NDArray[np.float64], folder: Path
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return log densities and gradients at ``(M, P)`` points, by a program of this module."""
-    data_file = write_data(folder / "data.json", data)
-    points.tofile(folder / "points")
-    command = [executable, data_file, folder / "points", folder / "values"]
-    run = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ)
-    assert run.returncode == 0, run.stderr
-    values = np.fromfile(folder / "values").reshape(len(points), -1)
-    return values[:, 0], values[:, 1:]

@@ -1,7 +1,7 @@
 /* Evaluates a model's log density and gradient where Stan's headers are there, but not
  * CmdStan's:
  *
- *     newest DATA.json POSITIONS OUTPUT
+ *     newest density DATA.json
  *
  * MODEL_HPP is the C++ that stanc made of the program.
  */
@@ -9,7 +9,7 @@
 
 #include <stan/io/json/json_data.hpp>
 
-#include "methods/log_prob_grad.hpp"
+#include "methods/density.hpp"
 
 #include <cstdlib>
 #include <fstream>
@@ -17,11 +17,11 @@
 
 int main(int argc, const char *argv[]) {
   try {
-    if (argc != 4)
-      throw std::invalid_argument("usage: newest DATA.json POSITIONS OUTPUT");
-    std::ifstream file(argv[1]);
+    if (argc != 3)
+      throw std::invalid_argument("usage: newest density DATA.json");
+    std::ifstream file(argv[2]);
     stan::json::json_data data(file);
-    lsm_stan::log_prob_grad(new_model(data, 0, &std::cout), argv[2], argv[3], std::cout);
+    lsm_stan::serve_density(new_model(data, 0, &std::cerr), std::cin, std::cout, std::cerr);
     return EXIT_SUCCESS;
   } catch (const std::exception &e) {
     std::cerr << e.what() << std::endl;
