@@ -1,0 +1,104 @@
+"""Masses of modes, against brute force and against how often long runs visit them."""
+
+import numpy as np
+import pytest
+from scipy.special import gammaln, logsumexp
+
+from lsm_stan import InputError, LatentSpaceModel, simulate, weigh_modes
+from lsm_stan.posterior.diagnostics import ess
+from tests.support.made import made_fit
+
+pytestmark = pytest.mark.cmdstan
+
+
+def sampled(n_nodes, name, draws):
+    network = simulate(n_nodes, 2, model=name, seed=2)[0]
+    model = LatentSpaceModel(network, 2, model=name)
+    asked = {"iter_sampling": draws, "adapt_delta": 0.95, "init": "random"}
+    return model, model.sample(seed=1, show_progress=False, **asked)
+
+
+@pytest.fixture(scope="module")
+def six():
+    return sampled(6, "tutorial", 4000)
+
+
+def test_all_masses_add_up_to_the_evidence():
+    """Four nodes: the mean likelihood of draws from the prior is the same integral."""
+    model, fit = sampled(4, "tutorial", 4000)
+    weights = weigh_modes(model, [fit], draws=16_000)
+    table = weights.table.dropna()
+    mass, error = logsumexp(table["log_mass"]), np.hypot.reduce(table["weight"] * table["error"])
+    rng = np.random.default_rng(0)
+    y = model.network.to_dense()
+    z = rng.normal(size=(1_000_000, 4, 2))
+    squared = ((z[:, :, None] - z[:, None]) ** 2).sum(axis=-1) + 1e3 * np.eye(4)
+    log_likelihood = (-y * np.log(squared) / 2 - squared**-0.5).sum(axis=(1, 2))
+    evidence = logsumexp(log_likelihood) - np.log(len(z)) - gammaln(y + 1).sum()
+    weight = np.exp(log_likelihood - log_likelihood.max())
+    error = np.hypot(error, weight.std() / weight.mean() / np.sqrt(len(z)))
+    assert error < 0.05
+    # the draws around modes with too few of them tell how much is left out
+    mass -= np.log(table["draws"].sum() / weights.table["draws"].sum())
+    assert abs(mass - evidence) < 4 * error
+
+
+def test_weights_are_the_shares_of_a_run_that_visits_all(six):
+    model, fit = six
+    weights = weigh_modes(model, [fit], draws=16_000)
+    table = weights.table
+    shares = table["draws"] / table["draws"].sum()
+    assert len(table) >= 2
+    heavy = table["weight"] > 0.05
+    assert heavy.sum() >= 2
+    for _, row in table[heavy].iterrows():
+        share = shares[row.name]
+        independent = 16_000 / 50  # NUTS changes its mode every few tens of draws
+        error = np.hypot(row["error"], np.sqrt((1 - share) / share / independent))
+        assert abs(np.log(row["weight"] / share)) < 4 * error
+    assert weights.positions.shape == (len(table), 6, 2)
+    assert str(weights).startswith(f"16,000 draws climb to {len(table)} modes; the heaviest of")
+
+
+@pytest.mark.slow
+def test_two_estimators_agree_for_thirty_nodes():
+    model, fit = sampled(30, "poisson-squared", 2000)
+    first, second = weigh_modes(model, [fit], draws=8000).table.iloc[:2].itertuples()
+    ratio = first.log_mass - second.log_mass
+    visits = np.log(first.draws / second.draws)
+    independent = 8000 / 100  # NUTS changes its mode every few hundred draws
+    error = np.hypot.reduce([first.error, second.error, 1 / np.sqrt(independent * 0.2)])
+    assert error < 0.5
+    assert abs(ratio - visits) < 3 * error
+
+
+def test_the_weighed_posterior_has_the_moments_of_a_run_that_visits_all(six):
+    model, fit = six
+    whole = weigh_modes(model, [fit], draws=16_000)
+    gram = np.einsum("cdnk,cdnk->cd", fit.draws, fit.draws)
+    drawn = np.asarray(whole.idata["posterior"]["z"])
+    again = np.einsum("cdnk,cdnk->cd", drawn, drawn)
+    error = gram.std() / np.sqrt(ess(gram))
+    assert abs(again.mean() - gram.mean()) < 5 * error + 0.02 * gram.mean()
+    assert drawn.shape == (1, 16_000, 6, 2)
+
+
+def test_too_many_modes_are_said_to_be():
+    model, fit = sampled(30, "tutorial", 100)
+    weights = weigh_modes(model, [fit])
+    assert "the modes are too many to be weighed" in str(weights)
+    assert weights.idata is None
+    assert weights.table["weight"].isna().all()
+    assert weights.table["draws"].sum() == 400
+
+
+def test_fits_of_something_else_are_refused(six):
+    model, fit = six
+    other = LatentSpaceModel(simulate(7, 2, seed=5)[0], 2)
+    with pytest.raises(InputError, match="needed: fits of the model that is given"):
+        weigh_modes(other, [fit])
+    with pytest.raises(InputError, match="no fit is given"):
+        weigh_modes(model, [])
+    point = made_fit(model.network, fit.draws[:1, :1], "map")
+    with pytest.raises(InputError, match="draws of the posterior are by nuts"):
+        weigh_modes(model, [point])
