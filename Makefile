@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help analysis models notebook test test-versions lint format bench choosing calibration clean
+.PHONY: help analysis models notebook test test-versions lint format bench choosing calibration approximations clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -46,6 +46,10 @@ bench: $(BIN)/.installed-bench  ## compare speed with JAX, PyMC and plain Stan: 
 choosing: $(BIN)/.installed  ## see whether select finds K of simulated networks: results in reports/selection
 	$(BIN)/lsm-stan setup
 	$(BIN)/python -W ignore -m studies.choosing reports/selection
+
+approximations: $(BIN)/.installed  ## count how often each method's intervals hold the truth: results in reports/approximations
+	$(BIN)/lsm-stan setup
+	$(BIN)/python -m studies.approximations reports/approximations
 
 calibration: $(BIN)/.installed  ## rank known truths among posterior draws of every model: results in reports/calibration
 	$(BIN)/lsm-stan setup

@@ -16,7 +16,9 @@ PLAIN = {"help", "test", "test-versions", "lint", "format", "clean"}
 QUICK = {
     "analysis": "test_analysis.py",
     "notebook": "test_notebook.py",
-    **dict.fromkeys(("bench", "calibration", "choosing", "models"), "test_targets.py"),
+    **dict.fromkeys(
+        ("approximations", "bench", "calibration", "choosing", "models"), "test_targets.py"
+    ),
 }
 
 
@@ -45,6 +47,18 @@ def test_make_calibration(toolchain: Toolchain, tmp_path: Path) -> None:
     fits = pd.read_csv(tmp_path / "fits.csv")
     assert fits["model"].tolist() == ["tutorial", "nb-squared-effects"]
     assert (fits["simulations"] == 2).all()
+
+
+@pytest.mark.slow
+@pytest.mark.cmdstan
+def test_make_approximations(toolchain: Toolchain, tmp_path: Path) -> None:
+    text = run_quickly("approximations", tmp_path)
+    assert whole(tmp_path, text) == {"coverage.csv", "figures/coverage.png"}
+    fits = pd.read_csv(tmp_path / "fits.csv")
+    assert set(fits["method"]) == METHODS.keys() - {"map"}
+    # of 28 distances each; NUTS's draws are of the posterior that the truth is a draw of
+    assert fits["covered_90%"].between(0, 1).all()
+    assert fits.loc[fits["method"] == "nuts", "covered_90%"].mean() > 0.6
 
 
 @pytest.mark.slow
