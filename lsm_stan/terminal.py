@@ -99,7 +99,9 @@ def show_network(network: Network) -> None:
     heavier = sum(count for _, count in listed[LISTED_WEIGHTS:])
     weights = [f"{weight}: {count:,}" for weight, count in listed[:LISTED_WEIGHTS]]
     if heavier:
-        weights.append(f"{listed[LISTED_WEIGHTS][0]} to {facts.max_weight}: {heavier:,}")
+        first, last = listed[LISTED_WEIGHTS][0], facts.max_weight
+        span = f"{first} to {last}" if first < last else f"{last}"
+        weights.append(f"{span}: {heavier:,}")
     cell = "an ordered pair" if facts.directed else "a pair"
     _show(
         facts.title or "Network",

@@ -51,6 +51,15 @@ def selection(tmp_path, *models):
     return Selection(scores, baselines, nothing, nothing, 0.1, choice, facts, "", "")
 
 
+@pytest.mark.parametrize(
+    ("weights", "shown"), [([1, 2, 3, 4, 5, 7], "7: 1"), ([1, 2, 3, 4, 5, 7, 9], "7 to 9: 2")]
+)
+def test_heavy_weights_are_counted_together(weights, shown, capsys):
+    names = [str(k) for k in range(len(weights) + 1)]
+    terminal.show_network(Network.from_edges(names[:-1], names[1:], weights))
+    assert f"5: 1, {shown}" in " ".join(capsys.readouterr().out.split())
+
+
 def test_columns_with_units_are_printed_as_they_are(network, tmp_path, capsys):
     model = "tutorial" + "".join(f"+nodecov({unit})" for unit in UNITS)
     positions = np.random.default_rng(1).normal(size=(1, 1, 4, 2))

@@ -44,6 +44,8 @@ _SNAP = re.compile(r"(Und|D)irected graph\b", re.IGNORECASE)
 #: A number that may have a decimal comma, and one whose commas may be of thousands.
 _COMMA = re.compile(r"[+-]?[0-9]+(,[0-9]+)?([eE][+-]?[0-9]+)?")
 _THOUSANDS = re.compile(r"[+-]?[0-9]{1,3}(,[0-9]{3})+")
+#: A number whose point may be of thousands, and is read as a decimal one.
+_POINT = re.compile(r"[+-]?[0-9]{1,3}\.000")
 #: What stands on the diagonal of a matrix whose nodes have no weight with themselves.
 _BLANK = ("", "-", "–", "—", ".")
 #: The columns of KONECT's files, as far as there are.
@@ -129,6 +131,13 @@ def _edge_list(
         columns[k] = _with_points(columns[k])
     if commas:
         notes += (f"Decimal commas are read as points: {', '.join(header[k] for k in commas)}.",)
+    for k, cells in enumerate(columns):
+        pointed = [cell for cell in cells if "." in cell]
+        if k not in ends and pointed and all(map(_POINT.fullmatch, pointed)):
+            notes += (
+                f"{header[k]}: {pointed[0]} is read as {pointed[0][:-4]}; write thousands without"
+                " a point.",
+            )
     return EdgeList(
         senders=columns[ends[0]],
         receivers=columns[ends[1]],

@@ -413,6 +413,15 @@ def test_an_attribute_that_is_no_number_is_named(value):
 # --- numbers as people write them ---------------------------------------------------------------
 
 
+def test_a_point_that_may_be_of_thousands_is_told(file):
+    network = read_network(file("eu.csv", "source,target,weight\na,b,1.000\nb,c,12.000\n"))
+    assert network.weight.tolist() == [1, 12]
+    assert "weight: 1.000 is read as 1; write thousands without a point." in network.notes
+    for plain in ("1.0", "1.00", "1000", "1.0000"):
+        text = f"source,target,weight\na,b,{plain}\nb,c,12\n"
+        assert not any("thousands" in note for note in read_network(file("p.csv", text)).notes)
+
+
 def test_decimal_commas(file):
     bom = "\ufeff"
     text = bom + "ego;alter;weight;nähe\r\nann;bob;3,0;0,5\r\nbob;cat;1200,00;1,5\r\n"
