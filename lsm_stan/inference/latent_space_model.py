@@ -1,4 +1,4 @@
-"""A thin wrapper over CmdStanPy: one model, three methods, one kind of result.
+"""A thin wrapper over CmdStanPy: one model, its methods, one kind of result.
 
 Methods are named after CmdStanPy's own. An argument that a method does not know itself is
 passed to CmdStanPy's method as it is, unless it is in

@@ -299,6 +299,18 @@ class Bound:
         )
         return value, total
 
+    def tighten(self, normals: Normals) -> None:
+        """Make the bounds of the expected log likelihood as tight as they can be at a density.
+
+        Parameters
+        ----------
+        normals : Normals
+            The density.
+        """
+        if not self.likelihood.exact:
+            self.evaluations += 1
+            self.likelihood.retilt(normals.mean, normals.shape.spread, normals.shape.variance)
+
     def elbo(self, normals: Normals) -> float:
         """Return the ELBO.
 

@@ -6,7 +6,7 @@ the stiffness away; then a natural-gradient step in the precision (Khan & Lin, A
 maximum :math:`S^{-1} = -(2/K)\,\partial E \log p / \partial S`, for distances a graph Laplacian and
 the prior's precision; a step goes part of the way there, never down.
 
-A random start is annealed: the entropy counts :data:`HOT` times at first, once at last. Positions
+A random start is annealed: the entropy counts several times at first, once at last. Positions
 then find their places while all are uncertain, as softened distances do it for a mode. On
 *C. elegans* three random starts end within some ten nats of each other, in 2 s.
 
@@ -55,6 +55,9 @@ DAMPING, SMALLEST = 0.7, 1e-4
 
 #: How many times the entropy of a random start counts at first, and rounds until it counts once.
 HOT, COOLING = 10.0, 20
+
+#: The same where the positions' scale is learned: more entropy would take the scale to 0.
+WARM = 3.0
 
 #: Variance that a density has at first, in squared units of the prior: of a mode, of random starts.
 NARROW, WIDE = 1e-4, 0.5
@@ -110,15 +113,18 @@ def climb(
     -------
     Climb
     """
-    schedule = np.geomspace(HOT, 1.0, COOLING) if annealed else np.ones(1)
+    hottest = WARM if bound.problem.spec.learns_positions_scale else HOT
+    schedule = np.geomspace(hottest, 1.0, COOLING) if annealed else np.ones(1)
     trace: list[tuple[int, float]] = []
-    # on busy cores OpenBLAS's threads wait for each other a hundred times as long as they work
-    with threadpool_limits(1, "blas"):
+    # on busy cores OpenBLAS's threads wait for each other a hundred times as long as they work;
+    # a line search may look where numbers overflow, and comes back
+    with threadpool_limits(1, "blas"), np.errstate(over="ignore", invalid="ignore"):
         if not annealed:
             normals = widened(bound, normals)
         for number in range(ROUNDS):
             heat = float(schedule[min(number, len(schedule) - 1)])
             normals = move_means(bound, normals)
+            bound.tighten(normals)
             value, gradient = bound.energy(normals)
             gain = promise(normals, gradient, heat)
             trace.append((bound.evaluations, value + normals.entropy()))
@@ -171,7 +177,7 @@ def promise(normals: Normals, gradient: Gradient, heat: float = 1.0) -> float:
     normals : Normals
         The density.
     gradient : Gradient
-        Of the expected log joint density there.
+        That of the expected log joint density there.
     heat : float, default 1.0
         How many times the entropy counts.
 
@@ -361,6 +367,7 @@ def approximate_in_closed_form(
         details={
             "elbo": end.elbo,
             "elbo_exact": bound.likelihood.exact,
+            "elbo_of_draws": float(np.mean(log_joint - log_q)),
             "khat": approximation_khat(log_joint - log_q),
             "draws": draws,
             "covariance": "shared" if shared else "isotropic",

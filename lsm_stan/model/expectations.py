@@ -62,7 +62,7 @@ class Expectation(NamedTuple):
 
 
 def expected_power(
-    square: FloatArray, variance: FloatArray, dim: int, power: float = 1.0
+    square: FloatArray, variance: FloatArray, dim: int, power: float | FloatArray = 1.0
 ) -> Expectation:
     """Return the expectation of a distance to a negative power.
 
@@ -74,7 +74,7 @@ def expected_power(
         Variances of a coordinate of the differences.
     dim : int
         K, the number of coordinates.
-    power : float, default 1.0
+    power : float or ndarray of shape (P,), default 1.0
         p of ``|x|^-p``, below K.
 
     Returns
@@ -93,12 +93,12 @@ def expected_power(
     >>> np.allclose(mean_inverse, np.sqrt(2 / np.pi))
     True
     """
-    if power >= dim:
+    if np.any(np.asarray(power) >= dim):
         raise InputError(
             f"dim is {dim}; a normal density in {dim} dimensions has no finite mean of 1/d: take"
             " dim 2 or more, or a model of form exponential or squared"
         )
-    if (dim, power) == (3, 1.0):
+    if dim == 3 and np.ndim(power) == 0 and power == 1.0:
         return _inverse_by_erf(square, variance)
     x, a, b = 0.5 * square / variance, 0.5 * power, 0.5 * dim
     scaled = np.exp(gammaln(b - a) - gammaln(b)) * (2 * variance) ** -a

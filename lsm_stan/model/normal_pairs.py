@@ -26,7 +26,7 @@ class Gradient:
         In the means: of positions, ``z``, and of the other parameters.
     spread : ndarray of shape (N, N) or (N,)
         In the covariance of the nodes that every coordinate has: in its elements, or, where nodes
-        are independent, in its diagonal. Of size 0 where it is not asked for.
+        are independent, in its diagonal; of size 0 where it is not asked for.
     variance : dict of str to ndarray
         In the variances of the other parameters.
     """
@@ -41,10 +41,12 @@ class Gradient:
 
         Parameters
         ----------
-        mean, variance : dict of str to ndarray
-            Arrays of the shapes of the derivatives.
-        spread : ndarray of shape (N, N) or (N,)
-            As in the attributes.
+        mean : dict of str to ndarray
+            Arrays of the derivatives' shapes.
+        spread : ndarray of shape (...)
+            The same.
+        variance : dict of str to ndarray
+            The same.
 
         Returns
         -------
@@ -134,8 +136,8 @@ class Pairs:
         Parameters
         ----------
         total : Gradient
-            What is added to. Of a covariance of all nodes it has those of its upper triangle, as
-            if pairs were all there is; see :func:`of_covariance`.
+            What is added to. In a covariance of all nodes pairs stand for themselves; see
+            :func:`of_covariance`.
         difference : ndarray of shape (P, K)
             Mean differences.
         by_square, by_variance : ndarray of shape (P,)
