@@ -611,7 +611,7 @@ ONE_FIT = 'network = "celegans"\n[[fit]]\nmethod = "map"\nseed = 1\n'
         ('model = {terms = "nodematch(class)"}\n' + ONE_FIT, ["analysis.toml", "terms is"]),
         ('kernel = "fortran"\n' + ONE_FIT, ["analysis.toml", "kernel"]),
         ('parallel_edges = "last"\n' + ONE_FIT, ["analysis.toml", "parallel_edges"]),
-        (ONE_FIT.replace("map", "mcmc"), ["'mcmc'", "map, laplace, pathfinder, advi, nuts"]),
+        (ONE_FIT.replace("map", "mcmc"), ["'mcmc'", "map, laplace, pathfinder, vi, advi, nuts"]),
         (ONE_FIT.replace("seed = 1", "seed = -1"), ["analysis.toml", "fit.0.seed"]),
         (ONE_FIT.replace("seed = 1", ""), ["analysis.toml", "fit.0.seed"]),
         (ONE_FIT + 'name = "../elsewhere"\n', ["analysis.toml", "fit.0.name"]),

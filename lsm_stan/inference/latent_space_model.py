@@ -1,4 +1,4 @@
-"""A thin wrapper over CmdStanPy: one model, three methods, one kind of result.
+"""A thin wrapper over CmdStanPy: one model, its methods, one kind of result.
 
 Methods are named after CmdStanPy's own. An argument that a method does not know itself is
 passed to CmdStanPy's method as it is, unless it is in
@@ -8,7 +8,7 @@ passed to CmdStanPy's method as it is, unless it is in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -23,12 +23,14 @@ from lsm_stan.inference.methods import METHODS, find_method
 from lsm_stan.inference.mode_checks import settle_mode
 from lsm_stan.inference.optimize import find_modes, starts_of_record
 from lsm_stan.inference.pathfinder import approximate_along_paths
+from lsm_stan.inference.preconditioning import MAX_NODES
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
 from lsm_stan.inference.sample import mean_of_draws, run_pilot, sample_chains, sample_stats
 from lsm_stan.inference.setting_out import first_change, starts_for
 from lsm_stan.inference.starts import Init, given_start, is_made, is_random
 from lsm_stan.inference.variational import approximate
+from lsm_stan.inference.vi import approximate_in_closed_form, check_served
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network.network import Network
@@ -252,6 +254,56 @@ class LatentSpaceModel(CompiledModel):
         starts = starts_for(run, given, init, paths, self.optimize)
         change = first_change(run, init, starts, self.optimize) if precondition else None
         return approximate_along_paths(run, starts, change, draws)
+
+    def vi(
+        self,
+        *,
+        seed: int,
+        init: Init = "map",
+        covariance: Literal["shared", "isotropic"] | None = None,
+        draws: Count = 1000,
+        show_progress: bool = True,
+    ) -> Fit:
+        """Fit the normal density of highest ELBO, which has a closed form; nothing is random.
+
+        Parameters
+        ----------
+        seed : int
+            Seed of the start and of the draws.
+        init : Init, default "map"
+            The start; see :data:`Init`. A random one is annealed.
+        covariance : {"shared", "isotropic"} or None, default None
+            Whether the nodes have a covariance, the same in every coordinate, or each node a
+            variance of its own. By default they have one up to
+            :data:`lsm_stan.inference.preconditioning.MAX_NODES` nodes.
+        draws : int, default 1000
+            Number of draws.
+        show_progress : bool, default True
+            Show the progress bar of a MAP that is found first.
+
+        Returns
+        -------
+        Fit
+            One chain of draws; the estimate is the density's mean. Its ``elbo`` has every constant;
+            it is exact for Poisson models, and a lower bound for others (``elbo_exact``).
+
+        Raises
+        ------
+        InputError
+            If the model is none of those served; see
+            :func:`lsm_stan.inference.vi.check_served`.
+        """
+        if covariance is None:
+            covariance = "shared" if self.network.n_nodes <= MAX_NODES else "isotropic"
+        check_served(self.problem, covariance)
+        given = None if is_made(init) else given_start(self.problem, init)
+        run = self._run(
+            "vi", seed, {"init": init, "covariance": covariance, "draws": draws}, show_progress
+        )
+        start = starts_for(run, given, init, 1, self.optimize)[0]
+        return approximate_in_closed_form(
+            run, start, annealed=is_random(init), shared=covariance == "shared", draws=draws
+        )
 
     def laplace(
         self,

@@ -36,6 +36,7 @@ METHODS: dict[str, Method] = {
         Method("map", "MAP", "optimize"),
         Method("laplace", "Laplace", "laplace", by_cmdstan=False),
         Method("pathfinder", "Pathfinder", "pathfinder", by_cmdstan=False),
+        Method("vi", "VI", "vi", by_cmdstan=False),
         Method("advi", "ADVI", "variational"),
         Method("nuts", "NUTS", "sample"),
     )

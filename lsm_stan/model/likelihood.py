@@ -263,25 +263,38 @@ def log_likelihood(
     # with u = mu / size: (size)_y / y! u^y / (1 + u)^(y + size)
     log_u = log_mu - np.log(size)
     return np.asarray(
-        _log_rising(size, weight)
+        log_rising(size, weight)
         - gammaln(weight + 1)
         + weight * log_mu
         - (weight + size) * np.logaddexp(0.0, log_u)
     )
 
 
-def _log_rising(size: FloatArray, count: IntArray) -> FloatArray:
+def log_rising(size: FloatArray, count: ArrayLike) -> FloatArray:
     """Return the log of the rising factorial of size, less count log(size).
 
     Where size is large, by the series of the sum over k < count of log(1 + k / size): of the
     difference of two log gamma functions no digits are left there.
+
+    Parameters
+    ----------
+    size : ndarray of shape (...)
+        Sizes, above 0.
+    count : array_like of shape (...)
+        Counts; the shapes broadcast.
+
+    Returns
+    -------
+    ndarray of shape (...)
+        In nats.
     """
+    count = np.asarray(count)
     first = 0.5 * count * (count - 1.0)
     second = first * (2 * count - 1) / 3
     series = (first - (0.5 * second - first**2 / (3 * size)) / size) / size
     with np.errstate(invalid="ignore"):
         exact = gammaln(size + count) - gammaln(size) - count * np.log(size)
-    return np.where(size > 1e4 * count, series, exact)
+    return np.asarray(np.where(size > 1e4 * count, series, exact))
 
 
 def frailty(

@@ -102,7 +102,8 @@ def comparison_section(report: Report) -> Section:
         PageTable(
             "comparison",
             f"Methods compared with {name}. seconds: wall-clock time, start included. elbo: the"
-            " bound ADVI reached, in nats. khat: PSIS k-hat of the approximation, trustworthy"
+            " lower bound of the log evidence that was reached, in nats. khat: PSIS k-hat of the"
+            " approximation, trustworthy"
             " below 0.7. procrustes_rmse: distance of a"
             " node to its place in the reference after alignment. distance_rmse: error of mean"
             " distances. sd_ratio: a node's posterior spread over the reference's (1 is right,"

@@ -308,7 +308,7 @@ def test_a_seed_is_an_integer(seed) -> None:
             r"init has shape \(3, 2\); \(nodes, dim\) = \(60, 2\)",
         ),
         ("advi", {"iter": -1}, "advi: .*iter"),
-        ("vi", {}, "no method 'vi'; there are map, laplace, pathfinder, advi, nuts"),
+        ("svi", {}, "no method 'svi'; there are map, laplace, pathfinder, vi, advi, nuts"),
         # CmdStanPy takes these: they would spoil the run, or change nothing
         ("nuts", {"save_warmup": True}, "no argument 'save_warmup'"),
         ("nuts", {"fixed_param": True}, "no argument 'fixed_param'"),

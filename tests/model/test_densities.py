@@ -13,10 +13,10 @@ from lsm_stan import InputError, LatentSpaceModel, Network
 from lsm_stan.model.covariates import NODE_TERMS, Term
 from lsm_stan.model.family import FORMS, LIKELIHOODS, MODELS, ModelSpec, find_model, read_spec
 from lsm_stan.model.likelihood import (
-    _log_rising,
     conditional_log_likelihood,
     log_likelihood,
     log_mean,
+    log_rising,
     pair_log_likelihood,
 )
 from lsm_stan.model.parameters import declared, flat
@@ -418,7 +418,7 @@ def test_frailties_too_small_to_see_cost_no_digits_of_pairs(phi: float) -> None:
 def test_the_series_of_a_rising_factorial_is_the_product_of_its_factors(ratio, count) -> None:
     """Its third term is 1e-9 of the sum where the series begins to be taken."""
     phi = ratio * count
-    actual = _log_rising(np.array(phi), np.array(count))
+    actual = log_rising(np.array(phi), np.array(count))
     assert actual == pytest.approx(np.log1p(np.arange(count) / phi).sum(), rel=1e-11, abs=0)
 
 

@@ -1,0 +1,158 @@
+r"""The expected log prior density of independent normal parameters, with its gradient.
+
+The densities are those of :mod:`lsm_stan.model.log_prior`, of positions and effects themselves and
+of the logarithms of scales; the correlation's is that of its inverse hyperbolic tangent r. Under a
+normal density all is closed but one function of one variable: with
+:math:`1 - \rho^2 = \cosh^{-2} r`, only :math:`E \log\cosh r` takes a Gauss-Hermite rule.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from lsm_stan.model.expected_likelihood import normal_rule
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.normal_pairs import Gradient
+from lsm_stan.model.parameters import Parameters
+from lsm_stan.typing import FloatArray
+
+#: The normal density's constant, a coordinate.
+LOG_ROOT = 0.5 * math.log(2 * math.pi)
+
+
+def expected_log_prior(
+    spec: ModelSpec,
+    mean: Parameters,
+    spread: FloatArray,
+    variance: Parameters,
+    prior_scale: float,
+    total: Gradient,
+) -> float:
+    """Evaluate it.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model; no roles, covariates or clusters.
+    mean : dict of str to ndarray
+        Means: ``z`` of shape (N, K), and where the model has them ``intercept``, ``log_phi``,
+        ``rho_raw`` and ``log_sigma_z`` of shape (1,), ``effect`` of shape (N, C) and
+        ``log_sigma`` of shape (C,).
+    spread : ndarray of shape (N, N) or (N,)
+        Covariance of the nodes in each coordinate, or variances of independent ones.
+    variance : dict of str to ndarray
+        Variances of the parameters other than positions.
+    prior_scale : float
+        Standard deviation of a coordinate where it is not learned.
+    total : Gradient
+        What its derivatives are added to.
+
+    Returns
+    -------
+    float
+        In nats.
+    """
+    value = _positions(mean, spread, variance, prior_scale, total)
+    if spec.intercept:
+        precision = spec.intercept_scale**-2
+        m, v = mean["intercept"], variance["intercept"]
+        value += -0.5 * precision * (m**2 + v).item() - math.log(spec.intercept_scale) - LOG_ROOT
+        total.mean["intercept"] -= precision * m
+        total.variance["intercept"] -= 0.5 * precision
+    if spec.dispersed:  # 1 / sqrt(phi) is half-normal
+        value += _half_normal("log_phi", -0.5, spec.phi_scale, mean, variance, total)
+    if "log_sigma_z" in mean:
+        value += _half_normal("log_sigma_z", 1.0, spec.sigma_z_scale, mean, variance, total)
+    if spec.effects:
+        value += _half_normal("log_sigma", 1.0, spec.sigma_scale, mean, variance, total)
+        value += _effects(mean, variance, total)
+    return float(value)
+
+
+def _positions(
+    mean: Parameters,
+    spread: FloatArray,
+    variance: Parameters,
+    prior_scale: float,
+    total: Gradient,
+) -> float:
+    z = mean["z"]
+    n_nodes, dim = z.shape
+    trace = spread.sum() if spread.ndim == 1 else np.trace(spread)
+    squares = float(np.sum(z**2) + dim * trace)
+    if "log_sigma_z" in mean:
+        log_scale, v = mean["log_sigma_z"].item(), variance["log_sigma_z"].item()
+        precision = math.exp(2 * (v - log_scale))
+        total.mean["log_sigma_z"] += precision * squares - z.size
+        total.variance["log_sigma_z"] -= precision * squares
+    else:
+        log_scale, precision = math.log(prior_scale), prior_scale**-2
+    total.mean["z"] -= precision * z
+    if total.spread.ndim == 1:
+        total.spread -= 0.5 * dim * precision
+    elif total.spread.size:
+        total.spread[np.diag_indices(n_nodes)] -= 0.5 * dim * precision
+    return -0.5 * precision * squares - z.size * (log_scale + LOG_ROOT)
+
+
+def _half_normal(
+    name: str,
+    power: float,
+    scale: float,
+    mean: Parameters,
+    variance: Parameters,
+    total: Gradient,
+) -> float:
+    """Return the log density of log x, where x to a power is half-normal: ``power = ±1, -1/2``.
+
+    That of the power's logarithm, less a constant, is what Stan declares, with ``log|power|``.
+    """
+    m, v = mean[name], variance[name]
+    squares = np.exp(2 * power * m + 2 * power**2 * v) / scale**2
+    total.mean[name] += power - power * squares
+    total.variance[name] -= power**2 * squares
+    constant = math.log(2) + math.log(abs(power)) - math.log(scale) - LOG_ROOT
+    return float(np.sum(power * m - 0.5 * squares + constant))
+
+
+def _effects(mean: Parameters, variance: Parameters, total: Gradient) -> float:
+    """Return the log density of effects given their scales, and of their correlation."""
+    m, v, log_sigma, u = (
+        mean["effect"],
+        variance["effect"],
+        mean["log_sigma"],
+        variance["log_sigma"],
+    )
+    n_nodes, columns = m.shape
+    squares = np.sum(m**2 + v, axis=0)
+    precision = np.exp(2 * (u - log_sigma))
+    widened, value = 1.0, 0.0
+    if columns == 2:
+        r, w = mean["rho_raw"].item(), variance["rho_raw"].item()
+        # means of 1 / (1 - rho^2) and of rho / (1 - rho^2)
+        grown = 0.5 * math.exp(2 * w)
+        widened, crossed = 0.5 + grown * math.cosh(2 * r), grown * math.sinh(2 * r)
+        factor = math.exp(float(np.sum(0.5 * u - log_sigma)))
+        product = float(m[:, 0] @ m[:, 1]) * factor
+        value += crossed * product
+        total.mean["effect"] += crossed * factor * m[:, ::-1]
+        total.mean["log_sigma"] -= crossed * product
+        total.variance["log_sigma"] += 0.5 * crossed * product
+        both = float(precision @ squares)
+        total.mean["rho_raw"] += 2 * grown * math.cosh(2 * r) * product - crossed * both
+        total.variance["rho_raw"] += 2 * crossed * product - grown * math.cosh(2 * r) * both
+        # log(1 - rho^2): half a time less for each node, and twice in the prior (LKJ(2))
+        nodes, shares = normal_rule()
+        at, sd, times = r + math.sqrt(w) * nodes, math.sqrt(w), n_nodes - 4.0
+        value += times * float(shares @ (np.logaddexp(at, -at) - math.log(2))) + math.log(0.75)
+        total.mean["rho_raw"] += times * float(shares @ np.tanh(at))
+        total.variance["rho_raw"] += times * float((shares * nodes) @ np.tanh(at)) / (2 * sd)
+    scaled = widened * precision
+    value -= 0.5 * float(scaled @ squares) + n_nodes * float(log_sigma.sum() + columns * LOG_ROOT)
+    total.mean["effect"] -= scaled * m
+    total.variance["effect"] -= 0.5 * scaled
+    total.mean["log_sigma"] += scaled * squares - n_nodes
+    total.variance["log_sigma"] -= scaled * squares
+    return float(value)

@@ -1,0 +1,181 @@
+"""The ELBO against Monte Carlo, its gradient against differences."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from lsm_stan import Network, load_celegans
+from lsm_stan.inference.normals import Bound, Normals, Shape, log_volume, parameters_of
+from lsm_stan.inference.problem import Problem
+from lsm_stan.model.expected_prior import expected_log_prior
+from lsm_stan.model.likelihood import pair_log_likelihood
+from lsm_stan.model.log_prior import log_jacobian, log_prior
+from lsm_stan.model.normal_pairs import Gradient
+
+MODELS = [
+    "tutorial",
+    "poisson-inverse-effects",
+    "poisson-squared-effects",
+    "poisson-exponential",
+    "nb-squared-effects",
+    "nb-inverse",
+    "bernoulli-exponential-effects",
+]
+
+
+def problem_of(model, dim, *, directed=True, hidden=False):
+    """Return a model of a random network of seven nodes, one of them with a self-loop."""
+    rng = np.random.default_rng([dim, directed])
+    weight = rng.poisson(1.0, size=(7, 7))
+    if model.startswith("bernoulli"):
+        weight = np.minimum(weight, 1)
+    if not directed:
+        weight = np.triu(weight, 1)
+    weight[2, 2] = 1
+    names, (sender, receiver) = list("abcdefg"), np.nonzero(weight)
+    network = Network.from_edges(
+        [names[i] for i in sender],
+        [names[j] for j in receiver],
+        weight[sender, receiver],
+        directed=directed,
+    )
+    if hidden:
+        network = network.hide([0, 2], [1, 0])
+    return Problem.of(network, dim, model=model, prior_scale=1.4, jitter=1e3)
+
+
+def random_normals(problem, *, shared=True):
+    """Return a density that has nothing special."""
+    rng, n = np.random.default_rng(5), problem.network.n_nodes
+    start = {
+        "z": rng.normal(size=(n, problem.dim)),
+        "sender_effect": rng.normal(size=n) * 0.5,
+        "receiver_effect": rng.normal(size=n) * 0.5,
+    }
+    scalars = {"intercept": 0.3, "phi": 0.7, "rho": 0.4, "sigma_z": 1.3}
+    scalars |= {"sigma_sender": 0.8, "sigma_receiver": 1.2}
+    start |= {name: np.asarray(value) for name, value in scalars.items()}
+    around = Normals.around(problem, start, 0.1, shared=shared)
+    variance = {
+        name: values * np.exp(0.5 * rng.normal(size=values.shape))
+        for name, values in around.shape.variance.items()
+    }
+    root = 0.3 * rng.normal(size=(n, n))
+    precision = np.linalg.inv(root @ root.T + 0.05 * np.eye(n))
+    return Normals(around.mean, Shape(precision if shared else np.diag(precision), variance))
+
+
+def log_joint(problem, parameters):
+    """Return log joint densities in Stan's coordinates, by NumPy."""
+    network, spec = problem.network, problem.spec
+    pairs = np.stack(np.triu_indices(network.n_nodes, 1), axis=1)
+    total = pair_log_likelihood(spec, parameters, network, pairs).sum(axis=-1)
+    of = {"directed": network.directed, "prior_scale": problem.prior_scale}
+    total += sum(log_prior(spec, parameters, **of).values())
+    total += log_jacobian(spec, parameters, **of)
+    if spec.diagonal:
+        weight = np.zeros(network.n_nodes)
+        loop = network.sender == network.receiver
+        weight[network.sender[loop]] = network.weight[loop]
+        total += stats.poisson.logpmf(weight, problem.jitter**-0.5).sum()
+    return total
+
+
+def log_ratios(problem, normals, draws):
+    """Return log joint less log q of draws, whose mean is the ELBO."""
+    values, log_q = normals.draw(draws, np.random.default_rng(6))
+    return log_joint(problem, parameters_of(values)) - log_q - log_volume(values)
+
+
+@pytest.mark.parametrize("dim", [2, 3, 4, 5])
+@pytest.mark.parametrize("model", MODELS)
+def test_the_elbo_is_that_of_draws(model, dim):
+    """Exactly for Poisson models; for the others it is below, tightened not far."""
+    problem = problem_of(model, dim, directed=dim != 4, hidden=dim == 5)
+    normals, bound = random_normals(problem, shared=dim != 3), Bound(problem)
+    elbo, ratios = bound.elbo(normals), log_ratios(problem, normals, 6_000)
+    error = ratios.std() / np.sqrt(len(ratios))
+    if bound.likelihood.exact:
+        assert abs(elbo - ratios.mean()) < 4.5 * error
+        bound.tighten(normals)
+        assert bound.elbo(normals) == elbo
+        return
+    assert elbo < ratios.mean() + 4 * error
+    bound.tighten(normals)
+    tight = bound.elbo(normals)
+    assert elbo < tight < ratios.mean() + 4 * error
+    assert ratios.mean() - tight < 6
+
+
+@pytest.mark.parametrize("shared", [True, False])
+@pytest.mark.parametrize("model", MODELS)
+def test_the_gradient_is_that_of_the_value(model, shared):
+    problem = problem_of(model, 2, directed=shared, hidden=shared)
+    normals, bound = random_normals(problem, shared=shared), Bound(problem)
+    bound.tighten(normals)
+    state = (normals.mean, np.array(normals.shape.spread), normals.shape.variance)
+    gradient = bound.energy(normals)[1]
+
+    def energy():
+        prior = problem.spec, *state, problem.prior_scale, Gradient.of_zeros(*state)
+        return bound.likelihood.at(*state)[0] + expected_log_prior(*prior)
+
+    def slope(array, *places):
+        values, before = [], array.copy()
+        for times in (-2, -1, 1, 2):
+            for place in places:
+                array[place] = before[place] + times * 1e-4
+            values.append(energy())
+            array[...] = before
+        return (values[0] - 8 * values[1] + 8 * values[2] - values[3]) / 12e-4
+
+    for arrays, by in ((state[0], gradient.mean), (state[2], gradient.variance)):
+        for name, array in arrays.items():
+            for place in list(np.ndindex(*array.shape))[::9]:
+                assert_allclose(by[name][place], slope(array, place), rtol=1e-7, atol=1e-7)
+    if not shared:
+        assert_allclose(gradient.spread[3], slope(state[1], 3), rtol=1e-7, atol=1e-7)
+        return
+    assert_allclose(gradient.spread[2, 2], slope(state[1], (2, 2)), rtol=1e-7, atol=1e-7)
+    both = slope(state[1], (1, 4), (4, 1))
+    assert_allclose(2 * gradient.spread[1, 4], both, rtol=1e-7, atol=1e-7)
+
+
+def test_draws_have_the_density_they_are_said_to_have():
+    problem = problem_of("nb-squared-effects", 2)
+    normals = random_normals(problem)
+    values, log_q = normals.draw(3, np.random.default_rng(1))
+    spread, mean = normals.shape.spread, normals.mean
+    for draw in range(3):
+        expected = sum(
+            stats.multivariate_normal(mean["z"][:, k], spread).logpdf(values["z"][draw, :, k])
+            for k in range(2)
+        )
+        for name, variance in normals.shape.variance.items():
+            expected += stats.norm.logpdf(values[name][draw], mean[name], variance**0.5).sum()
+        assert log_q[draw] == pytest.approx(expected)
+
+
+def test_blocks_of_rows_add_up_to_all_pairs(monkeypatch):
+    """Beyond what is kept, pairs come some rows at a time."""
+    problem = problem_of("poisson-squared-effects", 2)
+    normals = random_normals(problem, shared=False)
+    whole = Bound(problem).energy(normals)
+    monkeypatch.setattr("lsm_stan.model.normal_pairs.BLOCK", 20)
+    monkeypatch.setattr("lsm_stan.model.expected_likelihood.KEPT", 5)
+    parts = Bound(problem).energy(normals)
+    assert parts[0] == pytest.approx(whole[0])
+    assert_allclose(parts[1].mean["z"], whole[1].mean["z"])
+    assert_allclose(parts[1].spread, whole[1].spread)
+
+
+def test_on_celegans_the_elbo_is_that_of_draws():
+    problem = Problem.of(load_celegans(), 3, model="tutorial", prior_scale=None, jitter=1e3)
+    rng = np.random.default_rng(3)
+    root = 0.02 * rng.normal(size=(297, 297))
+    precision = np.linalg.inv(root @ root.T + 0.05 * np.eye(297))
+    normals = Normals({"z": 2 * rng.normal(size=(297, 3))}, Shape(precision, {}))
+    ratios = log_ratios(problem, normals, 50)
+    error = ratios.std() / np.sqrt(len(ratios))
+    assert abs(Bound(problem).elbo(normals) - ratios.mean()) < 4 * error
