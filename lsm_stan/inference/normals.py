@@ -50,6 +50,8 @@ class Shape:
         LinAlgError
             If the precision is not positive definite.
         """
+        if not np.isfinite(self.precision).all():
+            raise LinAlgError("a precision is not finite")
         if self.precision.ndim == 1:
             if not (self.precision > 0).all():
                 raise LinAlgError("a variance is not positive")

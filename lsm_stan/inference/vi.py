@@ -17,7 +17,6 @@ the density, and the climb ends where that is below :data:`TOLERANCE`.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -63,6 +62,9 @@ WARM = 3.0
 NARROW, WIDE = 1e-4, 0.5
 
 
+#: What L-BFGS is told of places where numbers overflow: it turns back.
+FORBIDDEN = 1e300
+
 #: Models that have the expectations.
 LIKELIHOODS, FORMS = ("poisson", "nb", "bernoulli"), ("inverse", "exponential", "squared")
 
@@ -94,7 +96,6 @@ def climb(
     normals: Normals,
     *,
     annealed: bool = False,
-    on_round: Callable[[], object] = lambda: None,
 ) -> Climb:
     """Climb to the normal density of highest ELBO near a start.
 
@@ -106,8 +107,6 @@ def climb(
         The start.
     annealed : bool, default False
         Whether the entropy counts more at first.
-    on_round : callable, default: does nothing
-        Called after each round.
 
     Returns
     -------
@@ -128,7 +127,6 @@ def climb(
             value, gradient = bound.energy(normals)
             gain = promise(normals, gradient, heat)
             trace.append((bound.evaluations, value + normals.entropy()))
-            on_round()
             if heat == 1.0 and gain < TOLERANCE:
                 break
             normals = move_shape(bound, normals, value, gradient, heat)
@@ -161,12 +159,15 @@ def move_means(bound: Bound, normals: Normals) -> Normals:
 
     def descent(point: FloatArray) -> tuple[float, FloatArray]:
         value, gradient = bound.energy(at(point), means_only=True)
-        return -value, -np.concatenate([part.reshape(-1) for part in shape.in_units(gradient)])
+        slope = np.concatenate([part.reshape(-1) for part in shape.in_units(gradient)])
+        if not (np.isfinite(value) and np.isfinite(slope).all()):
+            return FORBIDDEN, np.zeros(len(point))
+        return -value, -slope
 
     options: Any = {"maxiter": STEPS, "maxcor": 20, "ftol": 0.0, "gtol": 1e-4}
     with np.errstate(over="ignore", invalid="ignore"):  # a line search may look far away
         result = minimize(descent, np.zeros(ends[-1]), jac=True, method="L-BFGS-B", options=options)
-    return at(result.x)
+    return at(result.x) if result.fun < FORBIDDEN else normals
 
 
 def promise(normals: Normals, gradient: Gradient, heat: float = 1.0) -> float:

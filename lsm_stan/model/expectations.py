@@ -25,7 +25,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.polynomial import chebyshev
-from scipy.special import erf, gammaln, hyp1f1
+from scipy.special import erf, gammaln, gammasgn, hyp1f1
 
 from lsm_stan.errors import InputError
 from lsm_stan.model.family import ROUNDING, Form
@@ -36,6 +36,9 @@ TERMS, SHIFT = 40, 16
 
 #: Below this squared ratio of mean and standard deviation erf has lost digits.
 NEAR = 0.05
+
+#: Beyond this argument Kummer's function is its asymptotic series.
+FAR = 1e7
 
 #: Steps and ends, in log t, of the trapezoidal rules of the exponential and of the root.
 STEP = 0.3
@@ -59,6 +62,33 @@ class Expectation(NamedTuple):
     value: FloatArray
     by_square: FloatArray
     by_variance: FloatArray
+
+
+def kummer(a: float | FloatArray, b: float, x: FloatArray) -> FloatArray:
+    """Return Kummer's function M(a, b, x) of numbers that are 0 or negative.
+
+    Far from 0 it is the start of its asymptotic series: SciPy's has no result there for some a.
+
+    Parameters
+    ----------
+    a : float or ndarray of shape (P,)
+        First parameter.
+    b : float
+        Second parameter, above 0.
+    x : ndarray of shape (P,)
+        Argument, at most 0.
+
+    Returns
+    -------
+    ndarray of shape (P,)
+    """
+    value = np.asarray(hyp1f1(a, b, np.maximum(x, -FAR)))
+    far = x < -FAR
+    if far.any():
+        a, y = np.broadcast_to(a, x.shape)[far], -x[far]
+        ratio = np.where(b == a, 0.0, gammasgn(b - a) * np.exp(gammaln(b) - gammaln(b - a)))
+        value[far] = ratio * y**-a * (1 + a * (1 + a - b) / y)
+    return np.asarray(value, dtype=float)
 
 
 def expected_power(
@@ -103,9 +133,9 @@ def expected_power(
     x, a, b = 0.5 * square / variance, 0.5 * power, 0.5 * dim
     scaled = np.exp(gammaln(b - a) - gammaln(b)) * (2 * variance) ** -a
     return Expectation(
-        scaled * hyp1f1(a, b, -x),
-        -0.5 * a / b * scaled / variance * hyp1f1(a + 1, b + 1, -x),
-        -a * scaled / variance * hyp1f1(a + 1, b, -x),
+        scaled * kummer(a, b, -x),
+        -0.5 * a / b * scaled / variance * kummer(a + 1, b + 1, -x),
+        -a * scaled / variance * kummer(a + 1, b, -x),
     )
 
 
@@ -120,8 +150,8 @@ def _inverse_by_erf(square: FloatArray, variance: FloatArray) -> Expectation:
     by_square = -(half * value + by_variance) / (2 * x)
     if near.size:  # the difference of two numbers that are nearly one
         half, root, x = half[near], root[near], half[near] * square[near]
-        value[near] = 2 / np.sqrt(np.pi) * root * hyp1f1(0.5, 1.5, -x)
-        by_square[near] = -2 / (3 * np.sqrt(np.pi)) * half * root * hyp1f1(1.5, 2.5, -x)
+        value[near] = 2 / np.sqrt(np.pi) * root * kummer(0.5, 1.5, -x)
+        by_square[near] = -2 / (3 * np.sqrt(np.pi)) * half * root * kummer(1.5, 2.5, -x)
         by_variance[near] = (-2 / np.sqrt(np.pi)) * half * root * np.exp(-x)
     return Expectation(value, by_square, by_variance)
 
@@ -147,8 +177,8 @@ def expected_log(square: FloatArray, variance: FloatArray, dim: int) -> Expectat
     value = chebyshev.chebval(2 * share - 1, _log_table(dim))
     return Expectation(
         value + 0.5 * np.log(square + (dim + SHIFT) * variance),
-        hyp1f1(1.0, 0.5 * dim + 1, -0.5 * ratio) / (2 * dim * variance),
-        hyp1f1(1.0, 0.5 * dim, -0.5 * ratio) / (2 * variance),
+        kummer(1.0, 0.5 * dim + 1, -0.5 * ratio) / (2 * dim * variance),
+        kummer(1.0, 0.5 * dim, -0.5 * ratio) / (2 * variance),
     )
 
 

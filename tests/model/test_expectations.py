@@ -99,3 +99,16 @@ def test_where_erf_loses_digits_the_series_goes_on():
 def test_in_one_dimension_there_is_no_mean_inverse():
     with pytest.raises(InputError, match=r"no finite mean of 1/d: take dim 2 or more"):
         expectations.expected_power(np.ones(1), np.ones(1), 1)
+
+
+def test_far_apart_an_expectation_is_the_function_of_the_mean():
+    square, variance = np.full(3, 4.0), np.array([1e-4, 1e-9, 1e-30])
+    for power in (1.0, 1e-3, -0.7, np.full(3, 0.5)):
+        for dim in (2, 3, 400):
+            result = expectations.expected_power(square, variance, dim, power)
+            assert_allclose(result.value[1:], 2.0 ** -np.broadcast_to(power, 3)[1:], rtol=1e-6)
+            slope = -0.5 * power * 2.0 ** -(np.asarray(power) + 2)
+            assert_allclose(result.by_square[1:], np.broadcast_to(slope, 3)[1:], rtol=1e-6)
+            assert np.isfinite(result.by_variance).all()
+    near = expectations.kummer(0.3, 1.5, -expectations.FAR * np.array([0.999999, 1.000001]))
+    assert near[0] == pytest.approx(near[1], rel=1e-6)
