@@ -67,8 +67,12 @@
  */
 functions {
   #include pair_sums.stan
-  #include priors.stan
-  #include likelihood.stan
+  #include scales.stan
+  #include positions.stan
+  #include effects.stan
+  #include sites.stan
+  #include dyads.stan
+  #include frailties.stan
 }
 data {
   // The network
@@ -165,22 +169,39 @@ transformed data {
   int shift = n_sites - n_nodes; // from a node to where it receives
   array[n_edges] int to;
   array[n_totals] int total_to;
-  array[n_hidden] int hidden_to;
-  array[n_charged] int charged_to;
+  // dyads not as all: the hidden ones, then those charged, first taken out, then put in
+  int n_listed = n_hidden + 2 * n_charged;
+  int n_taken = n_hidden + n_charged;
+  array[n_listed] int listed = append_array(hidden_sender,
+                                            append_array(charged_sender, charged_sender));
+  array[n_listed] int listed_to = append_array(hidden_receiver,
+                                               append_array(charged_receiver,
+                                                            charged_receiver));
+  vector[n_listed] listed_back = append_row(hidden_back,
+                                            append_row(charged_back, charged_back));
+  vector[n_listed] listed_weight = append_row(-hidden_weight,
+                                              append_row(-charged_weight, charged_weight));
+  int n_own = n_dyad_covariates ? n_listed : 0;
+  matrix[n_own, n_dyad_covariates] listed_covariate = rep_matrix(0, n_own,
+                                                                 n_dyad_covariates);
+  matrix[n_own, n_dyad_covariates] listed_reverse_covariate = listed_covariate;
   vector[n_edges] y = to_vector(weight);
   vector[n_totals] total_weight = to_vector(total);
-  array[n_totals] int ascending = sort_asc(total);
-  vector[n_nodes] unit_charge = rep_vector(1, n_nodes);
-  vector[shift] no_charge = rep_vector(0, shift); // of a site that only sends, or receives
+  int n_distinct = size(tally(total)[1]);
+  array[2, n_distinct] int tallied = tally(total);
+  vector[n_nodes] unit = rep_vector(0, n_nodes); // logarithm of charges of 1
+  vector[0] none = rep_vector(0, 0);
   vector[n_nodes] sent = rep_vector(0, n_nodes); // out- and in-strength
   vector[n_nodes] received = rep_vector(0, n_nodes);
   real constant = poisson_lpmf(self_weight | inv_sqrt(jitter)) - sum(lgamma(y + 1));
   for (k in 1 : n_totals)
     total_to[k] = total_receiver[k] + shift;
-  for (h in 1 : n_hidden)
-    hidden_to[h] = hidden_receiver[h] + shift;
-  for (c in 1 : n_charged)
-    charged_to[c] = charged_receiver[c] + shift;
+  for (d in 1 : n_listed)
+    listed_to[d] += shift;
+  if (n_dyad_covariates > 0) {
+    listed_covariate[(n_taken + 1) : n_listed] = charged_covariate;
+    listed_reverse_covariate[(n_taken + 1) : n_listed] = charged_reverse_covariate;
+  }
   for (e in 1 : n_edges) {
     to[e] = receiver[e] + shift;
     sent[sender[e]] += weight[e];
@@ -210,11 +231,11 @@ transformed parameters {
   vector[has_frailty] phi = exp(log_phi); // frailties are gamma(phi, phi)
   vector[n_scales] sigma = exp(log_sigma); // scales of the effects
   vector[n_scales == 2] rho = tanh(rho_raw); // correlation of a node's two effects
-  matrix[n_nodes, n_effects] effect; // columns: sender, receiver
+  matrix[n_nodes, n_effects] effect = effects(effect_raw, sigma, rho, sigma_fixed);
   vector[learned_roles] sigma_role = exp(log_sigma_role);
-  matrix[has_roles ? n_nodes : 0, n_dims] role = role_raw
-                                                 * (learned_roles ? sigma_role[1]
-                                                    : role_fixed);
+  matrix[has_roles ? n_nodes : 0, n_dims] role = (learned_roles ? sigma_role[1]
+                                                  : role_fixed)
+                                                 * role_raw;
   // shares and standard deviations of the clusters
   vector[n_clusters] theta = n_clusters > 0 ? softmax(append_row(theta_raw, 0))
                              : theta_raw;
@@ -227,29 +248,15 @@ transformed parameters {
     z = z_raw;
   if (learned_positions)
     z *= sigma_z[1];
-  if (n_scales == 2) {
-    effect[ : , 1] = sigma[1] * effect_raw[ : , 1];
-    effect[ : , 2] = sigma[2]
-                     * (rho[1] * effect_raw[ : , 1]
-                        + sqrt(1 - square(rho[1])) * effect_raw[ : , 2]);
-  } else if (n_scales == 1)
-    effect = sigma[1] * effect_raw;
-  else
-    effect = sigma_fixed * effect_raw;
 }
 model {
-  // Priors
   real scale = learned_positions ? sigma_z[1] : prior_scale;
-  if (n_clusters > 0) {
-    target += clustered_positions_lpdf(z | theta, centre, sigma_cluster);
-    target += clusters_lpdf(centre | theta, log_omega, scale, concentration,
-                            cluster_fixed, cluster_scale);
-  } else
-    target += positions_lpdf(z | scale);
-  // z_raw is the parameter: the Jacobian of z = sigma_z * z_raw counts, that of
-  // z = factor * z_raw is a constant, left out so that lp__ is what it is without.
-  target += log_scale_lpdf(log_sigma_z | sigma_z_scale)
-            + n_nodes * n_dims * sum(log_sigma_z);
+
+  // Priors
+  target += positions_lpdf(z | scale, theta, centre, sigma_cluster);
+  target += position_scale_lpdf(log_sigma_z | sigma_z_scale, n_nodes * n_dims);
+  target += clusters_lpdf(centre | theta, log_omega, scale, concentration, cluster_fixed,
+                          cluster_scale);
   target += effects_lpdf(effect_raw | log_sigma, rho, sigma_scale);
   target += effects_lpdf(role_raw | log_sigma_role, rep_vector(0, 0), sigma_scale);
   target += dispersion_lpdf(log_phi | phi_scale);
@@ -258,38 +265,29 @@ model {
 
   // Likelihood
   target += constant;
-  if (!has_charges) {
-    target += edge_sum(z, sender, receiver, y, softening, form);
-    target += -0.5 * cells_per_pair
-              * kernel_sum(z, unit_charge, unit_charge, hidden_sender, hidden_receiver,
-                           softening, form);
-  } else {
+  if (has_charges) {
     matrix[n_sites, n_dims] x = sites(z, role, is_inner);
-    vector[n_nodes] log_a = log_charges(sum(intercept) - sum(log_phi), effect, 1,
-                                        sender_covariate,
-                                        head(coefficient, n_node_covariates),
-                                        x[1 : n_nodes], is_inner);
-    vector[n_nodes] log_b = log_charges(0, effect, n_effects, receiver_covariate,
-                                        head(coefficient, n_node_covariates),
-                                        x[(shift + 1) : n_sites], is_inner);
-    vector[n_sites] a = append_row(exp(log_a), no_charge); // mu_ij = phi a_i b_j f(d_ij)
-    vector[n_sites] b = append_row(no_charge, exp(log_b));
+    vector[n_sites] log_a = sum(intercept) - sum(log_phi)
+                            + log_charges(effect, 1, sender_covariate, coefficient, x, 1,
+                                          is_inner);
+    vector[n_sites] log_b = log_charges(effect, n_effects, receiver_covariate,
+                                        coefficient, x, shift + 1, is_inner);
     vector[n_dyad_covariates] slope = tail(coefficient, n_dyad_covariates);
-    real cost = all_dyads(x, a, b, hidden_sender, hidden_to, hidden_back, hidden_weight,
-                          cells_per_pair, likelihood, softening, distance_form);
-    if (n_dyad_covariates > 0)
-      cost += charged_dyads(x, a, b, charged_sender, charged_to, charged_back,
-                            charged_weight, charged_covariate * slope,
-                            charged_reverse_covariate * slope, likelihood, softening,
-                            distance_form);
-    target += -(has_frailty ? phi[1] : 1) * cost;
-    target += observed_edges(x, log_a, log_b, sender, to, y, sent, received, softening,
-                             distance_form)
+    target += charges_of_edges(log_a, log_b, sent, received)
               + dot_product(weighted_covariate, slope);
     if (has_frailty)
-      target += frailties(x, a, b, total_sender, total_to, total_back, total_weight,
-                          ascending, total_covariate * slope,
-                          total_reverse_covariate * slope, phi[1], softening,
-                          distance_form);
-  }
+      target += frail_edges(x, log_a, log_b, total_sender, total_to, total_back,
+                            total_weight, tallied, total_covariate * slope,
+                            total_reverse_covariate * slope, phi[1], softening,
+                            distance_form);
+    else
+      target += edge_sum(x, sender, to, y, softening, distance_form);
+    target += -(has_frailty ? phi[1] : 1)
+              * all_dyads(x, log_a, log_b, listed, listed_to, listed_back, listed_weight,
+                          listed_covariate * slope, listed_reverse_covariate * slope,
+                          cells_per_pair, likelihood, softening, distance_form);
+  } else
+    target += edge_sum(z, sender, receiver, y, softening, form)
+              - all_dyads(z, unit, unit, listed, listed_to, listed_back, listed_weight,
+                          none, none, cells_per_pair, likelihood, softening, form);
 }

@@ -55,61 +55,33 @@ real edge_sum(matrix z, array[] int sender, array[] int receiver, vector weight,
 }
 
 /**
- * Kernel sum: the expected total weight, over all ordered pairs but the hidden.
+ * Kernel sum: a term for every ordered pair, of its expected weight
+ * u_ij = a[i] * b[j] * f(|z[i] - z[j]|).
  *
- *   sum_{i != j} a[i] * b[j] * f(|z[i] - z[j]|)
- *   - sum_h a[hidden_sender[h]] * b[hidden_receiver[h]] * f(...)
+ *   logarithm = 0:  sum_{i != j} u_ij
+ *   logarithm = 1:  sum_{i != j} log1p(u_ij)
+ *     shared = 1:   sum_{i < j}  log1p(u_ij + u_ji)
  *
- * With f(d) = 1/d and K = 3 it is (twice) the Coulomb energy of charges a = b.
+ * With f(d) = 1/d, K = 3 and no logarithm it is (twice) the Coulomb energy of charges
+ * a = b. With charges that hold 1/phi, phi times the logarithms are what empty dyads cost in
+ * a negative binomial likelihood, whose two directions have a frailty each or share one.
+ * With phi = 1 it is the logistic likelihood's.
  *
  * @param z N x K matrix, a row a node's position
- * @param a N sender charges, exp(sender effect); all 1 in the tutorial's model
- * @param b N receiver charges
- * @param hidden_sender senders of the ordered dyads that were not observed
- * @param hidden_receiver their receivers; each dyad once, never i = j
+ * @param log_a logarithms of N sender charges; all 0 in the tutorial's model
+ * @param log_b logarithms of N receiver charges
+ * @param logarithm 0 or 1
+ * @param shared 0 or 1
  * @param softening eps >= 0, see log_form
  * @param form distance form, see log_form
  * @return the sum; O(N^2) time, O(N) memory beyond the autodiff stack;
  *   +infinity for form 1 when two nodes coincide and eps = 0
  */
-real kernel_sum(matrix z, vector a, vector b, array[] int hidden_sender,
-                array[] int hidden_receiver, real softening, int form) {
+real kernel_sum(matrix z, vector log_a, vector log_b, int logarithm, int shared,
+                real softening, int form) {
   int N = rows(z);
-  array[N] row_vector[cols(z)] p;
-  real total = 0;
-  for (i in 1 : N)
-    p[i] = z[i];
-  for (i in 1 : (N - 1)) {
-    int rest = N - i;
-    vector[rest] log_f;
-    for (j in (i + 1) : N)
-      log_f[j - i] = log_form(squared_distance(p[i], p[j]), softening, form);
-    total += dot_product(exp(log_f), a[i] * b[(i + 1) : N] + b[i] * a[(i + 1) : N]);
-  }
-  for (h in 1 : size(hidden_sender)) {
-    int i = hidden_sender[h];
-    int j = hidden_receiver[h];
-    total -= a[i] * b[j] * exp(log_form(squared_distance(p[i], p[j]), softening, form));
-  }
-  return total;
-}
-
-/**
- * Log kernel sum: the kernel sum's pairs, each under log(1 + x).
- *
- *   shared = 0:  sum_{i != j} log1p(a[i] * b[j] * f(|z[i] - z[j]|))
- *   shared = 1:  sum_{i < j}  log1p((a[i] * b[j] + a[j] * b[i]) * f(|z[i] - z[j]|))
- *
- * With charges that hold 1/phi, phi times this sum is what empty dyads cost in a
- * negative binomial likelihood, whose two directions have a frailty each (0) or
- * share one (1). With phi = 1, shared = 0 it is the logistic likelihood's.
- *
- * @param z, a, b, softening, form see kernel_sum
- * @param shared 0 or 1
- * @return the sum; O(N^2) time, O(N) memory beyond the autodiff stack
- */
-real log1p_kernel_sum(matrix z, vector a, vector b, real softening, int form, int shared) {
-  int N = rows(z);
+  vector[N] a = exp(log_a);
+  vector[N] b = exp(log_b);
   array[N] row_vector[cols(z)] p;
   real total = 0;
   for (i in 1 : N)
@@ -123,7 +95,9 @@ real log1p_kernel_sum(matrix z, vector a, vector b, real softening, int form, in
       f[j - i] = exp(log_form(squared_distance(p[i], p[j]), softening, form));
     there = a[i] * b[(i + 1) : N] .* f;
     back = b[i] * a[(i + 1) : N] .* f;
-    if (shared)
+    if (!logarithm)
+      total += sum(there + back);
+    else if (shared)
       total += sum(log1p(there + back));
     else
       total += sum(log1p(there)) + sum(log1p(back));
@@ -134,47 +108,54 @@ real log1p_kernel_sum(matrix z, vector a, vector b, real softening, int form, in
 /**
  * Charged edge sum: listed terms of a kernel sum, weighted.
  *
- *   logarithm = 0:  sum_e weight[e] * q[e] * f(|z[s] - z[r]|)
- *   logarithm = 1:  sum_e weight[e] * log1p(q[e] * f(|z[s] - z[r]|))
+ *   term = 0:  sum_e weight[e] * u_e
+ *   term = 1:  sum_e weight[e] * log1p(u_e)
+ *   term = 2:  sum_e weight[e] * (log1p(u_e) - log f(|z[s] - z[r]|))
  *
- *   q[e] = a[s] * b[r] * exp(log_charge[e])
- *          + back[e] * a[r] * b[s] * exp(back_log_charge[e])
+ *   u_e = (a[s] * b[r] * exp(log_charge[e])
+ *          + back[e] * a[r] * b[s] * exp(back_log_charge[e])) * f(|z[s] - z[r]|)
  *
  * with s = sender[e], r = receiver[e]: what single dyads take out of a sum over all
- * pairs, or put in with a charge of their own.
+ * pairs, or put in with a charge of their own; and what observed edges add to it.
  *
- * @param z, a, b, sender, receiver, weight, softening, form see above
+ * @param z, log_a, log_b, sender, receiver, weight, softening, form see above
+ * @param term 0, 1 or 2
  * @param back 1 where the term has the reverse direction in it, else 0
  * @param log_charge, back_log_charge log charges of the dyads and of their reverses; both of
  *   size 0 where there are none
- * @param logarithm 0 or 1
  * @return the sum; O(E) time
  */
 real charged_edge_sum(matrix z,
-                      vector a,
-                      vector b,
+                      vector log_a,
+                      vector log_b,
                       array[] int sender,
                       array[] int receiver,
                       vector back,
                       vector weight,
                       vector log_charge,
                       vector back_log_charge,
+                      int term,
                       real softening,
-                      int form,
-                      int logarithm) {
+                      int form) {
   real total = 0;
   for (e in 1 : size(sender)) {
     int s = sender[e];
     int r = receiver[e];
-    real there = a[s] * b[r];
-    real reverse = back[e] * a[r] * b[s];
+    real there = exp(log_a[s] + log_b[r]);
+    real reverse = back[e] * exp(log_a[r] + log_b[s]);
+    real log_f = log_form(squared_distance(z[s], z[r]), softening, form);
     real u;
     if (size(log_charge) > 0) {
       there *= exp(log_charge[e]);
       reverse *= exp(back_log_charge[e]);
     }
-    u = (there + reverse) * exp(log_form(squared_distance(z[s], z[r]), softening, form));
-    total += weight[e] * (logarithm ? log1p(u) : u);
+    u = (there + reverse) * exp(log_f);
+    if (term == 0)
+      total += weight[e] * u;
+    else if (term == 1)
+      total += weight[e] * log1p(u);
+    else
+      total += weight[e] * (log1p(u) - log_f);
   }
   return total;
 }

@@ -4,6 +4,8 @@
 #ifndef LSM_STAN_AUTODIFF_HPP
 #define LSM_STAN_AUTODIFF_HPP
 
+#include "elementary.hpp"
+
 #include <stan/math/rev.hpp>
 #include <type_traits>
 
@@ -27,6 +29,17 @@ void add_adjoint(Data&, double, const G&, int) {}
 template <typename T, typename G>
 void add_adjoint(T& x, double adjoint, const G& g, int column) {
   x.adj() += adjoint * g.block(0, column, x.rows(), x.cols());
+}
+
+/* exp(x) of an array of numbers or parameters */
+template <typename X>
+Eigen::VectorXd exponentials(const X& x) {
+  Eigen::VectorXd y = stan::math::value_of(x);
+  if (y.size() > 0 && y.maxCoeff() < 700)
+    wide_exp(y.data(), y.size());
+  else
+    y = y.array().exp();
+  return y;
 }
 
 /* The result of a sum: a number, or a var that hands its adjoint on to the

@@ -41,7 +41,7 @@ struct Vectorisable {
   static LSM_INLINE double inverse_distance(double x) { return rsqrt(x); }
   static LSM_INLINE double sqrt(double x) { return x * rsqrt(x); }
 
-  // x <= 0. x = k log 2 + r, |r| <= log(2) / 2, exp(r) by a minimax polynomial.
+  // x <= 709. x = k log 2 + r, |r| <= log(2) / 2, exp(r) by a minimax polynomial.
   // Where 2^k would leave the normal range, its exponent field, hence it, is 0.
   static LSM_INLINE double exp(double x) {
     x = x < -709.2 ? -709.2 : x;
@@ -102,23 +102,29 @@ struct Standard {
   static double log1p(double x) { return std::log1p(x); }
 };
 
-/* F and c at the squared distance r2. */
+/* The distance form f, or its logarithm, at the squared distance r2, and c = -(log f)' / d. */
 template <typename Math>
-LSM_INLINE void evaluate(int form, bool logarithm, double r2, double& F, double& c) {
+LSM_INLINE void evaluate(int form, bool logarithm, double r2, double& f, double& c) {
   if (form == 1 && logarithm) {
-    Math::log(r2, F, c);
-    F *= -0.5;
+    Math::log(r2, f, c);
+    f *= -0.5;
   } else if (form == 1) {
-    F = Math::rsqrt(r2);
-    c = F * F * F;
+    f = Math::rsqrt(r2);
+    c = f * f;
   } else if (form == 2) {
-    const double d = Math::sqrt(r2), inverse = Math::inverse_distance(r2);
-    F = logarithm ? -d : Math::exp(-d);
-    c = logarithm ? inverse : inverse * F;
+    const double d = Math::sqrt(r2);
+    f = logarithm ? -d : Math::exp(-d);
+    c = Math::inverse_distance(r2);
   } else {
-    F = logarithm ? -r2 : Math::exp(-r2);
-    c = logarithm ? 2 : 2 * F;
+    f = logarithm ? -r2 : Math::exp(-r2);
+    c = 2;
   }
+}
+
+LSM_WIDE void wide_exp(double* x, long count) {
+  LSM_INDEPENDENT
+  for (long e = 0; e < count; ++e)
+    x[e] = Vectorisable::exp(x[e]);
 }
 
 /* Is the result of ordinary size? It is not if a position is NaN or infinite, or
@@ -131,18 +137,14 @@ LSM_WIDE bool ordinary(double value, const double* g, long count) {
   return sum < 1e100;
 }
 
-/* Calls Loop::run<form, flag>: loops are compiled for each form, and for a flag that
- * decides what they compute. A struct and no lambda: only a function can be inlined
- * into one that is compiled for wider vector units. */
+/* Calls Loop::run<form>: loops are compiled for each form. A struct and no lambda: only a
+ * function can be inlined into one that is compiled for wider vector units. */
 template <typename Loop, typename... Arguments>
-LSM_INLINE double dispatch(int form, bool flag, const Arguments&... arguments) {
-  switch (2 * form + flag) {
-    case 2: return Loop::template run<1, false>(arguments...);
-    case 3: return Loop::template run<1, true>(arguments...);
-    case 4: return Loop::template run<2, false>(arguments...);
-    case 5: return Loop::template run<2, true>(arguments...);
-    case 6: return Loop::template run<3, false>(arguments...);
-    default: return Loop::template run<3, true>(arguments...);
+LSM_INLINE double by_form(int form, const Arguments&... arguments) {
+  switch (form) {
+    case 1: return Loop::template run<1>(arguments...);
+    case 2: return Loop::template run<2>(arguments...);
+    default: return Loop::template run<3>(arguments...);
   }
 }
 

@@ -2,13 +2,16 @@
  * analytic gradients: what pair_sums.stan declares and what
  * ../functions/pair_sums.stan defines in the Stan language.
  *
- * Notation. d_ij = sqrt(|z_i - z_j|^2 + eps^2), F the distance form f or its
- * logarithm, and c(d) = -F'(d) / d, so that  d F(d_ij) / d z_i = c (z_j - z_i).
+ * Notation. d_ij = sqrt(|z_i - z_j|^2 + eps^2), f the distance form and c(d) = -(log f)' / d,
+ * so that  d log f(d_ij) / d z_i = c (z_j - z_i).
  *
- *     form    f           c             log f      c of log f
- *     1       1 / d       1 / d^3       -log d     1 / d^2
- *     2       exp(-d)     exp(-d) / d   -d         1 / d
- *     3       exp(-d^2)   2 exp(-d^2)   -d^2       2
+ *     form    f           log f     c
+ *     1       1 / d       -log d    1 / d^2
+ *     2       exp(-d)     -d        1 / d
+ *     3       exp(-d^2)   -d^2      2
+ *
+ * Charges come as logarithms. What a dyad adds is a function of log u, u = a_i b_j f(d_ij):
+ * its slope in log u is the gradient in both log charges, and c times it that in positions.
  *
  * Method. The loops that carry the cost are free functions over plain arrays
  * (pairs.hpp, dyads.hpp, change_of_variables.hpp). They alone are compiled for wider
@@ -46,6 +49,20 @@ inline void check_indices(const char* function, const char* name, const Indices&
     stan::math::check_bounded(function, name, index, 1, n);
 }
 
+/* Data as an array of doubles that lies in one piece. */
+template <typename P, int O, typename S>
+const Eigen::Map<P, O, S>& plain(const Eigen::Map<P, O, S>& x) { return x; }
+template <typename X>
+Eigen::VectorXd plain(const X& x) { return x; }
+
+template <typename W>
+Listed listed(int form, const Indices& s, const Indices& r, const W& w, double softening,
+              const MatrixXd& x, MatrixXd& g) {
+  return {form, int(x.rows() / 4), int(s.size()), s.data(), r.data(), w.data(),
+          softening * softening, reinterpret_cast<const Quad*>(x.data()),
+          reinterpret_cast<Quad*>(g.data())};
+}
+
 /* sum_e weight_e log f(d_e) over the edges e = (sender_e, receiver_e) */
 template <typename Z, typename W>
 stan::return_type_t<Z> edge_sum(const Z& z, const Indices& sender, const Indices& receiver,
@@ -60,111 +77,70 @@ stan::return_type_t<Z> edge_sum(const Z& z, const Indices& sender, const Indices
   check_indices("edge_sum", "receiver", receiver, n);
 
   const MatrixXd x = quads(stan::math::value_of(z));
+  const auto& w = plain(weight);
   MatrixXd g;
   double value = 0;
   for (bool standard : {false, true}) {
     g = MatrixXd::Zero(x.rows(), n);
-    value = listed_sum(standard, form, true, sender, receiver, softening * softening, x, g,
-                       [&](int e) { return weight.coeff(e); }, [](int, double) {});
+    const Listed edges = listed(form, sender, receiver, w, softening, x, g);
+    value = standard ? logarithms<Standard>(form, edges.Q, edges) : wide_logarithms(edges);
     if (ordinary(value, g.data(), g.size()))
       break;
   }
   return result(value, g.topRows(K).transpose(), K, operand(z), Data(), Data());
 }
 
-/* sum_{i != j} a_i b_j f(d_ij) - sum_h a_s b_r f(d_sr) over hidden h = (s, r) */
+/* sum_{i != j} u_ij, u_ij = a_i b_j f(d_ij); logarithm: of log1p(u_ij); shared, too: of
+ * log1p(u_ij + u_ji) over i < j */
 template <typename Z, typename A, typename B>
-stan::return_type_t<Z, A, B> kernel_sum(const Z& z, const A& a, const B& b,
-                                        const Indices& hidden_sender,
-                                        const Indices& hidden_receiver, const double& softening,
-                                        const int& form, std::ostream*) {
+stan::return_type_t<Z, A, B> kernel_sum(const Z& z, const A& log_a, const B& log_b,
+                                        const int& logarithm, const int& shared,
+                                        const double& softening, const int& form, std::ostream*) {
   const int n = z.rows(), K = z.cols();
-  const Indices &s = hidden_sender, &r = hidden_receiver;
   stan::math::check_bounded("kernel_sum", "form", form, 1, 3);
-  stan::math::check_size_match("kernel_sum", "a", a.size(), "z", n);
-  stan::math::check_size_match("kernel_sum", "b", b.size(), "z", n);
-  stan::math::check_size_match("kernel_sum", "hidden_receiver", r.size(), "hidden_sender",
-                               s.size());
-  check_indices("kernel_sum", "hidden_sender", s, n);
-  check_indices("kernel_sum", "hidden_receiver", r, n);
-
-  MatrixXd x = with_phantoms(z, a, b), g;
-  const bool charges = !is_data<A> || !is_data<B>;
+  stan::math::check_size_match("kernel_sum", "log_a", log_a.size(), "z", n);
+  stan::math::check_size_match("kernel_sum", "log_b", log_b.size(), "z", n);
+  MatrixXd x = with_phantoms(z, log_a, log_b), g;
+  Sum sum = !logarithm ? Sum::plain : shared ? Sum::shared : Sum::log1p;
   double scale = 1;  // of data all equal, the product is left for the end
-  const bool equal = !charges && n > 0 && (x.col(K).head(n).array() == x(0, K)).all()
-                     && (x.col(K + 1).head(n).array() == x(0, K + 1)).all();
-  if (equal) {
+  if (is_data<A> && is_data<B> && form == 1 && !logarithm && n > 0
+      && (x.col(K).head(n).array() == x(0, K)).all()
+      && (x.col(K + 1).head(n).array() == x(0, K + 1)).all()) {
+    sum = Sum::unit;
     scale = 2 * x(0, K) * x(0, K + 1);
     x.col(K).head(n).setOnes();
     x.col(K + 1).head(n).setConstant(0.5);
   }
-  const double eps2 = softening * softening;
   double value = 0;
   for (bool standard : {false, true}) {
     g = MatrixXd::Zero(n + lanes, K + 2);
-    const Rows rows{K, form, charges, equal, 0, n, n, n + lanes, eps2, x.data(), g.data()};
-    value = standard ? rows_any<Standard>(rows) : pair_sum(rows);
-    if (!s.empty()) {
-      const MatrixXd nodes = quads(x.topLeftCorner(n, K));
-      MatrixXd hidden = MatrixXd::Zero(nodes.rows(), n);
-      value += listed_sum(
-          standard, form, false, s, r, eps2, nodes, hidden,
-          [&](int h) { return -x(s[h] - 1, K) * x(r[h] - 1, K + 1); },
-          [&](int h, double f) {
-            if (!charges)
-              return;
-            g(s[h] - 1, K) -= x(r[h] - 1, K + 1) * f;
-            g(r[h] - 1, K + 1) -= x(s[h] - 1, K) * f;
-          });
-      g.topLeftCorner(n, K) += hidden.topRows(K).transpose();
-    }
+    const Rows rows{K, form, sum, 0, n, n, n + lanes, softening * softening, x.data(), g.data()};
+    value = standard ? pair_rows<Standard>(form, sum, rows) : pair_sum(rows);
     if (ordinary(value, g.data(), g.size()))
       break;
   }
-  if (equal)
+  if (sum == Sum::unit)
     g *= scale;
-  return result(scale * value, g, K, operand(z), operand(a), operand(b));
+  return result(scale * value, g, K, operand(z), operand(log_a), operand(log_b));
 }
 
-/* sum_{i != j} log1p(a_i b_j f(d_ij)), or, shared, sum_{i < j} log1p((a_i b_j + a_j b_i) f(d_ij)) */
-template <typename Z, typename A, typename B>
-stan::return_type_t<Z, A, B> log1p_kernel_sum(const Z& z, const A& a, const B& b,
-                                              const double& softening, const int& form,
-                                              const int& shared, std::ostream*) {
-  const int n = z.rows(), K = z.cols();
-  stan::math::check_bounded("log1p_kernel_sum", "form", form, 1, 3);
-  stan::math::check_size_match("log1p_kernel_sum", "a", a.size(), "z", n);
-  stan::math::check_size_match("log1p_kernel_sum", "b", b.size(), "z", n);
-  const MatrixXd x = with_phantoms(z, a, b);
-  MatrixXd g;
-  double value = 0;
-  for (bool standard : {false, true}) {
-    g = MatrixXd::Zero(n + lanes, K + 2);
-    const Rows rows{K, form, true, false, 0, n, n, n + lanes, softening * softening, x.data(),
-                    g.data(), true, shared != 0};
-    value = standard ? rows_any<Standard>(rows) : pair_sum(rows);
-    if (ordinary(value, g.data(), g.size()))
-      break;
-  }
-  return result(value, g, K, operand(z), operand(a), operand(b));
-}
-
-/* sum_e weight_e q_e f(d_e), or weight_e log1p(q_e f(d_e)), over e = (s, r) with
- * q_e = a_s b_r exp(log_charge_e) + back_e a_r b_s exp(back_log_charge_e) */
+/* sum_e weight_e u_e, or of log1p(u_e), or of log1p(u_e) - log f(d_e), over e = (s, r) with
+ * u_e = (a_s b_r exp(log_charge_e) + back_e a_r b_s exp(back_log_charge_e)) f(d_e) */
 template <typename Z, typename A, typename B, typename W, typename V, typename O, typename P>
 stan::return_type_t<Z, A, B, O> charged_edge_sum(
-    const Z& z, const A& a, const B& b, const Indices& sender, const Indices& receiver,
+    const Z& z, const A& log_a, const B& log_b, const Indices& sender, const Indices& receiver,
     const V& back, const W& weight, const O& log_charge, const P& back_log_charge,
-    const double& softening, const int& form, const int& logarithm, std::ostream*) {
+    const int& term, const double& softening, const int& form, std::ostream*) {
   static_assert(is_data<V> && is_data<W>,
                 "charged_edge_sum: back and weight must be data or transformed data");
   static_assert(is_data<O> == is_data<P>,
                 "charged_edge_sum: log_charge and back_log_charge must be of one type");
   const char* function = "charged_edge_sum";
   const int n = z.rows(), K = z.cols(), E = sender.size(), log_charges = log_charge.size();
+  stan::math::check_bounded(function, "term", term, 0, 2);
   stan::math::check_bounded(function, "form", form, 1, 3);
-  stan::math::check_size_match(function, "a", a.size(), "z", n);
-  stan::math::check_size_match(function, "b", b.size(), "z", n);
+  stan::math::check_size_match(function, "log_a", log_a.size(), "z", n);
+  stan::math::check_size_match(function, "log_b", log_b.size(), "z", n);
   stan::math::check_size_match(function, "receiver", receiver.size(), "sender", E);
   stan::math::check_size_match(function, "back", back.size(), "sender", E);
   stan::math::check_size_match(function, "weight", weight.size(), "sender", E);
@@ -172,55 +148,38 @@ stan::return_type_t<Z, A, B, O> charged_edge_sum(
                                log_charges);
   if (log_charges > 0)
     stan::math::check_size_match(function, "log_charge", log_charges, "sender", E);
+  if (E == 0)
+    return 0;
   check_indices(function, "sender", sender, n);
   check_indices(function, "receiver", receiver, n);
 
   const MatrixXd x = quads(stan::math::value_of(z));
-  const Eigen::VectorXd A_ = stan::math::value_of(a), B_ = stan::math::value_of(b);
-  const Eigen::ArrayXd own = stan::math::value_of(log_charge).array().exp(),
-                       reverse = stan::math::value_of(back_log_charge).array().exp();
-  MatrixXd g, pulls, log_charge_g;
+  const auto &w = plain(weight), &backs = plain(back);
+  MatrixXd charges(2, n), own(log_charges, 2), g, pulls, charge_g, own_g(log_charges, 2);
+  charges.row(0) = exponentials(log_a);
+  charges.row(1) = exponentials(log_b);
+  own.col(0) = exponentials(log_charge);
+  own.col(1) = exponentials(back_log_charge);
   double value = 0;
   for (bool standard : {false, true}) {
-    value = 0;
-    g = MatrixXd::Zero(n, K + 2);
     pulls = MatrixXd::Zero(x.rows(), n);
-    log_charge_g = MatrixXd::Zero(log_charges, 2);
-    for (int start = 0; start < E; start += block) {
-      double w[block], q[block], slope[block];
-      const Listed terms{form, logarithm != 0, int(x.rows() / 4), std::min(block, E - start),
-                         &sender[start], &receiver[start], w, softening * softening,
-                         reinterpret_cast<const Quad*>(x.data()),
-                         reinterpret_cast<Quad*>(pulls.data()), slope};
-      const auto there = [&](int e) { return log_charges > 0 ? own[start + e] : 1.0; };
-      const auto again = [&](int e) {
-        return back.coeff(start + e) * (log_charges > 0 ? reverse[start + e] : 1.0);
-      };
-      for (int e = 0; e < terms.count; ++e) {
-        const int s = terms.s[e] - 1, r = terms.r[e] - 1;
-        w[e] = weight.coeff(start + e);
-        q[e] = there(e) * A_[s] * B_[r] + again(e) * A_[r] * B_[s];
-      }
-      value += standard ? charged<Standard>(form, logarithm, terms, q) : wide_charged(terms, q);
-      for (int e = 0; e < terms.count; ++e) {
-        const int s = terms.s[e] - 1, r = terms.r[e] - 1;
-        const double one = there(e) * slope[e], other = again(e) * slope[e];
-        g(s, K) += one * B_[r];
-        g(r, K + 1) += one * A_[s];
-        g(r, K) += other * B_[s];
-        g(s, K + 1) += other * A_[r];
-        if (log_charges > 0) {
-          log_charge_g(start + e, 0) = one * A_[s] * B_[r];
-          log_charge_g(start + e, 1) = other * A_[r] * B_[s];
-        }
-      }
-    }
+    charge_g = MatrixXd::Zero(2, n);
+    const Listed dyads = listed(form, sender, receiver, w, softening, x, pulls);
+    const double* own_charge = log_charges > 0 ? own.data() : nullptr;
+    const OfPairs pairs{static_cast<Dyad>(term), backs.data(), own_charge, own_charge + log_charges,
+                        reinterpret_cast<const Charges*>(charges.data()),
+                        reinterpret_cast<Charges*>(charge_g.data()), own_g.data(),
+                        own_g.data() + log_charges};
+    value = standard ? charged<Standard>(form, pairs.term, dyads.Q, dyads, pairs)
+                     : wide_charged(dyads, pairs);
+    g.resize(n, K + 2);
     g.leftCols(K) = pulls.topRows(K).transpose();
+    g.rightCols(2) = charge_g.transpose();
     if (ordinary(value, g.data(), g.size()))
       break;
   }
-  return result(value, g, K, operand(z), operand(a), operand(b))
-         + result(0, log_charge_g, 1, operand(log_charge), operand(back_log_charge), Data());
+  return result(value, g, K, operand(z), operand(log_a), operand(log_b))
+         + result(0, own_g, 1, operand(log_charge), operand(back_log_charge), Data());
 }
 
 }  // namespace lsm
@@ -229,7 +188,6 @@ namespace Eigen {  // where argument-dependent lookup finds them, see above
 using lsm::charged_edge_sum;
 using lsm::edge_sum;
 using lsm::kernel_sum;
-using lsm::log1p_kernel_sum;
 using lsm::precondition;
 }  // namespace Eigen
 

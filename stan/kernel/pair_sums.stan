@@ -2,19 +2,18 @@
 // ../functions/pair_sums.stan.
 real edge_sum(matrix z, array[] int sender, array[] int receiver, vector weight,
               real softening, int form);
-real kernel_sum(matrix z, vector a, vector b, array[] int hidden_sender,
-                array[] int hidden_receiver, real softening, int form);
-real log1p_kernel_sum(matrix z, vector a, vector b, real softening, int form, int shared);
+real kernel_sum(matrix z, vector log_a, vector log_b, int logarithm, int shared,
+                real softening, int form);
 real charged_edge_sum(matrix z,
-                      vector a,
-                      vector b,
+                      vector log_a,
+                      vector log_b,
                       array[] int sender,
                       array[] int receiver,
                       vector back,
                       vector weight,
                       vector log_charge,
                       vector back_log_charge,
+                      int term,
                       real softening,
-                      int form,
-                      int logarithm);
+                      int form);
 matrix precondition(matrix factor, matrix x);

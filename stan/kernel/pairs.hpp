@@ -4,6 +4,7 @@
 #ifndef LSM_STAN_PAIRS_HPP
 #define LSM_STAN_PAIRS_HPP
 
+#include "autodiff.hpp"
 #include "elementary.hpp"
 #include "rows.hpp"
 #include "tiles.hpp"
@@ -18,125 +19,31 @@ namespace lsm {
 
 using Eigen::MatrixXd;
 
-/* Returns sum_{i < j} w_ij f_ij with w_ij = a_i b_j + a_j b_i. Gradient
- *   in z_i  sum_j w_ij c_ij (z_j - z_i)    in a_i  sum_j b_j f_ij, b_i likewise */
-template <int K, int form, bool charges>
-LSM_INLINE double pair_rows(const Rows& rows) {
-  LSM_REORDER
-  const int n = rows.n, end = rows.end;
-  const long stride = rows.stride;
-  const double eps2 = rows.eps2, *x = rows.x, *a = x + K * stride, *b = a + stride;
-  double *g = rows.g, *ga = g + K * stride, *gb = ga + stride, total = 0;
-  for (int i = rows.begin; i < end; ++i) {
-    const double ai = a[i], bi = b[i];
-    double z[K], gz[K], gai = 0, gbi = 0, sum = 0;
-    for (int k = 0; k < K; ++k) {
-      z[k] = x[k * stride + i];
-      gz[k] = 0;
-    }
-    const double *xj = x + i + 1, *aj = a + i + 1, *bj = b + i + 1;
-    double *gj = g + i + 1, *gaj = ga + i + 1, *gbj = gb + i + 1;
-    const int padded = (n - i - 1 + lanes - 1) & -lanes;
-    LSM_INDEPENDENT
-    for (int j = 0; j < padded; ++j) {
-      double dz[K], r2 = eps2, f, c;
-      for (int k = 0; k < K; ++k) {
-        dz[k] = z[k] - xj[k * stride + j];
-        r2 += dz[k] * dz[k];
-      }
-      evaluate<Vectorisable>(form, false, r2, f, c);
-      const double w = ai * bj[j] + bi * aj[j];
-      sum += w * f;
-      c *= w;
-      for (int k = 0; k < K; ++k) {
-        gz[k] -= c * dz[k];
-        gj[k * stride + j] += c * dz[k];
-      }
-      if (charges) {
-        gai += bj[j] * f;
-        gbi += aj[j] * f;
-        gaj[j] += bi * f;
-        gbj[j] += ai * f;
-      }
-    }
-    total += sum;
-    for (int k = 0; k < K; ++k)
-      g[k * stride + i] += gz[k];
-    ga[i] += gai;
-    gb[i] += gbi;
+/* What the two directions of a pair add to a sum, of their u and v; see Sum. Afterwards u
+ * and v are its slopes in their logarithms. */
+template <typename Math>
+LSM_INLINE double term(Sum sum, double& u, double& v) {
+  double t = u + v;
+  if (sum == Sum::unit || sum == Sum::plain)
+    return t;
+  if (sum == Sum::log1p) {  // (1 + u) (1 + v) = 1 + t
+    const double both = u * v;
+    t += both;
+    u += both;
+    v += both;
   }
-  return total;
+  const double inverse = 1 / (1 + t);
+  u *= inverse;
+  v *= inverse;
+  return Math::log1p(t);
 }
 
-/* The same for any K: one coordinate at a time over a block of pairs. With
- * Math = Standard also the loop for extreme numbers; it looks at no phantom. */
+/* Returns the sum over pairs; a block of pairs at a time, coordinate by coordinate. With
+ * Math = Standard it is the loop for extreme numbers, and looks at no phantom. Gradient
+ *   in z_i  sum_j c_ij (u_ij + v_ij) (z_j - z_i)    in log a_i  sum_j u_ij, log b_i likewise
+ * with the slopes u and v. */
 template <typename Math>
-LSM_INLINE double pair_rows_any(int form, const Rows& rows) {
-  LSM_REORDER
-  const int K = rows.K;
-  const long stride = rows.stride;
-  const double *x = rows.x, *a = x + K * stride, *b = a + stride;
-  double *g = rows.g, *ga = g + K * stride, *gb = ga + stride, total = 0;
-  double r2[block], f[block], c[block];
-  for (int i = rows.begin; i < rows.end; ++i)
-    for (int start = i + 1; start < rows.n; start += block) {
-      const int count = std::min(block, (rows.n - start + Math::lanes - 1) & -Math::lanes);
-      std::fill(r2, r2 + count, rows.eps2);
-      for (int k = 0; k < K; ++k) {
-        const double *xj = x + k * stride + start, xi = x[k * stride + i];
-        for (int j = 0; j < count; ++j)
-          r2[j] += (xi - xj[j]) * (xi - xj[j]);
-      }
-      const double ai = a[i], bi = b[i], *aj = a + start, *bj = b + start;
-      double *gaj = ga + start, *gbj = gb + start, gai = 0, gbi = 0, sum = 0;
-      for (int j = 0; j < count; ++j)
-        evaluate<Math>(form, false, r2[j], f[j], c[j]);
-      LSM_INDEPENDENT
-      for (int j = 0; j < count; ++j) {
-        const double w = ai * bj[j] + bi * aj[j];
-        sum += w * f[j];
-        c[j] *= w;
-        gai += bj[j] * f[j];
-        gbi += aj[j] * f[j];
-        gaj[j] += bi * f[j];
-        gbj[j] += ai * f[j];
-      }
-      total += sum;
-      ga[i] += gai;
-      gb[i] += gbi;
-      for (int k = 0; k < K; ++k) {
-        const double *xj = x + k * stride + start, xi = x[k * stride + i];
-        double *gj = g + k * stride + start, gi = 0;
-        LSM_INDEPENDENT
-        for (int j = 0; j < count; ++j) {
-          const double step = c[j] * (xi - xj[j]);
-          gi -= step;
-          gj[j] += step;
-        }
-        g[k * stride + i] += gi;
-      }
-    }
-  return total;
-}
-
-struct PairRows {
-  template <int form, bool charges>
-  static LSM_INLINE double run(const Rows& rows) {
-    switch (rows.K) {
-      case 1: return pair_rows<1, form, charges>(rows);
-      case 2: return pair_rows<2, form, charges>(rows);
-      case 3: return pair_rows<3, form, charges>(rows);
-      case 4: return pair_rows<4, form, charges>(rows);
-      default: return pair_rows_any<Vectorisable>(form, rows);
-    }
-  }
-};
-
-/* The log kernel sum, for any K and both kinds of Math, as above. With
- * u = a_i b_j f, v = a_j b_i f it returns sum_{i < j} log1p(u) + log1p(v), or
- * log1p(u + v) if shared: log1p(u + v + u v) but for the last term. */
-template <typename Math>
-LSM_INLINE double log1p_rows(int form, bool shared, const Rows& rows) {
+LSM_INLINE double pair_rows(int form, Sum sum, const Rows& rows) {
   LSM_REORDER
   const int K = rows.K;
   const long stride = rows.stride;
@@ -153,23 +60,22 @@ LSM_INLINE double log1p_rows(int form, bool shared, const Rows& rows) {
           r2[j] += (xi - xj[j]) * (xi - xj[j]);
       }
       const double ai = a[i], bi = b[i], *aj = a + start, *bj = b + start;
-      double *gaj = ga + start, *gbj = gb + start, gai = 0, gbi = 0, sum = 0;
+      double *gaj = ga + start, *gbj = gb + start, gai = 0, gbi = 0, value = 0;
       LSM_INDEPENDENT
       for (int j = 0; j < count; ++j) {
         double f;
         evaluate<Math>(form, false, r2[j], f, c[j]);
-        const double u = ai * bj[j] * f, v = bi * aj[j] * f;
-        const double t = shared ? u + v : u + v + u * v, inverse = 1 / (1 + t);
-        const double du = shared ? inverse : (1 + v) * inverse;
-        const double dv = shared ? inverse : (1 + u) * inverse;
-        sum += Math::log1p(t);
-        c[j] *= du * ai * bj[j] + dv * bi * aj[j];
-        gai += du * f * bj[j];
-        gbi += dv * f * aj[j];
-        gaj[j] += dv * f * bi;
-        gbj[j] += du * f * ai;
+        double u = ai * bj[j] * f, v = bi * aj[j] * f;
+        value += term<Math>(sum, u, v);
+        c[j] *= u + v;
+        if (sum == Sum::unit)
+          continue;
+        gai += u;
+        gbi += v;
+        gaj[j] += v;
+        gbj[j] += u;
       }
-      total += sum;
+      total += value;
       ga[i] += gai;
       gb[i] += gbi;
       for (int k = 0; k < K; ++k) {
@@ -187,29 +93,87 @@ LSM_INLINE double log1p_rows(int form, bool shared, const Rows& rows) {
   return total;
 }
 
-struct Log1pRows {
-  template <int form, bool shared>
+/* The same for K given coordinates, all at once: faster where a pair costs little. */
+template <int K>
+LSM_INLINE double pair_rows_of(int form, Sum sum, const Rows& rows) {
+  LSM_REORDER
+  const long stride = rows.stride;
+  const double eps2 = rows.eps2, *x = rows.x, *a = x + K * stride, *b = a + stride;
+  double *g = rows.g, *ga = g + K * stride, *gb = ga + stride, total = 0;
+  for (int i = rows.begin; i < rows.end; ++i) {
+    const double ai = a[i], bi = b[i];
+    double z[K], gz[K], gai = 0, gbi = 0, value = 0;
+    for (int k = 0; k < K; ++k) {
+      z[k] = x[k * stride + i];
+      gz[k] = 0;
+    }
+    const double *xj = x + i + 1, *aj = a + i + 1, *bj = b + i + 1;
+    double *gj = g + i + 1, *gaj = ga + i + 1, *gbj = gb + i + 1;
+    const int padded = (rows.n - i - 1 + lanes - 1) & -lanes;
+    LSM_INDEPENDENT
+    for (int j = 0; j < padded; ++j) {
+      double dz[K], r2 = eps2, f, c;
+      for (int k = 0; k < K; ++k) {
+        dz[k] = z[k] - xj[k * stride + j];
+        r2 += dz[k] * dz[k];
+      }
+      evaluate<Vectorisable>(form, false, r2, f, c);
+      double u = ai * bj[j] * f, v = bi * aj[j] * f;
+      value += term<Vectorisable>(sum, u, v);
+      c *= u + v;
+      for (int k = 0; k < K; ++k) {
+        gz[k] -= c * dz[k];
+        gj[k * stride + j] += c * dz[k];
+      }
+      if (sum == Sum::unit)
+        continue;
+      gai += u;
+      gbi += v;
+      gaj[j] += v;
+      gbj[j] += u;
+    }
+    total += value;
+    for (int k = 0; k < K; ++k)
+      g[k * stride + i] += gz[k];
+    ga[i] += gai;
+    gb[i] += gbi;
+  }
+  return total;
+}
+
+/* Calls Loop<sum>::run<form>(rows). */
+template <template <Sum> class Loop>
+LSM_INLINE double by_sum(const Rows& rows) {
+  switch (rows.sum) {
+    case Sum::unit: return Loop<Sum::unit>::template run<1>(rows);
+    case Sum::plain: return by_form<Loop<Sum::plain>>(rows.form, rows);
+    case Sum::log1p: return by_form<Loop<Sum::log1p>>(rows.form, rows);
+    default: return by_form<Loop<Sum::shared>>(rows.form, rows);
+  }
+}
+
+template <Sum sum>
+struct PairRows {
+  template <int form>
   static LSM_INLINE double run(const Rows& rows) {
-    return log1p_rows<Vectorisable>(form, shared, rows);
+    const bool cheap = sum == Sum::unit || sum == Sum::plain;
+    switch (cheap ? rows.K : 0) {
+      case 1: return pair_rows_of<1>(form, sum, rows);
+      case 2: return pair_rows_of<2>(form, sum, rows);
+      case 3: return pair_rows_of<3>(form, sum, rows);
+      case 4: return pair_rows_of<4>(form, sum, rows);
+      default: return pair_rows<Vectorisable>(form, sum, rows);
+    }
   }
 };
 
-LSM_WIDE double wide_rows(const Rows& rows) {
-  return rows.log1p ? dispatch<Log1pRows>(rows.form, rows.shared, rows)
-                    : dispatch<PairRows>(rows.form, rows.charges, rows);
-}
-
-template <typename Math>
-double rows_any(const Rows& rows) {
-  return rows.log1p ? log1p_rows<Math>(rows.form, rows.shared, rows)
-                    : pair_rows_any<Math>(rows.form, rows);
-}
+LSM_WIDE double wide_rows(const Rows& rows) { return by_sum<PairRows>(rows); }
 
 /* The fastest loop that this machine has. */
 inline double fastest_rows(const Rows& rows) {
 #ifdef LSM_AVX512
   if (has_tiles(rows))
-    return tiles(rows);
+    return by_sum<Tiles>(rows);
 #endif
   return wide_rows(rows);
 }
@@ -248,13 +212,13 @@ inline double pair_sum(const Rows& rows) {
 
 /* Positions and charges as `pair_rows` reads them. */
 template <typename Z, typename A, typename B>
-MatrixXd with_phantoms(const Z& z, const A& a, const B& b) {
+MatrixXd with_phantoms(const Z& z, const A& log_a, const B& log_b) {
   const int n = z.rows(), K = z.cols();
   MatrixXd x = MatrixXd::Zero(n + lanes, K + 2);
   x.topLeftCorner(n, K) = stan::math::value_of(z);
-  x.col(K).head(n) = stan::math::value_of(a);
-  x.col(K + 1).head(n) = stan::math::value_of(b);
-  const double away = 1e90 * (1 + x.col(0).cwiseAbs().maxCoeff());
+  x.col(K).head(n) = exponentials(log_a);
+  x.col(K + 1).head(n) = exponentials(log_b);
+  const double away = 1e20 * (1 + x.col(0).cwiseAbs().maxCoeff());
   x.col(0).tail(lanes).setLinSpaced(away, 2 * away);
   return x;
 }

@@ -4,21 +4,27 @@
 
 namespace lsm {
 
+/* What is summed over the pairs i < j, of u = a_i b_j f_ij and v = a_j b_i f_ij. */
+enum class Sum {
+  unit,    // u + v, which is f: no gradient in the charges is wanted
+  plain,   // u + v
+  log1p,   // log1p(u) + log1p(v)
+  shared   // log1p(u + v)
+};
+
 /* Rows begin <= i < end of the triangle of pairs i < j < n. The columns of x are
- * K coordinates, then the charges a and b; those of g the gradient in them.
- * After the n nodes come `lanes` phantoms without charge, away from all nodes:
- * rows are rounded up to whole vectors, which saves a scalar tail to each. */
+ * K coordinates, then the charges a and b; those of g the gradient in the coordinates and
+ * in the logarithms of the charges. After the n nodes come `lanes` phantoms without charge,
+ * away from all nodes: rows are rounded up to whole vectors, which saves a scalar tail to
+ * each. */
 struct Rows {
   int K, form;
-  bool charges;  // is the gradient in a and b wanted?
-  bool equal;    // is every w_ij = 1?
+  Sum sum;
   int begin, end, n;
   long stride;
   double eps2;
   const double* x;
   double* g;
-  bool log1p = false;   // the log kernel sum
-  bool shared = false;  // its two directions of a pair under one logarithm
 };
 
 }  // namespace lsm

@@ -4,6 +4,8 @@
 #ifndef LSM_STAN_VECTORISE_HPP
 #define LSM_STAN_VECTORISE_HPP
 
+#include <cstdlib>  // defines __GLIBC__, where it is
+
 #if defined(__x86_64__) && defined(__GLIBC__)
 #include <immintrin.h>
 #endif

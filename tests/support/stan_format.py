@@ -3,6 +3,7 @@
 Its blank lines end in blanks, which are taken away.
 """
 
+import re
 import subprocess
 import sys
 import tempfile
@@ -16,12 +17,18 @@ FILES = sorted(
 )
 
 
+def before(path: Path) -> str:
+    """Return the lines that include what a file of functions may call: those before it."""
+    program = (ROOT / "stan" / "latent_space.stan").read_text(encoding="utf-8")
+    names = re.findall(r"#include (\S+)", program)
+    return "".join(f"#include {name}\n" for name in names[: names.index(path.name)])
+
+
 def formatted(stan: NewestStan, path: Path) -> str:
     """Return a file's text as it should be."""
     text = path.read_text(encoding="utf-8")
     is_program = "parameters {" in text
-    # what a file of functions may call
-    include = "" if is_program or path.stem == "pair_sums" else "#include pair_sums.stan\n"
+    include = "" if is_program else before(path)
     with tempfile.TemporaryDirectory() as folder:
         # stanc knows files of functions by this ending
         copy = Path(folder, path.stem + (".stan" if is_program else ".stanfunctions"))

@@ -12,9 +12,6 @@ data {
   array[E] int receiver;
   vector[E] weight;
   vector[E] back;
-  int<lower=0> H;
-  array[H] int hidden_sender;
-  array[H] int hidden_receiver;
   real softening;
   int form;
   vector[N] fixed_charge;
@@ -23,8 +20,8 @@ data {
 transformed data {
   // z = factor * x is rounded differently by every way of adding up: near pairs must not count
   real well_conditioned = softening + 1;
-  vector[N] fixed_positive = exp(fixed_charge);
   vector[0] none = rep_vector(0, 0);
+  vector[N] none_of_all = rep_vector(0, N);
 }
 parameters {
   matrix[N, K] x;
@@ -36,30 +33,24 @@ parameters {
 model {
   matrix[N, K] z = precondition(factor, 1 * x); // arguments may be expressions
   target += edge_sum(1 * x, sender, receiver, weight, softening, form);
-  target += kernel_sum(x, a, b, hidden_sender, hidden_receiver, softening, form);
-  target += kernel_sum(1 * x, a + 0, fixed_charge, hidden_sender, hidden_receiver,
-                       softening, form);
-  target += kernel_sum(x, fixed_charge, b, hidden_sender, hidden_receiver, softening,
-                       form);
-  target += kernel_sum(z, fixed_charge, fixed_charge, hidden_sender, hidden_receiver,
-                       well_conditioned, form);
-  {
-    vector[N] p = exp(a); // charges of a logarithm are positive
-    vector[N] q = exp(b);
-    for (shared in 0 : 1)
-      target += log1p_kernel_sum(1 * x, p, 1 * q, softening, form, shared);
-    target += log1p_kernel_sum(x, p, fixed_positive, softening, form, 0);
-    for (logarithm in 0 : 1) {
-      target += charged_edge_sum(1 * x, p, 1 * q, sender, receiver, back, weight,
-                                 own + 0, own_reverse, softening, form, logarithm);
-      target += charged_edge_sum(x, fixed_positive, q, sender, receiver, back, weight,
-                                 none, none, softening, form, logarithm);
-      target += charged_edge_sum(z, fixed_positive, fixed_positive, sender, receiver,
-                                 back, weight, none, none, well_conditioned, form,
-                                 logarithm);
-      target += charged_edge_sum(z, fixed_positive, fixed_positive, sender, receiver,
-                                 back, weight, own, own_reverse, well_conditioned, form,
-                                 logarithm);
+  for (logarithm in 0 : 1)
+    for (shared in 0 : 1) {
+      target += kernel_sum(x, a, 1 * b, logarithm, shared, softening, form);
+      target += kernel_sum(1 * x, a + 0, fixed_charge, logarithm, shared, softening,
+                           form);
+      target += kernel_sum(x, fixed_charge, b, logarithm, shared, softening, form);
+      target += kernel_sum(z, fixed_charge, fixed_charge, logarithm, shared,
+                           well_conditioned, form);
     }
+  target += kernel_sum(z, none_of_all, none_of_all, 0, 0, well_conditioned, form);
+  for (term in 0 : 2) {
+    target += charged_edge_sum(1 * x, a, 1 * b, sender, receiver, back, weight,
+                               own + 0, own_reverse, term, softening, form);
+    target += charged_edge_sum(x, fixed_charge, b, sender, receiver, back, weight, none,
+                               none, term, softening, form);
+    target += charged_edge_sum(z, fixed_charge, fixed_charge, sender, receiver, back,
+                               weight, none, none, term, well_conditioned, form);
+    target += charged_edge_sum(z, fixed_charge, fixed_charge, sender, receiver, back,
+                               weight, own, own_reverse, term, well_conditioned, form);
   }
 }
