@@ -10,7 +10,12 @@
  * prints decimals, and its users' usual way is a process a position. Here the
  * model reads its data once. An error goes to the error stream, and the exit code
  * is not 0.
+ *
+ * Its NUTS counts gradients, and can move nodes between transitions; methods/nuts.hpp
+ * says how.
  */
+#include "methods/nuts.hpp"  // before CmdStan makes samplers
+
 #include <cmdstan/command.hpp>
 
 #include "methods/log_prob_grad.hpp"
@@ -28,6 +33,8 @@ int main(int argc, const char *argv[]) {
       lsm_stan::log_prob_grad(new_model(*data, seed, &std::cout), argv[3], argv[4], std::cout);
       return EXIT_SUCCESS;
     }
+    if (const char *moves = std::getenv("LSM_STAN_MOVES"))
+      lsm_stan::given_moves().reset(new lsm_stan::Moves(*cmdstan::get_var_context(moves)));
     return cmdstan::command(argc, argv) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
   } catch (const std::exception &e) {
     std::cerr << e.what() << std::endl;
