@@ -1,7 +1,7 @@
 """Jumps of groups of nodes, learned from draws: where nodes have been, they may go again.
 
-Some nodes and small clans of nodes have several places, far apart in energy's landscape, and NUTS
-finds the way between them once in hundreds of draws. A jump takes a group from its place in one
+Some nodes and small clans of nodes have several places, and NUTS finds the way from one to another
+once in hundreds of draws. A jump takes a group from its place in one
 draw to that in another, as a rigid body. Places are meant in a frame that lies on other nodes,
 above all on those that the group has links to: what matters is where the group is among them.
 `stan/methods/moves.hpp` says how jumps are made, and why they leave the posterior as it is.

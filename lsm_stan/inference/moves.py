@@ -1,6 +1,33 @@
 r"""Moves of nodes between the transitions of NUTS: where they are made, and what they are given.
 
-TABLE
+NUTS follows the posterior's slopes, and finds the way of a weakly bound node around its neighbours,
+or of a clan from one of its places to another, once in hundreds of transitions. Turns of single
+nodes and learned jumps of groups (:mod:`lsm_stan.inference.jumps`) propose just that, and cost next
+to nothing: the tutorial's energy of one node is a sum over the others. They are Metropolis steps,
+and leave the posterior as it is (``stan/methods/moves.hpp``). Trees need not be deep then: what
+long trajectories reach is reached by moves.
+
+**What was tried**, on *C. elegans* with four chains of 1,000 draws from ends of one pilot run,
+``adapt_delta = 0.9``: effective sample sizes of 500 distances per million gradients. The 5 %
+quantile is set by a few clans that hop now and then, and varies twofold from run to run.
+
+=================================================  =======  ======  =======
+between trees of depth                             bulk 5%  median  tail 5%
+=================================================  =======  ======  =======
+10: nothing                                            170    1120      690
+6: nothing                                             265    2500     1100
+6: a sweep of turns                                    124    2970      850
+6: a sweep of turns, 200 jumps                         225    3260      800
+6: a sweep of turns, 600 jumps                         478    4180     2330
+6: the same, slow groups more often                    385    4100     2260
+6: the same, 1,500 jumps                               619    4910     2160
+5: the same, 600 jumps, 2,000 draws                    388    3940     1090
+=================================================  =======  ======  =======
+
+35 % of turns and 9.8 % of jumps are accepted. A transition takes 6.3 ms for gradients, a sweep 0.8,
+a try 3 to 4 µs. A frame on the 12 nodes that a group clings to most is as good as one on 40 (9.2,
+8.7 % of jumps of single nodes are accepted). One that clings to nodes without a link as much as to
+those with a link of weight 1 costs a seventh of that.
 """
 
 from __future__ import annotations
@@ -18,7 +45,7 @@ from lsm_stan.inference.problem import Problem
 from lsm_stan.typing import FloatArray
 
 #: Sweeps of turns, and tries of jumps, before each transition of NUTS.
-SWEEPS, TRIES = 1, 600
+SWEEPS, TRIES = 1, 1000
 
 #: Depth of NUTS's trees between moves.
 DEPTH = 6

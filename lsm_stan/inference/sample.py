@@ -16,7 +16,7 @@ from lsm_stan.inference.run import SIG_FIGS, Run
 from lsm_stan.model.parameters import Parameters, from_stan
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import mean_positions, rotation_onto
-from lsm_stan.posterior.checks import Check, sampler_checks
+from lsm_stan.posterior.checks import ITERATIONS, Check, sampler_checks
 from lsm_stan.posterior.invariants import monitored
 from lsm_stan.progress import has_bars
 from lsm_stan.text import counted
@@ -24,9 +24,6 @@ from lsm_stan.typing import FloatArray
 
 #: Warmup and sampling iterations of the short run whose draws shape the preconditioner.
 PILOT = 150
-
-#: Sampling iterations of the run whose draws teach the jumps.
-LEARNING = 300
 
 #: Depth of trees where nothing else is asked for: Stan's.
 MAX_TREEDEPTH = 10
@@ -100,6 +97,9 @@ def sample_posterior(
 ) -> Fit:
     """Sample the posterior, after short runs that shape the coordinates and teach jumps.
 
+    Where nodes move, most of the warmup that was asked for is the run whose draws teach jumps: a
+    clan that changes its place once in a thousand draws has to be seen doing so.
+
     Parameters
     ----------
     run : Run
@@ -129,7 +129,11 @@ def sample_posterior(
         if moved and change is not None:
             jumps = learn_jumps(problem, pilot["z"], run.seed)
             run.say(f"{counted(len(jumps), 'jump')} of nodes help to find more of them")
-            moves, short = moves_data(problem, change, jumps), {**short, "iter_sampling": LEARNING}
+            moves = moves_data(problem, change, jumps)
+            warmup = ITERATIONS if (given := cmdstan.get("iter_warmup")) is None else given
+            settling = min(warmup, 2 * PILOT)
+            short = {**short, "iter_sampling": max(2 * PILOT, warmup - settling)}
+            cmdstan = {**cmdstan, "iter_warmup": settling}
             pilot, columns = sample_chains(run, "jumps", starts, change, short, moves)
             starts, gradients = _ends(pilot), gradients + _gradients(columns)
             moves = moves_data(problem, change, learn_jumps(problem, pilot["z"], run.seed))

@@ -82,7 +82,7 @@ class dense_e_nuts<model::model_base, RNG>
 template <class RNG>
 class unit_e_nuts<model::model_base, RNG> : public lsm_stan::counted_nuts<unit_e_metric, RNG> {
   using Base = lsm_stan::counted_nuts<unit_e_metric, RNG>;
-  std::unique_ptr<lsm_stan::Moves> moves_;  // its own: it has memory to work in
+  std::shared_ptr<lsm_stan::Moves> moves_;  // its own; shared by copies that Stan makes first
 
  public:
   unit_e_nuts(const model::model_base &model, RNG &rng) : Base(model, rng) {
