@@ -136,8 +136,7 @@ def learn_jumps(problem: Problem, draws: FloatArray, seed: int) -> list[Jump]:
     """Learn jumps from draws.
 
     Groups are nodes that have moved between two draws, together with linked ones that have moved
-    with them. Slow ones get more jumps. Of these, those are kept that other draws accept now and
-    then.
+    with them. Slow ones get more jumps. Those that other draws never accept are dropped.
 
     Parameters
     ----------
@@ -324,10 +323,12 @@ def slowness(draws: FloatArray, rng: np.random.Generator) -> FloatArray:
     n_nodes, half = draws.shape[2], draws.shape[1] // 2
     to = rng.choice(n_nodes, min(15, n_nodes), replace=False)
     halves = draws[:, : 2 * half].reshape(-1, half, *draws.shape[2:])
-    distance = np.linalg.norm(halves[:, :, :, None] - halves[:, :, None, to], axis=-1)
-    within = distance.var(axis=(0, 1))
-    ratio = distance.mean(axis=1).var(axis=0) / np.where(within > 0, within, 1)
-    return np.asarray(np.median(ratio, axis=1) + 1e-6)
+    ratios = []
+    for other in to:  # at once they would fill the memory
+        distance = np.linalg.norm(halves - halves[:, :, [other]], axis=-1)
+        within = distance.var(axis=(0, 1))
+        ratios.append(distance.mean(axis=1).var(axis=0) / np.where(within > 0, within, 1))
+    return np.asarray(np.median(ratios, axis=0) + 1e-6)
 
 
 def _symmetric(
