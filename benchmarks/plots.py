@@ -20,7 +20,8 @@ COLOURS = {
     "lbfgs-plain": "#E69F00",
     "continuation-1": "#009E73",
     "continuation": "#0072B2",
-    "nuts-preconditioned": "#0072B2",
+    "nuts-moves": "#0072B2",
+    "nuts-preconditioned": "#009E73",
     "nuts-plain": "#E69F00",
 }
 

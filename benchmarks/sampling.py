@@ -16,13 +16,14 @@ from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.invariants import MONITORED_PAIRS, pair_distances, sample_pairs
 from lsm_stan.typing import FloatArray
 
-#: The two runs: arguments of ``LatentSpaceModel.sample``.
-RUNS: dict[str, dict[str, Any]] = {
-    "nuts-preconditioned": {"precondition": True},
-    "nuts-plain": {"precondition": False},
-}
-
 CHAINS, WARMUP, DRAWS, MAX_TREEDEPTH = 2, 500, 500, 12
+
+#: The runs: arguments of ``LatentSpaceModel.sample``.
+RUNS: dict[str, dict[str, Any]] = {
+    "nuts-moves": {},
+    "nuts-preconditioned": {"moves": False, "max_treedepth": MAX_TREEDEPTH},
+    "nuts-plain": {"precondition": False, "max_treedepth": MAX_TREEDEPTH},
+}
 
 
 def run(
@@ -60,7 +61,6 @@ def run(
             init=mode,
             iter_warmup=warmup,
             iter_sampling=draws,
-            max_treedepth=MAX_TREEDEPTH,
             show_progress=False,
             **arguments,
         )

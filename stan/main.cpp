@@ -8,8 +8,13 @@
  *                                 CmdStan has a method log_prob since 2.31 only; it prints
  *                                 decimals, and reads the data anew for each call.
  *
+ * Its NUTS counts gradients, and can move nodes between transitions; methods/nuts.hpp
+ * says how.
+ *
  * What a model prints goes to the error stream, as an error does; the exit code then is not 0.
  */
+#include "methods/nuts.hpp"  // before CmdStan makes samplers
+
 #include <cmdstan/command.hpp>
 
 #include "methods/density.hpp"
@@ -28,6 +33,8 @@ int main(int argc, const char *argv[]) {
                               std::cerr);
       return EXIT_SUCCESS;
     }
+    if (const char *moves = std::getenv("LSM_STAN_MOVES"))
+      lsm_stan::given_moves().reset(new lsm_stan::Moves(*cmdstan::get_var_context(moves)));
     return cmdstan::command(argc, argv) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
   } catch (const std::exception &e) {
     std::cerr << e.what() << std::endl;

@@ -21,12 +21,13 @@ from lsm_stan.inference.hops import hop, usual_hops
 from lsm_stan.inference.laplace import approximate_at_mode
 from lsm_stan.inference.methods import METHODS, find_method
 from lsm_stan.inference.mode_checks import settle_mode
+from lsm_stan.inference.moves import has_moves
 from lsm_stan.inference.optimize import find_modes, starts_of_record
 from lsm_stan.inference.pathfinder import approximate_along_paths
 from lsm_stan.inference.preconditioning import MAX_NODES
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
-from lsm_stan.inference.sample import mean_of_draws, run_pilot, sample_chains, sample_stats
+from lsm_stan.inference.sample import sample_posterior
 from lsm_stan.inference.setting_out import first_change, starts_for
 from lsm_stan.inference.starts import Init, given_start, is_made, is_random
 from lsm_stan.inference.variational import approximate
@@ -34,8 +35,6 @@ from lsm_stan.inference.vi import approximate_in_closed_form, check_served
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network.network import Network
-from lsm_stan.posterior.checks import sampler_checks
-from lsm_stan.posterior.invariants import monitored
 from lsm_stan.text import counted
 from lsm_stan.typing import plain
 
@@ -343,6 +342,7 @@ class LatentSpaceModel(CompiledModel):
         chains: Count = 4,
         init: Init = "map",
         precondition: bool = True,
+        moves: bool | None = None,
         show_progress: bool = True,
         **cmdstan: Any,
     ) -> Fit:
@@ -361,6 +361,12 @@ class LatentSpaceModel(CompiledModel):
             Sample ``z_raw`` with ``z = C z_raw`` (:mod:`lsm_stan.inference.preconditioning`), C
             from the start and then from a short first run. Other models than ``tutorial``, and
             networks too large for an N×N factor, are sampled as they are: see ``preconditioned``.
+        moves : bool or None, default None
+            Whether single nodes and groups of nodes also move by themselves, between NUTS's
+            transitions, to places that NUTS seldom reaches (:mod:`lsm_stan.inference.moves`). It
+            leaves the posterior as it is. By default where it can be: in preconditioned coordinates
+            with no other metric of NUTS. Trees are then of depth 6 unless ``max_treedepth`` says
+            otherwise.
         show_progress : bool, default True
             Show progress bars.
         **cmdstan : Any
@@ -373,28 +379,12 @@ class LatentSpaceModel(CompiledModel):
         """
         chains = plain(chains)
         given = None if is_made(init) else given_start(self.problem, init)
-        asked = {"chains": chains, "init": init, "precondition": precondition, **cmdstan}
-        run = self._run("nuts", seed, asked, show_progress)
+        asked = {"chains": chains, "init": init, "precondition": precondition, "moves": moves}
+        run = self._run("nuts", seed, {**asked, **cmdstan}, show_progress)
+        moved = has_moves(self.problem, moves, precondition, cmdstan)
         starts = starts_for(run, given, init, chains, self.optimize)
         change = first_change(run, init, starts, self.optimize) if precondition else None
-        if change is not None:
-            starts, change = run_pilot(run, starts, change, cmdstan)
-        run.say(counted(chains, "chain"))
-        draws, columns = sample_chains(run, "chains", starts, change, cmdstan)
-        stats, log_joint = sample_stats(columns), columns["lp__"]
-        depth, quantities = (
-            cmdstan.get("max_treedepth") or 10,
-            monitored(self.spec, draws, log_joint),
-        )
-        checks, details = sampler_checks(quantities, stats, depth, asked)
-        return run.finish(
-            draws=draws,
-            log_joint=log_joint,
-            estimate=mean_of_draws(draws, log_joint),
-            sample_stats=stats,
-            checks=checks,
-            details={"preconditioned": change is not None, **details},
-        )
+        return sample_posterior(run, starts, change, moved, cmdstan)
 
     def _run(
         self, method: str, seed: int, arguments: Mapping[str, Any], show_progress: bool

@@ -40,6 +40,9 @@ from lsm_stan.typing import FloatArray, plain
 get_logger().setLevel(logging.CRITICAL)
 
 
+#: The environment variable that names the file of moves.
+MOVES = "LSM_STAN_MOVES"
+
 #: Digits of CmdStan's CSV files: a distance of 0.01 keeps its first seven.
 SIG_FIGS = 10
 
@@ -139,13 +142,22 @@ class Run:
         """
         np.savez(self._scratch.path / INIT, **parameters)  # type: ignore[arg-type]
 
-    def cmdstan(self, data: Mapping[str, Any] | Path, **arguments: Any) -> Any:
+    def cmdstan(
+        self,
+        data: Mapping[str, Any] | Path,
+        *,
+        moves: Mapping[str, Any] | None = None,
+        **arguments: Any,
+    ) -> Any:
         """Run CmdStanPy's method of the same name.
 
         Parameters
         ----------
         data : Mapping or Path
             Stan data, or a JSON file of them.
+        moves : Mapping or None, default None
+            Moves between transitions of NUTS, as :func:`lsm_stan.inference.moves.moves_data` has
+            them.
         **arguments : Any
             Further arguments of CmdStanPy.
 
@@ -165,6 +177,7 @@ class Run:
         """
         # CmdStanPy hands it on to CmdStan, whose threads go by it
         os.environ["STAN_NUM_THREADS"] = str(self.compiled.threads)
+        os.environ.pop(MOVES, None)
         try:
             with self.folder(None) as folder:
                 with needs_room():
@@ -173,6 +186,8 @@ class Run:
                         if isinstance(data, Path)
                         else write_data(Path(folder, "data.json"), data)
                     )
+                    if moves is not None:
+                        os.environ[MOVES] = str(write_data(Path(folder, "moves.json"), moves))
                 plain_arguments = {name: plain(value) for name, value in arguments.items()}
                 verb = getattr(self.compiled.executable, self.method.verb)
                 return verb(data=str(file), seed=self.seed, **plain_arguments)
@@ -185,6 +200,8 @@ class Run:
             if limit := limit_reached(_code_of(str(error)), console):
                 raise MachineError(f"{self.method.name}: CmdStan failed: {limit}") from error
             raise InferenceError(f"{self.method.name}: CmdStan failed:\n{console}") from error
+        finally:
+            os.environ.pop(MOVES, None)
 
     def finish(
         self,

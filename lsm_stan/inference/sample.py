@@ -8,17 +8,25 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.jumps import learn_jumps
+from lsm_stan.inference.moves import DEPTH, accepted_moves, moves_data, what_moved
 from lsm_stan.inference.preconditioning import Preconditioner
 from lsm_stan.inference.run import SIG_FIGS, Run
 from lsm_stan.model.parameters import Parameters, from_stan
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import mean_positions, rotation_onto
+from lsm_stan.posterior.checks import ITERATIONS, Check, sampler_checks
+from lsm_stan.posterior.invariants import monitored
 from lsm_stan.progress import has_bars
 from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray
 
 #: Warmup and sampling iterations of the short run whose draws shape the preconditioner.
 PILOT = 150
+
+#: Depth of trees where nothing else is asked for: Stan's.
+MAX_TREEDEPTH = 10
 
 
 def sample_chains(
@@ -27,6 +35,7 @@ def sample_chains(
     starts: Sequence[Parameters],
     change: Preconditioner | None,
     cmdstan: Mapping[str, Any],
+    moves: Mapping[str, Any] | None = None,
 ) -> tuple[Parameters, dict[str, FloatArray]]:
     """Run chains, one a start.
 
@@ -42,6 +51,8 @@ def sample_chains(
         The change of variables.
     cmdstan : Mapping
         Further arguments of CmdStanPy.
+    moves : Mapping or None, default None
+        Moves between transitions (:func:`lsm_stan.inference.moves.moves_data`).
 
     Returns
     -------
@@ -53,6 +64,8 @@ def sample_chains(
     problem = run.problem
     learned = problem.spec.hierarchical
     defaults: dict[str, Any] = {"sig_figs": SIG_FIGS, "threads_per_chain": run.compiled.threads}
+    if moves is not None:
+        defaults["max_treedepth"] = DEPTH
     if change is not None and "inv_metric" not in cmdstan:
         # in the preconditioned coordinates every direction has about the same scale, and a metric
         # estimated from few draws of a posterior this stiff does harm
@@ -64,7 +77,8 @@ def sample_chains(
             chains=len(starts),
             output_dir=folder,
             show_progress=has_bars(run.show_progress),
-            **{**defaults, **cmdstan},
+            moves=moves,
+            **{**defaults, **{name: value for name, value in cmdstan.items() if value is not None}},
         )
         columns = {key: np.asarray(values).T for key, values in result.method_variables().items()}
         draws = {
@@ -74,37 +88,93 @@ def sample_chains(
     return draws, columns
 
 
-def run_pilot(
-    run: Run, starts: Sequence[Parameters], change: Preconditioner, cmdstan: Mapping[str, Any]
-) -> tuple[list[Parameters], Preconditioner | None]:
-    """Run short chains: where they end the others start, and their draws shape the coordinates.
+def sample_posterior(
+    run: Run,
+    starts: Sequence[Parameters],
+    change: Preconditioner | None,
+    moved: bool,
+    cmdstan: Mapping[str, Any],
+) -> Fit:
+    """Sample the posterior, after short runs that shape the coordinates and teach jumps.
+
+    Where nodes move, most of the warmup that was asked for is the run whose draws teach jumps: a
+    clan that changes its place once in a thousand draws has to be seen doing so.
 
     Parameters
     ----------
     run : Run
         The run that the chains belong to.
     starts : sequence of dict of str to ndarray
-        Parameters that the short chains start at.
-    change : Preconditioner
-        The change of variables of the short chains.
+        Parameters that the chains start at.
+    change : Preconditioner or None
+        The first change of variables.
+    moved : bool
+        Whether nodes move between transitions.
     cmdstan : Mapping
         Further arguments of CmdStanPy.
 
     Returns
     -------
-    starts : list of dict of str to ndarray
-        Parameters where the short chains end.
-    change : Preconditioner or None
-        The change of variables that their draws shape.
+    Fit
+        The estimate is the mean of the draws, aligned.
     """
-    run.say(f"a pilot run of {counted(len(starts), 'chain')} shapes the preconditioner")
-    short = {"iter_warmup": PILOT, "iter_sampling": PILOT, "thin": 1}
-    pilot, _ = sample_chains(run, "pilot", starts, change, {**cmdstan, **short})
-    z = pilot["z"]
-    ends: list[Parameters] = [
-        {name: values[chain, -1] for name, values in pilot.items()} for chain in range(len(z))
+    problem, gradients, moves = run.problem, 0, None
+    if change is not None:
+        run.say(f"a pilot run of {counted(len(starts), 'chain')} shapes the preconditioner")
+        short = {**cmdstan, "iter_warmup": PILOT, "iter_sampling": PILOT, "thin": 1}
+        moves = moves_data(problem, change) if moved else None
+        pilot, columns = sample_chains(run, "pilot", starts, change, short, moves)
+        starts, gradients = _ends(pilot), _gradients(columns)
+        change = problem.preconditioner(pilot["z"][:, ::3].reshape(-1, *pilot["z"].shape[2:]))
+        if moved and change is not None:
+            jumps = learn_jumps(problem, pilot["z"], run.seed)
+            run.say(f"{counted(len(jumps), 'jump')} of nodes help to find more of them")
+            moves = moves_data(problem, change, jumps)
+            warmup = ITERATIONS if (given := cmdstan.get("iter_warmup")) is None else given
+            settling = min(warmup, 2 * PILOT)
+            short = {**short, "iter_sampling": max(2 * PILOT, warmup - settling)}
+            cmdstan = {**cmdstan, "iter_warmup": settling}
+            pilot, columns = sample_chains(run, "jumps", starts, change, short, moves)
+            starts, gradients = _ends(pilot), gradients + _gradients(columns)
+            moves = moves_data(problem, change, learn_jumps(problem, pilot["z"], run.seed))
+    run.say(counted(len(starts), "chain"))
+    draws, columns = sample_chains(run, "chains", starts, change, cmdstan, moves)
+    stats, log_joint = sample_stats(columns), columns["lp__"]
+    depth = cmdstan.get("max_treedepth")
+    checks, details = sampler_checks(
+        monitored(problem.spec, draws, log_joint),
+        stats,
+        depth or (DEPTH if moved else MAX_TREEDEPTH),
+        run.arguments,
+        meant=moved and depth is None,
+    )
+    details["gradients"] = gradients + _gradients(columns)
+    if moves is not None:
+        accepted = accepted_moves(moves, columns)
+        details |= accepted
+        checks.append(Check("moves", True, what_moved(accepted)))
+        run.say(what_moved(accepted))
+    return run.finish(
+        draws=draws,
+        log_joint=log_joint,
+        estimate=mean_of_draws(draws, log_joint),
+        sample_stats=stats,
+        checks=checks,
+        details={"preconditioned": change is not None, "moves": moved, **details},
+    )
+
+
+def _ends(draws: Parameters) -> list[Parameters]:
+    """Return the parameters where chains end."""
+    return [
+        {name: values[chain, -1] for name, values in draws.items()}
+        for chain in range(len(draws["z"]))
     ]
-    return ends, run.problem.preconditioner(z[:, ::3].reshape(-1, *z.shape[2:]))
+
+
+def _gradients(columns: Mapping[str, FloatArray]) -> int:
+    """Return how many gradients chains took, their warmup included."""
+    return int(columns["gradients__"][:, -1].sum())
 
 
 def sample_stats(columns: Mapping[str, FloatArray]) -> dict[str, NDArray[Any]]:

@@ -123,6 +123,8 @@ def sampler_checks(
     stats: Mapping[str, NDArray[Any]],
     max_treedepth: int,
     asked: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    meant: bool = False,
 ) -> tuple[list[Check], dict[str, Any]]:
     """Judge a sample by invariant quantities.
 
@@ -136,6 +138,8 @@ def sampler_checks(
         The depth limit of the run.
     asked : mapping of str to object, default empty
         The other arguments of the run: advice depends on what was done.
+    meant : bool, default False
+        Whether trees are meant to end at that depth.
 
     Returns
     -------
@@ -176,13 +180,7 @@ def sampler_checks(
             counted(divergent, "divergent transition"),
             _smaller_steps(asked) if divergent else "",
         ),
-        Check(
-            "tree_depth",
-            saturated <= MAX_SATURATED,
-            f"{saturated:.1%} of draws stopped at max_treedepth = {max_treedepth}"
-            + ("" if saturated <= MAX_SATURATED else f" (at most {MAX_SATURATED:.0%} may)"),
-            "" if saturated <= MAX_SATURATED else _deeper_trees(asked, max_treedepth),
-        ),
+        _depth_check(saturated, max_treedepth, asked, meant),
         Check(
             "energy",
             bfmi >= MIN_BFMI,
@@ -318,6 +316,17 @@ def _deeper_trees(asked: Mapping[str, Any], limit: int) -> str:
     deeper = f"raise it, max_treedepth = {limit + 1}"
     plain = asked.get("precondition") is False
     return f"{deeper}, or sample in preconditioned coordinates" if plain else deeper
+
+
+def _depth_check(share: float, limit: int, asked: Mapping[str, Any], meant: bool) -> Check:
+    if meant:
+        message = f"trees end at depth {limit} at the latest, with moves of nodes between them"
+        return Check("tree_depth", True, message)
+    message = f"{share:.1%} of draws stopped at max_treedepth = {limit}"
+    if share <= MAX_SATURATED:
+        return Check("tree_depth", True, message)
+    too_many = f"{message} (at most {MAX_SATURATED:.0%} may)"
+    return Check("tree_depth", False, too_many, _deeper_trees(asked, limit))
 
 
 def _rhat_check(p95: float | None, distances: FloatArray, advice: str) -> Check:

@@ -16,6 +16,8 @@ from lsm_stan import LatentSpaceModel, Network, load_celegans
 from lsm_stan.cmdstan.density import Density
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.cmdstan.sources import STAN_DIR
+from lsm_stan.inference.jumps import Pairs, jump_between
+from lsm_stan.inference.moves import moves_data
 from lsm_stan.inference.preconditioning import preconditioner
 from lsm_stan.model.parameters import declared, flat
 from lsm_stan.model.simulation import draw_parameters, simulate
@@ -225,6 +227,26 @@ def test_a_climb_ends_where_it_ends_under_the_oldest(executables) -> None:
     for executable in executables.values():
         with Density(executable, data) as density:
             np.testing.assert_allclose(density.ascend(start, iterations=5)[0], expected, rtol=1e-8)
+
+
+def test_nuts_moves_nodes_between_its_transitions(executables, tmp_path) -> None:
+    network = random_network("tutorial", 3, directed=True, hidden=0.1)
+    model = LatentSpaceModel(network, 3)
+    pilot = np.random.default_rng(1).normal(size=(2, 5, 40, 3))
+    change = preconditioner(network, pilot.reshape(-1, 40, 3), 1.0)
+    one, other = pilot[0, :2]
+    weight = Pairs.of(model.problem).weight
+    jumps = [jump_between(weight, one, other, np.array(group)) for group in ([3], [5, 9])]
+    data, moves = model.problem.stan_data(change=change), moves_data(model.problem, change, jumps)
+    for executable in executables.values():
+        columns = newest_stan.sample(executable, data, moves, tmp_path)
+        assert columns["turns__"].mean() > 1
+        assert columns["gradients__"][-1] > columns["n_leapfrog__"].sum()
+        raw = np.stack(
+            [columns[f"z_raw.{node}.{k}"] for k in (1, 2, 3) for node in range(1, 41)], axis=1
+        )
+        expected, _ = model.compiled.log_prob_grad(data, raw)
+        np.testing.assert_allclose(columns["lp__"], expected, atol=0.01)  # six digits
 
 
 @pytest.mark.parametrize("name", ["tutorial", "nb-squared-effects", "poisson-exponential"])

@@ -216,6 +216,20 @@ def test_advice_on_trees_and_warmup_fits_what_was_done(rng):
     }
 
 
+def test_trees_may_be_meant_to_end(rng):
+    quantities, sampler = plain_run(rng, np.array(6))
+    verdicts = {
+        meant: next(
+            check
+            for check in sampler_checks(quantities, sampler, 6, meant=meant)[0]
+            if check.name == "tree_depth"
+        )
+        for meant in (False, True)
+    }
+    assert [verdicts[meant].passed for meant in (False, True)] == [False, True]
+    assert "end at depth 6" in verdicts[True].message
+
+
 def test_one_divergence_is_one():
     rng = np.random.default_rng(1)
     quantities, sampler = plain_run(rng, np.array(7))

@@ -9,10 +9,15 @@ import hashlib
 import subprocess
 import sys
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from lsm_stan.cmdstan.cache import cache_dir, cache_lock
+from lsm_stan.cmdstan.density import write_data
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.cmdstan.sources import STAN_DIR
 
@@ -55,7 +60,7 @@ class NewestStan:
             f"-Wl,-rpath,{self.folder / 'lib'}",
         ]
         sources = [translated, DRIVER, *sorted((STAN_DIR / "methods").glob("*.hpp"))]
-        sources += [] if header is None else sorted(header.parent.glob("*.hpp"))
+        sources += sorted((STAN_DIR / "kernel").glob("*.hpp"))
         parts = [SHA256.encode(), toolchain.compiler.encode(), " ".join(command).encode()]
         digests = [
             hashlib.sha256(part).digest() for part in (*parts, *(s.read_bytes() for s in sources))
@@ -101,3 +106,16 @@ def download() -> NewestStan:
         (unpacked / "httpstan").rename(folder / "httpstan")
         wheel.unlink()
     return NewestStan(folder / "httpstan")
+
+
+def sample(
+    executable: Path, data: Mapping[str, object], moves: Mapping[str, object], folder: Path
+) -> dict[str, NDArray[np.float64]]:
+    """Return the columns of 300 draws with moves between them, by a program of this module."""
+    files = write_data(folder / "data.json", data), write_data(folder / "moves.json", moves)
+    command = [executable, "sample", *files, folder / "draws.csv"]
+    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    lines = [line for line in (folder / "draws.csv").read_text().splitlines() if line[:1] != "#"]
+    names, *rows = [line.split(",") for line in lines if line]
+    return dict(zip(names, np.array(rows, dtype=float).T, strict=True))

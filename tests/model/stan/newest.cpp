@@ -3,11 +3,20 @@
  *
  *     newest density DATA.json
  *
+ * or samples as CmdStan does, with moves, 300 iterations after as many of warmup:
+ *
+ *     newest sample DATA.json MOVES.json OUTPUT
+ *
  * MODEL_HPP is the C++ that stanc made of the program.
  */
 #include MODEL_HPP
 
+#include "methods/nuts.hpp"
+
+#include <stan/callbacks/stream_writer.hpp>
+#include <stan/io/empty_var_context.hpp>
 #include <stan/io/json/json_data.hpp>
+#include <stan/services/sample/hmc_nuts_unit_e_adapt.hpp>
 
 #include "methods/density.hpp"
 
@@ -15,13 +24,36 @@
 #include <fstream>
 #include <iostream>
 
+/* Two chains in one process, as newer versions of CmdStan run them. */
+static int sample(stan::model::model_base &model, const char *moves, const char *output) {
+  std::ifstream file(moves);
+  stan::json::json_data data(file);
+  lsm_stan::given_moves().reset(new lsm_stan::Moves(data));
+  std::ofstream csv(output), other(std::string(output) + "2");
+  std::vector<stan::callbacks::stream_writer> draws;
+  draws.emplace_back(csv);
+  draws.emplace_back(other);
+  std::vector<stan::callbacks::writer> none(2), nothing(2);
+  std::vector<stan::callbacks::structured_writer> metric(2);
+  stan::callbacks::interrupt interrupt;
+  stan::callbacks::logger logger;
+  const std::vector<std::shared_ptr<stan::io::var_context>> inits(
+      2, std::make_shared<stan::io::empty_var_context>());
+  return stan::services::sample::hmc_nuts_unit_e_adapt(
+      model, 2, inits, 1, 1, 2, 300, 300, 1, false, 0, 0.1, 0, 6, 0.9, 0.05, 0.75, 10, interrupt,
+      logger, none, draws, nothing, metric);
+}
+
 int main(int argc, const char *argv[]) {
   try {
-    if (argc != 3)
-      throw std::invalid_argument("usage: newest density DATA.json");
+    if (argc != 3 && argc != 5)
+      throw std::invalid_argument("usage: newest density DATA.json, or newest sample ...");
     std::ifstream file(argv[2]);
     stan::json::json_data data(file);
-    lsm_stan::serve_density(new_model(data, 0, &std::cerr), std::cin, std::cout, std::cerr);
+    stan::model::model_base &model = new_model(data, 0, &std::cerr);
+    if (argc == 5)
+      return sample(model, argv[3], argv[4]);
+    lsm_stan::serve_density(model, std::cin, std::cout, std::cerr);
     return EXIT_SUCCESS;
   } catch (const std::exception &e) {
     std::cerr << e.what() << std::endl;

@@ -1,0 +1,296 @@
+/* Moves of nodes that NUTS does not find, each a Metropolis step that leaves the
+ * posterior as it is.
+ *
+ * The model is that of latent_space.stan with no parameter but positions:
+ *
+ *     log p = sum_{pairs} s_ij log f(d_ij) - c_ij f(d_ij)  -  |z|^2 / (2 scale^2)
+ *
+ * (s_ij: weight of both directions; c_ij: observed cells). What changes with one
+ * node is a sum over the others, so a move costs a hundredth of a gradient.
+ *
+ * A turn takes m <= K neighbours of a node, chosen whatever the positions are, and
+ * gives the node's offset from the plane (line, point) through them another
+ * direction, uniform among all that are perpendicular to the plane. Distances from
+ * the m neighbours stay. With m = K there are two directions: a reflection. A node
+ * without neighbours turns about the origin.
+ *
+ * A jump moves a group of nodes as a rigid body: to y' = M y + t, or back to
+ * y = M'(y' - t), with equal chances. The coordinates y are those of a frame that
+ * lies on nodes outside the group (weighted Procrustes), hence is the same before
+ * and after. Jumps are given, and fixed while sampling. Both kinds keep volumes and
+ * propose the way back as often as the way there; the ratio of densities decides.
+ */
+#ifndef LSM_STAN_MOVES_HPP
+#define LSM_STAN_MOVES_HPP
+
+#include "../kernel/elementary.hpp"
+
+#include <stan/math/prim/fun/Eigen.hpp>
+#include <boost/random/normal_distribution.hpp>
+#include <boost/random/uniform_01.hpp>
+#include <algorithm>
+#include <cmath>
+#include <string>
+#include <vector>
+
+namespace lsm_stan {
+
+using Eigen::MatrixXd;
+using Eigen::VectorXd;
+
+/* sum_j f of squared distances r2, which are overwritten by f */
+LSM_WIDE double sum_of_forms(int form, int n, double *__restrict r2) {
+  LSM_REORDER
+  double sum = 0;
+  if (form == 1) {
+    LSM_INDEPENDENT
+    for (int j = 0; j < n; ++j)
+      sum += lsm::Vectorisable::rsqrt(r2[j]);
+  } else {
+    LSM_INDEPENDENT
+    for (int j = 0; j < n; ++j)
+      sum += lsm::Vectorisable::exp(form == 2 ? -lsm::Vectorisable::sqrt(r2[j]) : -r2[j]);
+  }
+  return sum;
+}
+
+LSM_WIDE void squared_distances(int n, int K, long stride, double eps2, const double *from,
+                                const double *__restrict z, double *__restrict r2) {
+  LSM_REORDER
+  LSM_INDEPENDENT
+  for (int j = 0; j < n; ++j)
+    r2[j] = eps2;
+  for (int k = 0; k < K; ++k) {
+    const double x = from[k], *zk = z + k * stride;
+    LSM_INDEPENDENT
+    for (int j = 0; j < n; ++j)
+      r2[j] += (zk[j] - x) * (zk[j] - x);
+  }
+}
+
+/* Parts of a list: part k is [first[k], first[k + 1]). */
+struct Parts {
+  std::vector<int> first, node;
+};
+
+class Moves {
+ public:
+  /* data: what lsm_stan.inference.moves writes */
+  template <typename Context>
+  explicit Moves(const Context &data)
+      : n_(data.vals_i("n_nodes")[0]),
+        K_(data.vals_i("n_dims")[0]),
+        form_(data.vals_i("form")[0]),
+        sweeps_(data.vals_i("sweeps")[0]),
+        tries_(data.vals_i("tries")[0]),
+        cells_(data.vals_i("cells_per_pair")[0]),
+        eps2_(std::pow(data.vals_r("softening")[0], 2)),
+        precision_(std::pow(data.vals_r("prior_scale")[0], -2)),
+        link_(parts(data, "link")),
+        hidden_(parts(data, "hidden")),
+        group_(parts(data, "group")),
+        frame_(parts(data, "frame")),
+        chance_(data.vals_r("chance")),
+        link_weight_(data.vals_r("link_weight")),
+        hidden_weight_(data.vals_r("hidden_weight")),
+        frame_weight_(data.vals_r("frame_weight")),
+        frame_place_(data.vals_r("frame_place")),
+        turn_(data.vals_r("turn")),
+        shift_(data.vals_r("shift")),
+        factor_(square(data.vals_r("factor"))),
+        inverse_(square(data.vals_r("inverse"))),
+        r2_(n_) {}
+
+  int size() const { return n_ * K_; }
+  int n_jumps() const { return group_.first.size() - 1; }
+
+  /* Changes the sampler's coordinates q, positions by columns. */
+  template <typename RNG>
+  void operator()(VectorXd &q, RNG &rng) {
+    Eigen::Map<MatrixXd> x(q.data(), n_, K_);
+    z_ = factor_.size() > 0 ? MatrixXd(factor_ * x) : MatrixXd(x);
+    const MatrixXd before = z_;
+    accepted_turns_ = accepted_jumps_ = 0;
+    for (int sweep = 0; sweep < sweeps_; ++sweep)
+      for (int i = 0; i < n_; ++i)
+        accepted_turns_ += take({i}, turned(i, rng), rng);
+    for (int t = 0; n_jumps() > 0 && t < tries_; ++t) {
+      const double u = uniform(rng) * chance_.back();
+      const int jump = std::upper_bound(chance_.begin(), chance_.end() - 1, u) - chance_.begin();
+      accepted_jumps_ += take(members(jump), jumped(jump, uniform(rng) < 0.5), rng);
+    }
+    if (accepted_turns_ + accepted_jumps_ > 0) {
+      const MatrixXd step = z_ - before;
+      x += inverse_.size() > 0 ? MatrixXd(inverse_ * step) : step;
+    }
+  }
+
+  int accepted_turns() const { return accepted_turns_; }
+  int accepted_jumps() const { return accepted_jumps_; }
+
+  // What moves are made of, in positions.
+  MatrixXd &positions() { return z_; }
+
+  std::vector<int> members(int jump) const {
+    return {group_.node.begin() + group_.first[jump], group_.node.begin() + group_.first[jump + 1]};
+  }
+
+  /* Where a node turns to. */
+  template <typename RNG>
+  MatrixXd turned(int i, RNG &rng) const {
+    boost::random::normal_distribution<double> normal;
+    const VectorXd z = z_.row(i);
+    const std::vector<int> about = neighbours(i, rng);
+    const int m = about.size();
+    VectorXd foot = VectorXd::Zero(K_);
+    if (m > 0)
+      foot = z_.row(about[0]);
+    VectorXd offset = z - foot, direction(K_);
+    if (m == K_)
+      direction.setZero();
+    else
+      for (int k = 0; k < K_; ++k)
+        direction[k] = normal(rng);
+    MatrixXd plane(K_, std::max(m - 1, 0));  // orthonormal
+    for (int l = 1; l < m; ++l) {
+      VectorXd axis = z_.row(about[l]).transpose() - z_.row(about[0]).transpose();
+      for (int again = 0; again < 2; ++again)
+        axis -= plane.leftCols(l - 1) * (plane.leftCols(l - 1).transpose() * axis);
+      plane.col(l - 1) = axis.normalized();
+    }
+    const VectorXd along = plane * (plane.transpose() * offset);
+    offset -= along;
+    direction -= plane * (plane.transpose() * direction);
+    direction = m == K_ ? VectorXd(-offset) : VectorXd(direction.normalized() * offset.norm());
+    return (foot + along + direction).transpose();
+  }
+
+  /* Where the group of a jump goes. */
+  MatrixXd jumped(int jump, bool back) const {
+    switch (K_) {
+      case 1: return jumped<1>(jump, back);
+      case 2: return jumped<2>(jump, back);
+      case 3: return jumped<3>(jump, back);
+      default: return jumped<Eigen::Dynamic>(jump, back);
+    }
+  }
+
+  /* The energy that nodes have with all others: pairs within a group, whose
+   * distances stay, count twice. */
+  double energy(const std::vector<int> &nodes) {
+    double sum = 0, z[32];
+    std::vector<double> far(K_ > 32 ? K_ : 0);
+    double *from = K_ > 32 ? far.data() : z;
+    for (int i : nodes) {
+      for (int k = 0; k < K_; ++k) {
+        from[k] = z_(i, k);
+        sum += 0.5 * precision_ * from[k] * from[k];
+      }
+      squared_distances(n_, K_, n_, eps2_, from, z_.data(), r2_.data());
+      r2_[i] = 1e200;  // no pair
+      for (int l = link_.first[i]; l < link_.first[i + 1]; ++l)
+        sum -= link_weight_[l] * log_form(r2_[link_.node[l]]);
+      for (int h = hidden_.first[i]; h < hidden_.first[i + 1]; ++h)
+        sum -= hidden_weight_[h] * std::exp(log_form(r2_[hidden_.node[h]]));
+      sum += cells_ * sum_of_forms(form_, n_, r2_.data());
+    }
+    return sum;
+  }
+
+  /* Moves nodes, or leaves them: Metropolis. */
+  template <typename RNG>
+  bool take(const std::vector<int> &nodes, const MatrixXd &to, RNG &rng) {
+    MatrixXd from(nodes.size(), K_);
+    double rise = -energy(nodes);
+    for (size_t g = 0; g < nodes.size(); ++g) {
+      from.row(g) = z_.row(nodes[g]);
+      z_.row(nodes[g]) = to.row(g);
+    }
+    rise += energy(nodes);
+    if (std::log(1 - uniform(rng)) < -rise)  // false where it is NaN
+      return true;
+    for (size_t g = 0; g < nodes.size(); ++g)
+      z_.row(nodes[g]) = from.row(g);
+    return false;
+  }
+
+ private:
+  int n_, K_, form_, sweeps_, tries_, cells_, accepted_turns_ = 0, accepted_jumps_ = 0;
+  double eps2_, precision_;
+  Parts link_, hidden_, group_, frame_;
+  std::vector<double> chance_;  // of jumps, added up
+  std::vector<double> link_weight_, hidden_weight_, frame_weight_, frame_place_, turn_, shift_;
+  MatrixXd factor_, inverse_, z_;
+  std::vector<double> r2_;
+
+  template <int K>
+  MatrixXd jumped(int jump, bool back) const {
+    using Vector = Eigen::Matrix<double, K, 1>;
+    using Matrix = Eigen::Matrix<double, K, K>;
+    const int start = frame_.first[jump], end = frame_.first[jump + 1];
+    Vector centre = Vector::Zero(K_);  // weights add up to 1, weighted places to 0
+    Matrix H = Matrix::Zero(K_, K_);
+    for (int f = start; f < end; ++f) {
+      const Vector z = frame_weight_[f] * z_.row(frame_.node[f]).transpose();
+      centre += z;
+      H.noalias() += z * Eigen::Map<const Vector>(&frame_place_[f * K_], K_).transpose();
+    }
+    const Eigen::JacobiSVD<Matrix> svd(H, Eigen::ComputeFullU | Eigen::ComputeFullV);
+    const Matrix Q = svd.matrixV() * svd.matrixU().transpose();  // into the frame
+    const Eigen::Map<const Matrix> M(&turn_[jump * K_ * K_], K_, K_);
+    const Eigen::Map<const Vector> t(&shift_[jump * K_], K_);
+    const int first = group_.first[jump], size = group_.first[jump + 1] - first;
+    MatrixXd to(size, K_);
+    for (int g = 0; g < size; ++g) {
+      const Vector z = z_.row(group_.node[first + g]).transpose(), y = Q * (z - centre);
+      const Vector moved = back ? Vector(M.transpose() * (y - t)) : Vector(M * y + t);
+      to.row(g) = (Q.transpose() * moved + centre).transpose();
+    }
+    return to;
+  }
+
+  template <typename Context>
+  static Parts parts(const Context &data, const std::string &name) {
+    return {data.vals_i(name + "_first"), data.vals_i(name + "_node")};
+  }
+  MatrixXd square(const std::vector<double> &values) const {
+    return values.empty() ? MatrixXd() : MatrixXd(Eigen::Map<const MatrixXd>(values.data(), n_, n_));
+  }
+  template <typename RNG>
+  static double uniform(RNG &rng) {
+    return boost::random::uniform_01<double>()(rng);
+  }
+  double log_form(double r2) const {
+    return form_ == 1 ? -0.5 * std::log(r2) : form_ == 2 ? -std::sqrt(r2) : -r2;
+  }
+
+  /* Neighbours to turn about: as many as there are places for, or fewer; heavy links
+   * more often. */
+  template <typename RNG>
+  std::vector<int> neighbours(int i, RNG &rng) const {
+    std::vector<int> node(link_.node.begin() + link_.first[i],
+                          link_.node.begin() + link_.first[i + 1]);
+    std::vector<double> weight(link_weight_.begin() + link_.first[i],
+                               link_weight_.begin() + link_.first[i + 1]);
+    const int most = std::min<int>(node.size(), K_);
+    const int m = uniform(rng) < 0.25 ? int(uniform(rng) * most) + 1 : most;
+    for (int l = 0; l < std::min(m, most); ++l) {
+      double left = 0;
+      for (size_t j = l; j < node.size(); ++j)
+        left += weight[j];
+      left *= uniform(rng);
+      size_t j = l;
+      while (j + 1 < node.size() && (left -= weight[j]) > 0)
+        ++j;
+      std::swap(node[l], node[j]);
+      std::swap(weight[l], weight[j]);
+    }
+    node.resize(std::min(m, most));
+    return node;
+  }
+};
+
+}  // namespace lsm_stan
+
+#include "../kernel/unmark.hpp"
+#endif
