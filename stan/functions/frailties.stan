@@ -47,13 +47,12 @@ vector log_rising(real phi, vector t) {
  */
 array[,] int tally(array[] int x) {
   array[size(x)] int ascending = sort_asc(x);
-  array[2, size(x)] int counted;
+  array[2, size(x)] int counted = rep_array(0, 2, size(x));
   int n = 0;
   for (i in 1 : size(x)) {
     if (i == 1 || ascending[i] != ascending[i - 1]) {
       n += 1;
       counted[1, n] = ascending[i];
-      counted[2, n] = 0;
     }
     counted[2, n] += 1;
   }

@@ -3,6 +3,9 @@
  * The dyad from i to j has mean weight mu_ij = phi a_i b_j f(d_ij), phi = 1 where there
  * is no frailty. The charge a_i is that of the sender, b_j that of the receiver, f falls
  * with the distance d_ij.
+ *
+ * stanc --warn-pedantic says that control flow depends on effect and x: it depends on their
+ * sizes, which are data.
  */
 
 /**
