@@ -32,7 +32,10 @@ JUMPS = 2500
 LEAST_ACCEPTED = 0.003
 
 #: A node has moved between two draws where it is off by so many times the median.
-FAR = (2.5, 5.0)
+FAR = (1.5, 3.0)
+
+#: Linked nodes have moved as one where they are nearer than this share of how far they moved.
+NEAR = 0.5
 
 #: How much a frame clings to a node without a link, in units of weight.
 WITHOUT_LINK = 0.03
@@ -195,12 +198,11 @@ def moved_together(link: csr_array, one: FloatArray, other: FloatArray) -> set[t
     start, end = link.nonzero()
     before = np.linalg.norm(one[start] - one[end], axis=1)
     after = np.linalg.norm(other[start] - other[end], axis=1)
-    near = np.minimum(before, after)
-    rigid = (np.abs(before - after) < 0.3 * near) & (near < np.minimum(off[start], off[end]))
+    together = np.maximum(before, after) < NEAR * np.minimum(off[start], off[end])
     groups = set()
     for far in FAR:
         moved = off > far * np.median(off)
-        bound = rigid & moved[start] & moved[end]
+        bound = together & moved[start] & moved[end]
         ends = start[bound], end[bound]
         graph = csr_array((np.ones(len(ends[0])), ends), shape=link.shape)
         _, label = connected_components(graph, directed=False)
