@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import HealthCheck, settings
 from playwright.sync_api import Browser, sync_playwright
+from threadpoolctl import threadpool_limits
 
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.cmdstan.install import ensure_toolchain
@@ -25,9 +26,12 @@ STYLING = (
 
 
 def pytest_sessionstart() -> None:
-    """Take styling out of the environment: after pytest has read it, before any test has."""
+    """Take styling out of the environment, after pytest has read it; one thread for BLAS."""
     for variable in STYLING:
         os.environ.pop(variable, None)
+    # tests run side by side on all cores, where threads of one wait for those of another
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+    threadpool_limits(1, "blas")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
