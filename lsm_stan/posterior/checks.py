@@ -163,7 +163,7 @@ def sampler_checks(
         "chains": int(quantities["distance"].shape[0]),
         "draws": int(quantities["distance"].shape[1]),
         "divergences": divergent,
-        "saturated": saturated,
+        "saturated": None if meant else saturated,
         "gradients_per_draw": float(stats["n_steps"].mean()),
         "bfmi": bfmi if np.isfinite(bfmi) else None,
         "rhat_p95": rhat_p95,

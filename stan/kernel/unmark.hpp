@@ -9,3 +9,4 @@
 #undef LSM_OPTIMIZE
 #undef LSM_REORDER
 #undef LSM_WIDE
+#undef LSM_STAN_VECTORISE_HPP  // so that the next header that needs them can mark again

@@ -24,6 +24,7 @@
 #define LSM_STAN_MOVES_HPP
 
 #include "../kernel/elementary.hpp"
+#include "../kernel/vectorise.hpp"
 
 #include <stan/math/prim/fun/Eigen.hpp>
 #include <boost/random/normal_distribution.hpp>
@@ -54,14 +55,15 @@ LSM_WIDE double sum_of_forms(int form, int n, double *__restrict r2) {
   return sum;
 }
 
+/* from and z: coordinates of a node and of all, `stride` apart */
 LSM_WIDE void squared_distances(int n, int K, long stride, double eps2, const double *from,
-                                const double *__restrict z, double *__restrict r2) {
+                                const double *z, double *__restrict r2) {
   LSM_REORDER
   LSM_INDEPENDENT
   for (int j = 0; j < n; ++j)
     r2[j] = eps2;
   for (int k = 0; k < K; ++k) {
-    const double x = from[k], *zk = z + k * stride;
+    const double x = from[k * stride], *zk = z + k * stride;
     LSM_INDEPENDENT
     for (int j = 0; j < n; ++j)
       r2[j] += (zk[j] - x) * (zk[j] - x);
@@ -178,15 +180,10 @@ class Moves {
   /* The energy that nodes have with all others: pairs within a group, whose
    * distances stay, count twice. */
   double energy(const std::vector<int> &nodes) {
-    double sum = 0, z[32];
-    std::vector<double> far(K_ > 32 ? K_ : 0);
-    double *from = K_ > 32 ? far.data() : z;
+    double sum = 0;
     for (int i : nodes) {
-      for (int k = 0; k < K_; ++k) {
-        from[k] = z_(i, k);
-        sum += 0.5 * precision_ * from[k] * from[k];
-      }
-      squared_distances(n_, K_, n_, eps2_, from, z_.data(), r2_.data());
+      sum += 0.5 * precision_ * z_.row(i).squaredNorm();
+      squared_distances(n_, K_, n_, eps2_, z_.data() + i, z_.data(), r2_.data());
       r2_[i] = 1e200;  // no pair
       for (int l = link_.first[i]; l < link_.first[i + 1]; ++l)
         sum -= link_weight_[l] * log_form(r2_[link_.node[l]]);
