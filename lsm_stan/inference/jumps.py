@@ -29,7 +29,7 @@ GROUP, FRAME = 8, 12
 JUMPS = 2500
 
 #: Least share of tries that is accepted of a jump that is kept.
-LEAST_ACCEPTED = 0.003
+LEAST_ACCEPTED = 0.0005
 
 #: A node has moved between two draws where it is off by so many times the median.
 FAR = (1.5, 3.0)
@@ -163,7 +163,7 @@ def learn_jumps(problem: Problem, draws: FloatArray, seed: int) -> list[Jump]:
         one, other = map(int, rng.choice(len(pool), 2, replace=False))
         for group in sorted(moved_together(pairs.weight, pool[one], pool[other])):
             places.setdefault(group, []).append((one, other))
-    need = {group: float(slow[list(group)].mean()) for group in places}
+    need = {group: float(slow[list(group)].mean() ** 2) for group in places}
     jumps = []
     for group, ends in places.items():
         share = JUMPS * need[group] / sum(need.values())
@@ -199,9 +199,10 @@ def moved_together(link: csr_array, one: FloatArray, other: FloatArray) -> set[t
     before = np.linalg.norm(one[start] - one[end], axis=1)
     after = np.linalg.norm(other[start] - other[end], axis=1)
     together = np.maximum(before, after) < NEAR * np.minimum(off[start], off[end])
+    usual = max(np.median(off), 1e-9 * np.abs(one).max())  # rounding is no movement
     groups = set()
     for far in FAR:
-        moved = off > far * np.median(off)
+        moved = off > far * usual
         bound = together & moved[start] & moved[end]
         ends = start[bound], end[bound]
         graph = csr_array((np.ones(len(ends[0])), ends), shape=link.shape)

@@ -116,6 +116,6 @@ def sample(
     command = [executable, "sample", *files, folder / "draws.csv"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
-    lines = [line for line in (folder / "draws.csv").read_text().splitlines() if line[:1] != "#"]
-    names, *rows = [line.split(",") for line in lines if line]
+    names, *lines = (line.split(",") for line in (folder / "draws.csv").read_text().splitlines())
+    rows = [cells for cells in lines if len(cells) == len(names)]  # others say what was adapted
     return dict(zip(names, np.array(rows, dtype=float).T, strict=True))

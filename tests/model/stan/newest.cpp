@@ -13,6 +13,7 @@
 
 #include "methods/nuts.hpp"
 
+#include <stan/callbacks/stream_logger.hpp>
 #include <stan/callbacks/stream_writer.hpp>
 #include <stan/io/empty_var_context.hpp>
 #include <stan/io/json/json_data.hpp>
@@ -24,23 +25,23 @@
 #include <fstream>
 #include <iostream>
 
-/* Two chains in one process, as newer versions of CmdStan run them. */
+/* By the service for any number of chains, which newer versions of CmdStan call: it copies
+ * samplers. One chain: more would need Stan's threads. */
 static int sample(stan::model::model_base &model, const char *moves, const char *output) {
   std::ifstream file(moves);
   stan::json::json_data data(file);
   lsm_stan::given_moves().reset(new lsm_stan::Moves(data));
-  std::ofstream csv(output), other(std::string(output) + "2");
+  std::ofstream csv(output);
   std::vector<stan::callbacks::stream_writer> draws;
   draws.emplace_back(csv);
-  draws.emplace_back(other);
-  std::vector<stan::callbacks::writer> none(2), nothing(2);
-  std::vector<stan::callbacks::structured_writer> metric(2);
+  std::vector<stan::callbacks::writer> none(1), nothing(1);
+  std::vector<stan::callbacks::structured_writer> metric(1);
   stan::callbacks::interrupt interrupt;
-  stan::callbacks::logger logger;
+  stan::callbacks::stream_logger logger(std::cout, std::cout, std::cout, std::cerr, std::cerr);
   const std::vector<std::shared_ptr<stan::io::var_context>> inits(
-      2, std::make_shared<stan::io::empty_var_context>());
+      1, std::make_shared<stan::io::empty_var_context>());
   return stan::services::sample::hmc_nuts_unit_e_adapt(
-      model, 2, inits, 1, 1, 2, 300, 300, 1, false, 0, 0.1, 0, 6, 0.9, 0.05, 0.75, 10, interrupt,
+      model, 1, inits, 1, 1, 2, 300, 300, 1, false, 0, 0.1, 0, 6, 0.9, 0.05, 0.75, 10, interrupt,
       logger, none, draws, nothing, metric);
 }
 
