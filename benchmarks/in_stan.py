@@ -16,7 +16,7 @@ import numpy as np
 
 from benchmarks.problem import DIM, Problem, from_stan, to_stan
 from lsm_stan.cmdstan.compilation import compile_model, compile_program
-from lsm_stan.cmdstan.density import log_prob_grad
+from lsm_stan.cmdstan.density import LOG_PROB_GRAD, Density, log_prob_grad
 from lsm_stan.model.stan_data import stan_data
 from lsm_stan.typing import FloatArray
 
@@ -88,24 +88,10 @@ class InStan:
         """Return the seconds that so many evaluations took, reading and writing left out."""
         rows = self._positions[np.arange(count) % len(self._positions)]
         flat = rows.reshape(count, -1) if self._by_node else to_stan(rows)
-        positions = Path(f"{self._stem}-positions")
-        np.ascontiguousarray(flat).tofile(positions)
-        text = self._run("log_prob_grad", f"{self._stem}-data.json", positions, "/dev/null")
-        elapsed = re.search(r"([\d.e+-]+) seconds", text)
-        if elapsed is None:
-            raise RuntimeError(f"{self._model.name} does not tell how long it took")
-        return float(elapsed[1])
-
-    def _run(self, *arguments: str | Path) -> str:
-        run = subprocess.run(
-            [str(self._model.exe_file), *map(str, arguments)],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if run.returncode:
-            raise RuntimeError(f"{self._model.name}: CmdStan failed:\n{run.stdout}{run.stderr}")
-        return run.stdout
+        data = Path(f"{self._stem}-data.json")
+        with Density(Path(str(self._model.exe_file)), data) as density:
+            density.log_prob_grad(flat)
+            return density.seconds
 
 
 class InSampler(InStan):
@@ -141,7 +127,14 @@ class InSampler(InStan):
             algorithm=hmc engine=nuts max_depth={depth} stepsize=1e-12
             data file={self._stem}-data.json init={self._stem}-init.json random seed=1
             output file={output} refresh=0"""
-        self._run(*command.split())
+        run = subprocess.run(
+            [str(self._model.exe_file), *command.split()],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if run.returncode:
+            raise RuntimeError(f"{self._model.name}: CmdStan failed:\n{run.stdout}{run.stderr}")
         text = output.read_text(encoding="utf-8")
         lines = [line for line in text.splitlines() if line and not line.startswith("#")]
         names, numbers = (line.split(",", maxsplit=8)[:8] for line in lines[:2])
@@ -192,17 +185,21 @@ def peak_memory(problem: Problem) -> float:
     A small Python starts it: a process inherits the peak of the one that starts it.
     """
     model = compile_model("cpp")
-    files = ("data.json", "positions", "output")
-    data, positions, output = (problem.folder / name for name in files)
+    files = ("data.json", "request", "answer")
+    data, request, answer = (problem.folder / name for name in files)
     cmdstanpy.write_stan_json(str(data), stan_data(problem.network, DIM))
-    to_stan(problem.positions[:1]).tofile(positions)
+    row = to_stan(problem.positions[:1])
+    request.write_bytes(np.array([LOG_PROB_GRAD, *row.shape]).tobytes() + row.tobytes())
     starter = (
         "import json, os, sys\n"
-        "pid = os.spawnv(os.P_NOWAIT, sys.argv[1], sys.argv[1:])\n"
+        "request, answer, *command = sys.argv[1:]\n"
+        "into = os.POSIX_SPAWN_OPEN, 0, request, os.O_RDONLY, 0\n"
+        "out = os.POSIX_SPAWN_OPEN, 1, answer, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600\n"
+        "pid = os.posix_spawn(command[0], command, os.environ, file_actions=[into, out])\n"
         "_, status, usage = os.wait4(pid, 0)\n"
         "print(json.dumps([status, usage.ru_maxrss]))"
     )
-    command = [model.exe_file, "log_prob_grad", data, positions, output]
+    command = [request, answer, model.exe_file, "density", data]
     run = subprocess.run(
         [sys.executable, "-S", "-c", starter, *map(str, command)],
         stdout=subprocess.PIPE,
@@ -211,7 +208,7 @@ def peak_memory(problem: Problem) -> float:
     )
     status, kilobytes = json.loads(run.stdout.splitlines()[-1])
     if status:
-        raise RuntimeError(f"log_prob_grad failed ({status})")
-    if not np.isfinite(np.fromfile(output)).all():
+        raise RuntimeError(f"the density of the large network failed ({status})")
+    if not np.isfinite(np.fromfile(answer)).all():
         raise RuntimeError("the log joint of the large network is not finite")
     return float(kilobytes) * 1024

@@ -234,7 +234,7 @@ def compile_program(
             lambda folder: build.compile_model(folder, main_object),
             progress,
             f"compiling {build.program.name}",
-            "about 20 s, once",
+            "about a minute, once",
             facts,
         )
     return cmdstanpy.CmdStanModel(exe_file=build.executable)

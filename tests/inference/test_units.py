@@ -82,9 +82,10 @@ def test_every_start_finds_the_mode_whatever_the_unit(model):
         network = read_network(matrix * factor)
         mode = LatentSpaceModel(network, dim=2, model=model).optimize(seed=1, show_progress=False)
         assert mode.warnings == []
-        losses = np.array([start["loss"] for start in mode.record.details["starts"]])
-        # what L-BFGS leaves of 1e10 nats Newton's method takes from the best
-        shares.append(np.mean(losses - losses[0] < 0.05 + 1e-9 * abs(losses[0])))
+        # by where it is: how far L-BFGS stops below it depends on rounding, where a log joint has
+        # 1e7 nats or more, and Newton's method takes what is left
+        modes = np.array([start["mode"] for start in mode.record.details["starts"]])
+        shares.append(np.mean(modes == 1))
     assert min(shares) >= shares[0] - 0.26, shares
 
 
