@@ -25,9 +25,9 @@ between trees of depth                             bulk 5%  median  tail 5%
 =================================================  =======  ======  =======
 
 35 % of turns and 10 % of jumps are accepted. A transition takes 6.3 ms for gradients, a sweep 0.8,
-a try 3 to 4 µs. A frame on the 12 nodes that a group clings to most is as good as one on 40: 9.2
-and 8.7 % of jumps of single nodes are accepted. One that clings to nodes without a link as much as to
-those with a link of weight 1 costs a seventh of that.
+a try 3 to 4 µs. A frame on the 12 nodes that a group clings to most is as good as one on 40 (jumps
+of single nodes are accepted at 9.2 and 8.7 %). One that clings to nodes without a link as much as
+to those with a link of weight 1 costs a seventh of that.
 
 Whole runs (four chains of 1,700 to 2,200 draws, 0.8 to 0.93 million gradients, pilot and warmup
 included; three modes) come to 5 % quantiles of 64, 89, 189, 292, 298 and 382, and medians of 1,240
