@@ -38,6 +38,13 @@ the same, by the root of that sd                        79
 (V, λ: eigenvectors and eigenvalues of Σ⁻¹. Without a metric the choice of the root is of no
 consequence.) Slow modes wander far, but along curved paths that are locally as stiff as any
 other: a metric that stretches them costs step size and gains nothing.
+
+**Other models are not so stiff.** ``nb-squared-effects`` (K = 3) takes 60 gradients a draw under
+Stan's diagonal metric as it is; per million gradients its distances have a 5 % quantile of 7,800
+and a median of 14,500, thirty times the tutorial's. What is slow are scalars (scales, their
+correlation, the log joint: 2,000), which no change of positions helps. Trees of depth 6 at most
+change nothing (8,500, 15,100 and 2,100). Four chains of 1,000 + 2,000 iterations pass every check
+in 170 seconds of one core, 0.94 million gradients.
 """
 
 from __future__ import annotations
