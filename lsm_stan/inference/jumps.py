@@ -204,7 +204,8 @@ def moved_together(link: csr_array, one: FloatArray, other: FloatArray) -> set[t
     for far in FAR:
         moved = off > far * usual
         bound = together & moved[start] & moved[end]
-        ends = start[bound], end[bound]
+        # SciPy before 1.13 finds components by 32-bit indices only
+        ends = start[bound].astype(np.int32), end[bound].astype(np.int32)
         graph = csr_array((np.ones(len(ends[0])), ends), shape=link.shape)
         _, label = connected_components(graph, directed=False)
         for part in np.unique(label[moved]):
