@@ -37,7 +37,7 @@ STUDIES = tuple(
     Study(name, nodes=30, dim=2, warmup=1000, draws=1000, thin=1)
     for name in ("tutorial", "poisson-squared-effects", "nb-squared-effects")
 )
-NETWORKS = 40
+NETWORKS = 12
 
 QUICK = (Study("tutorial", nodes=8, dim=2, warmup=100, draws=100, thin=1),)
 
@@ -225,6 +225,7 @@ def page(table: pd.DataFrame, fits: pd.DataFrame, studies: Sequence[Study]) -> P
             "seconds": table["seconds"].map("{:.1f}".format),
         }
     )
+    drawn = fits["network"].nunique()
     sizes = ", ".join(sorted({f"N = {study.nodes}, K = {study.dim}" for study in studies}))
     return Page(
         title="How far are the approximations off?",
@@ -234,7 +235,7 @@ def page(table: pd.DataFrame, fits: pd.DataFrame, studies: Sequence[Study]) -> P
         sections=[
             Section(
                 "Question",
-                f"Networks ({sizes}) are drawn from a model with parameters from its priors, those"
+                f"Networks ({sizes}, {drawn} of each model) are drawn from a model with parameters from its priors, those"
                 " of `make calibration`. Every method is fitted to each, from"
                 " the same mode and with its defaults. How often does an interval of a distance"
                 " hold the true one?",
