@@ -235,8 +235,8 @@ def page(table: pd.DataFrame, fits: pd.DataFrame, studies: Sequence[Study]) -> P
         sections=[
             Section(
                 "Question",
-                f"Networks ({sizes}, {drawn} of each model) are drawn from a model with parameters from its priors, those"
-                " of `make calibration`. Every method is fitted to each, from"
+                f"Networks ({sizes}, {drawn} of each model) are drawn from a model with"
+                " parameters from its priors, those of `make calibration`. Every method is fitted to each, from"
                 " the same mode and with its defaults. How often does an interval of a distance"
                 " hold the true one?",
                 [],
