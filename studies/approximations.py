@@ -236,9 +236,9 @@ def page(table: pd.DataFrame, fits: pd.DataFrame, studies: Sequence[Study]) -> P
             Section(
                 "Question",
                 f"Networks ({sizes}, {drawn} of each model) are drawn from a model with"
-                " parameters from its priors, those of `make calibration`. Every method is fitted to each, from"
-                " the same mode and with its defaults. How often does an interval of a distance"
-                " hold the true one?",
+                " parameters from its priors, those of `make calibration`. Every method is"
+                " fitted to each, from the same mode and with its defaults. How often does an"
+                " interval of a distance hold the true one?",
                 [],
             ),
             Section(
