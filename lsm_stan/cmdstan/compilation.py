@@ -1,7 +1,7 @@
 """Compile Stan programs once.
 
 Every model is linked with ``stan/main.cpp``, CmdStan's own main program with one more method
-(``stan/methods/log_prob_grad.hpp``), which :mod:`lsm_stan.cmdstan.density` calls.
+(``stan/methods/density.hpp``), which :mod:`lsm_stan.cmdstan.density` calls.
 """
 
 from __future__ import annotations

@@ -76,7 +76,6 @@ class Density:
     ) -> None:
         self.seconds = 0.0
         self._name = executable.name
-        self._end = ExitStack()
         with ExitStack() as end:
             folder = end.enter_context(temporary_folder())
             with needs_room():

@@ -136,7 +136,7 @@ def hop(run: Run, point: Parameters, hops: int) -> Hopping:
             climbs = stack.enter_context(run.compiled.density(problem.stan_data(change=change)))
 
         def climb(start: Parameters, tolerance: float) -> tuple[float, Parameters, int]:
-            row = flat(_batched(problem.coordinates(start, change=change)))
+            row = flat(problem.coordinates(start, change=change))[None]
             value, end, cost = climbs.ascend(
                 row, iterations=ITERATIONS, first_step=step, tolerance=tolerance
             )
@@ -255,13 +255,9 @@ def moved(
     return tries
 
 
-def _batched(values: Parameters) -> dict[str, FloatArray]:
-    return {name: value[None] for name, value in values.items()}
-
-
 def _rows(problem: Problem, here: Parameters, tries: FloatArray) -> FloatArray:
     """Return points in Stan's coordinates: positions that are tried, all else as it is here."""
-    rows = np.repeat(flat(_batched(problem.declared(here))), len(tries), axis=0)
+    rows = np.repeat(flat(problem.declared(here))[None], len(tries), axis=0)
     columns = np.swapaxes(tries, 1, 2).reshape(len(tries), -1)
     rows[:, : columns.shape[1]] = columns
     return rows

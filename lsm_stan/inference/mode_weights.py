@@ -183,9 +183,7 @@ def _climb(
     """Climb from points; number the modes, or say 0 of those that end at a given one."""
     problem = model.problem
     at_modes = {name: v for name, v in parameters.items() if name not in SCALES}
-    values = problem.declared(at_modes)
-    if change is not None:
-        values = {**values, "z_raw": change.inverse @ values["z_raw"]}
+    values = problem.coordinates(at_modes, change=change)
     with model.compiled.density(problem.stan_data(change=change)) as density:
         heights, ends, _ = density.ascend(
             flat(values),
@@ -222,6 +220,9 @@ def _mass(
     problem, learned = model.problem, model.problem.spec.hierarchical
     draws = {name: values[inside] for name, values in parameters.items()}
     values = problem.declared(draws, learned=learned)
+    n_numbers = flat(values).shape[1] - problem.dim * (problem.dim - 1) // 2
+    if len(inside) < 2 * DRAWS_A_NUMBER * n_numbers:
+        return None
     turning = [name for name in TURNING if values[name].size]
     heads = np.cumsum([values[name].shape[1] for name in turning])[:-1]
     together = np.concatenate([values[name] for name in turning], axis=1)
@@ -229,9 +230,6 @@ def _mass(
     rest = {name: v.reshape(len(inside), -1) for name, v in values.items() if name not in turning}
     widths = np.cumsum([v.shape[1] for v in rest.values()])[:-1]
     coordinates = np.concatenate([by_slice.coordinates(together), *rest.values()], axis=1)
-    n_numbers = coordinates.shape[1]
-    if len(inside) < 2 * DRAWS_A_NUMBER * n_numbers:
-        return None
     n_slice = n_numbers - sum(v.shape[1] for v in rest.values())
 
     def points(at: FloatArray) -> tuple[FloatArray, dict[str, FloatArray]]:

@@ -125,8 +125,7 @@ def bridge(at_draws: FloatArray, at_normals: FloatArray) -> Integral:
     >>> abs(integral.log_value - np.log(2)) < 4 * integral.error < 0.1
     True
     """
-    independent = ess(np.exp(at_draws - at_draws.max())) if at_draws.size > 3 else at_draws.size
-    independent = float(np.clip(np.nan_to_num(independent, nan=1.0), 1.0, at_draws.size))
+    independent = _independent(np.exp(at_draws - at_draws.max()))
     share = independent / (independent + at_normals.size)
     odds = np.log(share) - np.log1p(-share)
     p, q = at_draws.reshape(-1), at_normals
