@@ -238,7 +238,9 @@ def page(table: pd.DataFrame, fits: pd.DataFrame, studies: Sequence[Study]) -> P
                 f"Networks ({sizes}, {drawn} of each model) are drawn from a model with"
                 " parameters from its priors, those of `make calibration`. Every method is"
                 " fitted to each, from the same mode and with its defaults. How often does an"
-                " interval of a distance hold the true one?",
+                " interval of a distance hold the true one? The seed of a network is that of its"
+                " fits: for `tutorial` one of the eight starts of the mode is the truth, so that"
+                " the mode may be a better one than is found without it.",
                 [],
             ),
             Section(
