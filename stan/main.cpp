@@ -34,7 +34,7 @@ int main(int argc, const char *argv[]) {
       return EXIT_SUCCESS;
     }
     if (const char *moves = std::getenv("LSM_STAN_MOVES"))
-      lsm_stan::given_moves().reset(new lsm_stan::Moves(*cmdstan::get_var_context(moves)));
+      lsm_stan::give_moves(*cmdstan::get_var_context(moves));
     return cmdstan::command(argc, argv) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
   } catch (const std::exception &e) {
     std::cerr << e.what() << std::endl;

@@ -24,7 +24,7 @@ between trees of depth                             bulk 5%  median  tail 5%
 5: the same, 600 jumps, 2,000 draws                    388    3940     1090
 =================================================  =======  ======  =======
 
-35 % of turns and 10 % of jumps are accepted. A transition takes 6.3 ms for gradients, a sweep 0.8,
+35 % of turns and 10 % of jumps are accepted. A transition took 6.3 ms for gradients, a sweep 0.8,
 a try 3 to 4 µs. A frame on the 12 nodes that a group clings to most is as good as one on 40: 9.2
 and 8.7 % of jumps of single nodes are accepted. One that clings to nodes without a link as much as
 to those with a link of weight 1 costs a seventh of that.
@@ -109,14 +109,14 @@ def moves_data(
     sweeps: int = SWEEPS,
     tries: int = TRIES,
 ) -> dict[str, Any]:
-    """Return what ``stan/methods/moves.hpp`` reads.
+    """Return what ``stan/methods/moves.hpp`` and ``metric.hpp`` read.
 
     Parameters
     ----------
     problem : Problem
         The model and its network.
     change : Preconditioner
-        The change of variables of the run.
+        The change of variables whose covariance is the inverse of the metric.
     jumps : sequence of Jump, default ()
         The jumps.
     sweeps : int, default SWEEPS
@@ -145,8 +145,7 @@ def moves_data(
         "frame_place": _flat(jumps, lambda jump: jump.place),
         "turn": _flat(jumps, lambda jump: jump.turn.T),
         "shift": _flat(jumps, lambda jump: jump.shift),
-        "factor": change.factor.T.ravel(),
-        "inverse": change.inverse.T.ravel(),
+        "covariance": (change.factor @ change.factor.T).ravel(),
     }
 
 

@@ -52,7 +52,8 @@ def sample_chains(
     cmdstan : Mapping
         Further arguments of CmdStanPy.
     moves : Mapping or None, default None
-        Moves between transitions (:func:`lsm_stan.inference.moves.moves_data`).
+        Moves between transitions (:func:`lsm_stan.inference.moves.moves_data`), of which the
+        metric has the covariance of the change of variables: coordinates are positions then.
 
     Returns
     -------
@@ -70,6 +71,8 @@ def sample_chains(
         # in the preconditioned coordinates every direction has about the same scale, and a metric
         # estimated from few draws of a posterior this stiff does harm
         defaults["metric"] = "unit_e"
+    if moves is not None:
+        change = None
     with run.folder(name) as folder:
         result = run.cmdstan(
             data=problem.stan_data(learned=learned, change=change),

@@ -70,6 +70,21 @@ LSM_WIDE void squared_distances(int n, int K, long stride, double eps2, const do
   }
 }
 
+/* The orthogonal matrix nearest to a square one, its polar factor: scaled Newton steps,
+ * each of which squares the error (Higham, SIAM J. Sci. Stat. Comput. 7, 1986). NaN if
+ * the matrix is singular. */
+template <typename Matrix>
+Matrix nearest_orthogonal(Matrix X) {
+  for (double change = 1; change > 1e-8;) {
+    const Matrix inverse = X.inverse().transpose();
+    const double scale = std::sqrt(inverse.norm() / X.norm());
+    const Matrix next = 0.5 * (scale * X + inverse / scale);
+    change = (next - X).norm();  // NaN ends it
+    X = next;
+  }
+  return X;
+}
+
 /* Parts of a list: part k is [first[k], first[k + 1]). */
 struct Parts {
   std::vector<int> first, node;
@@ -99,19 +114,15 @@ class Moves {
         frame_place_(data.vals_r("frame_place")),
         turn_(data.vals_r("turn")),
         shift_(data.vals_r("shift")),
-        factor_(square(data.vals_r("factor"))),
-        inverse_(square(data.vals_r("inverse"))),
         r2_(n_) {}
 
   int size() const { return n_ * K_; }
   int n_jumps() const { return group_.first.size() - 1; }
 
-  /* Changes the sampler's coordinates q, positions by columns. */
+  /* Changes the positions q, by columns. */
   template <typename RNG>
   void operator()(VectorXd &q, RNG &rng) {
-    Eigen::Map<MatrixXd> x(q.data(), n_, K_);
-    z_ = factor_.size() > 0 ? MatrixXd(factor_ * x) : MatrixXd(x);
-    const MatrixXd before = z_;
+    z_ = Eigen::Map<const MatrixXd>(q.data(), n_, K_);
     accepted_turns_ = accepted_jumps_ = 0;
     for (int sweep = 0; sweep < sweeps_; ++sweep)
       for (int i = 0; i < n_; ++i)
@@ -121,10 +132,7 @@ class Moves {
       const int jump = std::upper_bound(chance_.begin(), chance_.end() - 1, u) - chance_.begin();
       accepted_jumps_ += take(members(jump), jumped(jump, uniform(rng) < 0.5), rng);
     }
-    if (accepted_turns_ + accepted_jumps_ > 0) {
-      const MatrixXd step = z_ - before;
-      x += inverse_.size() > 0 ? MatrixXd(inverse_ * step) : step;
-    }
+    q = Eigen::Map<const VectorXd>(z_.data(), size());
   }
 
   int accepted_turns() const { return accepted_turns_; }
@@ -217,7 +225,7 @@ class Moves {
   Parts link_, hidden_, group_, frame_;
   std::vector<double> chance_;  // of jumps, added up
   std::vector<double> link_weight_, hidden_weight_, frame_weight_, frame_place_, turn_, shift_;
-  MatrixXd factor_, inverse_, z_;
+  MatrixXd z_;
   std::vector<double> r2_;
 
   template <int K>
@@ -232,8 +240,7 @@ class Moves {
       centre += z;
       H.noalias() += z * Eigen::Map<const Vector>(&frame_place_[f * K_], K_).transpose();
     }
-    const Eigen::JacobiSVD<Matrix> svd(H, Eigen::ComputeFullU | Eigen::ComputeFullV);
-    const Matrix Q = svd.matrixV() * svd.matrixU().transpose();  // into the frame
+    const Matrix Q = nearest_orthogonal<Matrix>(H.transpose());  // into the frame
     const Eigen::Map<const Matrix> M(&turn_[jump * K_ * K_], K_, K_);
     const Eigen::Map<const Vector> t(&shift_[jump * K_], K_);
     const int first = group_.first[jump], size = group_.first[jump + 1] - first;
@@ -249,9 +256,6 @@ class Moves {
   template <typename Context>
   static Parts parts(const Context &data, const std::string &name) {
     return {data.vals_i(name + "_first"), data.vals_i(name + "_node")};
-  }
-  MatrixXd square(const std::vector<double> &values) const {
-    return values.empty() ? MatrixXd() : MatrixXd(Eigen::Map<const MatrixXd>(values.data(), n_, n_));
   }
   template <typename RNG>
   static double uniform(RNG &rng) {

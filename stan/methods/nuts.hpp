@@ -1,11 +1,11 @@
-/* Stan's NUTS, with the moves of moves.hpp before each of its transitions, and a count
- * of its gradients.
+/* Stan's NUTS, with the moves of moves.hpp before each of its transitions, in the metric
+ * of metric.hpp, and a count of its gradients.
  *
  * CmdStan runs it: its services make a unit_e_nuts<model_base, RNG>, or one of another
  * metric, with or without Stan's adaptation on top, and those are the classes below.
- * Arguments, warmup, files and messages are CmdStan's own. A file of moves is named by
- * the environment variable LSM_STAN_MOVES; it is for the unit metric alone. Without
- * moves the draws are Stan's to the last bit.
+ * Arguments, warmup, files and messages are CmdStan's own. A file of moves and their
+ * covariance is named by the environment variable LSM_STAN_MOVES; it is for the unit
+ * metric alone. Without it the draws are Stan's to the last bit.
  *
  * A column counts gradients since the start, warmup included. Two more say how many
  * turns and jumps were accepted before a draw. A draw's log density and energy are those
@@ -14,6 +14,7 @@
 #ifndef LSM_STAN_NUTS_HPP
 #define LSM_STAN_NUTS_HPP
 
+#include "metric.hpp"
 #include "moves.hpp"
 
 #include <stan/mcmc/hmc/nuts/dense_e_nuts.hpp>
@@ -34,11 +35,18 @@ inline std::unique_ptr<Moves> &given_moves() {
   return moves;
 }
 
-template <template <class, class> class Metric, class RNG>
-class counted_nuts : public stan::mcmc::base_nuts<stan::model::model_base, Metric,
-                                                  stan::mcmc::expl_leapfrog, RNG> {
-  using Base = stan::mcmc::base_nuts<stan::model::model_base, Metric,
-                                     stan::mcmc::expl_leapfrog, RNG>;
+/* data: what lsm_stan.inference.moves writes */
+template <typename Context>
+void give_moves(const Context &data) {
+  given_moves().reset(new Moves(data));
+  given_covariance().reset(
+      new Covariance(data.vals_i("n_nodes")[0], data.vals_r("covariance")));
+}
+
+template <template <class, class> class Metric, template <class> class Integrator, class RNG>
+class counted_nuts
+    : public stan::mcmc::base_nuts<stan::model::model_base, Metric, Integrator, RNG> {
+  using Base = stan::mcmc::base_nuts<stan::model::model_base, Metric, Integrator, RNG>;
   double gradients_ = 0;
 
  public:
@@ -67,21 +75,23 @@ namespace stan {
 namespace mcmc {
 
 template <class RNG>
-class diag_e_nuts<model::model_base, RNG> : public lsm_stan::counted_nuts<diag_e_metric, RNG> {
+class diag_e_nuts<model::model_base, RNG>
+    : public lsm_stan::counted_nuts<diag_e_metric, expl_leapfrog, RNG> {
  public:
-  using lsm_stan::counted_nuts<diag_e_metric, RNG>::counted_nuts;
+  using lsm_stan::counted_nuts<diag_e_metric, expl_leapfrog, RNG>::counted_nuts;
 };
 
 template <class RNG>
 class dense_e_nuts<model::model_base, RNG>
-    : public lsm_stan::counted_nuts<dense_e_metric, RNG> {
+    : public lsm_stan::counted_nuts<dense_e_metric, expl_leapfrog, RNG> {
  public:
-  using lsm_stan::counted_nuts<dense_e_metric, RNG>::counted_nuts;
+  using lsm_stan::counted_nuts<dense_e_metric, expl_leapfrog, RNG>::counted_nuts;
 };
 
 template <class RNG>
-class unit_e_nuts<model::model_base, RNG> : public lsm_stan::counted_nuts<unit_e_metric, RNG> {
-  using Base = lsm_stan::counted_nuts<unit_e_metric, RNG>;
+class unit_e_nuts<model::model_base, RNG>
+    : public lsm_stan::counted_nuts<lsm_stan::node_e_metric, lsm_stan::node_leapfrog, RNG> {
+  using Base = lsm_stan::counted_nuts<lsm_stan::node_e_metric, lsm_stan::node_leapfrog, RNG>;
   std::shared_ptr<lsm_stan::Moves> moves_;  // its own; shared by copies that Stan makes first
 
  public:

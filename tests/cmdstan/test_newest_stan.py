@@ -238,7 +238,7 @@ def test_nuts_moves_nodes_between_its_transitions(executables, tmp_path) -> None
     one, other = pilot[0, :2]
     weight = Pairs.of(model.problem).weight
     jumps = [jump_between(weight, one, other, np.array(group)) for group in ([3], [5, 9])]
-    data, moves = model.problem.stan_data(change=change), moves_data(model.problem, change, jumps)
+    data, moves = model.problem.stan_data(), moves_data(model.problem, change, jumps)
     for executable in executables.values():
         columns = newest_stan.sample(executable, data, moves, tmp_path)
         assert columns["turns__"].mean() > 1
@@ -248,6 +248,9 @@ def test_nuts_moves_nodes_between_its_transitions(executables, tmp_path) -> None
         )
         expected, _ = model.compiled.log_prob_grad(data, raw)
         np.testing.assert_allclose(columns["lp__"], expected, atol=0.01)  # six digits
+        kinetic = columns["energy__"] + columns["lp__"]  # half a chi-square of 120 degrees
+        assert abs(kinetic.mean() - 60) < 5 * np.sqrt(60 / 100)
+        assert 0.75 < columns["accept_stat__"].mean() < 0.99  # 0.9 is aimed at
 
 
 @pytest.mark.parametrize("name", ["tutorial", "nb-squared-effects", "poisson-exponential"])

@@ -223,6 +223,22 @@ def test_moves_where_they_cannot_be_are_refused(name, precondition, cmdstan, wor
         model.sample(seed=1, moves=True, precondition=precondition, **cmdstan)
 
 
+@pytest.mark.cmdstan
+def test_the_metric_is_the_covariance_of_the_preconditioner() -> None:
+    network, _ = simulate(30, 3, seed=5)
+    fit = LatentSpaceModel(network, 3).sample(
+        seed=4, chains=2, iter_sampling=1000, show_progress=False, adapt_delta=0.85
+    )
+    stats = fit.idata.sample_stats
+    kinetic = (stats["energy"] + stats["lp"]).to_numpy()
+    # half a chi-square of 90 degrees of freedom, wherever the chain is
+    error = np.sqrt(45 / kinetic.size)
+    assert abs(kinetic.mean() - 45) < 5 * error
+    assert abs(kinetic.var() / 45 - 1) < 0.2
+    # the velocity has followed the momentum: what drifts off is not accepted
+    assert 0.8 < stats["acceptance_rate"].to_numpy().mean() < 0.95
+
+
 def test_what_moved_is_a_share_of_all_tries() -> None:
     moves = {"chance": [1.0, 2.0], "sweeps": 2, "n_nodes": 10, "tries": 50}
     columns = {"turns__": np.full((2, 3), 5.0), "jumps__": np.array([[1.0, 2, 3], [1, 2, 3]])}

@@ -30,7 +30,7 @@
 static int sample(stan::model::model_base &model, const char *moves, const char *output) {
   std::ifstream file(moves);
   stan::json::json_data data(file);
-  lsm_stan::given_moves().reset(new lsm_stan::Moves(data));
+  lsm_stan::give_moves(data);
   std::ofstream csv(output);
   std::vector<stan::callbacks::stream_writer> draws;
   draws.emplace_back(csv);
