@@ -16,6 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
+from scipy.stats import Covariance, multivariate_normal
 
 from lsm_stan.cmdstan.density import Density
 from lsm_stan.errors import InputError
@@ -28,7 +29,7 @@ from lsm_stan.inference.units import first_step, length
 from lsm_stan.model.parameters import SCALES, Parameters, flat
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import procrustes_rmse
-from lsm_stan.posterior.bridge import Integral, Normal, bridge
+from lsm_stan.posterior.bridge import Integral, bridge
 from lsm_stan.posterior.slice import RotationSlice
 from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray, IntArray
@@ -238,13 +239,15 @@ class _Weigher:
             return self.masses.log_prob(rows) + by_slice.log_orbit(turned)
 
         half = rng.permutation(count) < count // 2
-        normal = Normal.of_draws(coordinates[half])
-        at_draws, at_normals = coordinates[~half], normal.draw(int((~half).sum()), rng)
-        ratio = log_mass(at_normals) - normal.log_density(at_normals)
+        # decomposed once, for draws and densities
+        root = np.linalg.cholesky(np.cov(coordinates[half], rowvar=False))
+        normal = multivariate_normal(coordinates[half].mean(axis=0), Covariance.from_cholesky(root))
+        at_draws, at_normals = coordinates[~half], normal.rvs(int((~half).sum()), random_state=rng)
+        ratio = log_mass(at_normals) - normal.logpdf(at_normals)
         heights, ends = self.climb(problem.at_flat(points(at_normals)[1], learned=learned))
         among = np.append(height, heights), np.concatenate([mode[None], ends])
         ratio[self.numbers(*among)[1:] != 0] = -np.inf
-        return bridge((log_mass(at_draws) - normal.log_density(at_draws))[None], ratio)
+        return bridge((log_mass(at_draws) - normal.logpdf(at_draws))[None], ratio)
 
 
 def _posterior(
