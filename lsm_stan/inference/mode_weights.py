@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,6 +37,9 @@ from lsm_stan.typing import FloatArray, IntArray
 
 #: A climb ends where an iteration gains less, in nats; and most iterations.
 CLIMB_TOLERANCE, CLIMB_ITERATIONS = 1e-9, 5000
+
+#: Where a record has the weights, among its details.
+MODES = "modes"
 
 #: Blocks of Stan's parameters that turn with the positions.
 TURNING = ("z_raw", "role_raw", "centre")
@@ -79,6 +83,38 @@ class ModeWeights:
         text += f"; the heaviest of {counted(int(weighed.sum()), 'weighed mode')}, of loss"
         text += f" {best['loss']:,.2f}, holds {best['weight']:.1%} of their mass"
         return f"{text}; {counted(left, 'draw')} lie around the others" if left else text
+
+    def as_record(self) -> dict[str, Any]:
+        """Return what a fit's record keeps of them.
+
+        Returns
+        -------
+        dict
+            ``summary``, the sentence; ``draws`` and ``modes``, how many; and ``weighed``, the rows
+            of the table that have a mass.
+        """
+        return {
+            "summary": str(self),
+            "draws": int(self.table["draws"].sum()),
+            "modes": len(self.table),
+            "weighed": self.table.dropna().to_dict("records"),
+        }
+
+    def recorded(self, fit: Fit) -> Fit:
+        """Return a fit with the weights in its record, which reports then tell.
+
+        Parameters
+        ----------
+        fit : Fit
+            A fit whose draws were weighed.
+
+        Returns
+        -------
+        Fit
+            The same but for ``record.details["modes"]``.
+        """
+        details = {**fit.record.details, MODES: self.as_record()}
+        return replace(fit, record=replace(fit.record, details=details))
 
 
 def weigh_modes(
@@ -173,7 +209,10 @@ def _gathered(model: CompiledModel, fits: Sequence[Fit], most: int) -> dict[str,
                 " given, to the same network"
             )
         if fit.method != "nuts":
-            raise InputError(f"the fit is by {fit.method}; draws of the posterior are by nuts")
+            raise InputError(
+                f"the fit is by {fit.method}; draws of the posterior are by nuts: weigh a fit of"
+                " --method nuts"
+            )
     if not fits:
         raise InputError("no fit is given; needed: at least one, by nuts")
     each = [{n: v.reshape(-1, *v.shape[2:]) for n, v in fit.parameters.items()} for fit in fits]
@@ -209,7 +248,7 @@ class _Weigher:
     def mass(
         self, draws: Parameters, height: float, mode: FloatArray, rng: np.random.Generator
     ) -> Integral | None:
-        """Integrate the posterior over a mode's region; None where draws there are too few."""
+        """Integrate the posterior over a mode's region; None where its draws do not suffice."""
         problem, learned = self.problem, self.problem.spec.hierarchical
         values = problem.declared(draws, learned=learned)
         count, dim = len(draws["z"]), problem.dim
@@ -247,7 +286,8 @@ class _Weigher:
         heights, ends = self.climb(problem.at_flat(points(at_normals)[1], learned=learned))
         among = np.append(height, heights), np.concatenate([mode[None], ends])
         ratio[self.numbers(*among)[1:] != 0] = -np.inf
-        return bridge((log_mass(at_draws) - normal.logpdf(at_draws))[None], ratio)
+        mass = bridge((log_mass(at_draws) - normal.logpdf(at_draws))[None], ratio)
+        return mass if np.isfinite(mass.log_value) else None
 
 
 def _posterior(

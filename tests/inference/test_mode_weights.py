@@ -1,10 +1,15 @@
 """Masses of modes, against brute force and against how often long runs visit them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import gammaln, logsumexp
+from typer.testing import CliRunner
 
-from lsm_stan import InputError, LatentSpaceModel, simulate, weigh_modes
+from lsm_stan import Fit, InputError, LatentSpaceModel, cli, simulate, weigh_modes
+from lsm_stan.criticism.verdict import cautions
+from lsm_stan.inference.mode_weights import MODES
+from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.diagnostics import ess
 from tests.support.made import made_fit
 
@@ -102,3 +107,43 @@ def test_fits_of_something_else_are_refused(six):
     point = made_fit(model.network, fit.draws[:1, :1], "map")
     with pytest.raises(InputError, match="draws of the posterior are by nuts"):
         weigh_modes(model, [point])
+
+
+def test_the_command_line_weighs_and_a_report_says_it(six, tmp_path, monkeypatch):
+    model, fit = six
+    monkeypatch.chdir(tmp_path)
+    fit.save("nuts")
+    (tmp_path / "modes").mkdir()
+    (tmp_path / "modes" / "modes.nc").touch()  # of an earlier time
+    done = CliRunner().invoke(cli.app, ["weigh", "nuts", "--draws", "8000", "--seed", "3"])
+    assert done.exit_code == 0, done.output
+    expected = weigh_modes(model, [fit], draws=8000, seed=3)
+    table = pd.read_csv("modes/modes.csv")
+    pd.testing.assert_frame_equal(table, expected.table)
+    whole = container.load(tmp_path / "modes" / "modes.nc")
+    np.testing.assert_array_equal(container.draws_of(whole), container.draws_of(expected.idata))
+    again = Fit.load("nuts")
+    np.testing.assert_array_equal(again.draws, fit.draws)
+    assert again.record.files.keys() == Fit.load(fit.save("as it was")).record.files.keys()
+    kept = again.record.details[MODES]
+    assert kept["summary"] == str(expected)
+    assert kept["draws"] == 8000
+    assert kept["modes"] == len(table)
+    weighed = table.dropna()
+    assert len(weighed) >= 2
+    pd.testing.assert_frame_equal(pd.DataFrame(kept["weighed"]), weighed)
+    for shown in (f"{table['weight'][0]:.1%}", f"{table['loss'][0]:,.2f}", str(expected)):
+        assert shown in done.output
+    assert str(expected) in " ".join(finding.text for finding in cautions(again))
+
+
+def test_where_modes_are_too_many_the_command_line_says_so(tmp_path, monkeypatch):
+    _, fit = sampled(12, "tutorial", 50)
+    monkeypatch.chdir(tmp_path)
+    fit.save("nuts")
+    (tmp_path / "modes").mkdir()
+    (tmp_path / "modes" / "modes.nc").touch()
+    done = CliRunner().invoke(cli.app, ["weigh", "nuts"])
+    assert "the modes are too many to be weighed" in done.output
+    assert not (tmp_path / "modes" / "modes.nc").exists()
+    assert Fit.load("nuts").record.details[MODES]["weighed"] == []
