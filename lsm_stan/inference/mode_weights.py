@@ -79,10 +79,19 @@ class ModeWeights:
                 f"{text}, at most {draws.max():,} to one: the modes are too many to be weighed, and"
                 " the posterior is not made of the surroundings of a few of them"
             )
-        best = self.table.iloc[0]
-        text += f"; the heaviest of {counted(int(weighed.sum()), 'weighed mode')}, of loss"
-        text += f" {best['loss']:,.2f}, holds {best['weight']:.1%} of their mass"
-        return f"{text}; {counted(left, 'draw')} lie around the others" if left else text
+        best, n_weighed = self.table.iloc[0], int(weighed.sum())
+        if n_weighed > 1:
+            text += f"; the heaviest of {n_weighed:,} weighed modes, of loss {best['loss']:,.2f},"
+            text += f" holds {best['weight']:.1%} of their mass"
+        elif len(draws) > 1:
+            text += f"; that of loss {best['loss']:,.2f} alone has enough of them to be weighed"
+        else:
+            text += f", of loss {best['loss']:,.2f}"
+        if left:
+            text += (
+                f"; {counted(left, 'draw lies', 'draws lie')} around the others, too few to weigh"
+            )
+        return text
 
     def as_record(self) -> dict[str, Any]:
         """Return what a fit's record keeps of them.

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from lsm_stan import Fit, InputError, LatentSpaceModel, cli, simulate, weigh_modes
 from lsm_stan.criticism.verdict import cautions
-from lsm_stan.inference.mode_weights import MODES
+from lsm_stan.inference.mode_weights import MODES, ModeWeights
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.diagnostics import ess
 from tests.support.made import made_fit
@@ -95,6 +95,36 @@ def test_too_many_modes_are_said_to_be():
     assert weights.idata is None
     assert weights.table["weight"].isna().all()
     assert weights.table["draws"].sum() == 400
+
+
+@pytest.mark.parametrize(
+    ("draws", "log_mass", "said"),
+    [
+        (
+            [6, 3, 1],
+            [0.0, -1.0, np.nan],
+            "10 draws climb to 3 modes; the heaviest of 2 weighed modes, of loss 7.50, holds 73.1%"
+            " of their mass; 1 draw lies around the others, too few to weigh",
+        ),
+        (
+            [6, 4],
+            [0.0, np.nan],
+            "10 draws climb to 2 modes; that of loss 7.50 alone has enough of them to be weighed;"
+            " 4 draws lie around the others, too few to weigh",
+        ),
+        ([10], [0.0], "10 draws climb to 1 mode, of loss 7.50"),
+        (
+            [4, 6],
+            [0.0, np.nan],
+            "10 draws climb to 2 modes, at most 6 to one: the modes are too many to be weighed, and"
+            " the posterior is not made of the surroundings of a few of them",
+        ),
+    ],
+)
+def test_what_was_weighed_in_words(draws, log_mass, said):
+    table = pd.DataFrame({"loss": 7.5, "draws": draws, "log_mass": log_mass, "error": 0.1})
+    table["weight"] = np.exp(table["log_mass"]) / np.exp(table["log_mass"]).sum()
+    assert str(ModeWeights(table, np.zeros((len(draws), 3, 2)), None)) == said
 
 
 def test_fits_of_something_else_are_refused(six):
