@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import typer
 
@@ -29,6 +27,9 @@ from lsm_stan.options import (
     NetworkArgument,
     SeedOption,
     SettingsOption,
+    read_dims,
+    read_ladder,
+    read_setting,
     reads_network,
 )
 from lsm_stan.progress import print_progress, say_that_work_goes_on
@@ -135,8 +136,12 @@ def fit(
     from lsm_stan.inference.latent_space_model import requested_arguments
     from lsm_stan.network.readers import open_network
 
-    arguments = dict(_setting(text) for text in settings or ())
-    given = {"starts": starts, "ladder": None if ladder is None else _ladder(ladder), "init": init}
+    arguments = dict(read_setting(text) for text in settings or ())
+    given = {
+        "starts": starts,
+        "ladder": None if ladder is None else read_ladder(ladder),
+        "init": init,
+    }
     arguments |= {name: value for name, value in given.items() if value is not None}
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     ensure_replaceable(out)
@@ -197,7 +202,7 @@ def select(
     selection = lsm.select(
         read,
         out,
-        dims=_dims(dims),
+        dims=read_dims(dims),
         models=split_outside_brackets(models, ","),
         n_splits=splits,
         seed=seed,
@@ -205,7 +210,7 @@ def select(
         share=share,
         together=together,
         method=method.value,
-        arguments=dict(_setting(text) for text in settings or ()),
+        arguments=dict(read_setting(text) for text in settings or ()),
         jobs=jobs,
         say=print_progress,
     )
@@ -334,6 +339,41 @@ def loo(
 
 
 @app.command()
+def weigh(
+    fits: FitsArgument,
+    out: Annotated[Path, typer.Option(help="Folder for modes.csv and modes.nc.")] = Path("modes"),
+    draws: Annotated[int, typer.Option(min=1, help="Most draws, of all fits together.")] = 4000,
+    seed: SeedOption = 0,
+) -> None:
+    """Weigh the modes that draws lie around: how much of the posterior is near each.
+
+    Fits are by nuts, of one model; they may have started at different modes. Where modes can be
+    weighed, modes.nc is one posterior for ArviZ, draws of each mode by its weight. What came of it
+    is kept in each fit's fit.json, and reports say it.
+    """
+    from lsm_stan import terminal
+    from lsm_stan.inference.fit_folder import ensure_replaceable
+    from lsm_stan.posterior import idata as container
+
+    table, posterior = out / "modes.csv", out / "modes.nc"
+    _ensure_csv(table)
+    loaded = lsm.load_fits(fits)
+    for folder in fits:
+        ensure_replaceable(folder)
+    first = next(iter(loaded.values()))
+    model = lsm.LatentSpaceModel(first.network, **{**first.record.model, "model": first.spec})
+    weights = lsm.weigh_modes(model, list(loaded.values()), seed=seed, draws=draws)
+    terminal.show_modes(weights)
+    _write(lambda: weights.table.to_csv(table, index=False), table)
+    posterior.unlink(missing_ok=True)  # an earlier one
+    if (whole := weights.idata) is not None:
+        _write(lambda: container.save(whole, posterior), posterior)
+    for folder, fitted in zip(fits, loaded.values(), strict=True):
+        weights.recorded(fitted).save(folder)
+    print_progress(f"written to {out}, and to fit.json of the fits")
+
+
+@app.command()
 def report(
     fits: FitsArgument,
     out: Annotated[Path, typer.Option(help="Folder for index.html, its figures and tables.")],
@@ -402,33 +442,3 @@ def _write(write: Callable[[], None], file: Path) -> None:
         write()
     except OSError as error:
         raise InputError(f"{file}: cannot be written ({error})") from error
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """Read NAME=VALUE; the value as in TOML, or as plain text."""
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise InputError(f"--set {text}: NAME=VALUE is needed, such as iter_sampling=500")
-    try:
-        return name, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return name, value
-
-
-def _dims(text: str) -> list[int]:
-    """Read dimensions: numbers and ranges, commas between."""
-    parts = [re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part) for part in text.split(",")]
-    ranges = [range(int(part[1]), int(part[2] or part[1]) + 1) for part in parts if part]
-    if None in parts or not all(ranges):
-        raise InputError(f"--dims {text}: numbers and rising ranges are needed, such as 2,3 or 1-6")
-    return [dim for dims in ranges for dim in dims]
-
-
-def _ladder(text: str) -> list[float]:
-    """Read the softenings of a ladder."""
-    try:
-        return [] if text == "none" else [float(rung) for rung in text.split(",")]
-    except ValueError as error:
-        raise InputError(
-            f"--ladder {text}: numbers with commas between are needed, such as 2,1,0.5, or none"
-        ) from error

@@ -25,6 +25,7 @@ from lsm_stan.criticism.tables import coefficients_table, interval_text
 from lsm_stan.criticism.verdict import cautions, worst_first
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.methods import METHODS
+from lsm_stan.inference.mode_weights import ModeWeights
 from lsm_stan.model.covariates import possible_terms
 from lsm_stan.network.network import Network
 from lsm_stan.network.summary import describe
@@ -69,6 +70,9 @@ KINDS = {
     "heavy": "heavier than predicted",
 }
 LISTED_DYADS = 5
+
+#: Modes listed, of those that are weighed.
+LISTED_MODES = 10
 
 #: Weights listed one by one in a network's table; heavier ones are counted together.
 LISTED_WEIGHTS = 5
@@ -260,6 +264,20 @@ def show_loo(table: pd.DataFrame) -> None:
     for row in table[table["warning"] != ""].to_dict("records"):
         warning = f" {row['fit']}: {row['warning']}"
         _out.print(Text.assemble(("!", "yellow"), warning), soft_wrap=True)
+
+
+def show_modes(weights: ModeWeights) -> None:
+    """Print what modes weigh, the heaviest first."""
+    weighed = weights.table.dropna()
+    table = Table(title="modes")
+    for column in ("loss", "draws", "log mass", "weight"):
+        table.add_column(column, justify="right")
+    for row in weighed.head(LISTED_MODES).to_dict("records"):
+        mass = with_error(row["log_mass"], row["error"])
+        table.add_row(f"{row['loss']:,.2f}", f"{row['draws']:,}", mass, f"{row['weight']:.1%}")
+    if len(weighed):
+        _print(table)
+    _out.print(f"{weights}.", soft_wrap=True)
 
 
 def show_predictions(dyads: pd.DataFrame) -> None:

@@ -8,20 +8,17 @@ Finished networks are kept in the folder, so that an interrupted run goes on.
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
-from tqdm import tqdm
 
 from lsm_stan import METHODS, InputError, LatentSpaceModel, simulate
+from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.errors import LsmStanError
 from lsm_stan.files import as_csv, write_files
 from lsm_stan.inference.fit import Fit
@@ -30,14 +27,15 @@ from lsm_stan.posterior.invariants import pair_distances
 from lsm_stan.processes import cores
 from lsm_stan.report.markdown import markdown_files
 from lsm_stan.report.page import Page, PageFigure, PageTable, Section
-from studies.calibration_study import Study
+from studies.calibration_study import Record, Study
+from studies.simulations import run, seeds
 
 #: What is drawn: sizes of the networks, and the priors of the calibration.
 STUDIES = tuple(
     Study(name, nodes=30, dim=2, warmup=1000, draws=1000, thin=1)
     for name in ("tutorial", "poisson-squared-effects", "nb-squared-effects")
 )
-NETWORKS = 12
+NETWORKS = 20
 
 QUICK = (Study("tutorial", nodes=8, dim=2, warmup=100, draws=100, thin=1),)
 
@@ -50,31 +48,37 @@ EXACT = "nuts"
 Row = dict[str, Any]
 
 
-def simulation(study: Study, number: int) -> list[Row]:
-    """Draw a network and fit it by every method; return a row a method.
+def simulation(study: Study, number: int, compiled: Compiled) -> Record:
+    """Draw a network, and fit it by every method; the record has a row a method.
 
     Parameters
     ----------
     study
         Which model, and how large.
     number
-        The seed.
+        From 0.
+    compiled
+        The compiled Stan program.
     """
+    of_truth, of_network, of_mode, of_fits = seeds(study, number)
     size = (study.nodes, study.dim)
-    truth = draw_parameters(*size, seed=number, model=study.spec)
-    network, _ = simulate(*size, seed=number, model=study.spec, parameters=truth)
-    model = LatentSpaceModel(network, study.dim, model=study.spec)
-    mode = model.optimize(seed=number, show_progress=False)
+    truth = draw_parameters(*size, seed=of_truth, model=study.spec)
+    try:
+        network, _ = simulate(*size, seed=of_network, model=study.spec, parameters=truth)
+        model = LatentSpaceModel(network, study.dim, model=study.spec)
+        model.compiled = compiled  # or each would find it by itself
+        mode = model.optimize(seed=of_mode, show_progress=False)
+    except LsmStanError as error:
+        return {"simulation": number, "error": str(error)}
     rows = []
     for method in METHODS:
         if method == "map":
             continue
         asked = {"iter_warmup": study.warmup, "iter_sampling": study.draws}
-        named = {"study": study.label, "network": number, "method": method}
         try:
             fit = model.fit(
                 method,
-                seed=number,
+                seed=of_fits,
                 init=mode,
                 show_progress=False,
                 **(asked if method == EXACT else {}),
@@ -82,10 +86,10 @@ def simulation(study: Study, number: int) -> list[Row]:
         except InputError:  # this method does not serve this model
             continue
         except LsmStanError as error:
-            rows.append({**named, "error": str(error).splitlines()[0]})
+            rows.append({"method": method, "error": str(error).splitlines()[0]})
             continue
-        rows.append({**named, **judged(fit, truth["z"])})
-    return rows
+        rows.append({"method": method, **judged(fit, truth["z"])})
+    return {"simulation": number, "rows": rows}
 
 
 def judged(fit: Fit, truth: np.ndarray) -> Row:
@@ -109,13 +113,13 @@ def judged(fit: Fit, truth: np.ndarray) -> Row:
     return row
 
 
-def run(folder: Path, studies: Sequence[Study], networks: int, jobs: int) -> pd.DataFrame:
-    """Fit what is missing; return a row a network and method.
+def fitted(folder: Path, studies: Sequence[Study], networks: int, jobs: int) -> pd.DataFrame:
+    """Fit what is missing; return a row a network and method, or one with its error.
 
     Parameters
     ----------
     folder
-        Of finished networks, a file each.
+        Of finished networks, a file a study.
     studies
         What is drawn.
     networks
@@ -123,26 +127,15 @@ def run(folder: Path, studies: Sequence[Study], networks: int, jobs: int) -> pd.
     jobs
         How many run at once.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-
-    def rows(task: tuple[Study, int]) -> list[Row]:
-        study, number = task
-        kept = folder / f"{Path(study.file).stem}-{number}.json"  # of the program as it is now
-        with suppress(OSError, ValueError):
-            return list(json.loads(kept.read_text()))
-        result = simulation(study, number)
-        write_files(folder, {kept.name: json.dumps(result).encode()})
-        return result
-
-    LatentSpaceModel(simulate(2, 1, seed=1)[0], 1).compile()  # once, before all start
-    tasks = [(study, number) for number in range(1, networks + 1) for study in studies]
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        try:
-            done = list(tqdm(pool.map(rows, tasks), total=len(tasks), unit="network"))
-        except BaseException:
-            pool.shutdown(cancel_futures=True)
-            raise
-    return pd.DataFrame([row for of_network in done for row in of_network])
+    records = run(simulation, dict.fromkeys(studies, networks), folder, jobs)
+    return pd.DataFrame(
+        [
+            {"study": study.label, "network": record["simulation"], **row}
+            for study, of_study in records.items()
+            for record in of_study
+            for row in record.get("rows", [{"error": record.get("error")}])
+        ]
+    )
 
 
 def summary(fits: pd.DataFrame) -> pd.DataFrame:
@@ -151,7 +144,7 @@ def summary(fits: pd.DataFrame) -> pd.DataFrame:
     Parameters
     ----------
     fits
-        What :func:`run` returns.
+        What :func:`fitted` returns.
     """
     rows = []
     for (study, method), group in fits.groupby(["study", "method"], sort=False):
@@ -204,7 +197,7 @@ def page(table: pd.DataFrame, fits: pd.DataFrame, studies: Sequence[Study]) -> P
     table
         What :func:`summary` returns.
     fits
-        What :func:`run` returns.
+        What :func:`fitted` returns.
     studies
         What was drawn.
     """
@@ -238,9 +231,8 @@ def page(table: pd.DataFrame, fits: pd.DataFrame, studies: Sequence[Study]) -> P
                 f"Networks ({sizes}, {drawn} of each model) are drawn from a model with"
                 " parameters from its priors, those of `make calibration`. Every method is"
                 " fitted to each, from the same mode and with its defaults. How often does an"
-                " interval of a distance hold the true one? The seed of a network is that of its"
-                " fits: for `tutorial` one of the eight starts of the mode is the truth, so that"
-                " the mode may be a better one than is found without it.",
+                " interval of a distance hold the true one? Truth, network, mode and fits have"
+                " seeds of their own: no start knows the truth.",
                 [],
             ),
             Section(
@@ -273,7 +265,7 @@ def page(table: pd.DataFrame, fits: pd.DataFrame, studies: Sequence[Study]) -> P
 
 def main(folder: Path, studies: Sequence[Study], networks: int, jobs: int) -> None:
     """Run, and write the tables, the figure and the page."""
-    fits = run(folder / "fits", studies, networks, jobs)
+    fits = fitted(folder / "fits", studies, networks, jobs)
     results = markdown_files(page(summary(fits), fits, studies))
     write_files(folder, {"fits.csv": as_csv(fits), **results})
     print(f"written to {folder}")

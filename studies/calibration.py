@@ -9,16 +9,11 @@ an interrupted run goes on.
 from __future__ import annotations
 
 import argparse
-import json
-import zlib
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tqdm import tqdm
 
 from lsm_stan import LatentSpaceModel, simulate
 from lsm_stan.cmdstan.compiled import Compiled
@@ -44,6 +39,7 @@ from studies.calibration_study import (
     tables,
 )
 from studies.ranks import rank
+from studies.simulations import run, seeds
 
 #: Parameters with few values, and those of them that are of clusters, which have no order.
 COEFFICIENTS, OF_CLUSTERS = ("beta",), ("theta", "sigma_cluster")
@@ -60,14 +56,11 @@ def simulation(study: Study, number: int, compiled: Compiled) -> Record:
     study
         Which model, and how.
     number
-        From 0; it, the model's name and K are the seed.
+        From 0.
     compiled
         The compiled Stan program.
     """
-    # of the truth, the network, the start and the chain: with one seed the start would be the
-    # truth, and chains that do not move would look calibrated; CmdStan's end at 2³¹
-    sequence = np.random.SeedSequence([zlib.crc32(study.label.encode()), study.dim, number])
-    of_truth, of_network, of_hidden, of_chain = (int(s) >> 1 for s in sequence.generate_state(4))
+    of_truth, of_network, of_hidden, of_chain = seeds(study, number)
     size, spec = (study.nodes, study.dim), study.spec
     options: dict[str, Any] = {"directed": study.directed, **(tables(study) if spec.terms else {})}
     # the coefficients' priors depend on the covariates' scale: any network of theirs tells it
@@ -145,75 +138,6 @@ def quantities(model: LatentSpaceModel, parameters: Parameters) -> dict[str, Flo
     }
 
 
-def run(studies: dict[Study, int], folder: Path, jobs: int) -> dict[Study, list[Record]]:
-    """Run the simulations that are missing.
-
-    Parameters
-    ----------
-    studies
-        And how many simulations each is to have.
-    folder
-        Of finished simulations, a file a study. Failed ones are not kept, and tried again.
-    jobs
-        How many run at once.
-
-    Returns
-    -------
-    dict
-        The records of each study, in the order of their numbers.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    kept = {study: folder / study.file for study in studies}  # of the program as it is now
-    records = {study: read_kept(kept[study]) for study in studies}
-    missing = [
-        (study, number)
-        for study, size in studies.items()
-        for number in range(size)
-        if number not in records[study]
-    ]
-    # all studies get on alike, so that what is found can be looked at early
-    missing.sort(key=lambda task: (task[1] + 0.5) / studies[task[0]])
-    total = sum(studies.values())
-    compiled = LatentSpaceModel(simulate(2, 1, seed=1)[0], 1).compiled
-    # threads: the work is done by CmdStan's processes
-    with (
-        ThreadPoolExecutor(max_workers=jobs) as pool,
-        tqdm(total=total, initial=total - len(missing), unit="fit") as bar,
-    ):
-        futures = {pool.submit(simulation, *task, compiled): task[0] for task in missing}
-        try:
-            for future in as_completed(futures):
-                study, record = futures[future], future.result()
-                records[study][record["simulation"]] = record
-                if "error" not in record:
-                    keep(kept[study], record)
-                bar.set_description(study.model, refresh=False)
-                bar.update()
-        except BaseException:
-            # an interrupt or a fault: what is done stays, nothing more begins
-            pool.shutdown(cancel_futures=True)
-            raise
-    return {study: [records[study][k] for k in range(size)] for study, size in studies.items()}
-
-
-def read_kept(path: Path) -> dict[int, Record]:
-    """Return finished simulations by their numbers; a line that was cut short is none."""
-    records = {}
-    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
-        with suppress(json.JSONDecodeError):
-            record = json.loads(line)
-            records[record["simulation"]] = record
-    return records
-
-
-def keep(path: Path, record: Record) -> None:
-    """Add a finished simulation to a file, on a line of its own even after one cut short."""
-    before = path.read_bytes() if path.exists() else b""
-    begin = "\n" if before and not before.endswith(b"\n") else ""
-    with path.open("a", encoding="utf-8") as file:
-        file.write(f"{begin}{json.dumps(record)}\n")
-
-
 def calibrate(
     folder: Path,
     jobs: int,
@@ -224,7 +148,7 @@ def calibrate(
     """Run what is missing of both, and write the results to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     sizes = {**dict.fromkeys(sbc, simulations[0]), **dict.fromkeys(coverage, simulations[1])}
-    records = run(sizes, folder / KEPT, jobs)
+    records = run(simulation, sizes, folder / KEPT, jobs)
     calibration_page.write(
         folder,
         {study: records[study] for study in sbc},
@@ -236,7 +160,7 @@ def main() -> None:
     """Read the command line, and run."""
     parser = argparse.ArgumentParser(prog="python -m studies.calibration", description=__doc__)
     parser.add_argument("folder", type=Path, help="of the results")
-    parser.add_argument("--jobs", type=int, default=cores(), help="fits at once")
+    parser.add_argument("--jobs", type=int, default=cores(), help="networks at once")
     parser.add_argument("--quick", action="store_true", help="two small studies: a trial")
     arguments = parser.parse_args()
     trial = {"sbc": QUICK, "coverage": QUICK, "simulations": (2, 2)} if arguments.quick else {}

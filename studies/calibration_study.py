@@ -13,9 +13,9 @@ import pandas as pd
 from lsm_stan.cmdstan.sources import sources_digest
 from lsm_stan.model.family import MODELS, ModelSpec, find_model
 
-#: What a finished simulation left: ``simulation``, its number; ``ranks`` by quantity;
-#: ``divergences``; ``saturated``, a share; ``ess``, the smallest of the log joint and scalar
-#: parameters before thinning; ``weight``; and ``seconds``. A failed one: ``error``.
+#: What a finished simulation left: ``simulation``, its number, and of the calibration ``ranks`` by
+#: quantity; ``divergences``; ``saturated``, a share; ``ess``, the smallest of the log joint and
+#: scalar parameters before thinning; ``weight``; and ``seconds``. A failed one: ``error``.
 Record = dict[str, Any]
 
 

@@ -26,7 +26,10 @@ from lsm_stan.prediction.choice import choose
 from lsm_stan.prediction.selection import Selection
 
 FIT = ("fit", "celegans", "--method", "map", "--seed", "1")
-COMMANDS = ("setup", "info", "fit", "select", "predict", "simulate", "run")
+COMMANDS = (
+    *("setup", "info", "fit", "select", "predict", "simulate", "run"),
+    *("compare", "loo", "weigh", "report"),
+)
 #: The options of every command that reads a network.
 OF_READING = (
     *("--undirected", "--parallel-edges", "--no-header", "--source", "--target", "--weight"),
@@ -728,6 +731,7 @@ def test_a_fit_is_replaced_if_the_terminal_says_so(command, tmp_path, monkeypatc
         (*FIT, "--out", "edges.csv/fit"),
         ("predict", "fit", "--out", "edges.csv/dyads.csv"),
         ("loo", "fit", "--out", "edges.csv/loo.csv"),
+        ("weigh", "fit", "--out", "edges.csv/modes"),
         ("compare", "fit", "--out", "edges.csv/tables"),
         ("report", "fit", "--out", "edges.csv/report"),
         ("simulate", "--seed", "1", "--out", "edges.csv/drawn.csv"),

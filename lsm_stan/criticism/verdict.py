@@ -14,6 +14,7 @@ from lsm_stan.criticism.ppc import PredictiveCheck
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fits import ensure_fits
 from lsm_stan.inference.methods import METHODS
+from lsm_stan.inference.mode_weights import MODES
 from lsm_stan.inference.record import FitRecord
 from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior import idata as container
@@ -149,7 +150,7 @@ def in_one_sentence(fit: Fit, verdict: Verdict) -> Finding:
         f" effective sample size {details['ess_p05']:,.0f} or more, and "
         + ("no transition diverged" if not details["divergences"] else "few transitions diverged")
     )
-    if first is not None:
+    if first is not None and _set_out_from_a_mode(fit):
         text += "; this holds of the surroundings of the mode that the chains started in"
     return Finding("good", f"{text}.")
 
@@ -218,13 +219,15 @@ def cautions(fit: Fit) -> list[Finding]:
     -------
     list of Finding
         A mode has others beside it: how many were found, and how near they come. Draws that began
-        at a mode are about that one.
+        at a mode are about that one, unless modes have been weighed: what came of it.
     """
     if fit.draws.shape[:2] == (1, 1):
         others = _other_modes(fit.record.details)
         return [Finding("caution", f"{others}{ONE_POINT}")]
-    start = fit.record.arguments.get("init")
-    if isinstance(start, str) and start == "random":
+    if weighed := fit.record.details.get(MODES):
+        text = f"{weighed['summary']}. Modes that no draw has come near are not among them."
+        return [Finding("caution", text)]
+    if not _set_out_from_a_mode(fit):
         return []
     title = METHODS[fit.method].title
     return [
@@ -234,6 +237,11 @@ def cautions(fit: Fit) -> list[Finding]:
             " other modes are not weighed against this one.",
         )
     ]
+
+
+def _set_out_from_a_mode(fit: Fit) -> bool:
+    start = fit.record.arguments.get("init")
+    return not (isinstance(start, str) and start == "random")
 
 
 def _other_modes(details: dict[str, Any]) -> str:
@@ -339,12 +347,13 @@ def _of_the_modes(fit: Fit, modes: ModeReport | None) -> list[Finding]:
         return [Finding("good", text)]
     weights = ", ".join(f"{weight:.2f}" for weight in chains["weight"])
     best, worst = chains["log_joint"].max(), chains["log_joint"].min()
-    start = fit.record.arguments.get("init")
     advice = (
-        'Start all chains from the best mode (init="map"), or report each mode by itself'
-        if isinstance(start, str) and start == "random"
-        else "They left the mode that they started in: report each mode by itself"
+        "They left the mode that they started in: report each mode by itself"
+        if _set_out_from_a_mode(fit)
+        else 'Start all chains from the best mode (init="map"), or report each mode by itself'
     )
+    if MODES not in fit.record.details:
+        advice += ", or weigh the modes by the mass around each (lsm-stan weigh)"
     return [
         Finding(
             "bad",

@@ -16,10 +16,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import Protocol, TypeVar
 
+import numpy as np
+
 from lsm_stan.model.family import Form
 from lsm_stan.posterior.alignment import procrustes_rmse
 from lsm_stan.processes import cores
-from lsm_stan.typing import FloatArray
+from lsm_stan.typing import FloatArray, IntArray
 
 Point = TypeVar("Point")
 Rung = TypeVar("Rung", contravariant=True)
@@ -39,6 +41,9 @@ LADDERS: dict[Form, tuple[float, ...]] = {
 
 #: Modes closer than this (root mean squared distance a node, after alignment) are one mode.
 SAME_MODE_RMSE = 0.01
+
+#: Modes whose log densities differ by more than this are different, where these are known so well.
+SAME_MODE_NATS = 1e-3
 
 
 class Descent(Protocol[Point, Rung]):
@@ -97,34 +102,37 @@ def continuation(
     return [future.result() for future in futures]
 
 
-def distinct_modes(modes: Sequence[FloatArray]) -> list[int]:
+def distinct_modes(modes: FloatArray, heights: FloatArray | None = None) -> IntArray:
     """Give modes numbers, the same to those equal up to rotation and reflection.
 
     Parameters
     ----------
-    modes : sequence of ndarray of shape (N, K)
-        Positions, best mode first.
+    modes : ndarray of shape (M, N, K)
+        Positions.
+    heights : ndarray of shape (M,), or None, default None
+        Log densities there, in nats: modes whose heights differ are different.
 
     Returns
     -------
-    list of int
+    ndarray of int64 of shape (M,)
         For each mode the number of its class, from 0 in order of appearance.
 
     Examples
     --------
     >>> import numpy as np
     >>> mode = np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 2.0]])
-    >>> distinct_modes([mode, 2 * mode, -mode])
-    [0, 1, 0]
+    >>> distinct_modes(np.stack([mode, 2 * mode, -mode]))
+    array([0, 1, 0])
     """
-    seen: list[FloatArray] = []
-    numbers = []
-    for mode in modes:
-        for number, known in enumerate(seen):
-            if procrustes_rmse(mode, known) < SAME_MODE_RMSE:
-                numbers.append(number)
-                break
-        else:
-            numbers.append(len(seen))
-            seen.append(mode)
+    numbers = np.zeros(len(modes), dtype=np.int64)
+    firsts: list[int] = []
+    for i, mode in enumerate(modes):
+        alike = np.arange(len(firsts))
+        if heights is not None:
+            alike = np.flatnonzero(np.abs(heights[firsts] - heights[i]) < SAME_MODE_NATS)
+        known = modes[[firsts[number] for number in alike]]
+        same = alike[procrustes_rmse(known, mode) < SAME_MODE_RMSE] if len(alike) else alike
+        numbers[i] = same[0] if len(same) else len(firsts)
+        if not len(same):
+            firsts.append(i)
     return numbers

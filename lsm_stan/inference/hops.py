@@ -27,7 +27,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import sparse
 from tqdm import tqdm
 
 from lsm_stan.inference.problem import Problem
@@ -35,6 +34,7 @@ from lsm_stan.inference.run import Run
 from lsm_stan.inference.units import first_step, length
 from lsm_stan.model.parameters import Parameters, flat
 from lsm_stan.network.network import Network
+from lsm_stan.network.pairs import pair_weights
 from lsm_stan.progress import has_bars
 from lsm_stan.typing import FloatArray
 
@@ -178,12 +178,7 @@ def neighbours(network: Network) -> list[NDArray[np.int64]]:
     list of ndarray of int
         One array a node, ascending; without the node itself.
     """
-    between = network.sender != network.receiver
-    ends = network.sender[between], network.receiver[between]
-    shape = (network.n_nodes, network.n_nodes)
-    links = sparse.coo_array((np.ones(between.sum(), dtype=bool), ends), shape=shape).tocsr()
-    links = (links + links.T).tocsr()
-    links.sort_indices()
+    links = pair_weights(network)
     return np.split(links.indices.astype(np.int64), links.indptr[1:-1])
 
 

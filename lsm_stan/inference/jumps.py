@@ -12,11 +12,11 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy.sparse import csr_array
 from scipy.sparse.csgraph import connected_components
 
 from lsm_stan.inference.problem import Problem
+from lsm_stan.network.pairs import hidden_cells, pair_weights
 from lsm_stan.typing import FloatArray, IntArray
 
 #: Pairs of draws that are compared, and draws that each jump is tried at.
@@ -92,15 +92,15 @@ class Jump:
 
 
 @dataclass(frozen=True)
-class Pairs:
+class PairEnergies:
     """What the energy ``u(d) = weight log d + cells / d`` of every pair is made of.
 
     Attributes
     ----------
     weight : csr_array of shape (N, N)
-        Weights of both directions, added up; symmetric, zero on the diagonal.
+        What :func:`lsm_stan.network.pairs.pair_weights` returns.
     hidden : csr_array of shape (N, N)
-        The number of a pair's hidden cells, likewise.
+        What :func:`lsm_stan.network.pairs.hidden_cells` returns.
     cells : int
         How many cells a pair has that is not hidden.
     prior_scale : float
@@ -113,7 +113,7 @@ class Pairs:
     prior_scale: float
 
     @classmethod
-    def of(cls, problem: Problem) -> Pairs:
+    def of(cls, problem: Problem) -> PairEnergies:
         """Return the pairs of a problem.
 
         Parameters
@@ -123,16 +123,11 @@ class Pairs:
 
         Returns
         -------
-        Pairs
+        PairEnergies
         """
         network = problem.network
-        size, hidden = network.n_nodes, (network.hidden_sender, network.hidden_receiver)
-        return cls(
-            _symmetric(size, network.sender, network.receiver, network.weight),
-            _symmetric(size, *hidden, np.ones(len(hidden[0]))),
-            2 if network.directed else 1,
-            problem.prior_scale,
-        )
+        cells = 2 if network.directed else 1
+        return cls(pair_weights(network), hidden_cells(network), cells, problem.prior_scale)
 
 
 def learn_jumps(problem: Problem, draws: FloatArray, seed: int) -> list[Jump]:
@@ -155,7 +150,7 @@ def learn_jumps(problem: Problem, draws: FloatArray, seed: int) -> list[Jump]:
     list of Jump
     """
     rng = np.random.default_rng(seed)
-    pairs = Pairs.of(problem)
+    pairs = PairEnergies.of(problem)
     slow = slowness(draws, rng)
     pool = draws.reshape(-1, *draws.shape[2:])
     places: dict[tuple[int, ...], list[tuple[int, int]]] = {}
@@ -256,12 +251,12 @@ def jump_between(link: csr_array, one: FloatArray, other: FloatArray, group: Int
     return Jump(group, frame, weight, place, turn, shift)
 
 
-def acceptance(pairs: Pairs, jump: Jump, draws: FloatArray) -> float:
+def acceptance(pairs: PairEnergies, jump: Jump, draws: FloatArray) -> float:
     """Return the share of tries of a jump that draws accept.
 
     Parameters
     ----------
-    pairs : Pairs
+    pairs : PairEnergies
         The pairs of the network.
     jump : Jump
         The jump.
@@ -277,12 +272,14 @@ def acceptance(pairs: Pairs, jump: Jump, draws: FloatArray) -> float:
     return float(np.exp(-np.clip(rises, 0, 700)).mean())
 
 
-def energy_rise(pairs: Pairs, jump: Jump, draws: FloatArray, *, back: bool = False) -> FloatArray:
+def energy_rise(
+    pairs: PairEnergies, jump: Jump, draws: FloatArray, *, back: bool = False
+) -> FloatArray:
     """Return by how much a jump lowers the log joint density.
 
     Parameters
     ----------
-    pairs : Pairs
+    pairs : PairEnergies
         The pairs of the network.
     jump : Jump
         The jump.
@@ -333,16 +330,6 @@ def slowness(draws: FloatArray, rng: np.random.Generator) -> FloatArray:
         within = distance.var(axis=(0, 1))
         ratios.append(distance.mean(axis=1).var(axis=0) / np.where(within > 0, within, 1))
     return np.asarray(np.median(ratios, axis=0) + 1e-6)
-
-
-def _symmetric(
-    n_nodes: int, sender: IntArray, receiver: IntArray, weight: NDArray[np.generic]
-) -> csr_array:
-    between = sender != receiver
-    ends = sender[between], receiver[between]
-    both = np.concatenate(ends), np.concatenate(ends[::-1])
-    weights = np.tile(weight[between].astype(float), 2)
-    return csr_array((weights, both), shape=(n_nodes, n_nodes))
 
 
 def _onto(

@@ -33,6 +33,7 @@ from lsm_stan.inference.starts import Init, given_start, is_made, is_random
 from lsm_stan.inference.variational import approximate
 from lsm_stan.inference.vi import approximate_in_closed_form, check_served
 from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network.network import Network
 from lsm_stan.text import counted
@@ -205,10 +206,8 @@ class LatentSpaceModel(CompiledModel):
         Fit
             One chain of draws from the approximation; the estimate is its mean.
         """
-        given = None if is_made(init) else given_start(self.problem, init)
         asked = {"init": init, "precondition": precondition, **cmdstan}
-        run = self._run("advi", seed, asked, show_progress)
-        start = starts_for(run, given, init, 1, self.optimize)
+        run, start = self._begin("advi", seed, asked, show_progress)
         if precondition is None:
             precondition = not is_random(init)
         change = first_change(run, init, start, self.optimize) if precondition else None
@@ -247,10 +246,8 @@ class LatentSpaceModel(CompiledModel):
         Fit
             One chain of draws; the estimate is their mean.
         """
-        given = None if is_made(init) else given_start(self.problem, init)
         asked = {"init": init, "paths": paths, "draws": draws, "precondition": precondition}
-        run = self._run("pathfinder", seed, asked, show_progress)
-        starts = starts_for(run, given, init, paths, self.optimize)
+        run, starts = self._begin("pathfinder", seed, asked, show_progress, paths)
         change = first_change(run, init, starts, self.optimize) if precondition else None
         return approximate_along_paths(run, starts, change, draws)
 
@@ -295,13 +292,10 @@ class LatentSpaceModel(CompiledModel):
         if covariance is None:
             covariance = "shared" if self.network.n_nodes <= MAX_NODES else "isotropic"
         check_served(self.problem, covariance)
-        given = None if is_made(init) else given_start(self.problem, init)
-        run = self._run(
-            "vi", seed, {"init": init, "covariance": covariance, "draws": draws}, show_progress
-        )
-        start = starts_for(run, given, init, 1, self.optimize)[0]
+        asked = {"init": init, "covariance": covariance, "draws": draws}
+        run, start = self._begin("vi", seed, asked, show_progress)
         return approximate_in_closed_form(
-            run, start, annealed=is_random(init), shared=covariance == "shared", draws=draws
+            run, start[0], annealed=is_random(init), shared=covariance == "shared", draws=draws
         )
 
     def laplace(
@@ -331,9 +325,9 @@ class LatentSpaceModel(CompiledModel):
             One chain of draws; the estimate is the mode. Scales are fixed. Rotations of the
             positions have no spread: the posterior is flat along them.
         """
-        given = None if is_made(init) else given_start(self.problem, init)
-        run = self._run("laplace", seed, {"init": init, "draws": draws}, show_progress)
-        return approximate_at_mode(run, starts_for(run, given, init, 1, self.optimize)[0], draws)
+        asked = {"init": init, "draws": draws}
+        run, start = self._begin("laplace", seed, asked, show_progress)
+        return approximate_at_mode(run, start[0], draws)
 
     def sample(
         self,
@@ -378,13 +372,25 @@ class LatentSpaceModel(CompiledModel):
             The estimate is the mean of the draws, aligned.
         """
         chains = plain(chains)
-        given = None if is_made(init) else given_start(self.problem, init)
         asked = {"chains": chains, "init": init, "precondition": precondition, "moves": moves}
-        run = self._run("nuts", seed, {**asked, **cmdstan}, show_progress)
         moved = has_moves(self.problem, moves, precondition, cmdstan)
-        starts = starts_for(run, given, init, chains, self.optimize)
+        run, starts = self._begin("nuts", seed, {**asked, **cmdstan}, show_progress, chains)
         change = first_change(run, init, starts, self.optimize) if precondition else None
         return sample_posterior(run, starts, change, moved, cmdstan)
+
+    def _begin(
+        self,
+        method: str,
+        seed: int,
+        arguments: Mapping[str, Any],
+        show_progress: bool,
+        count: int = 1,
+    ) -> tuple[Run, list[Parameters]]:
+        """Begin a run with its starts; a given one is read before anything is compiled."""
+        init = arguments["init"]
+        given = None if is_made(init) else given_start(self.problem, init)
+        run = self._run(method, seed, arguments, show_progress)
+        return run, starts_for(run, given, init, count, self.optimize)
 
     def _run(
         self, method: str, seed: int, arguments: Mapping[str, Any], show_progress: bool

@@ -10,29 +10,36 @@ are too many to be weighed, and are not what the posterior is made of: that is s
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from scipy.special import logsumexp
+from scipy.stats import Covariance, multivariate_normal
 
+from lsm_stan.cmdstan.density import Density
 from lsm_stan.errors import InputError
 from lsm_stan.inference.compiled_model import CompiledModel
-from lsm_stan.inference.continuation import SAME_MODE_RMSE
+from lsm_stan.inference.continuation import distinct_modes
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.preconditioning import Preconditioner
+from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.units import first_step, length
 from lsm_stan.model.parameters import SCALES, Parameters, flat
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import procrustes_rmse
-from lsm_stan.posterior.bridge import Integral, Normal, bridge
+from lsm_stan.posterior.bridge import Integral, bridge
 from lsm_stan.posterior.slice import RotationSlice
 from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray, IntArray
 
-#: A climb ends where an iteration gains less, in nats; modes whose heights differ by more than
-#: ALIKE are different.
-CLIMB_TOLERANCE, CLIMB_ITERATIONS, ALIKE = 1e-9, 5000, 1e-3
+#: A climb ends where an iteration gains less, in nats; and most iterations.
+CLIMB_TOLERANCE, CLIMB_ITERATIONS = 1e-9, 5000
+
+#: Where a record has the weights, among its details.
+MODES = "modes"
 
 #: Blocks of Stan's parameters that turn with the positions.
 TURNING = ("z_raw", "role_raw", "centre")
@@ -72,19 +79,51 @@ class ModeWeights:
                 f"{text}, at most {draws.max():,} to one: the modes are too many to be weighed, and"
                 " the posterior is not made of the surroundings of a few of them"
             )
-        best = self.table.iloc[0]
-        text += f"; the heaviest of {counted(int(weighed.sum()), 'weighed mode')}, of loss"
-        text += f" {best['loss']:,.2f}, holds {best['weight']:.1%} of their mass"
-        return f"{text}; {counted(left, 'draw')} lie around the others" if left else text
+        best, n_weighed = self.table.iloc[0], int(weighed.sum())
+        if n_weighed > 1:
+            text += f"; the heaviest of {n_weighed:,} weighed modes, of loss {best['loss']:,.2f},"
+            text += f" holds {best['weight']:.1%} of their mass"
+        elif len(draws) > 1:
+            text += f"; that of loss {best['loss']:,.2f} alone has enough of them to be weighed"
+        else:
+            text += f", of loss {best['loss']:,.2f}"
+        if left:
+            text += (
+                f"; {counted(left, 'draw lies', 'draws lie')} around the others, too few to weigh"
+            )
+        return text
 
+    def as_record(self) -> dict[str, Any]:
+        """Return what a fit's record keeps of them.
 
-@dataclass(frozen=True)
-class _Climbed:
-    """Where points climb to: heights, positions, and the number of the mode."""
+        Returns
+        -------
+        dict
+            ``summary``, the sentence; ``draws`` and ``modes``, how many; and ``weighed``, the rows
+            of the table that have a mass.
+        """
+        return {
+            "summary": str(self),
+            "draws": int(self.table["draws"].sum()),
+            "modes": len(self.table),
+            "weighed": self.table.dropna().to_dict("records"),
+        }
 
-    heights: FloatArray
-    ends: FloatArray
-    modes: IntArray
+    def recorded(self, fit: Fit) -> Fit:
+        """Return a fit with the weights in its record, which reports then tell.
+
+        Parameters
+        ----------
+        fit : Fit
+            A fit whose draws were weighed.
+
+        Returns
+        -------
+        Fit
+            The same but for ``record.details["modes"]``.
+        """
+        details = {**fit.record.details, MODES: self.as_record()}
+        return replace(fit, record=replace(fit.record, details=details))
 
 
 def weigh_modes(
@@ -128,30 +167,43 @@ def weigh_modes(
     """
     parameters = _gathered(model, fits, draws)
     rng = np.random.default_rng(seed)
+    problem = model.problem
     # a region depends on the coordinates that L-BFGS climbs in: they are the same for all points
-    change = model.problem.preconditioner(fits[0].positions[None])
-    climbed = _climb(model, parameters, change)
-    order = np.unique(climbed.modes, return_index=True)[1]
+    change = problem.preconditioner(fits[0].positions[None])
     rows = []
-    for mode, first in enumerate(order):
-        inside = np.flatnonzero(climbed.modes == mode)
-        top = climbed.ends[first], float(climbed.heights[first])
-        mass = _mass(model, parameters, inside, top, change, rng)
-        rows.append(
-            {
-                "loss": -top[1],
-                "draws": inside.size,
-                "log_mass": np.nan if mass is None else mass.log_value,
-                "error": np.nan if mass is None else mass.error,
-            }
+    with ExitStack() as stack:
+        densities = (
+            stack.enter_context(model.compiled.density(data))
+            for data in (
+                problem.stan_data(change=change),
+                problem.stan_data(learned=problem.spec.hierarchical),
+            )
         )
+        weigher = _Weigher(problem, change, *densities)
+        heights, ends = weigher.climb(parameters)
+        best_first = np.argsort(-heights)
+        numbers = np.empty(len(ends), dtype=np.int64)
+        numbers[best_first] = weigher.numbers(heights[best_first], ends[best_first])
+        firsts = np.unique(numbers, return_index=True)[1]
+        for mode, first in enumerate(firsts):
+            inside = np.flatnonzero(numbers == mode)
+            around = {name: values[inside] for name, values in parameters.items()}
+            mass = weigher.mass(around, heights[first], ends[first], rng)
+            rows.append(
+                {
+                    "loss": -heights[first],
+                    "draws": inside.size,
+                    "log_mass": np.nan if mass is None else mass.log_value,
+                    "error": np.nan if mass is None else mass.error,
+                }
+            )
     table = pd.DataFrame(rows)
     table["weight"] = np.exp(table["log_mass"] - logsumexp(table["log_mass"].dropna()))
     ranks = table.sort_values(["weight", "draws"], ascending=False, na_position="last").index
-    modes = climbed.ends[order][ranks]
-    labels = np.argsort(ranks)[climbed.modes]
+    labels = np.argsort(ranks)[numbers]
     table = table.loc[ranks].reset_index(drop=True)
-    return ModeWeights(table, modes, _posterior(model, parameters, labels, table, rng))
+    posterior = _posterior(model, parameters, labels, table, rng)
+    return ModeWeights(table, ends[firsts][ranks], posterior)
 
 
 def _gathered(model: CompiledModel, fits: Sequence[Fit], most: int) -> dict[str, FloatArray]:
@@ -166,7 +218,10 @@ def _gathered(model: CompiledModel, fits: Sequence[Fit], most: int) -> dict[str,
                 " given, to the same network"
             )
         if fit.method != "nuts":
-            raise InputError(f"the fit is by {fit.method}; draws of the posterior are by nuts")
+            raise InputError(
+                f"the fit is by {fit.method}; draws of the posterior are by nuts: weigh a fit of"
+                " --method nuts"
+            )
     if not fits:
         raise InputError("no fit is given; needed: at least one, by nuts")
     each = [{n: v.reshape(-1, *v.shape[2:]) for n, v in fit.parameters.items()} for fit in fits]
@@ -174,87 +229,74 @@ def _gathered(model: CompiledModel, fits: Sequence[Fit], most: int) -> dict[str,
     return {name: np.concatenate([of_fit[name][::every] for of_fit in each]) for name in each[0]}
 
 
-def _climb(
-    model: CompiledModel,
-    parameters: Parameters,
-    change: Preconditioner | None,
-    towards: tuple[FloatArray, float] | None = None,
-) -> _Climbed:
-    """Climb from points; number the modes, or say 0 of those that end at a given one."""
-    problem = model.problem
-    at_modes = {name: v for name, v in parameters.items() if name not in SCALES}
-    values = problem.coordinates(at_modes, change=change)
-    with model.compiled.density(problem.stan_data(change=change)) as density:
-        heights, ends, _ = density.ascend(
+@dataclass(frozen=True)
+class _Weigher:
+    """Two processes, for all modes: one climbs, one has the density that is integrated."""
+
+    problem: Problem
+    change: Preconditioner | None
+    climbs: Density
+    masses: Density
+
+    def climb(self, parameters: Parameters) -> tuple[FloatArray, FloatArray]:
+        """Climb from points; return the heights and the positions there."""
+        at_modes = {name: v for name, v in parameters.items() if name not in SCALES}
+        values = self.problem.coordinates(at_modes, change=self.change)
+        heights, ends, _ = self.climbs.ascend(
             flat(values),
             iterations=CLIMB_ITERATIONS,
-            first_step=first_step(problem.network),
+            first_step=first_step(self.problem.network),
             tolerance=CLIMB_TOLERANCE,
         )
-    z = np.asarray(problem.at_coordinates(ends, change=change)["z"])
-    size = length(problem)
-    modes = np.full(len(z), -1)
-    seen: list[tuple[FloatArray, float]] = [] if towards is None else [towards]
-    for point in np.argsort(-heights):
-        for number, (mode, height) in enumerate(seen):
-            alike = abs(height - heights[point]) < ALIKE
-            if alike and procrustes_rmse(z[point], mode) < SAME_MODE_RMSE * size:
-                modes[point] = number
-                break
-        else:
-            if towards is None:
-                modes[point] = len(seen)
-                seen.append((z[point], heights[point]))
-    return _Climbed(heights, z, modes)
+        return heights, np.asarray(self.problem.at_coordinates(ends, change=self.change)["z"])
 
+    def numbers(self, heights: FloatArray, ends: FloatArray) -> IntArray:
+        """Give numbers to the modes that climbs ended at."""
+        return distinct_modes(ends / length(self.problem), heights)
 
-def _mass(
-    model: CompiledModel,
-    parameters: Parameters,
-    inside: IntArray,
-    top: tuple[FloatArray, float],
-    change: Preconditioner | None,
-    rng: np.random.Generator,
-) -> Integral | None:
-    """Integrate the posterior over the region of a mode; None where draws are too few."""
-    problem, learned = model.problem, model.problem.spec.hierarchical
-    draws = {name: values[inside] for name, values in parameters.items()}
-    values = problem.declared(draws, learned=learned)
-    n_numbers = flat(values).shape[1] - problem.dim * (problem.dim - 1) // 2
-    if len(inside) < 2 * DRAWS_A_NUMBER * n_numbers:
-        return None
-    turning = [name for name in TURNING if values[name].size]
-    heads = np.cumsum([values[name].shape[1] for name in turning])[:-1]
-    together = np.concatenate([values[name] for name in turning], axis=1)
-    by_slice = RotationSlice(together[int(np.argmin(procrustes_rmse(draws["z"], top[0])))])
-    rest = {name: v.reshape(len(inside), -1) for name, v in values.items() if name not in turning}
-    widths = np.cumsum([v.shape[1] for v in rest.values()])[:-1]
-    coordinates = np.concatenate([by_slice.coordinates(together), *rest.values()], axis=1)
-    n_slice = n_numbers - sum(v.shape[1] for v in rest.values())
+    def mass(
+        self, draws: Parameters, height: float, mode: FloatArray, rng: np.random.Generator
+    ) -> Integral | None:
+        """Integrate the posterior over a mode's region; None where its draws do not suffice."""
+        problem, learned = self.problem, self.problem.spec.hierarchical
+        values = problem.declared(draws, learned=learned)
+        count, dim = len(draws["z"]), problem.dim
+        n_numbers = flat(values).shape[1] - dim * (dim - 1) // 2
+        if count < 2 * DRAWS_A_NUMBER * n_numbers:
+            return None
+        turning = [name for name in TURNING if values[name].size]
+        heads = np.cumsum([values[name].shape[1] for name in turning])[:-1]
+        together = np.concatenate([values[name] for name in turning], axis=1)
+        by_slice = RotationSlice(together[int(np.argmin(procrustes_rmse(draws["z"], mode)))])
+        rest = {name: v.reshape(count, -1) for name, v in values.items() if name not in turning}
+        widths = np.cumsum([v.shape[1] for v in rest.values()])[:-1]
+        coordinates = np.concatenate([by_slice.coordinates(together), *rest.values()], axis=1)
+        n_slice = n_numbers - sum(v.shape[1] for v in rest.values())
 
-    def points(at: FloatArray) -> tuple[FloatArray, dict[str, FloatArray]]:
-        turned = by_slice.positions(at[:, :n_slice])
-        of_slice = zip(turning, np.split(turned, heads, axis=1), strict=True)
-        others = zip(rest, np.split(at[:, n_slice:], widths, axis=1), strict=True)
-        both = {**dict(of_slice), **dict(others)}
-        return turned, {
-            name: both[name].reshape(len(at), *like.shape[1:]) for name, like in values.items()
-        }
+        def points(at: FloatArray) -> tuple[FloatArray, FloatArray]:
+            turned = by_slice.positions(at[:, :n_slice])
+            of_slice = zip(turning, np.split(turned, heads, axis=1), strict=True)
+            others = zip(rest, np.split(at[:, n_slice:], widths, axis=1), strict=True)
+            both = {**dict(of_slice), **dict(others)}
+            return turned, flat(
+                {name: both[name].reshape(len(at), *v.shape[1:]) for name, v in values.items()}
+            )
 
-    def log_mass(at: FloatArray) -> FloatArray:
-        turned, declared = points(at)
-        with model.compiled.density(problem.stan_data(learned=learned)) as density:
-            height = density.log_prob(flat(declared))
-        return height + by_slice.log_orbit(turned)
+        def log_mass(at: FloatArray) -> FloatArray:
+            turned, rows = points(at)
+            return self.masses.log_prob(rows) + by_slice.log_orbit(turned)
 
-    half = rng.permutation(len(inside)) < len(inside) // 2
-    normal = Normal.of_draws(coordinates[half])
-    at_draws, at_normals = coordinates[~half], normal.draw(int((~half).sum()), rng)
-    ratio = log_mass(at_normals) - normal.log_density(at_normals)
-    tried = problem.at_flat(flat(points(at_normals)[1]), learned=learned)
-    elsewhere = _climb(model, tried, change, top).modes != 0
-    ratio[elsewhere] = -np.inf
-    return bridge((log_mass(at_draws) - normal.log_density(at_draws))[None], ratio)
+        half = rng.permutation(count) < count // 2
+        # decomposed once, for draws and densities
+        root = np.linalg.cholesky(np.cov(coordinates[half], rowvar=False))
+        normal = multivariate_normal(coordinates[half].mean(axis=0), Covariance.from_cholesky(root))
+        at_draws, at_normals = coordinates[~half], normal.rvs(int((~half).sum()), random_state=rng)
+        ratio = log_mass(at_normals) - normal.logpdf(at_normals)
+        heights, ends = self.climb(problem.at_flat(points(at_normals)[1], learned=learned))
+        among = np.append(height, heights), np.concatenate([mode[None], ends])
+        ratio[self.numbers(*among)[1:] != 0] = -np.inf
+        mass = bridge((log_mass(at_draws) - normal.logpdf(at_draws))[None], ratio)
+        return mass if np.isfinite(mass.log_value) else None
 
 
 def _posterior(

@@ -47,7 +47,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from lsm_stan.errors import InputError
-from lsm_stan.inference.jumps import Jump, Pairs
+from lsm_stan.inference.jumps import Jump, PairEnergies
 from lsm_stan.inference.preconditioning import MAX_NODES, Preconditioner, is_preconditioned
 from lsm_stan.inference.problem import Problem
 from lsm_stan.typing import FloatArray
@@ -129,7 +129,7 @@ def moves_data(
     dict of str to object
         By the names that it has there; matrices by columns.
     """
-    pairs, data = Pairs.of(problem), problem.stan_data()
+    pairs, data = PairEnergies.of(problem), problem.stan_data()
     return {
         **{name: data[name] for name in ("n_nodes", "n_dims", "form", "cells_per_pair")},
         "softening": data["softening"],

@@ -169,13 +169,13 @@ def starts_of_record(log_joint: LogJoint, ends: Sequence[Parameters]) -> list[di
     points = {name: np.stack([end[name] for end in ends]) for name in ends[0]}
     value, gradient = log_joint.at_flat(flat(problem.declared(points)))
     order = np.argsort(-value)
-    numbers = distinct_modes([ends[i]["z"] / length(problem) for i in order])
+    numbers = distinct_modes(points["z"][order] / length(problem))
     return [
         {
             "start": int(i) + 1,
             "loss": -float(value[i]),
             "gradient_norm": float(np.linalg.norm(gradient[i])),
-            "mode": number + 1,
+            "mode": int(number) + 1,
         }
         for i, number in zip(order, numbers, strict=True)
     ]

@@ -367,6 +367,7 @@ def approximate_in_closed_form(
         checks=[gain_check(end)],
         details={
             "elbo": end.elbo,
+            "elbo_trace": end.trace,
             "elbo_exact": bound.likelihood.exact,
             "elbo_of_draws": float(np.mean(log_joint - log_q)),
             "khat": approximation_khat(log_joint - log_q),

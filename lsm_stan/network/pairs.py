@@ -1,13 +1,14 @@
-"""Dyads: numbering them, and walking through all of them in bounded memory."""
+"""Dyads and pairs: numbers, matrices, and a walk through all of them in bounded memory."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from lsm_stan.network.network import Network
-from lsm_stan.typing import IntArray
+from lsm_stan.typing import FloatArray, IntArray
 
 
 def nth_dyad(number: IntArray, n_nodes: int) -> tuple[IntArray, IntArray]:
@@ -83,3 +84,54 @@ def dyad_blocks(network: Network, size: int) -> Iterator[tuple[IntArray, IntArra
         sender, receiver = np.divmod(np.arange(start, min(start + size, n * n)), n)
         kept = sender != receiver if network.directed else sender < receiver
         yield sender[kept], receiver[kept]
+
+
+def pair_weights(network: Network) -> csr_array:
+    """Return the weights of both directions of every pair, added up.
+
+    Parameters
+    ----------
+    network : Network
+        N nodes.
+
+    Returns
+    -------
+    csr_array of shape (N, N)
+        Symmetric, with indices in order and an empty diagonal.
+
+    Examples
+    --------
+    >>> network = Network.from_edges(["a", "b", "a"], ["b", "a", "a"], [3, 1, 2])
+    >>> pair_weights(network).toarray()
+    array([[0., 4.],
+           [4., 0.]])
+    """
+    return _symmetric(network.n_nodes, network.sender, network.receiver, network.weight)
+
+
+def hidden_cells(network: Network) -> csr_array:
+    """Return how many cells of every pair are hidden.
+
+    Parameters
+    ----------
+    network : Network
+        N nodes.
+
+    Returns
+    -------
+    csr_array of shape (N, N)
+        As in :func:`pair_weights`: up to 2, or 1 where the network is undirected.
+    """
+    ends = network.hidden_sender, network.hidden_receiver
+    return _symmetric(network.n_nodes, *ends, np.ones(len(ends[0])))
+
+
+def _symmetric(
+    n_nodes: int, sender: IntArray, receiver: IntArray, value: IntArray | FloatArray
+) -> csr_array:
+    """Add values up by pairs, without loops."""
+    between = sender != receiver
+    ends = sender[between], receiver[between]
+    both = np.concatenate(ends), np.concatenate(ends[::-1])
+    values = np.tile(value[between].astype(float), 2)
+    return csr_array((values, both), shape=(n_nodes, n_nodes))

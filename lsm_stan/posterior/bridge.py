@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.special import expit, logsumexp
-from scipy.stats import multivariate_normal
 
 from lsm_stan.posterior.diagnostics import ess
 from lsm_stan.typing import FloatArray
@@ -31,69 +30,6 @@ class Integral:
     error: float
 
 
-@dataclass(frozen=True)
-class Normal:
-    """A normal density of vectors of D numbers.
-
-    Attributes
-    ----------
-    mean : ndarray of shape (D,)
-        Its mean.
-    covariance : ndarray of shape (D, D)
-        Its covariance.
-    """
-
-    mean: FloatArray
-    covariance: FloatArray
-
-    @classmethod
-    def of_draws(cls, draws: FloatArray) -> Normal:
-        """Return the normal density with the mean and the covariance of draws.
-
-        Parameters
-        ----------
-        draws : ndarray of shape (M, D)
-            More than D draws.
-
-        Returns
-        -------
-        Normal
-        """
-        return cls(draws.mean(axis=0), np.atleast_2d(np.cov(draws, rowvar=False)))
-
-    def draw(self, count: int, rng: np.random.Generator) -> FloatArray:
-        """Draw vectors.
-
-        Parameters
-        ----------
-        count : int
-            How many.
-        rng : Generator
-            Draws them.
-
-        Returns
-        -------
-        ndarray of shape (count, D)
-        """
-        root = np.linalg.cholesky(self.covariance)
-        return self.mean + rng.normal(size=(count, len(self.mean))) @ root.T
-
-    def log_density(self, at: FloatArray) -> FloatArray:
-        """Evaluate it.
-
-        Parameters
-        ----------
-        at : ndarray of shape (M, D)
-            Vectors.
-
-        Returns
-        -------
-        ndarray of shape (M,)
-            In nats.
-        """
-        return np.atleast_1d(multivariate_normal(self.mean, self.covariance).logpdf(at))
-
-
 def bridge(at_draws: FloatArray, at_normals: FloatArray) -> Integral:
     """Integrate a density p by the optimal bridge to a normalised density q.
 
@@ -116,11 +52,12 @@ def bridge(at_draws: FloatArray, at_normals: FloatArray) -> Integral:
 
     Examples
     --------
+    >>> from scipy.stats import multivariate_normal
     >>> rng = np.random.default_rng(1)
-    >>> q = Normal(np.zeros(2), 1.2 * np.eye(2))
-    >>> p = Normal(np.zeros(2), np.eye(2))  # twice of it has the integral 2
-    >>> draws, normals = p.draw(2000, rng), q.draw(2000, rng)
-    >>> ratio = [np.log(2) + p.log_density(x) - q.log_density(x) for x in (draws, normals)]
+    >>> p = multivariate_normal(np.zeros(2))  # twice of it has the integral 2
+    >>> q = multivariate_normal(np.zeros(2), 1.2)
+    >>> draws, normals = (density.rvs(2000, random_state=rng) for density in (p, q))
+    >>> ratio = [np.log(2) + p.logpdf(x) - q.logpdf(x) for x in (draws, normals)]
     >>> integral = bridge(ratio[0][None], ratio[1])
     >>> abs(integral.log_value - np.log(2)) < 4 * integral.error < 0.1
     True

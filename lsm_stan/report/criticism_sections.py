@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from lsm_stan.criticism.prior_check import PRIORS
 from lsm_stan.criticism.verdict import judge_model
+from lsm_stan.inference.vi import TOLERANCE
 from lsm_stan.posterior.checks import Finding
 from lsm_stan.posterior.power_scaling import MOVED
 from lsm_stan.report.diagnostic_plots import (
@@ -16,6 +19,7 @@ from lsm_stan.report.diagnostic_plots import (
     plot_weights,
 )
 from lsm_stan.report.page import PageFigure, PageTable, Section
+from lsm_stan.report.plots import Figure
 from lsm_stan.report.report import Report
 from lsm_stan.report.shown import shown_checks, shown_priors
 
@@ -176,9 +180,7 @@ def trust_section(report: Report, name: str, stem: str) -> Section:
         items.append(
             PageFigure(
                 f"{stem}-elbo",
-                "The ELBO as ADVI's iterations go on: it should have levelled off well before the"
-                " end. Stan stops where it changes by less than tol_rel_obj of itself.",
-                plot_elbo(elbo),
+                *_shown_elbo(fit.method, elbo),
             )
         )
     if fit.draws.shape[1] > 1:
@@ -207,3 +209,18 @@ def trust_section(report: Report, name: str, stem: str) -> Section:
             ),
         ]
     return Section(f"Can it be trusted? {name}", "", items)
+
+
+def _shown_elbo(method: str, trace: Sequence[tuple[int, float]]) -> tuple[str, Figure]:
+    """Return what a trace of the ELBO should look like, and its figure."""
+    if method == "vi":
+        text = (
+            "The ELBO after each round: the climb ends where another would gain less than"
+            f" {TOLERANCE:g} nats. From a random start the entropy counts more at first."
+        )
+        return text, plot_elbo(trace, "evaluations of the gradient")
+    text = (
+        "The ELBO as ADVI's iterations go on: it should have levelled off well before the end."
+        " Stan stops where it changes by less than tol_rel_obj of itself."
+    )
+    return text, plot_elbo(trace)

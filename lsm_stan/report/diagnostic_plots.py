@@ -139,23 +139,25 @@ def plot_energy(fit: Fit) -> Figure:
     return figure
 
 
-def plot_elbo(trace: Sequence[tuple[int, float]]) -> Figure:
-    """Draw the ELBO of ADVI as its iterations go on.
+def plot_elbo(trace: Sequence[tuple[int, float]], step: str = "iteration") -> Figure:
+    """Draw the ELBO as a climb goes on.
 
     Parameters
     ----------
     trace : sequence of tuple of (int, float)
-        Iterations and ELBOs, in nats.
+        Numbers of steps, and ELBOs in nats.
+    step : str, default "iteration"
+        What is counted.
 
     Returns
     -------
     Figure
     """
-    iterations, elbos = np.transpose(trace)
+    steps, elbos = np.transpose(trace)
     figure = Figure(figsize=(6.5, 2.8), layout="constrained")
     axis = figure.add_subplot()
-    axis.plot(iterations, elbos, "o-", color=PALETTE[0], ms=3, lw=1)
-    axis.set_xlabel("iteration", fontsize=8)
+    axis.plot(steps, elbos, "o-", color=PALETTE[0], ms=3, lw=1)
+    axis.set_xlabel(step, fontsize=8)
     axis.set_ylabel("ELBO (nats)", fontsize=8)
     _small(axis)
     return figure

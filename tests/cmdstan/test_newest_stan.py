@@ -16,7 +16,7 @@ from lsm_stan import LatentSpaceModel, Network, load_celegans
 from lsm_stan.cmdstan.density import Density
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.cmdstan.sources import STAN_DIR
-from lsm_stan.inference.jumps import Pairs, jump_between
+from lsm_stan.inference.jumps import PairEnergies, jump_between
 from lsm_stan.inference.moves import moves_data
 from lsm_stan.inference.preconditioning import preconditioner
 from lsm_stan.model.parameters import declared, flat
@@ -236,7 +236,7 @@ def test_nuts_moves_nodes_between_its_transitions(executables, tmp_path) -> None
     pilot = np.random.default_rng(1).normal(size=(2, 5, 40, 3))
     change = preconditioner(network, pilot.reshape(-1, 40, 3), 1.0)
     one, other = pilot[0, :2]
-    weight = Pairs.of(model.problem).weight
+    weight = PairEnergies.of(model.problem).weight
     jumps = [jump_between(weight, one, other, np.array(group)) for group in ([3], [5, 9])]
     data, moves = model.problem.stan_data(), moves_data(model.problem, change, jumps)
     for executable in executables.values():

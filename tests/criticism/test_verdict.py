@@ -17,6 +17,7 @@ from lsm_stan.criticism.verdict import (
     judge,
     judge_model,
 )
+from lsm_stan.inference.mode_weights import MODES
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.checks import Check, Finding
 from lsm_stan.report.diagnostic_plots import plot_trace
@@ -115,6 +116,36 @@ def test_saturated_trees_divergences_and_energy_are_named(simulated, rng):
     assert "raise it, max_treedepth = 11" in bad
     assert f"{diverging.sum()} divergent transitions" in bad
     assert "BFMI" in bad
+
+
+@pytest.mark.parametrize("init", ["map", "random"])
+def test_weighed_modes_are_told(simulated, rng, init):
+    network, positions = simulated
+    summary = "9 draws climb to 2 modes; the heaviest holds 60.0% of their mass"
+    fit = made_fit(
+        network,
+        turned(scattered(positions, rng, 0.02), rng),
+        arguments={"init": init},
+        details={MODES: {"summary": summary}, "rhat_p95": 1.0, "ess_p05": 900, "divergences": 0},
+    )
+    (caution,) = cautions(fit)
+    assert caution.text.startswith(f"{summary}. ")
+    verdict = judge(fit)
+    assert summary in texts(verdict.findings, "caution")
+    assert "not weighed" not in texts(verdict.findings, "caution")
+    in_short = in_one_sentence(fit, verdict).text
+    assert ("the mode that the chains started in" in in_short) == (init == "map")
+
+
+def test_modes_that_are_not_weighed_can_be(simulated, rng):
+    network, positions = simulated
+    draws = scattered(positions, rng, 0.02)
+    draws[2:, :, :3] *= -2
+    told = [
+        texts(judge(made_fit(network, draws, details=details)).findings, "bad")
+        for details in ({}, {MODES: {"summary": "one mode"}})
+    ]
+    assert ["lsm-stan weigh" in text for text in told] == [True, False]
 
 
 def test_an_unfinished_and_a_poor_approximation_are_named(simulated, rng):

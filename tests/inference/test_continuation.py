@@ -11,7 +11,13 @@ import pytest
 from numpy.testing import assert_allclose
 from scipy.stats import ortho_group
 
-from lsm_stan.inference.continuation import LADDER, SAME_MODE_RMSE, continuation, distinct_modes
+from lsm_stan.inference.continuation import (
+    LADDER,
+    SAME_MODE_NATS,
+    SAME_MODE_RMSE,
+    continuation,
+    distinct_modes,
+)
 from lsm_stan.inference.curvature import Known, independent, newton_step, quadratic, tangents
 from lsm_stan.network.datasets import load_celegans
 
@@ -115,16 +121,23 @@ def test_turned_and_mirrored_modes_are_one():
     one, other = rng.normal(size=(2, 30, 3))
     mirror = np.diag([1.0, 1.0, -1.0])
     turn = ortho_group.rvs(3, random_state=rng)
-    assert distinct_modes([one, other, one @ turn, other @ mirror, one @ mirror]) == [0, 1, 0, 1, 0]
-    assert distinct_modes([]) == []
+    modes = np.stack([one, other, one @ turn, other @ mirror, one @ mirror])
+    assert distinct_modes(modes).tolist() == [0, 1, 0, 1, 0]
+    assert distinct_modes(modes[:0]).tolist() == []
 
 
 def test_modes_differ_by_distance_not_by_rounding():
     rng = np.random.default_rng(2)
     mode = rng.normal(size=(200, 3))
     noise = rng.normal(size=mode.shape) / np.sqrt(3)  # about 1 a node
-    assert distinct_modes([mode, mode + 0.5 * SAME_MODE_RMSE * noise]) == [0, 0]
-    assert distinct_modes([mode, mode + 2.0 * SAME_MODE_RMSE * noise]) == [0, 1]
+    near, far = (mode + share * SAME_MODE_RMSE * noise for share in (0.5, 2.0))
+    assert distinct_modes(np.stack([mode, near, far])).tolist() == [0, 0, 1]
+
+
+def test_modes_of_different_heights_are_different():
+    modes = np.repeat(np.random.default_rng(3).normal(size=(1, 20, 2)), 4, axis=0)
+    heights = 5.0 + SAME_MODE_NATS * np.array([0.0, 2.0, 0.5, 2.5])
+    assert distinct_modes(modes, heights).tolist() == [0, 1, 0, 1]
 
 
 # --- curvature ----------------------------------------------------------------------------------

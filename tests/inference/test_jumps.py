@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from lsm_stan.inference.jumps import (
-    Pairs,
+    PairEnergies,
     acceptance,
     energy_rise,
     jump_between,
@@ -62,7 +62,7 @@ def test_the_rise_is_that_of_the_tutorials_density(dim, directed, hidden):
     rng = np.random.default_rng(dim)
     one, other, *draws = rng.normal(size=(6, 9, dim))
     draws = np.stack(draws)
-    pairs = Pairs.of(problem_of(network, dim, 0.7))
+    pairs = PairEnergies.of(problem_of(network, dim, 0.7))
     jump = jump_between(pairs.weight, one, other, np.array([2, 5]))
     for back in (False, True):
         after = draws.copy()
@@ -82,7 +82,7 @@ def test_the_rise_is_that_of_the_tutorials_density(dim, directed, hidden):
 @pytest.mark.parametrize("group", [[3], [1, 4, 6]])
 def test_a_jump_is_rigid_and_has_a_way_back(dim, group):
     network, _ = simulate(15, dim, seed=1)
-    pairs = Pairs.of(problem_of(network, dim))
+    pairs = PairEnergies.of(problem_of(network, dim))
     one, other, *draws = np.random.default_rng(2).normal(size=(7, 15, dim))
     draws = np.stack(draws)
     jump = jump_between(pairs.weight, one, other, np.array(group))
@@ -101,7 +101,7 @@ def test_a_jump_is_rigid_and_has_a_way_back(dim, group):
 
 def test_a_jump_leads_from_one_place_to_the_other():
     network, one, other = with_clan()
-    pairs = Pairs.of(problem_of(network, 3))
+    pairs = PairEnergies.of(problem_of(network, 3))
     clan = np.array([network.names.index(name) for name in ("20", "21")])
     jump = jump_between(pairs.weight, one, turned(other, 4), clan)
     assert_allclose(jump.apply(one[None])[0], other[clan], atol=1e-10)
@@ -113,8 +113,10 @@ def test_nodes_that_moved_as_one_are_a_group():
     rng = np.random.default_rng(5)
     noisy = turned(other + rng.normal(scale=0.01, size=other.shape), 6)
     clan = tuple(sorted(network.names.index(name) for name in ("20", "21")))
-    assert moved_together(Pairs.of(problem_of(network, 3)).weight, one, noisy) >= {clan}
-    assert moved_together(Pairs.of(problem_of(network, 3)).weight, one, turned(one, 1)) == set()
+    assert moved_together(PairEnergies.of(problem_of(network, 3)).weight, one, noisy) >= {clan}
+    assert (
+        moved_together(PairEnergies.of(problem_of(network, 3)).weight, one, turned(one, 1)) == set()
+    )
 
 
 def planted(rng: np.random.Generator) -> tuple[Network, FloatArray]:
@@ -138,7 +140,7 @@ def test_jumps_are_learned_where_a_group_has_two_places():
     clan = sorted(network.names.index(name) for name in ("20", "21"))
     jumps = learn_jumps(problem, draws, seed=1)
     assert any(sorted(jump.group.tolist()) == clan for jump in jumps)
-    pairs, pool = Pairs.of(problem), draws.reshape(-1, 22, 3)
+    pairs, pool = PairEnergies.of(problem), draws.reshape(-1, 22, 3)
     assert min(acceptance(pairs, jump, pool) for jump in jumps) > 0
     again = learn_jumps(problem, draws, seed=1)
     assert [jump.chance for jump in again] == [jump.chance for jump in jumps]

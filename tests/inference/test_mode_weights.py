@@ -1,10 +1,15 @@
 """Masses of modes, against brute force and against how often long runs visit them."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.special import gammaln, logsumexp
+from typer.testing import CliRunner
 
-from lsm_stan import InputError, LatentSpaceModel, simulate, weigh_modes
+from lsm_stan import Fit, InputError, LatentSpaceModel, cli, simulate, weigh_modes
+from lsm_stan.criticism.verdict import cautions
+from lsm_stan.inference.mode_weights import MODES, ModeWeights
+from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.diagnostics import ess
 from tests.support.made import made_fit
 
@@ -92,6 +97,36 @@ def test_too_many_modes_are_said_to_be():
     assert weights.table["draws"].sum() == 400
 
 
+@pytest.mark.parametrize(
+    ("draws", "log_mass", "said"),
+    [
+        (
+            [6, 3, 1],
+            [0.0, -1.0, np.nan],
+            "10 draws climb to 3 modes; the heaviest of 2 weighed modes, of loss 7.50, holds 73.1%"
+            " of their mass; 1 draw lies around the others, too few to weigh",
+        ),
+        (
+            [6, 4],
+            [0.0, np.nan],
+            "10 draws climb to 2 modes; that of loss 7.50 alone has enough of them to be weighed;"
+            " 4 draws lie around the others, too few to weigh",
+        ),
+        ([10], [0.0], "10 draws climb to 1 mode, of loss 7.50"),
+        (
+            [4, 6],
+            [0.0, np.nan],
+            "10 draws climb to 2 modes, at most 6 to one: the modes are too many to be weighed, and"
+            " the posterior is not made of the surroundings of a few of them",
+        ),
+    ],
+)
+def test_what_was_weighed_in_words(draws, log_mass, said):
+    table = pd.DataFrame({"loss": 7.5, "draws": draws, "log_mass": log_mass, "error": 0.1})
+    table["weight"] = np.exp(table["log_mass"]) / np.exp(table["log_mass"]).sum()
+    assert str(ModeWeights(table, np.zeros((len(draws), 3, 2)), None)) == said
+
+
 def test_fits_of_something_else_are_refused(six):
     model, fit = six
     other = LatentSpaceModel(simulate(7, 2, seed=5)[0], 2)
@@ -102,3 +137,43 @@ def test_fits_of_something_else_are_refused(six):
     point = made_fit(model.network, fit.draws[:1, :1], "map")
     with pytest.raises(InputError, match="draws of the posterior are by nuts"):
         weigh_modes(model, [point])
+
+
+def test_the_command_line_weighs_and_a_report_says_it(six, tmp_path, monkeypatch):
+    model, fit = six
+    monkeypatch.chdir(tmp_path)
+    fit.save("nuts")
+    (tmp_path / "modes").mkdir()
+    (tmp_path / "modes" / "modes.nc").touch()  # of an earlier time
+    done = CliRunner().invoke(cli.app, ["weigh", "nuts", "--draws", "8000", "--seed", "3"])
+    assert done.exit_code == 0, done.output
+    expected = weigh_modes(model, [fit], draws=8000, seed=3)
+    table = pd.read_csv("modes/modes.csv")
+    pd.testing.assert_frame_equal(table, expected.table)
+    whole = container.load(tmp_path / "modes" / "modes.nc")
+    np.testing.assert_array_equal(container.draws_of(whole), container.draws_of(expected.idata))
+    again = Fit.load("nuts")
+    np.testing.assert_array_equal(again.draws, fit.draws)
+    assert again.record.files.keys() == Fit.load(fit.save("as it was")).record.files.keys()
+    kept = again.record.details[MODES]
+    assert kept["summary"] == str(expected)
+    assert kept["draws"] == 8000
+    assert kept["modes"] == len(table)
+    weighed = table.dropna()
+    assert len(weighed) >= 2
+    pd.testing.assert_frame_equal(pd.DataFrame(kept["weighed"]), weighed)
+    for shown in (f"{table['weight'][0]:.1%}", f"{table['loss'][0]:,.2f}", str(expected)):
+        assert shown in done.output
+    assert str(expected) in " ".join(finding.text for finding in cautions(again))
+
+
+def test_where_modes_are_too_many_the_command_line_says_so(tmp_path, monkeypatch):
+    _, fit = sampled(12, "tutorial", 50)
+    monkeypatch.chdir(tmp_path)
+    fit.save("nuts")
+    (tmp_path / "modes").mkdir()
+    (tmp_path / "modes" / "modes.nc").touch()
+    done = CliRunner().invoke(cli.app, ["weigh", "nuts"])
+    assert "the modes are too many to be weighed" in done.output
+    assert not (tmp_path / "modes" / "modes.nc").exists()
+    assert Fit.load("nuts").record.details[MODES]["weighed"] == []

@@ -13,7 +13,7 @@ from lsm_stan.cmdstan.density import write_data
 from lsm_stan.cmdstan.find import Toolchain, ask_make
 from lsm_stan.cmdstan.sources import STAN_DIR
 from lsm_stan.errors import InputError
-from lsm_stan.inference.jumps import Pairs, energy_rise, jump_between, learn_jumps
+from lsm_stan.inference.jumps import PairEnergies, energy_rise, jump_between, learn_jumps
 from lsm_stan.inference.moves import accepted_moves, has_moves, moves_data, what_moved
 from lsm_stan.inference.preconditioning import Preconditioner
 from lsm_stan.inference.problem import Problem
@@ -77,7 +77,7 @@ def case(dim: int, *, directed: bool, hidden: int) -> Problem:
 )
 def test_proposals_and_their_energies(driver, tmp_path, dim, directed, hidden) -> None:
     problem = case(dim, directed=directed, hidden=hidden)
-    pairs, rng = Pairs.of(problem), np.random.default_rng(dim)
+    pairs, rng = PairEnergies.of(problem), np.random.default_rng(dim)
     one, other, *rows = rng.normal(size=(7, 11, dim))
     draws = np.stack(rows)
     groups = [np.array([2]), np.array([0, 3, 7])]
@@ -110,7 +110,7 @@ def test_proposals_and_their_energies(driver, tmp_path, dim, directed, hidden) -
         assert_allclose([rise for *_, rise in moved], lower, rtol=1e-8, atol=1e-7)
 
 
-def check_turn(pairs: Pairs, z: FloatArray, node: int, to: FloatArray) -> None:
+def check_turn(pairs: PairEnergies, z: FloatArray, node: int, to: FloatArray) -> None:
     """Distances to one neighbour at least are what they were: to K of them, most often."""
     about = pairs.weight[[node]].indices
     anchors = z[about] if len(about) else np.zeros((1, z.shape[1]))

@@ -117,6 +117,7 @@ def test_a_fit_is_like_any_other(tmp_path):
     details = fit.record.details
     assert details["covariance"] == "shared"
     assert details["gradients"] > 50
+    assert details["elbo_trace"][-1] == (details["gradients"], details["elbo"])
     assert not details["elbo_exact"]
     assert details["elbo"] < details["elbo_of_draws"] + 1
     assert details["khat"] is not None

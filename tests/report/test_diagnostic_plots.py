@@ -73,8 +73,9 @@ def test_every_one_of_many_fits_is_drawn() -> None:
 
 def test_every_elbo_of_a_trace_is_drawn() -> None:
     trace = [(100, -34498.2), (200, -34089.2), (300, -33987.4)]
-    (line,) = plot_elbo(trace).axes[0].lines
-    np.testing.assert_array_equal(line.get_xydata(), trace)
+    (axis,) = plot_elbo(trace, "gradient").axes
+    np.testing.assert_array_equal(axis.lines[0].get_xydata(), trace)
+    assert axis.get_xlabel() == "gradient"
 
 
 def test_a_forest_of_many_fits() -> None:

@@ -122,6 +122,20 @@ def test_fits_of_any_folders_have_sections_of_their_own(folders, tmp_path, repor
     assert all(name.startswith("my-fit-") for name in names if name)
 
 
+@pytest.mark.parametrize(
+    ("method", "step", "said"),
+    [("vi", "evaluations of the gradient", "less than 0.01 nats"), ("advi", "iteration", "ADVI's")],
+)
+def test_the_elbo_of_a_climb_is_shown(method, step, said):
+    network, truth = simulate(12, 2, seed=4)
+    draws = scattered(truth["z"], np.random.default_rng(1), 0.1, chains=1, size=30)
+    fit = made_fit(network, draws, method, details={"elbo_trace": [(10, -90.0), (20, -80.0)]})
+    section = trust_section(make_report({"fit": fit}, lambda _: None), "fit", "fit")
+    (shown,) = (item for item in section.items if getattr(item, "name", "") == "fit-elbo")
+    assert said in shown.caption
+    assert shown.figure.axes[0].get_xlabel() == step
+
+
 @pytest.mark.parametrize("sampled", [True, False])
 def test_columns_of_the_node_table_are_not_taken_for_ours(sampled):
     """Nor is one lost: both are in ``nodes.csv``."""

@@ -9,10 +9,11 @@ from scipy import stats
 from lsm_stan.cmdstan.find import Toolchain
 from lsm_stan.model.family import MODELS
 from studies import calibration
-from studies.calibration import calibrate, keep, read_kept
+from studies.calibration import calibrate
 from studies.calibration_study import COVERAGE, QUICK, Study
 from studies.calibration_tables import coverage_table, fit_table
 from studies.ranks import band, coverage, covered, deviation, rank, share_inside
+from studies.simulations import read_kept
 
 DRAWS = 19
 
@@ -145,17 +146,6 @@ def test_fits_with_trouble_count_and_stuck_ones_are_told_apart() -> None:
 def test_every_model_is_covered() -> None:
     assert [study.label for study in COVERAGE][: len(MODELS)] == list(MODELS)
     assert len({study.label for study in COVERAGE}) == len(COVERAGE)
-
-
-def test_a_line_that_was_cut_short_is_no_simulation(tmp_path: Path) -> None:
-    path = tmp_path / "kept.jsonl"
-    path.write_text('{"simulation": 3}\n{"simulation": 4, "ra', encoding="utf-8")
-    assert read_kept(path) == {3: {"simulation": 3}}
-    for number in (4, 5):
-        keep(path, {"simulation": number})
-    assert sorted(read_kept(path)) == [3, 4, 5]
-    keep(tmp_path / "new.jsonl", {"simulation": 0})
-    assert (tmp_path / "new.jsonl").read_text(encoding="utf-8") == '{"simulation": 0}\n'
 
 
 @pytest.mark.slow

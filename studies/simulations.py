@@ -1,0 +1,111 @@
+"""Simulations of studies: seeds, several at once, finished ones kept so that a run goes on."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from contextlib import suppress
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from lsm_stan import LatentSpaceModel, simulate
+from lsm_stan.cmdstan.compiled import Compiled
+from studies.calibration_study import Record, Study
+
+#: Draws parameters and a network, and fits it, by the simulation's number.
+Simulation = Callable[[Study, int, Compiled], Record]
+
+
+def seeds(study: Study, number: int) -> tuple[int, ...]:
+    """Return four independent seeds: of the truth, of the network, another, and of the fits.
+
+    With one seed for all a start could be the truth, and chains that do not move would look
+    calibrated.
+
+    Parameters
+    ----------
+    study
+        Which model.
+    number
+        Of the simulation; it, the model's name and K are the seed.
+    """
+    sequence = np.random.SeedSequence([zlib.crc32(study.label.encode()), study.dim, number])
+    return tuple(int(seed) >> 1 for seed in sequence.generate_state(4))  # CmdStan's end at 2³¹
+
+
+def run(
+    simulation: Simulation, studies: dict[Study, int], folder: Path, jobs: int
+) -> dict[Study, list[Record]]:
+    """Run the simulations that are missing.
+
+    Parameters
+    ----------
+    simulation
+        What is done for each number; its record has ``simulation``, the number, and where it
+        failed ``error``.
+    studies
+        And how many simulations each is to have.
+    folder
+        Of finished simulations, a file a study. Failed ones are not kept, and tried again.
+    jobs
+        How many run at once.
+
+    Returns
+    -------
+    dict
+        The records of each study, in the order of their numbers.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    kept = {study: folder / study.file for study in studies}  # of the program as it is now
+    records = {study: read_kept(kept[study]) for study in studies}
+    missing = [
+        (study, number)
+        for study, size in studies.items()
+        for number in range(size)
+        if number not in records[study]
+    ]
+    # all studies get on alike, so that what is found can be looked at early
+    missing.sort(key=lambda task: (task[1] + 0.5) / studies[task[0]])
+    total = sum(studies.values())
+    compiled = LatentSpaceModel(simulate(2, 1, seed=1)[0], 1).compiled
+    # threads: the work is done by CmdStan's processes
+    with (
+        ThreadPoolExecutor(max_workers=jobs) as pool,
+        tqdm(total=total, initial=total - len(missing), unit="network") as bar,
+    ):
+        futures = {pool.submit(simulation, *task, compiled): task[0] for task in missing}
+        try:
+            for future in as_completed(futures):
+                study, record = futures[future], future.result()
+                records[study][record["simulation"]] = record
+                if "error" not in record:
+                    keep(kept[study], record)
+                bar.set_description(study.model, refresh=False)
+                bar.update()
+        except BaseException:
+            # an interrupt or a fault: what is done stays, nothing more begins
+            pool.shutdown(cancel_futures=True)
+            raise
+    return {study: [records[study][k] for k in range(size)] for study, size in studies.items()}
+
+
+def read_kept(path: Path) -> dict[int, Record]:
+    """Return finished simulations by their numbers; a line that was cut short is none."""
+    records = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.exists() else []:
+        with suppress(json.JSONDecodeError):
+            record = json.loads(line)
+            records[record["simulation"]] = record
+    return records
+
+
+def keep(path: Path, record: Record) -> None:
+    """Add a finished simulation to a file, on a line of its own even after one cut short."""
+    before = path.read_bytes() if path.exists() else b""
+    begin = "\n" if before and not before.endswith(b"\n") else ""
+    with path.open("a", encoding="utf-8") as file:
+        file.write(f"{begin}{json.dumps(record)}\n")
