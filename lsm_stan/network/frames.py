@@ -102,7 +102,8 @@ def _with_ends(
     named = [f"level_{k}" if name is None else clean_name(name) for k, name in enumerate(levels)]
     index = frame.index.to_frame(index=False).set_axis(named, axis=1)
     wide = pd.concat([index, frame.reset_index(drop=True)], axis=1)
-    ends = find_ends([*named, *header], how, "data frame")
+    known = named if how.source is not None or None not in levels else [""] * len(levels)
+    ends = find_ends([*known, *header], how, "data frame")
     if ends is None and len(levels) == 2 and all(may_be_weight(name) for name in named):
         numbers = all(is_number(cell) for cell in frame.to_numpy(dtype=object).ravel())
         if numbers or levels == [None, None]:
