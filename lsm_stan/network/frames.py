@@ -76,7 +76,8 @@ def _matrix(frame: pd.DataFrame, numbered: bool) -> Matrix | None:
         refuse_bare_matrix(rows, "data frame", "name its columns with source= and target=")
     if numbered and not all(is_number(cell) for row in rows for cell in row[:2]):
         return None
-    matrix = labelled_matrix(list(frame.index), header, frame.to_numpy())
+    sides = clean_name(frame.index.name), clean_name(frame.columns.name)
+    matrix = labelled_matrix(list(frame.index), header, frame.to_numpy(), sides)
     few = matrix is not None and numbered and len(rows) <= 3
     if few and any(row[k] != 0 for k, row in enumerate(rows)):
         raise InputError(

@@ -39,7 +39,7 @@ from lsm_stan.errors import InputError
 from lsm_stan.network.arrays import checked_sparse
 from lsm_stan.network.attributes import check_columns
 from lsm_stan.network.cells import SparseMatrix, counted
-from lsm_stan.network.checks import clean_name
+from lsm_stan.network.checks import clean_name, look_alike
 from lsm_stan.network.datasets import load_celegans
 from lsm_stan.network.dyads import DYAD_ENDS
 from lsm_stan.network.fact_tables import index_by_ends, index_by_name, read_columns
@@ -87,6 +87,7 @@ def open_network(data: Source, how: Reading = AS_IT_SAYS) -> Network:
         where, network = data, _packaged(how)
     else:
         where, network = _read(data, how)
+    network = replace(network, notes=(*network.notes, *look_alike(network.names)))
     network = hide_within_sets(network, where)
     if how.binary:
         network = network.binary()

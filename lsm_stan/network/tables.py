@@ -47,7 +47,7 @@ from lsm_stan.network.sources import EdgeList, Matrix
 from lsm_stan.network.text_files import MARKS, TextTable, read_rows, refuse_marked
 
 #: What a first comment of these kinds says of direction: KONECT's, and SNAP's.
-_KONECT = re.compile(r"(sym|asym|bip)\s+\w+")
+_KONECT = re.compile(r"(sym|asym|bip)(\s+\w+|\s*$)")
 _SNAP = re.compile(r"(Und|D)irected graph\b", re.IGNORECASE)
 #: A number that may have a decimal comma, and one whose commas may be of thousands.
 _COMMA = re.compile(r"[+-]?[0-9]+(,[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -375,7 +375,9 @@ def _matrix_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Matrix |
         empty = not any(is_number(row[k]) and float(row[k]) for k, row in enumerate(cells))
         if square and (len(rows) > 3 or (len(rows) == 3 and empty)):
             return labelled_matrix(names, names, cells)
-    matrix = labelled_matrix(names, header[1:], cells)
+    corner = re.split(r"[\\/|]+", header[0])
+    sides = (corner[0], corner[1]) if len(corner) == 2 else None
+    matrix = labelled_matrix(names, header[1:], cells, sides)
     if matrix is not None and isinstance(matrix.cells, np.ndarray):
         diagonal = [cell if cell not in _BLANK else "NaN" for cell in matrix.cells.diagonal()]
         np.fill_diagonal(matrix.cells, diagonal)
@@ -386,6 +388,7 @@ def labelled_matrix(
     row_labels: Sequence[object],
     column_labels: Sequence[object],
     cells: Sequence[Sequence[object]] | NDArray[Any],
+    sides: tuple[str, str] | None = None,
 ) -> Matrix | None:
     """Return the matrix that cells with names are.
 
@@ -395,11 +398,14 @@ def labelled_matrix(
         Names of the nodes.
     cells : sequence of sequence, or ndarray, of shape (N, N)
         Weights.
+    sides : tuple of two str, optional
+        What rows and columns are called.
 
     Returns
     -------
     Matrix or None
-        Its columns are in the order of its rows; None if the names are not the same.
+        Its columns are in the order of its rows, and senders are in rows; None if the names are
+        not the same.
     """
     row_names = [clean_name(label) for label in row_labels]
     column_names = [clean_name(label) for label in column_labels]
@@ -409,4 +415,7 @@ def labelled_matrix(
     if row_names != column_names:
         column = {name: k for k, name in enumerate(column_names)}
         matrix = matrix[:, [column[name] for name in row_names]]
+    if sides is not None and find_ends(sides, Reading(), "") == (1, 0):
+        note = f"Rows are called {sides[0]}, columns {sides[1]}: edges go from columns to rows."
+        return Matrix(matrix.T, row_names, notes=(note,))
     return Matrix(matrix, row_names)

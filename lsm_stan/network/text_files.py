@@ -41,6 +41,8 @@ _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars",
 _COMMENT = re.compile(r"[ \t]*(#+|%+|//)([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 #: What comments below the first row begin with.
 MARKS = "#%"
+#: The mark of UTF-8, which programs that join files write more than once.
+_BYTE_ORDER_MARK = "\ufeff"
 #: What Excel may write above a table.
 _SEPARATOR = re.compile(r"sep=(.)(?:\r\n|\r|\n)", re.IGNORECASE)
 _BLANK = re.compile(r"[ \t]*(?:\r\n|\r|\n)")
@@ -148,7 +150,7 @@ def text_of(path: Path) -> str:
             )
     else:
         try:
-            text = content.decode("utf-8-sig")
+            text = content.decode("utf-8").lstrip(_BYTE_ORDER_MARK)
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
             raise InputError(

@@ -1235,3 +1235,141 @@ def test_integers_of_thousands_of_digits(file):
         Network.from_edges([10**5000], ["a"])
     with pytest.raises(InputError, match=r"overflows Stan's int|not finite"):
         read_network(file("w.csv", f"source,target,weight\na,b,{digits}\n"))
+
+
+# --- what may be misread in silence -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("Directed", "false"), ("directed", "0"), ("is_directed", "no"), ("undirected", "TRUE"),
+        ("edge_type", "undirected"), ("EdgeType", "Undirected"), ("direction", "undirected"),
+    ],
+)  # fmt: skip
+def test_columns_that_say_undirected(file, column, value):
+    path = file("e.csv", f"source,target,{column}\na,b,{value}\nb,c,{value}\n")
+    network = read_network(path)
+    assert not network.directed
+    assert network.weight.tolist() == [1, 1]
+    opposite = {"false": "true", "0": "1", "no": "yes", "TRUE": "FALSE"}.get(value, "directed")
+    assert read_network(file("d.csv", path.read_text().replace(value, opposite))).directed
+
+
+@pytest.mark.parametrize("values", [("->", "<-"), ("both", "forward"), ("Directed", "Mutual")])
+def test_edges_against_their_columns_are_refused(file, values):
+    text = "source,target,direction\na,b,{}\nb,c,{}\n".format(*values)
+    with pytest.raises(InputError, match=r"'direction' says .*write a row for each direction"):
+        read_network(file("e.csv", text))
+    assert read_network(file("f.csv", text), directed=False).n_edges == 2
+    compass = read_network(file("g.csv", "source,target,direction\na,b,N\nb,c,S\n"))
+    assert "Columns not used: direction." in compass.notes
+
+
+def test_mutual_edges_of_gexf_are_refused(file):
+    nodes = '<nodes><node id="a"/><node id="b"/></nodes>'
+    for of_graph, of_edge in (("mutual", ""), ("directed", 'type="mutual"')):
+        text = (
+            '<gexf xmlns="http://www.gexf.net/1.2draft" version="1.2">'
+            f'<graph defaultedgetype="{of_graph}">{nodes}'
+            f'<edges><edge id="0" source="a" target="b" {of_edge}/></edges></graph></gexf>'
+        )
+        with pytest.raises(InputError, match="mutual edges, which go in both directions"):
+            read_network(file("e.gexf", text))
+    dynamic = text.replace('type="mutual"', 'start="1"').replace("<graph", '<graph mode="dynamic"')
+    assert edges(read_network(file("d.gexf", dynamic))) == [("a", "b", 1)]
+
+
+def test_both_directions_of_an_undirected_list_count_twice_with_a_note(file):
+    note = "listed in both directions with the same weight, and counts twice"
+    both = file("e.csv", "source,target,weight\na,b,3\nb,a,3\nb,c,1\nc,b,1\nc,c,2\n")
+    twice = read_network(both, directed=False)
+    assert edges(twice) == [("a", "b", 6), ("b", "c", 2), ("c", "c", 2)]
+    assert any(note in text for text in twice.notes)
+    once = read_network(both, directed=False, parallel_edges="first")
+    assert edges(once) == [("a", "b", 3), ("b", "c", 1), ("c", "c", 2)]
+    other = file("f.csv", "source,target,weight\na,b,3\nb,a,4\nb,c,1\nc,b,1\n")
+    for network in (once, read_network(other, directed=False)):
+        assert not any(note in text for text in network.notes)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("Ann", "ann"),
+        ("1", "1.0"),
+        ("01", "1"),
+        ("café", "cafe\u0301"),
+        ("x", "x\u200b"),
+        ("\uff21", "a"),
+    ],
+)
+def test_names_that_look_alike_are_told_of(file, one, two):
+    path = file("e.csv", f"source,target\n{one},b\nb,{two}\n")
+    network = read_network(path)
+    assert network.n_nodes == 3
+    assert any(text.startswith("Nodes of names that look alike") for text in network.notes)
+    assert all(text.isprintable() and "\u200b" not in text for text in network.notes)
+    other = read_network(file("f.csv", "source,target\n1.5,1.50\nx1,x2\n"))
+    assert not any("alike" in text for text in other.notes)
+
+
+def test_a_matrix_whose_rows_are_receivers_is_turned(file):
+    text = "{},a,b,c\na,0,5,0\nb,2,0,0\nc,1,0,0\n"
+    turned = [("a", "b", 2), ("a", "c", 1), ("b", "a", 5)]
+    as_it_is = [("a", "b", 5), ("b", "a", 2), ("c", "a", 1)]
+    for corner, expected in {
+        "to\\from": turned,
+        "target / source": turned,
+        "from\\to": as_it_is,
+    }.items():
+        assert edges(read_network(file("m.csv", text.format(corner)))) == expected
+    listed = pd.DataFrame(turned, columns=["sender", "receiver", "w"])
+    for rows_, columns in (("sender", "receiver"), ("receiver", "sender")):
+        frame = listed.pivot_table("w", rows_, columns, fill_value=0, aggfunc="sum")
+        square = frame.reindex(index=["a", "b", "c"], columns=["a", "b", "c"], fill_value=0)
+        assert edges(read_network(square.astype(int))) == turned
+
+
+def test_sums_at_the_margins_of_a_matrix_are_no_node(file):
+    sums = ",a,b,Total\na,0,1,1\nb,2,0,2\nTotal,2,1,3\n"
+    with pytest.raises(
+        InputError, match=r"m\.csv: the last row and column .*'Total', are the sums"
+    ):
+        read_network(file("m.csv", sums))
+    assert read_network(file("n.csv", sums.replace("0,1,1", "0,1,4"))).n_nodes == 3
+
+
+def test_answers_of_one_letter_are_told_of(file):
+    network = read_network(file("e.csv", "source,target,friend\na,b,Y\nb,c,N\n"))
+    assert any("--where friend=Y leaves them out" in text for text in network.notes)
+
+
+def test_numbers_of_rows_tell_no_kinds_apart(file):
+    network = read_network(file("e.csv", "id,source,target,type\n1,a,b,x\n2,a,b,y\n3,b,c,x\n"))
+    assert not any("--where id" in text for text in network.notes)
+    assert any("--where type=" in text for text in network.notes)
+
+
+@pytest.mark.parametrize("sets", [("0", "1", "2"), ("0", "1", "")])
+def test_two_sets_that_are_not_two_are_told_of(file, sets):
+    nodes = "name,bipartite\n" + "".join(f"{n},{s}\n" for n, s in zip("abc", sets, strict=True))
+    network = read_network(file("e.csv", "source,target\na,b\nb,c\n"), nodes=file("n.csv", nodes))
+    assert network.n_hidden == 0
+    assert any("bipartite has" in text and "not used" in text for text in network.notes)
+
+
+def test_names_of_nodes_in_any_case_and_of_some_nodes_only():
+    graph = nx.Graph([(0, 1)])
+    nx.set_node_attributes(graph, {0: "x", 1: "y"}, "Label")
+    assert read_network(graph).names == ("x", "y")
+    half = nx.Graph([(0, 1)])
+    half.nodes[0]["name"] = "x"
+    network = read_network(half)
+    assert network.names == ("0", "1")
+    assert any("'name' is not a name of every node" in text for text in network.notes)
+
+
+def test_marks_of_unicode_and_of_konect_in_short(file):
+    assert read_network(file("e.csv", "\ufeff\ufeffa,b\nb,a\n")).names == ("a", "b")
+    assert not read_network(file("e.txt", "% sym\n1 2\n2 3\n")).directed
