@@ -267,11 +267,14 @@ model {
   target += constant;
   if (has_charges) {
     matrix[n_sites, n_dims] x = sites(z, role, is_inner);
-    vector[n_sites] log_a = sum(intercept) - sum(log_phi)
+    // a half to each: with an inner product the level makes up for the charges
+    real half_level = 0.5 * (sum(intercept) - sum(log_phi));
+    vector[n_sites] log_a = half_level
                             + log_charges(effect, 1, sender_covariate, coefficient, x, 1,
                                           is_inner);
-    vector[n_sites] log_b = log_charges(effect, n_effects, receiver_covariate,
-                                        coefficient, x, shift + 1, is_inner);
+    vector[n_sites] log_b = half_level
+                            + log_charges(effect, n_effects, receiver_covariate,
+                                          coefficient, x, shift + 1, is_inner);
     vector[n_dyad_covariates] slope = tail(coefficient, n_dyad_covariates);
     target += charges_of_edges(log_a, log_b, sent, received)
               + dot_product(weighted_covariate, slope);

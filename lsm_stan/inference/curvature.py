@@ -158,6 +158,8 @@ class Quadratic:
         The error of differentiation, in scaled coordinates.
     rotations : int
         Number of directions in which nothing changes.
+    n_known : int
+        Number of the last values: of the directions whose curvature is known.
     values : ndarray of shape (S,)
         Eigenvalues where nothing is known, and of the Schur complement where it is.
     zero : ndarray of shape (S,)
@@ -170,6 +172,7 @@ class Quadratic:
     scale: FloatArray
     error: float
     rotations: int
+    n_known: int
     values: FloatArray
     zero: FloatArray
     vectors: FloatArray
@@ -189,12 +192,33 @@ class Quadratic:
         gain : float
             In nats, of the directions that curve downwards.
         """
+        moved, slope = self._moved(gradient)
+        down = self.values > self.zero
+        return self.scale * (self.vectors @ moved), float(slope[down] @ moved[down] / 2)
+
+    def newton_elsewhere(self, gradient: FloatArray) -> FloatArray:
+        """Return a Newton step that leaves what is known as it is.
+
+        Parameters
+        ----------
+        gradient : ndarray of shape (P,)
+            Gradient of the log joint.
+
+        Returns
+        -------
+        ndarray of shape (P,)
+        """
+        moved, _ = self._moved(gradient)
+        others = slice(len(moved) - self.n_known)
+        return self.scale * (self.vectors[:, others] @ moved[others])
+
+    def _moved(self, gradient: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return a Newton step in the coordinates of the vectors, and the gradient there."""
         slope = (self.scale * gradient) @ self.vectors
         curved = np.abs(self.values) > self.zero
         moved = np.zeros_like(slope)
         moved[curved] = slope[curved] / np.abs(self.values[curved])
-        down = self.values > self.zero
-        return self.scale * (self.vectors @ moved), float(slope[down] @ moved[down] / 2)
+        return moved, slope
 
     def judged(self, gradient: FloatArray) -> Curvature:
         """Return the numbers that say whether this is a mode.
@@ -219,14 +243,12 @@ class Quadratic:
         )
 
 
-def quadratic(
+def minus_hessian(
     gradients: Callable[[FloatArray], FloatArray],
     point: FloatArray,
-    rotations: Known,
-    known: Known | None = None,
     step: float | FloatArray = 1e-5,
-) -> Quadratic:
-    """Differentiate the gradient numerically, and decompose minus the Hessian.
+) -> FloatArray:
+    """Differentiate the gradient numerically.
 
     Parameters
     ----------
@@ -234,23 +256,20 @@ def quadratic(
         Maps points of shape ``(M, P)`` to the gradients of the log joint there.
     point : ndarray of shape (P,)
         Where.
-    rotations : Known
-        Directions in which the log joint is constant.
-    known : Known or None, default None
-        Further directions.
     step : float or ndarray of shape (P,), default 1e-5
         Steps of the central difference, which is of fourth order, in each coordinate.
 
     Returns
     -------
-    Quadratic
+    ndarray of shape (P, P)
+        Minus the Hessian, not yet symmetric.
 
     Raises
     ------
     ArithmeticError
         If the gradient is not finite somewhere around the point.
     """
-    size, n_rotations = point.size, rotations.directions.shape[1]
+    size = point.size
     steps = np.broadcast_to(step, (size,))
     hessian = np.empty((size, size))
     for first in range(0, size, PROBED_COLUMNS):
@@ -261,6 +280,26 @@ def quadratic(
         hessian[columns] = -np.einsum("s,csp->cp", WEIGHTS, probed) / steps[columns, None]
     if not np.isfinite(hessian).all():
         raise ArithmeticError("the gradient is not finite around the point")
+    return hessian
+
+
+def quadratic(hessian: FloatArray, rotations: Known, known: Known | None = None) -> Quadratic:
+    """Decompose minus the Hessian.
+
+    Parameters
+    ----------
+    hessian : ndarray of shape (P, P)
+        As :func:`minus_hessian` returns it.
+    rotations : Known
+        Directions in which the log joint is constant.
+    known : Known or None, default None
+        Further directions.
+
+    Returns
+    -------
+    Quadratic
+    """
+    size, n_rotations = len(hessian), rotations.directions.shape[1]
     scale = 1 / np.sqrt(np.maximum(np.abs(np.diag(hessian)), LEAST_CURVATURE))
     hessian = scale[:, None] * (hessian + hessian.T) / 2 * scale
     parts = [rotations] if known is None else [rotations, known]
@@ -291,6 +330,7 @@ def quadratic(
         scale=scale,
         error=error,
         rotations=n_rotations,
+        n_known=len(schur_values),
         values=np.concatenate([values, schur_values]),
         zero=np.repeat([zero, ZERO_KNOWN], [len(values), len(schur_values)]),
         vectors=np.column_stack([vectors, known_vectors]),

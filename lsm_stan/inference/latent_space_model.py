@@ -20,7 +20,7 @@ from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.hops import hop, usual_hops
 from lsm_stan.inference.laplace import approximate_at_mode
 from lsm_stan.inference.methods import METHODS, find_method
-from lsm_stan.inference.mode_checks import settle_mode
+from lsm_stan.inference.mode_checks import settle_mode, settled_ends
 from lsm_stan.inference.moves import has_moves
 from lsm_stan.inference.optimize import find_modes, starts_of_record
 from lsm_stan.inference.pathfinder import approximate_along_paths
@@ -157,7 +157,7 @@ class LatentSpaceModel(CompiledModel):
             # a centre stays with whatever nodes it starts among: it starts, by k-means, where
             # the nodes have come together without it
             softenings = softenings or [0.0]
-        ends = find_modes(run, starts, softenings, cmdstan)
+        ends = settled_ends(self.log_joint, find_modes(run, starts, softenings, cmdstan))
         of_starts = starts_of_record(self.log_joint, ends)
         best = ends[of_starts[0]["start"] - 1]
         modes = max(start["mode"] for start in of_starts)

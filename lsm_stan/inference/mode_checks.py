@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,14 +14,17 @@ from lsm_stan.inference.curvature import (
     Known,
     Quadratic,
     independent,
+    minus_hessian,
     newton_step,
     quadratic,
 )
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.symmetries import evaluated, freely_moved, prior_directions, turns
+from lsm_stan.inference.units import counting_units
 from lsm_stan.model.parameters import Parameters, flat, unflat
 from lsm_stan.posterior.checks import Check
+from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray
 
 #: A mode is accepted when a Newton step from it would gain less than this many nats; Newton's
@@ -29,11 +33,20 @@ MAX_NEWTON_GAIN = 1e-3
 ENOUGH = 1e-3 * MAX_NEWTON_GAIN
 NEWTON_STEPS = 20
 
+#: Positions that are all within this, in prior standard deviations, may be at the origin.
+NEAR = 0.01
+
+#: What a log joint may be wrong by, for each count: its terms cancel, and each is rounded.
+NOISE = 1e-13
+
 #: Shares of a Newton step that are tried at once.
 SHARES = 0.5 ** np.arange(12)
 
 #: Largest number of parameters whose Hessian is computed at a mode; of more it is only multiplied.
 MAX_CURVATURE_SIZE = 3000
+
+#: Largest number of parameters for which Newton's method goes on from every start.
+MAX_SETTLED = 200
 
 #: Step of differentiation, in units of the length over which the density changes.
 STEP = 1e-3
@@ -92,7 +105,7 @@ def settle_mode(log_joint: LogJoint, point: Parameters) -> Mode:
         checks, details = _judge_large_mode(log_joint, point, gradient)
         return Mode(point, float(value), gradient, checks, details)
     try:
-        mode, height, gradient, around = _climb(log_joint, mode)
+        mode, height, gradient, around = _highest(log_joint, mode)
     except ArithmeticError as error:
         checks = [Check("curvature", False, f"{error}: whether it is a mode is not known")]
         return Mode(point, float(value), gradient, checks, {})
@@ -100,6 +113,58 @@ def settle_mode(log_joint: LogJoint, point: Parameters) -> Mode:
     checks = [_newton_check(measured.newton_gain), _curvature_check(measured)]
     details = {"newton_gain": measured.newton_gain, "curvature": measured.as_record()}
     return Mode(problem.at_flat(mode), height, gradient, checks, details, around)
+
+
+def settled_ends(log_joint: LogJoint, ends: Sequence[Parameters]) -> list[Parameters]:
+    """Go on by Newton's method from every end of a search, where counts are large.
+
+    L-BFGS stops where the log joint cannot tell a step any more: for counts of 1e8 that is far from
+    the mode, and two ends near one mode would count as two.
+
+    Parameters
+    ----------
+    log_joint : LogJoint
+        The density.
+    ends : sequence of dict of str to ndarray
+        Where L-BFGS stopped.
+
+    Returns
+    -------
+    list of dict of str to ndarray
+        The ends themselves for usual counts, or more than :data:`MAX_SETTLED` parameters.
+    """
+    problem = log_joint.problem
+    size = flat(problem.declared(ends[0])).size
+    if len(counting_units(problem.network)) == 1 or size > MAX_SETTLED:
+        return list(ends)
+    return [settle_mode(log_joint, end).point for end in ends]
+
+
+def _highest(
+    log_joint: LogJoint, mode: FloatArray
+) -> tuple[FloatArray, float, FloatArray, Quadratic]:
+    """Climb from a point; from the origin first where positions are near to it.
+
+    Where data have no structure the mode is there, and so flat around it for large counts that
+    steps towards it gain less than can be computed.
+    """
+    problem = log_joint.problem
+    point = problem.at_flat(mode)
+    if problem.spec.form != "inverse" and np.abs(point["z"]).max() < NEAR * problem.prior_scale:
+        zeros = {name: np.zeros_like(point[name]) for name in ("z", "role") if name in point}
+        origin = flat(problem.declared({**point, **zeros}))
+        at_origin = _climb(log_joint, origin)
+        height = float(log_joint.at_flat(mode)[0])
+        if at_origin[3].judged(at_origin[2]).is_mode and at_origin[1] >= height - _noise(
+            problem, height
+        ):
+            return at_origin
+    return _climb(log_joint, mode)
+
+
+def _noise(problem: Problem, value: float) -> float:
+    """Return what the log joint may be wrong by."""
+    return max(NOISE * problem.network.total_weight, 1e-12 * abs(value))
 
 
 def _climb(
@@ -112,10 +177,16 @@ def _climb(
         value, gradient = evaluated(log_joint, mode)
         around = _quadratic(log_joint, problem.at_flat(mode), gradient)
         step, gain = around.newton(gradient)
-        if not steps_left or gradient @ step / 2 < ENOUGH:
+        enough = gradient @ step / 2 < ENOUGH and around.judged(gradient).is_mode
+        if not steps_left or enough:
             break
-        tries = mode + SHARES[:, None] * step
-        better = _better(around, float(value), gain, *evaluated(log_joint, tries))
+        # where the gradient is far from zero, what is known of the curvature is not yet exact
+        steps = np.concatenate(
+            [step * SHARES[:, None], around.newton_elsewhere(gradient) * SHARES[:, None]]
+        )
+        tries = mode + steps
+        noise = _noise(problem, float(value))
+        better = _better(around, noise, float(value), gain, *evaluated(log_joint, tries))
         if better is None:
             break
         mode = tries[better]
@@ -123,7 +194,12 @@ def _climb(
 
 
 def _better(
-    around: Quadratic, value: float, gain: float, values: FloatArray, gradients: FloatArray
+    around: Quadratic,
+    noise: float,
+    value: float,
+    gain: float,
+    values: FloatArray,
+    gradients: FloatArray,
 ) -> int | None:
     """Return which of some tries is nearer to the mode; None if none is.
 
@@ -132,12 +208,12 @@ def _better(
     finite = np.isfinite(gradients).all(axis=1)
     values = np.where(finite, values, -np.inf)
     best = int(np.argmax(values))
-    if values[best] > value + 1e-12 * abs(value):
+    if values[best] > value + noise:
         return best
     gains = np.array([around.newton(row)[1] for row in np.nan_to_num(gradients)])
     gains[~finite] = np.inf
     least = int(np.argmin(gains))
-    near = values[least] > value - 1e-9 * abs(value)
+    near = values[least] > value - max(1e-9 * abs(value), noise)
     return least if near and gains[least] < gain / 2 else None
 
 
@@ -188,23 +264,34 @@ def _quadratic(log_joint: LogJoint, point: Parameters, gradient: FloatArray) -> 
     mix = independent(moved, float(steps["z_raw"].max()) * np.sqrt(len(point["z"])))
     # a gradient turns with the positions, which is what the Hessian does to a rotation
     rotations = Known(moved @ mix, -turned @ mix)
-    known = prior_directions(problem, point, gradient)
-    return quadratic(gradients, flat(values), rotations, known, flat(steps))
+    hessian = minus_hessian(gradients, flat(values), flat(steps))
+    around = quadratic(hessian, rotations, prior_directions(problem, point, gradient))
+    measured = around.judged(gradient)
+    if measured.is_mode or measured.newton_gain > MAX_NEWTON_GAIN:
+        return around
+    # so near to a mode the gradient may be the error of computing it: at a mode it is 0
+    still = np.zeros_like(gradient)
+    at_mode = quadratic(hessian, rotations, prior_directions(problem, point, still))
+    return at_mode if at_mode.judged(gradient).is_mode else around
 
 
 def _curvature_check(measured: Curvature) -> Check:
     if measured.is_mode:
         text = f"the log joint falls in every direction but the {measured.rotations} rotations"
     elif measured.negative:
+        rises = f"the log joint still rises along {counted(measured.negative, 'direction')}"
         text = (
-            f"the log joint still rises along {measured.negative} directions: no mode. Try more"
-            " starts or another form; this model may have no mode here"
+            f"the search stopped before it came to a mode: {rises}. Try more starts, or another"
+            " form"
+            if measured.newton_gain > MAX_NEWTON_GAIN
+            else f"{rises}: no mode. Try more starts or another form; this model may have no mode"
+            " here"
         )
     else:
         text = (
-            f"along {measured.flat} directions, the {measured.rotations} rotations apart, the log"
-            " joint changes less than the error of computing it: whether this is a mode is not"
-            " known"
+            f"along {counted(measured.flat, 'direction')}, {measured.rotations} of rotation apart,"
+            " the log joint changes less than the error of computing it: whether this is a mode is"
+            " not known"
         )
     return Check("curvature", measured.is_mode, text)
 

@@ -11,13 +11,17 @@ from scipy.optimize import brentq
 
 from lsm_stan.inference.curvature import Known, tangents
 from lsm_stan.inference.log_joint import LogJoint
+from lsm_stan.inference.orbits import inverted_by_prior, made_up_for
 from lsm_stan.inference.problem import Problem
-from lsm_stan.model.parameters import TURNED, Parameters, flat
+from lsm_stan.model.parameters import TURNED, Parameters, flat, unflat
 from lsm_stan.typing import FloatArray
 
 #: Where nodes are; and what has a normal prior at a mode, of what likelihoods may leave alone.
 PLACES = ("z_raw", "role_raw")
 NORMAL = (*PLACES, "intercept", "effect_raw")
+
+#: Moves that the prior sees less of, in its standard deviations, are none.
+LEAST_MOVE = 1e-9
 
 #: Rounds in which the prior's highest point among those of one likelihood is sought.
 ROUNDS = 100
@@ -50,7 +54,8 @@ def prior_directions(problem: Problem, point: Parameters, gradient: FloatArray) 
 
     Where counts are large that curvature, of the prior alone, is lost in the error of
     differentiating the likelihood. The directions are translations; a level that effects share with
-    the intercept; and, with a rate of 1/d, a dilation that the intercept makes up for.
+    the intercept; with a rate of 1/d, a dilation that the intercept makes up for; and what effects
+    make up for (:mod:`lsm_stan.inference.orbits`).
 
     Parameters
     ----------
@@ -64,36 +69,40 @@ def prior_directions(problem: Problem, point: Parameters, gradient: FloatArray) 
     Returns
     -------
     Known or None
-        None where positions have no normal prior, or an inner product tells the origin apart.
+        None where positions have no normal prior, or there are no such directions.
     """
     spec = problem.spec
-    if spec.clusters or spec.form == "inner":
+    if spec.clusters:
         return None
     values = problem.declared(point)
+    precision = _precision(problem, values)
+    # the gradient of the likelihood: at a mode the prior's balances it
+    slope = unflat(gradient + precision * flat(values), values)
     nothing = {name: np.zeros_like(value) for name, value in values.items()}
-    of_levels = {**nothing, "intercept": np.ones_like(values["intercept"])}
-    moves = []
-    for k in range(problem.dim):
+    moves: list[tuple[FloatArray, FloatArray | float]] = []
+    for k in range(problem.dim if spec.form != "inner" else 0):
         z = np.zeros_like(values["z_raw"])
         z[:, k] = 1.0
-        moves.append({**nothing, "z_raw": z})
+        moves.append((flat({**nothing, "z_raw": z}), 0.0))
     if spec.intercept:
         shared = spec.sigma_fixed * (1 if problem.network.directed else 2)
         for column in range(values["effect_raw"].shape[1]):
             effect = np.zeros_like(values["effect_raw"])
             effect[:, column] = -1 / shared
-            moves.append({**of_levels, "effect_raw": effect})
-    directions = [flat(move) for move in moves]
-    precision = _precision(problem, values)
-    products = [precision * direction for direction in directions]
+            moves.append((flat({**nothing, "intercept": np.ones(1), "effect_raw": effect}), 0.0))
     if spec.intercept and spec.form == "inverse":
-        of_places = flat({n: np.full_like(v, n in PLACES) for n, v in values.items()})
-        dilation = of_places * flat(values) + flat({**nothing, "intercept": np.ones(1)})
+        places = {name: values[name] for name in PLACES}
+        dilation = flat({**nothing, **places, "intercept": np.ones(1)})
         # a dilation moves nodes by where they are: the likelihood's slope there counts too
-        slope = of_places * (gradient + precision * dilation)
-        directions.append(dilation)
-        products.append(precision * dilation + slope)
-    return Known(np.column_stack(directions), np.column_stack(products))
+        moves.append((dilation, flat({**nothing, **{name: slope[name] for name in PLACES}})))
+    moves += made_up_for(problem, values, slope)
+    if not moves:
+        return None
+    # nodes in one place leave nothing to stretch
+    seen = [np.linalg.norm(np.sqrt(precision) * move) > LEAST_MOVE for move, _ in moves]
+    moves = [move for move, kept in zip(moves, seen, strict=True) if kept]
+    products = [precision * move + further for move, further in moves]
+    return Known(np.column_stack([move for move, _ in moves]), np.column_stack(products))
 
 
 def _precision(problem: Problem, values: Parameters) -> FloatArray:
@@ -132,7 +141,11 @@ def freely_moved(problem: Problem, point: Parameters) -> Parameters:
             moved = _levelled(problem, moved)
         if spec.form == "inverse":
             moved = _dilated(problem, moved)
-        if abs(float(moved["intercept"]) - before) < 1e-13:
+        inverted = 0.0
+        if spec.form == "inverse" and spec.effects:
+            moved, inverted = inverted_by_prior(problem, moved)
+            moved = {**moved, "z": moved["z"] - moved["z"].mean(axis=0)}
+        if abs(float(moved["intercept"]) - before) < 1e-13 and inverted < 1e-12:
             break
     return moved
 

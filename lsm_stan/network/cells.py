@@ -165,6 +165,7 @@ def cells_of_list(
 
     sender = np.array([index[name] for name in senders], dtype=np.int64)
     receiver = np.array([index[name] for name in receivers], dtype=np.int64)
+    twice = not directed and parallel_edges == "sum" and _is_symmetric(sender, receiver, weight)
     if not directed:
         sender, receiver = np.minimum(sender, receiver), np.maximum(sender, receiver)
     sender, receiver, weight = merge_parallel(
@@ -176,9 +177,22 @@ def cells_of_list(
             f"{counted(len(pairs) - len(weight), 'parallel edge')}: "
             f"{done} the first edge listed for the pair."
         )
+    if twice:
+        notes.append(
+            "Every edge is listed in both directions with the same weight, and counts twice: with"
+            ' parallel edges "first" it counts once.'
+        )
     # In a list both directions of one undirected edge would be added up.
     undirected = '--undirected and parallel edges "first"'
     return _finished(nodes, sender, receiver, weight, directed, notes, undirected)
+
+
+def _is_symmetric(sender: IntArray, receiver: IntArray, weight: IntArray) -> bool:
+    """Return whether each listed edge between different nodes is listed reversed, too."""
+    between = sender != receiver
+    edges = np.stack([sender, receiver, weight])[:, between]
+    same = edges[:, np.lexsort(edges)], edges[:, np.lexsort(edges[[1, 0, 2]])][[1, 0, 2]]
+    return bool(between.any()) and np.array_equal(*same)
 
 
 def cells_of_matrix(

@@ -7,6 +7,7 @@ what would be accepted.
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
@@ -158,6 +159,43 @@ def check_names(names: Sequence[str], source: str) -> None:
             f"{source}: the node name {unclean!r} is empty or has needless white space; "
             f"Network.from_edges and Network.from_matrix clean names"
         )
+
+
+def look_alike(names: Sequence[str]) -> list[str]:
+    """Say which names of different nodes look alike.
+
+    Parameters
+    ----------
+    names : sequence of str, length N
+        Node names.
+
+    Returns
+    -------
+    list of str
+        A sentence if some differ in upper and lower case, signs that are not seen, or the writing
+        of a number only; else empty.
+
+    Examples
+    --------
+    >>> from lsm_stan.network.checks import look_alike
+    >>> look_alike(["Ann", "bob", "ann"])
+    ["Nodes of names that look alike, such as 'Ann' and 'ann', are different nodes."]
+    """
+    alike: dict[str, str] = {}
+    for name in names:
+        text = name
+        if not name.isascii():
+            signs = unicodedata.normalize("NFKC", name)
+            text = "".join(sign for sign in signs if unicodedata.category(sign) != "Cf")
+        text = text.casefold().strip()
+        if re.fullmatch(r"0*[0-9]+(\.0*)?", text):
+            text = text.partition(".")[0].lstrip("0") or "0"
+        first = alike.setdefault(text, name)
+        if first != name:
+            show = repr if name.isascii() and first.isascii() else ascii
+            pair = f"{show(first)} and {show(name)}"
+            return [f"Nodes of names that look alike, such as {pair}, are different nodes."]
+    return []
 
 
 def checked_weights(

@@ -24,7 +24,20 @@ from lsm_stan.text import listed
 
 Columns = Mapping[str, Sequence[object]]
 
-_YES_AND_NO = (("true", "false"), ("yes", "no"))
+_YES_AND_NO = (("true", "false"), ("yes", "no"), ("y", "n"), ("t", "f"))
+#: Columns that say what direction an edge has, by their words; what they say of the direction.
+_TYPES = {("type",), ("edge", "type"), ("direction",), ("directionality",)}
+_DIRECTED = {("directed",): True, ("is", "directed"): True, ("undirected",): False}
+#: Directions from source to target, and others, as some programs write them.
+_FORWARD = {"->", ">", "forward", "outgoing", "source_to_target"}
+_REVERSED = {
+    "<-", "<->", "<", "<>", "both", "bidirectional", "mutual", "reciprocal", "backward", "reverse",
+    "reversed", "incoming", "target_to_source",
+}  # fmt: skip
+#: Words of columns that number rows, or identify them.
+_NUMBERING = {"id", "ids", "key", "index", "row"}
+_YES = {yes for yes, _ in _YES_AND_NO} | {"1"}
+_NO = {no for _, no in _YES_AND_NO} | {"0"}
 #: So many different values, at most, tell kinds of edges.
 _KINDS = 50
 
@@ -82,8 +95,10 @@ def _as_text(value: object) -> str:
     return str(value).strip()
 
 
-def stated_direction(columns: Columns, how: Reading, source: str) -> tuple[str | None, bool | None]:
-    """Return what a column ``Type`` says of direction, as Gephi writes it.
+def stated_direction(
+    columns: Columns, how: Reading, source: str, kind: str
+) -> tuple[str | None, bool | None]:
+    """Return what a column such as ``Type`` says of direction, as Gephi and others write it.
 
     Parameters
     ----------
@@ -93,6 +108,8 @@ def stated_direction(columns: Columns, how: Reading, source: str) -> tuple[str |
         What the user says.
     source : str
         File name or description, for error messages.
+    kind : str
+        What a column is called there.
 
     Returns
     -------
@@ -104,22 +121,42 @@ def stated_direction(columns: Columns, how: Reading, source: str) -> tuple[str |
     Raises
     ------
     InputError
-        If some edges are directed and others are not, and the user does not say what to do.
+        If some edges are directed and others are not, and the user does not say what to do; or if
+        some go from target to source.
     """
     for name, values in columns.items():
-        types = {str(value).strip().lower() for value in values if value is not None}
-        if words(name) != ("type",) or not types or not types <= {"directed", "undirected"}:
+        types = {_direction(words(name), value) for value in values if value is not None}
+        reverse = next((value for value in values if _as_text(value).lower() in _REVERSED), None)
+        known = types <= {"directed", "undirected", *_FORWARD, *_REVERSED}
+        if reverse is not None and known and how.directed is not False:
+            raise InputError(
+                f"{source}: the {kind} {name!r} says {reverse!r}, so that an edge goes from target"
+                f" to source, or both ways; write a row for each direction, from source to target,"
+                f" and leave {name!r} out"
+            )
+        if not types or not types <= {"directed", "undirected"}:
             continue
         if len(types) == 1 and None not in values:
             return name, types == {"directed"}
         if how.directed is False:
             return name, True  # each row is one edge of an undirected network
+        first = next(_as_text(value) for value in values if value is not None)
         raise InputError(
-            f"{source}: the column {name!r} says that some edges are directed and others are not;"
+            f"{source}: the {kind} {name!r} says that some edges are directed and others are not;"
             f" a network is one or the other: read all as undirected with --undirected, or keep"
-            f" those of one kind with --where {_typed(name, 'Directed')}"
+            f" those of one kind with --where {_typed(name, first)}"
         )
     return None, None
+
+
+def _direction(name: tuple[str, ...], value: object) -> str:
+    """Return what a cell says of direction: ``directed``, ``undirected``, or something else."""
+    text = _as_text(value).lower()
+    if name in _TYPES:
+        return text
+    if name in _DIRECTED and text in _YES | _NO:
+        return "directed" if (text in _YES) == _DIRECTED[name] else "undirected"
+    return ""
 
 
 def read_weights(
@@ -307,6 +344,8 @@ def distinguishing(
     for name, values in others.items():
         if not repeated:
             break
+        if _NUMBERING & set(words(name)):
+            continue
         texts = [_as_text(value) for value in values]
         kinds = sorted(set(texts))
         tells = any(len({texts[k] for k in same}) > 1 for same in repeated)

@@ -76,7 +76,8 @@ def _matrix(frame: pd.DataFrame, numbered: bool) -> Matrix | None:
         refuse_bare_matrix(rows, "data frame", "name its columns with source= and target=")
     if numbered and not all(is_number(cell) for row in rows for cell in row[:2]):
         return None
-    matrix = labelled_matrix(list(frame.index), header, frame.to_numpy())
+    sides = clean_name(frame.index.name), clean_name(frame.columns.name)
+    matrix = labelled_matrix(list(frame.index), header, frame.to_numpy(), sides)
     few = matrix is not None and numbered and len(rows) <= 3
     if few and any(row[k] != 0 for k, row in enumerate(rows)):
         raise InputError(
@@ -102,7 +103,8 @@ def _with_ends(
     named = [f"level_{k}" if name is None else clean_name(name) for k, name in enumerate(levels)]
     index = frame.index.to_frame(index=False).set_axis(named, axis=1)
     wide = pd.concat([index, frame.reset_index(drop=True)], axis=1)
-    ends = find_ends([*named, *header], how, "data frame")
+    known = named if how.source is not None or None not in levels else [""] * len(levels)
+    ends = find_ends([*known, *header], how, "data frame")
     if ends is None and len(levels) == 2 and all(may_be_weight(name) for name in named):
         numbers = all(is_number(cell) for cell in frame.to_numpy(dtype=object).ravel())
         if numbers or levels == [None, None]:

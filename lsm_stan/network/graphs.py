@@ -104,7 +104,16 @@ def read_gexf(path: Path) -> EdgeList:
         As :func:`read_graphml` does.
     """
     content = contents(path)
-    _check_xml(content, str(path))
+    said = _check_xml(content, str(path))
+    kinds = [said.get("defaultedgetype"), *(edge.get("type") for edge in _elements(said, "edge"))]
+    if "mutual" in kinds:
+        raise InputError(
+            f"{path}: it has mutual edges, which go in both directions; write two directed edges"
+            f" for each"
+        )
+    if said.get("mode") == "dynamic" and said.get("timeformat") is None:
+        # the format's default, which networkx does not know
+        content = content.replace(b'mode="dynamic"', b'mode="dynamic" timeformat="double"', 1)
     graph = nx.read_gexf(io.BytesIO(content))
     for *_, data in graph.edges(data=True):
         data.pop("id", None)  # a number of the format's own
@@ -164,6 +173,8 @@ def read_graph(
     EdgeList
     """
     facts: dict[Hashable, dict[str, object]] = {n: dict(data) for n, data in graph.nodes(data=True)}
+    called = dict.fromkeys(str(key) for data in facts.values() for key in data)
+    named_by = tuple(key for name in named_by for key in called if key.lower() == name)
     given = [name for name in named_by if _is_given(facts, name)]
     usable = [name for name in given if not unique or _tells_apart(facts, name)]
     notes: tuple[str, ...] = ()
@@ -175,6 +186,11 @@ def read_graph(
         names = {node: clean_name(node) for node in facts}
         if given:
             notes = (f"The attribute {given[0]!r} is not unique: nodes are called by their id.",)
+        elif named_by:
+            notes = (
+                f"The attribute {named_by[0]!r} is not a name of every node: nodes are called by"
+                f" their id.",
+            )
     edges = list(graph.edges(data=True))
     attributes = dict.fromkeys(name for *_, data in edges for name in data)
     node_table = pd.DataFrame(

@@ -3,7 +3,8 @@
 Names are compared by their words, in lower case: ``FromNodeId``, ``from_node_id`` and
 ``from node id`` are the same. Ends are a pair of columns whose words differ in one place only,
 where one says sender and the other receiver (`_DIRECTIONS`: ``source`` and ``target``,
-``pre_root_id`` and ``post_root_id``), or where they number two nodes (``node1`` and ``node2``).
+``pre_root_id`` and ``post_root_id``), or where they number two nodes (``node1`` and ``node2``, or
+any other word in the first two columns: ``family1`` and ``family2``).
 """
 
 from __future__ import annotations
@@ -51,7 +52,16 @@ _DIRECTIONS = (
     ("caller", "callee"),
     ("giver", "receiver"),
 )
-_NUMBERED = (("1", "2"), ("a", "b"), ("i", "j"))
+_NUMBERED = (
+    ("1", "2"),
+    ("a", "b"),
+    ("i", "j"),
+    ("0", "1"),
+    ("first", "second"),
+    ("one", "two"),
+)
+#: What a third column of a numbered series has, so that its first two are no ends.
+_THIRD = {"1": "3", "a": "c", "i": "k", "0": "2", "first": "third", "one": "three"}
 #: What is numbered as an end of an edge: node1 and node2.
 _ENTITIES = frozenset(
     {
@@ -150,8 +160,7 @@ def find_ends(header: Sequence[str], how: Reading, source: str) -> tuple[int, in
             for word in pair:
                 check_columns([word for name in by_words if name == (word,)], source)
             return by_words.index((pair[0],)), by_words.index((pair[1],))
-    for pairs, numbered in ((_DIRECTIONS, False), (_NUMBERED, True)):
-        possible = _differing(by_words, pairs, numbered)
+    for possible in (_differing(by_words, _DIRECTIONS), _numbered(by_words)):
         if len(possible) > 1:
             (a, b), (c, d) = possible[:2]
             raise InputError(
@@ -165,20 +174,84 @@ def find_ends(header: Sequence[str], how: Reading, source: str) -> tuple[int, in
 
 
 def _differing(
-    names: Sequence[tuple[str, ...]], pairs: Sequence[tuple[str, str]], numbered: bool
+    names: Sequence[tuple[str, ...]], pairs: Sequence[tuple[str, str]]
 ) -> list[tuple[int, int]]:
     """Return the pairs of columns whose names differ in one word, a pair's one for its other."""
     column = {name: k for k, name in reversed(list(enumerate(names)))}
     possible = []
     for name, k in column.items():
-        if numbered and not _ENTITIES & set(name):
-            continue
         for number, word in enumerate(name):
             for first, second in pairs:
                 other = (*name[:number], second, *name[number + 1 :])
                 if word == first and len(name) > 1 and other in column:
                     possible.append((k, column[other]))
     return sorted(set(possible))
+
+
+def _numbered(names: Sequence[tuple[str, ...]]) -> list[tuple[int, int]]:
+    """Return the pairs of columns that number two nodes, and no third.
+
+    Nodes of the usual kinds (`_ENTITIES`) may be in any columns, others in the first two.
+    """
+    entities, others = [], []
+    first_two = set([k for k, name in enumerate(names) if name][:2])
+    for a, b in _differing(names, _NUMBERED):
+        place = next(k for k, word in enumerate(names[a]) if word != names[b][k])
+        rest = names[a][:place] + names[a][place + 1 :]
+        third = (*names[a][:place], _THIRD[names[a][place]], *names[a][place + 1 :])
+        if rest in (("v",), ("x",)):  # R's names of columns: the third may be the weight
+            entities.append((a, b))
+        elif third in names:
+            continue
+        elif _ENTITIES & set(rest):
+            entities.append((a, b))
+        elif {a, b} == first_two and _may_be_nodes(rest):
+            others.append((a, b))
+    return entities or others
+
+
+def _may_be_nodes(name: Sequence[str]) -> bool:
+    """Return whether a word that is numbered may be one for nodes: no measure, no code."""
+    measure = (_NO_WEIGHTS | _WEIGHT_WORDS | set(_WEIGHTS) | _NUMBER_OF) & set(name)
+    return not measure and any(len(word) > 2 and word.isalpha() for word in name)
+
+
+def is_numbered_alike(ends: tuple[str, str], cell: str) -> bool:
+    """Return whether a cell may be one more of two columns' names that number nodes.
+
+    Parameters
+    ----------
+    ends : tuple of two str
+        The names of the columns.
+    cell : str
+        A cell of such a column.
+
+    Returns
+    -------
+    bool
+        Whether it has words and a number, or a letter, where the names have; the words are the
+        same if the names are usual ones.
+
+    Examples
+    --------
+    >>> from lsm_stan.network.headers import is_numbered_alike
+    >>> sites, people = ("site_1", "site_2"), ("person1", "person2")
+    >>> is_numbered_alike(sites, "site_12"), is_numbered_alike(sites, "Lake 3")
+    (True, True)
+    >>> is_numbered_alike(people, "ann1"), is_numbered_alike(people, "person3")
+    (False, True)
+    """
+    (first, second), third = map(words, ends), words(cell)
+    kinds = [_counter(word) for word in first]
+    if not any(kinds) or [_counter(word) for word in third] != kinds or len(second) != len(first):
+        return False
+    rest = [(a, c) for a, b, c in zip(first, second, third, strict=True) if a == b]
+    return bool(rest) and (all(a == c for a, c in rest) or not _ENTITIES & set(first))
+
+
+def _counter(word: str) -> str:
+    """Return ``1`` for a number, ``a`` for a letter, and nothing for a word."""
+    return "1" if word.isdigit() else "a" if len(word) == 1 else ""
 
 
 def named_column(name: str, columns: Sequence[str], source: str, what: str = "column") -> int:

@@ -39,8 +39,9 @@ from lsm_stan.errors import InputError
 from lsm_stan.network.arrays import checked_sparse
 from lsm_stan.network.attributes import check_columns
 from lsm_stan.network.cells import SparseMatrix, counted
-from lsm_stan.network.checks import clean_name
+from lsm_stan.network.checks import clean_name, look_alike
 from lsm_stan.network.datasets import load_celegans
+from lsm_stan.network.dyads import DYAD_ENDS
 from lsm_stan.network.fact_tables import index_by_ends, index_by_name, read_columns
 from lsm_stan.network.formats import NO_MEMORY, read_file, readable
 from lsm_stan.network.frames import read_frame
@@ -86,6 +87,7 @@ def open_network(data: Source, how: Reading = AS_IT_SAYS) -> Network:
         where, network = data, _packaged(how)
     else:
         where, network = _read(data, how)
+    network = replace(network, notes=(*network.notes, *look_alike(network.names)))
     network = hide_within_sets(network, where)
     if how.binary:
         network = network.binary()
@@ -296,7 +298,8 @@ def _listed_dyads(path: Path, nodes: Container[str]) -> tuple[Sequence[object], 
     refuse_marked([row for row in table.below if row[0] in nodes], str(path))
     header, rows = (table.header, table.rows) if table.header else (table.rows[0], table.rows[1:])
     ends = find_ends(header, AS_IT_SAYS, str(path))
-    if ends is None and len(header) > 1 and all(clean_name(c) in nodes for c in table.rows[0][:2]):
+    certain = table.header is not None or header[:2] == list(DYAD_ENDS)
+    if not certain and len(header) > 1 and all(clean_name(cell) in nodes for cell in header[:2]):
         ends, rows = (0, 1), table.rows
     if ends is None:
         raise InputError(wanted)

@@ -35,6 +35,9 @@ FEW = 3
 #: Names that are rounded numbers, as spreadsheets and floats write long ones.
 _ROUNDED = re.compile(r"[0-9](\.[0-9]+)?[eE]\+[0-9]{2}")
 
+#: What sums at the margins of a table are called.
+_SUMS = {"total", "totals", "sum", "sums", "all", "margin", "margins"}
+
 _TWO_SETS = (
     "No node is at both ends of edges: if the network is of two sets, such as plants and"
     " pollinators, say so with --nodes FILE whose column bipartite is 0 or 1, and --undirected."
@@ -53,11 +56,14 @@ class Matrix:
         Node names; None if the matrix has no labels.
     directed : bool or None
         Whether the source says that it is directed; None if it does not say.
+    notes : tuple of str
+        What is to be said of how it was read.
     """
 
     cells: NDArray[Any] | SparseMatrix
     names: list[str] | None = None
     directed: bool | None = None
+    notes: tuple[str, ...] = ()
 
     def build(
         self, how: Reading, *, nodes: pd.DataFrame | None, title: str, source: str
@@ -86,6 +92,8 @@ class Matrix:
         """
         how.refuse(OF_COLUMNS, source, "it holds a matrix, whose cells are the weights")
         cells, names = self.cells, self.names
+        if names is not None and isinstance(cells, np.ndarray):
+            _refuse_sums(cells, names, source)
         if nodes is not None and names is not None and isinstance(cells, np.ndarray):
             # Other order and further nodes: labels say which cell goes where.
             _check_known(names, nodes, source)
@@ -102,6 +110,7 @@ class Matrix:
             title=title,
             source=source,
         )
+        network = replace(network, notes=(*self.notes, *network.notes))
         return network if said is not None else _with_hint(network)
 
 
@@ -210,13 +219,29 @@ class EdgeList:
         )
 
     def _with_direction(self, how: Reading, source: str) -> EdgeList:
-        """Return the list with what a column of types, as Gephi writes it, says of direction."""
-        name, directed = stated_direction(self.attributes, how, source)
+        """Return the list with what a column, such as Gephi's of types, says of direction."""
+        name, directed = stated_direction(self.attributes, how, source, self.kind)
         if name is None:
             return self
         rest = {key: values for key, values in self.attributes.items() if key != name}
         note = f"The {self.kind} {name!r} says that edges are {'' if directed else 'un'}directed."
         return replace(self, attributes=rest, directed=directed, notes=(*self.notes, note))
+
+
+def _refuse_sums(matrix: NDArray[Any], names: Sequence[str], source: str) -> None:
+    """Refuse a matrix whose last row and column are called as sums are, and are sums."""
+    if names[-1].lower() not in _SUMS or len(names) < 3:
+        return
+    try:
+        cells = matrix.astype(float)
+    except (TypeError, ValueError):
+        return
+    sums = cells[:-1, :-1].sum(axis=0), cells[:-1, :-1].sum(axis=1)
+    if np.array_equal(cells[-1, :-1], sums[0]) and np.array_equal(cells[:-1, -1], sums[1]):
+        raise InputError(
+            f"{source}: the last row and column of the matrix, {names[-1]!r}, are the sums of the"
+            f" others and no node; leave them out"
+        )
 
 
 def _refuse_rounded(ends: Sequence[tuple[object, object]], source: str) -> None:

@@ -33,13 +33,21 @@ from lsm_stan.errors import InputError
 from lsm_stan.network.attributes import MISSING
 from lsm_stan.network.cells import TWO_SETS
 from lsm_stan.network.checks import clean_name
-from lsm_stan.network.headers import are_numbered, find_ends, first_row, is_number, quoted, words
+from lsm_stan.network.headers import (
+    are_numbered,
+    find_ends,
+    first_row,
+    is_number,
+    is_numbered_alike,
+    quoted,
+    words,
+)
 from lsm_stan.network.reading import Reading
 from lsm_stan.network.sources import EdgeList, Matrix
-from lsm_stan.network.text_files import TextTable, read_rows, refuse_marked
+from lsm_stan.network.text_files import MARKS, TextTable, read_rows, refuse_marked
 
 #: What a first comment of these kinds says of direction: KONECT's, and SNAP's.
-_KONECT = re.compile(r"(sym|asym|bip)\s+\w+")
+_KONECT = re.compile(r"(sym|asym|bip)(\s+\w+|\s*$)")
 _SNAP = re.compile(r"(Und|D)irected graph\b", re.IGNORECASE)
 #: A number that may have a decimal comma, and one whose commas may be of thousands.
 _COMMA = re.compile(r"[+-]?[0-9]+(,[0-9]+)?([eE][+-]?[0-9]+)?")
@@ -79,6 +87,7 @@ def read_table(path: Path, how: Reading) -> Matrix | EdgeList:
     header, rows = _header(table, how, source)
     header = header and [clean_name(name) for name in header]
     if header is None:
+        _refuse_rows(table.above, table, source)
         header = [str(k) for k in range(1, len(rows[0]) + 1)]
         named = how.source is not None
         ends = find_ends(header, how, source) if named else (0, 1)
@@ -152,19 +161,29 @@ def _edge_list(
 
 
 def _left_out(table: TextTable, source: str) -> tuple[str, ...]:
-    """Count the comments among the rows, and refuse one that may be a row.
-
-    That is one whose first cell, with its mark, is in another row too, or any if there is
-    nothing else below the first row.
-    """
+    """Count the comments among the rows, and refuse one that may be a row."""
     if not table.n_below:
         return ()
-    if table.below:
-        times = Counter(cell for row in (*table.rows, *table.below) for cell in set(row))
-        alone = len(table.rows) == 1
-        refuse_marked([row for row in table.below if alone or times[row[0]] > 1], source)
+    _refuse_rows(table.below, table, source)
+    times = Counter(cell for row in table.rows for cell in row)
+    refuse_marked([row for row in table.loosely if times[row[0]]], source)
     each = "1 line begins" if table.n_below == 1 else f"{table.n_below:,} lines begin"
-    return (f"{each} with a mark of comments below the first row: not read.",)
+    example = f" ({', '.join(table.below[0])})" if table.below else ""
+    return (f"{each} with a mark of comments below the first row: not read{example}.",)
+
+
+def _refuse_rows(comments: Sequence[Sequence[str]], table: TextTable, source: str) -> None:
+    """Refuse a comment that may be a row of a node that is called so.
+
+    A row that was commented out names a node of other rows behind its mark, and no other row
+    names that with its mark.
+    """
+    known = {cell for row in table.rows for cell in row}
+    times = Counter(row[0] for row in comments)
+    for row in comments:
+        again = row[0] in known or times[row[0]] > 1
+        commented_out = row[0].lstrip(MARKS + "/") in known and not again
+        refuse_marked([] if commented_out and len(table.rows) > 1 else [row], source)
 
 
 def _has_commas(cells: Sequence[str]) -> bool:
@@ -247,13 +266,13 @@ def _is_named(
     ends = find_ends(first, how, source)
     if ends is None:
         return False
-    names = {first[k] for k in ends}
-    short = all(len(name) == 1 for name in names)
+    names = (first[ends[0]], first[ends[1]])
     certain = any(cell and not is_number(cell) for k, cell in enumerate(first) if k not in ends)
-    if short and not certain and any(names & {row[k] for k in ends} for row in rows):
+    below = () if certain else {row[k] for row in rows for k in ends}
+    if any(cell in names or is_numbered_alike(names, cell) for cell in below):
         raise InputError(
             f"{source}: the first row, {', '.join(first)}, may be a header or an edge, since rows"
-            f" below have nodes of these names; say --header or --no-header"
+            f" below have nodes of such names; say --header or --no-header"
         )
     return True
 
@@ -321,11 +340,16 @@ def _unknown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     what = neither(header, len(rows), len(header) - 1)
     if len(header) < 2:
         return f"{what}; cells are separated by commas, tabs, semicolons or white space"
-    stems = [words(name)[:-1] for name in header[1:] if words(name)[-1:] and name[-1].isdigit()]
-    if any(stem and stems.count(stem) > 1 for stem in stems):
+    stem = {
+        name: words(name)[:-1] for name in header[1:] if words(name)[:-1] and name[-1].isdigit()
+    }
+    series = [name for name in stem if list(stem.values()).count(stem[name]) > 1]
+    if series:
+        ends = f"--source {quoted(series[0])} --target {quoted(series[1])}"
+        two = f"if {series[0]} and {series[1]} are the ends of edges, say {ends}; "
         return (
-            f"{what}; if a row names several others, or columns are a second set of nodes, write a"
-            f" row for each pair of nodes"
+            f"{what}; {two if len(series) == 2 else ''}if a row names several others, or columns"
+            f" are a second set of nodes, write a row for each pair of nodes"
         )
     if any(cell.startswith("{") for cell in header):
         return f"{what}; networkx.write_weighted_edgelist writes weights without braces"
@@ -351,7 +375,9 @@ def _matrix_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Matrix |
         empty = not any(is_number(row[k]) and float(row[k]) for k, row in enumerate(cells))
         if square and (len(rows) > 3 or (len(rows) == 3 and empty)):
             return labelled_matrix(names, names, cells)
-    matrix = labelled_matrix(names, header[1:], cells)
+    corner = re.split(r"[\\/|]+", header[0])
+    sides = (corner[0], corner[1]) if len(corner) == 2 else None
+    matrix = labelled_matrix(names, header[1:], cells, sides)
     if matrix is not None and isinstance(matrix.cells, np.ndarray):
         diagonal = [cell if cell not in _BLANK else "NaN" for cell in matrix.cells.diagonal()]
         np.fill_diagonal(matrix.cells, diagonal)
@@ -362,6 +388,7 @@ def labelled_matrix(
     row_labels: Sequence[object],
     column_labels: Sequence[object],
     cells: Sequence[Sequence[object]] | NDArray[Any],
+    sides: tuple[str, str] | None = None,
 ) -> Matrix | None:
     """Return the matrix that cells with names are.
 
@@ -371,11 +398,14 @@ def labelled_matrix(
         Names of the nodes.
     cells : sequence of sequence, or ndarray, of shape (N, N)
         Weights.
+    sides : tuple of two str, optional
+        What rows and columns are called.
 
     Returns
     -------
     Matrix or None
-        Its columns are in the order of its rows; None if the names are not the same.
+        Its columns are in the order of its rows, and senders are in rows; None if the names are
+        not the same.
     """
     row_names = [clean_name(label) for label in row_labels]
     column_names = [clean_name(label) for label in column_labels]
@@ -385,4 +415,7 @@ def labelled_matrix(
     if row_names != column_names:
         column = {name: k for k, name in enumerate(column_names)}
         matrix = matrix[:, [column[name] for name in row_names]]
+    if sides is not None and find_ends(sides, Reading(), "") == (1, 0):
+        note = f"Rows are called {sides[0]}, columns {sides[1]}: edges go from columns to rows."
+        return Matrix(matrix.T, row_names, notes=(note,))
     return Matrix(matrix, row_names)

@@ -3,7 +3,8 @@
 A file is UTF-8, or UTF-16 with a byte order mark, and may be compressed (``.gz``, ``.bz2``,
 ``.xz``). Lines before the first row that begin with ``#``, ``%`` or ``//`` are comments; the last
 of them may hold the names of the columns. Below it lines that begin with ``#`` or ``%`` are
-comments; a name that begins so is written in quotes. Cells are separated by the delimiter of the
+comments; a name that begins so is written in quotes, and a comment that may be a row is refused by
+those who know what rows are. Cells are separated by the delimiter of the
 file's suffix if that gives rows of equal length, else by tabs, semicolons, commas, bars or white
 space, the first that does. Rows and columns without anything in them are not read.
 """
@@ -39,7 +40,9 @@ _DELIMITERS = ("\t", ";", ",", "|", " ")
 _DELIMITER_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "bars", " ": "white space"}
 _COMMENT = re.compile(r"[ \t]*(#+|%+|//)([^\r\n]*)(?:\r\n|\r|\n|\Z)")
 #: What comments below the first row begin with.
-_MARKS = ("#", "%")
+MARKS = "#%"
+#: The mark of UTF-8, which programs that join files write more than once.
+_BYTE_ORDER_MARK = "\ufeff"
 #: What Excel may write above a table.
 _SEPARATOR = re.compile(r"sep=(.)(?:\r\n|\r|\n)", re.IGNORECASE)
 _BLANK = re.compile(r"[ \t]*(?:\r\n|\r|\n)")
@@ -65,9 +68,12 @@ class TextTable:
         Whether the last comment begins with a blank after its mark, as prose does.
     n_below : int
         Number of comments below the first row.
-    below : tuple of list of str
-        The cells, with its mark, of each of them that may be a row: as many as in a row, and no
-        blank after the mark.
+    above, below : tuple of list of str
+        The cells, with its mark, of each comment above and below the first row that may be a row:
+        as many as in a row, two of them at the start, and no blank after the mark. The comment
+        that may hold the names of columns is not among them.
+    loosely : tuple of list of str
+        Those below that would be such but for a blank after the mark.
     """
 
     rows: list[list[str]]
@@ -76,7 +82,9 @@ class TextTable:
     mark: str = ""
     loose: bool = True
     n_below: int = 0
+    above: tuple[list[str], ...] = ()
     below: tuple[list[str], ...] = ()
+    loosely: tuple[list[str], ...] = ()
 
 
 def inner_suffix(path: Path) -> str:
@@ -142,7 +150,7 @@ def text_of(path: Path) -> str:
             )
     else:
         try:
-            text = content.decode("utf-8-sig")
+            text = content.decode("utf-8").lstrip(_BYTE_ORDER_MARK)
         except UnicodeDecodeError as error:
             line = content.count(b"\n", 0, error.start) + 1
             raise InputError(
@@ -212,7 +220,8 @@ def read_rows(path: Path) -> TextTable:
         loose = mark_free[:1].isspace() or not mark_free
         cells = _row(mark_free.strip(), delimiter)
         header = cells if len(cells) == len(rows[0]) else None
-    tight = [_row(line, delimiter) for line in lines.comments if not line[1:2].isspace()]
+    width = len(rows[0])
+    above = ["".join(comment) for comment in comments[: -1 if header else None]]
     return _without_empty_columns(
         TextTable(
             rows,
@@ -221,9 +230,20 @@ def read_rows(path: Path) -> TextTable:
             mark,
             loose,
             len(lines.comments),
-            tuple(cells for cells in tight if len(cells) == len(rows[0])),
+            _like_rows(above, delimiter, width),
+            _like_rows(lines.comments, delimiter, width),
+            _like_rows(lines.comments, delimiter, width, loose=True),
         )
     )
+
+
+def _like_rows(
+    comments: Sequence[str], delimiter: str, width: int, *, loose: bool = False
+) -> tuple[list[str], ...]:
+    """Return the cells of the comments that may be rows, by the blank after their mark."""
+    tight = re.compile(r"(#+|%+|//)(?!\s)")
+    rows = [_row(line, delimiter) for line in comments if bool(tight.match(line)) != loose]
+    return tuple(row for row in rows if len(row) == width > 1 and row[1])
 
 
 def refuse_marked(rows: Sequence[Sequence[str]], source: str) -> None:
@@ -261,7 +281,7 @@ def write_table(table: pd.DataFrame, path: Path) -> None:
         The file.
     """
     first = table.iloc[:, 0].astype(str)
-    marked = bool(first.str.startswith((*_MARKS, "//")).any())
+    marked = bool(first.str.startswith((*MARKS, "//")).any())
     table.to_csv(path, index=False, quoting=csv.QUOTE_NONNUMERIC if marked else csv.QUOTE_MINIMAL)
 
 
@@ -305,7 +325,7 @@ class _Lines:
     def __next__(self) -> str:
         for line in self._lines:
             self.number += 1
-            marked = self.at_start and line.lstrip(" ").startswith(_MARKS)
+            marked = self.at_start and line.lstrip(" ").startswith(tuple(MARKS))
             if marked:
                 self.comments.append(line.strip())
                 continue

@@ -40,14 +40,31 @@ def hide_within_sets(network: Network, source: str) -> Network:
     InputError
         If there are too many such dyads.
     """
-    codes = _sets(network)
+    table = network.node_table
+    if table is None:
+        return network
+    codes = _sets(table)
+    if codes is None and ATTRIBUTE in table.columns:
+        values = table[ATTRIBUTE]
+        n_missing = int((values.isna() | (values == "")).sum())
+        what = (
+            f"{counted(n_missing, 'node')} without a value"
+            if n_missing
+            else counted(values.nunique(), "value")
+        )
+        note = (
+            f"The nodes' column {ATTRIBUTE} has {what}, where two sets need two values: it is not"
+            f" used."
+        )
+        return replace(network, notes=(*network.notes, note))
     if codes is None:
         return network
     within = int(np.sum(codes[network.sender] == codes[network.receiver]))
     if within:
+        lie = "lies" if within == 1 else "lie"
         note = (
-            f"The nodes are in two sets by their attributes, but"
-            f" {counted(within, 'edge')} lie within a set: it is not used."
+            f"The nodes are in two sets by their attributes, but {counted(within, 'edge')} {lie}"
+            f" within a set: it is not used."
         )
         return replace(network, notes=(*network.notes, note))
     sizes = np.bincount(codes).tolist()
@@ -67,11 +84,8 @@ def hide_within_sets(network: Network, source: str) -> Network:
     return replace(hidden, notes=(*network.notes, note))
 
 
-def _sets(network: Network) -> IntArray | None:
+def _sets(table: pd.DataFrame) -> IntArray | None:
     """Return the set of each node, 0 or 1, or None if there are not two."""
-    table = network.node_table
-    if table is None:
-        return None
     if ATTRIBUTE in table.columns:
         values = table[ATTRIBUTE]
     elif OF_IGRAPH in table.columns and table[OF_IGRAPH].dtype == bool:

@@ -18,7 +18,14 @@ from lsm_stan.inference.continuation import (
     continuation,
     distinct_modes,
 )
-from lsm_stan.inference.curvature import Known, independent, newton_step, quadratic, tangents
+from lsm_stan.inference.curvature import (
+    Known,
+    independent,
+    minus_hessian,
+    newton_step,
+    quadratic,
+    tangents,
+)
 from lsm_stan.network.datasets import load_celegans
 
 # --- continuation -------------------------------------------------------------------------------
@@ -172,7 +179,9 @@ def curvature(gradients, mode, gradient):
     moved = tangents(mode)
     mix = independent(moved, 1e-5)
     rotations = Known(moved @ mix, -tangents(gradient) @ mix)
-    return quadratic(of_rows, mode.reshape(-1), rotations).judged(gradient.reshape(-1))
+    return quadratic(minus_hessian(of_rows, mode.reshape(-1)), rotations).judged(
+        gradient.reshape(-1)
+    )
 
 
 def test_a_line_has_no_rotations_and_all_eigenvalues_count():

@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from lsm_stan import InputError, LatentSpaceModel, load_celegans, simulate
-from lsm_stan.inference.curvature import Known, quadratic
+from lsm_stan.inference.curvature import Known, minus_hessian, quadratic
 from lsm_stan.inference.laplace import normal_draws
 from lsm_stan.model.parameters import flat
 
@@ -22,7 +22,7 @@ def test_draws_have_the_covariance_of_a_normal_density(n_known):
     precision = root @ root.T
     directions = rng.normal(size=(6, n_known))
     known = Known(directions, precision @ directions)
-    around = quadratic(lambda x: -x @ precision, np.zeros(6), nothing(6), known)
+    around = quadratic(minus_hessian(lambda x: -x @ precision, np.zeros(6)), nothing(6), known)
     offsets, log_q = normal_draws(around, 40_000, np.random.default_rng(2))
     covariance = np.linalg.inv(precision)
     assert_allclose(np.cov(offsets.T), covariance, atol=0.03 * np.abs(covariance).max())

@@ -72,13 +72,18 @@ def test_rates_grow_with_the_counts_of_finer_units():
 
 @pytest.mark.cmdstan
 @pytest.mark.parametrize(
-    "model", ["tutorial", "poisson-squared-effects", "nb-squared-effects", "nb-inverse", "nb-inner"]
-)
+    "model",
+    [
+        "tutorial", "poisson-squared-effects", "nb-squared-effects", "nb-inverse", "nb-inner",
+        "poisson-inverse", "poisson-inverse-effects", "poisson-inverse-roles",
+        "nb-inverse-effects", "poisson-inner-effects",
+    ],
+)  # fmt: skip
 def test_every_start_finds_the_mode_whatever_the_unit(model):
     matrix = counts()
     largest = LARGEST // matrix.max()
     shares = []
-    for factor in (1, 10**5, largest):
+    for factor in (1, 10**5, 2 * 10**8 // matrix.max(), largest):
         network = read_network(matrix * factor)
         mode = LatentSpaceModel(network, dim=2, model=model).optimize(seed=1, show_progress=False)
         assert mode.warnings == []
@@ -92,13 +97,18 @@ def test_every_start_finds_the_mode_whatever_the_unit(model):
 @pytest.mark.cmdstan
 def test_a_network_without_structure_has_its_mode_at_the_origin():
     """Constant weights: the Hessian at the origin is negative definite, and Newton gets there."""
-    matrix = np.full((12, 12), 3)
-    np.fill_diagonal(matrix, 0)
-    for model in ("nb-squared", "poisson-squared", "poisson-inner"):
-        mode = LatentSpaceModel(read_network(matrix), dim=2, model=model).optimize(
+    equal = 1 - np.eye(12, dtype=int)
+    models = ("poisson-squared", "poisson-squared-effects", "poisson-inner")
+    cases = [
+        (3, "nb-squared"),
+        (2 * 10**8, "poisson-inner-effects"),
+        *itertools.product((3, 2 * 10**8, LARGEST), models),
+    ]
+    for weight, model in cases:
+        mode = LatentSpaceModel(read_network(weight * equal), dim=2, model=model).optimize(
             seed=1, show_progress=False
         )
-        assert mode.warnings == [], model
+        assert mode.warnings == [], (weight, model)
         assert np.abs(mode.positions).max() < 1e-6
         assert mode.record.details["curvature"]["rotations"] == 0, "at the origin nothing turns"
 

@@ -176,7 +176,7 @@ def test_latin_1_is_refused_with_what_to_do(tmp_path):
     ("text", "words"),
     [
         ("ann,bob\ncat,dan\n", "first row, ann, bob, may be a header or an edge.*--header or"),
-        ("u,v\nv,w\n", "rows below have nodes of these names; say --header or --no-header"),
+        ("u,v\nv,w\n", "rows below have nodes of such names; say --header or --no-header"),
         ("6,2,4,1289241911\n6,5,2,1289241941\n", "say --no-header, and --weight 3"),
         ("quelle;ziel;gewicht\na;b;3\n", "--source quelle --target ziel"),
         ("person,friend\n1,2\n3,4\n", "--source person --target friend"),
@@ -195,6 +195,48 @@ def test_what_may_mean_two_things_is_refused_with_the_way_out(file, text, words)
         read_network(file("e.csv", text))
 
 
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        # names of nodes that look like numbered columns
+        ("site_1,site_2\nsite_2,site_3\n", "--header or --no-header"),
+        ("node1,node2\nnode3,node4\n", "--header or --no-header"),
+        ("site_1,site_2,3\nsite_2,site_3,1\n", "--header or --no-header"),
+        ("site1,site2\nlake3,lake4\n", "--header or --no-header"),
+        ("source,target\ntarget,b\n", "--header or --no-header"),
+        ("A1,A2\nB1,B2\n", "--header or --no-header"),
+        # the third of a series, measures, codes, and no first columns: none are ends
+        ("friend1,friend2,friend3\na,b,c\nb,c,a\n", "write a row for each pair"),
+        ("node1,node2,node3\na,b,c\nb,c,a\n", "write a row for each pair"),
+        ("year1,year2\n2001,2002\n", "--source year1 --target year2"),
+        ("name,wave1,wave2\na,3,4\nb,1,2\n", "neither an edge list"),
+        ("count_a,count_b\n3,4\n1,2\n", "neither an edge list"),
+        (
+            "kind,clan1,clan2\nx,a,b\n",
+            "if clan1 and clan2 are the ends of edges, say --source clan1",
+        ),
+        ("id1,name1,id2,name2\n1,a,2,b\n", "may be in the columns id1, id2 or in name1, name2"),
+    ],
+)
+def test_numbered_columns_are_not_always_ends(file, text, words):
+    with pytest.raises(InputError, match=rf"e\.csv: .*{words}"):
+        read_network(file("e.csv", text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["site_1,site_2,weight\nsite_2,site_3,1\n", "person1,person2\nann1,bob2\n", "V1,V2\na1,b2\n"],
+)
+def test_numbered_nodes_below_a_header(file, text):
+    assert read_network(file("e.csv", text)).n_edges == 1
+
+
+def test_numbered_nodes_of_a_list_of_hidden_dyads_are_no_header(file):
+    path = file("e.csv", "source,target\nsite_1,site_2\nsite_2,site_3\n")
+    hidden = file("h.csv", "site_1,site_3\nsite_3,site_1\n")
+    assert read_network(path, hidden=hidden).n_hidden == 2
+
+
 def test_seconds_are_no_weights(file):
     path = file("messages.txt", "1 2 1082040961\n2 3 1082155839\n")
     with pytest.raises(InputError, match=r"'3' has numbers; .*--weight 3, or take --weight none"):
@@ -210,8 +252,11 @@ def test_a_comment_below_the_first_row_is_none_of_the_rows(tmp_path, comment, na
     (tmp_path / name).write_bytes(gzip.compress(text) if name.endswith("gz") else text)
     network = read_network(tmp_path / name)
     assert edges(network) == [("a", "b", 1), ("b", "d", 1)]
-    note = "1 line begins with a mark of comments below the first row: not read."
-    assert note in network.notes
+    note = "1 line begins with a mark of comments below the first row: not read"
+    row = (
+        f" ({comment.replace(',', ', ')})" if comment.endswith("b,c") and " " not in comment else ""
+    )
+    assert f"{note}{row}." in network.notes
 
 
 def test_comments_below_the_first_row_of_any_table(file):
@@ -240,6 +285,33 @@ def test_a_node_that_looks_like_a_comment_is_asked_about(file, text):
     quoted = read_network(file("e.csv", re.sub(r"(#\w+)", r'"\1"', text)), **how)
     assert any(name.startswith("#") for name in quoted.names)
     assert not any("mark of comments" in note for note in quoted.notes)
+
+
+@pytest.mark.parametrize(
+    ("text", "row"),
+    [
+        ("source,target\n#1,a\na,b\nb,c\n", "#1, a"),
+        ("source,target,weight\na,b,3\n%x,b,1\n", "%x, b"),
+        ("source\ttarget\na\tb\n#tag\ta\n", "#tag, a"),
+        ("a b 3\nb a 1\n  #c a 2\n", "#c, a"),
+        ("a,b\nb,a\n# 1,b\nb,# 1\n", "# 1, b"),
+        ("#1,a\n# of May\na,b\nb,a\n", "#1, a"),
+        ("//1,a\n# of May\na,b\nb,a\n", "//1, a"),
+        ("#1,a\n#2,a\na,b\nb,a\n", "#2, a"),
+        ("a,b\nb,a\n##1,b\n", "##1, b"),
+    ],
+)
+def test_a_row_does_not_vanish_as_a_comment(file, text, row):
+    """A node called #1 is not mistaken for a row that was commented out, whose node is known."""
+    with pytest.raises(InputError, match=f"the row {row}[, ].*write it in quotes"):
+        read_network(file("e.csv", text))
+
+
+@pytest.mark.parametrize(
+    "text", ['"#1",a\na,b\nb,"#1"\n', 'source,target\na,b\n "#1",a\nb,"#1"\n', "a,b\na,#1\nb,a\n"]
+)
+def test_a_name_with_a_mark_that_begins_no_line_is_kept(file, text):
+    assert "#1" in read_network(file("e.csv", text)).names
 
 
 def test_a_line_within_quotes_is_no_comment(file):
@@ -295,7 +367,9 @@ def test_the_user_says_whether_there_is_a_header(file):
         "presynaptic,postsynaptic", "tail,head", "node1,node2", "id1,id2", "FromNodeId,ToNodeId",
         "SOURCE,TARGET", "Ego,Alter", "pre_pt_root_id,post_pt_root_id", "Neuron 1,Neuron 2",
         "src,dst", "source node,target node", "sender_id,receiver_id", "protein1,protein2", "V1,V2",
-        "from.id,to.id", "node_i,node_j", "exporter,importer",
+        "from.id,to.id", "node_i,node_j", "exporter,importer", "person1,person2",
+        "from_site,to_site", "site.from,site.to", "first_author,second_author",
+        "node0,node1", "person_one,person_two",
     ],
 )  # fmt: skip
 def test_usual_names_of_ends(file, header):
@@ -304,6 +378,25 @@ def test_usual_names_of_ends(file, header):
     assert edges(read_network(file("e.csv", text))) == [("a", "b", 2), ("b", "c", 3)]
     frame = pd.read_csv(io.StringIO(text))
     assert edges(read_network(frame)) == [("a", "b", 2), ("b", "c", 3)]
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "family1,family2", "site_1,site_2", "1_family,2_family", "Village A,Village B",
+        "familyA,familyB", "house_i,house_j", "clan 1,clan 2", "level_0,level_1",
+    ],
+)  # fmt: skip
+def test_two_columns_of_any_word_are_ends_if_they_are_the_first(file, header):
+    one, two = header.split(",")
+    for text in (
+        f"{one},{two},weight\na,b,2\nb,c,3\n",
+        f"{two},{one},weight\nb,a,2\nc,b,3\n",
+        f",{one},{two},weight\n1,a,b,2\n2,b,c,3\n",
+    ):
+        assert edges(read_network(file("e.csv", text))) == [("a", "b", 2), ("b", "c", 3)]
+        frame = pd.read_csv(io.StringIO(text), index_col=0 if text[0] == "," else None)
+        assert edges(read_network(frame)) == [("a", "b", 2), ("b", "c", 3)]
 
 
 #: Weights as programs call them.
@@ -1142,3 +1235,141 @@ def test_integers_of_thousands_of_digits(file):
         Network.from_edges([10**5000], ["a"])
     with pytest.raises(InputError, match=r"overflows Stan's int|not finite"):
         read_network(file("w.csv", f"source,target,weight\na,b,{digits}\n"))
+
+
+# --- what may be misread in silence -------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("Directed", "false"), ("directed", "0"), ("is_directed", "no"), ("undirected", "TRUE"),
+        ("edge_type", "undirected"), ("EdgeType", "Undirected"), ("direction", "undirected"),
+    ],
+)  # fmt: skip
+def test_columns_that_say_undirected(file, column, value):
+    path = file("e.csv", f"source,target,{column}\na,b,{value}\nb,c,{value}\n")
+    network = read_network(path)
+    assert not network.directed
+    assert network.weight.tolist() == [1, 1]
+    opposite = {"false": "true", "0": "1", "no": "yes", "TRUE": "FALSE"}.get(value, "directed")
+    assert read_network(file("d.csv", path.read_text().replace(value, opposite))).directed
+
+
+@pytest.mark.parametrize("values", [("->", "<-"), ("both", "forward"), ("Directed", "Mutual")])
+def test_edges_against_their_columns_are_refused(file, values):
+    text = "source,target,direction\na,b,{}\nb,c,{}\n".format(*values)
+    with pytest.raises(InputError, match=r"'direction' says .*write a row for each direction"):
+        read_network(file("e.csv", text))
+    assert read_network(file("f.csv", text), directed=False).n_edges == 2
+    compass = read_network(file("g.csv", "source,target,direction\na,b,N\nb,c,S\n"))
+    assert "Columns not used: direction." in compass.notes
+
+
+def test_mutual_edges_of_gexf_are_refused(file):
+    nodes = '<nodes><node id="a"/><node id="b"/></nodes>'
+    for of_graph, of_edge in (("mutual", ""), ("directed", 'type="mutual"')):
+        text = (
+            '<gexf xmlns="http://www.gexf.net/1.2draft" version="1.2">'
+            f'<graph defaultedgetype="{of_graph}">{nodes}'
+            f'<edges><edge id="0" source="a" target="b" {of_edge}/></edges></graph></gexf>'
+        )
+        with pytest.raises(InputError, match="mutual edges, which go in both directions"):
+            read_network(file("e.gexf", text))
+    dynamic = text.replace('type="mutual"', 'start="1"').replace("<graph", '<graph mode="dynamic"')
+    assert edges(read_network(file("d.gexf", dynamic))) == [("a", "b", 1)]
+
+
+def test_both_directions_of_an_undirected_list_count_twice_with_a_note(file):
+    note = "listed in both directions with the same weight, and counts twice"
+    both = file("e.csv", "source,target,weight\na,b,3\nb,a,3\nb,c,1\nc,b,1\nc,c,2\n")
+    twice = read_network(both, directed=False)
+    assert edges(twice) == [("a", "b", 6), ("b", "c", 2), ("c", "c", 2)]
+    assert any(note in text for text in twice.notes)
+    once = read_network(both, directed=False, parallel_edges="first")
+    assert edges(once) == [("a", "b", 3), ("b", "c", 1), ("c", "c", 2)]
+    other = file("f.csv", "source,target,weight\na,b,3\nb,a,4\nb,c,1\nc,b,1\n")
+    for network in (once, read_network(other, directed=False)):
+        assert not any(note in text for text in network.notes)
+
+
+@pytest.mark.parametrize(
+    ("one", "two"),
+    [
+        ("Ann", "ann"),
+        ("1", "1.0"),
+        ("01", "1"),
+        ("café", "cafe\u0301"),
+        ("x", "x\u200b"),
+        ("\uff21", "a"),
+    ],
+)
+def test_names_that_look_alike_are_told_of(file, one, two):
+    path = file("e.csv", f"source,target\n{one},b\nb,{two}\n")
+    network = read_network(path)
+    assert network.n_nodes == 3
+    assert any(text.startswith("Nodes of names that look alike") for text in network.notes)
+    assert all(text.isprintable() and "\u200b" not in text for text in network.notes)
+    other = read_network(file("f.csv", "source,target\n1.5,1.50\nx1,x2\n"))
+    assert not any("alike" in text for text in other.notes)
+
+
+def test_a_matrix_whose_rows_are_receivers_is_turned(file):
+    text = "{},a,b,c\na,0,5,0\nb,2,0,0\nc,1,0,0\n"
+    turned = [("a", "b", 2), ("a", "c", 1), ("b", "a", 5)]
+    as_it_is = [("a", "b", 5), ("b", "a", 2), ("c", "a", 1)]
+    for corner, expected in {
+        "to\\from": turned,
+        "target / source": turned,
+        "from\\to": as_it_is,
+    }.items():
+        assert edges(read_network(file("m.csv", text.format(corner)))) == expected
+    listed = pd.DataFrame(turned, columns=["sender", "receiver", "w"])
+    for rows_, columns in (("sender", "receiver"), ("receiver", "sender")):
+        frame = listed.pivot_table("w", rows_, columns, fill_value=0, aggfunc="sum")
+        square = frame.reindex(index=["a", "b", "c"], columns=["a", "b", "c"], fill_value=0)
+        assert edges(read_network(square.astype(int))) == turned
+
+
+def test_sums_at_the_margins_of_a_matrix_are_no_node(file):
+    sums = ",a,b,Total\na,0,1,1\nb,2,0,2\nTotal,2,1,3\n"
+    with pytest.raises(
+        InputError, match=r"m\.csv: the last row and column .*'Total', are the sums"
+    ):
+        read_network(file("m.csv", sums))
+    assert read_network(file("n.csv", sums.replace("0,1,1", "0,1,4"))).n_nodes == 3
+
+
+def test_answers_of_one_letter_are_told_of(file):
+    network = read_network(file("e.csv", "source,target,friend\na,b,Y\nb,c,N\n"))
+    assert any("--where friend=Y leaves them out" in text for text in network.notes)
+
+
+def test_numbers_of_rows_tell_no_kinds_apart(file):
+    network = read_network(file("e.csv", "id,source,target,type\n1,a,b,x\n2,a,b,y\n3,b,c,x\n"))
+    assert not any("--where id" in text for text in network.notes)
+    assert any("--where type=" in text for text in network.notes)
+
+
+@pytest.mark.parametrize("sets", [("0", "1", "2"), ("0", "1", "")])
+def test_two_sets_that_are_not_two_are_told_of(file, sets):
+    nodes = "name,bipartite\n" + "".join(f"{n},{s}\n" for n, s in zip("abc", sets, strict=True))
+    network = read_network(file("e.csv", "source,target\na,b\nb,c\n"), nodes=file("n.csv", nodes))
+    assert network.n_hidden == 0
+    assert any("bipartite has" in text and "not used" in text for text in network.notes)
+
+
+def test_names_of_nodes_in_any_case_and_of_some_nodes_only():
+    graph = nx.Graph([(0, 1)])
+    nx.set_node_attributes(graph, {0: "x", 1: "y"}, "Label")
+    assert read_network(graph).names == ("x", "y")
+    half = nx.Graph([(0, 1)])
+    half.nodes[0]["name"] = "x"
+    network = read_network(half)
+    assert network.names == ("0", "1")
+    assert any("'name' is not a name of every node" in text for text in network.notes)
+
+
+def test_marks_of_unicode_and_of_konect_in_short(file):
+    assert read_network(file("e.csv", "\ufeff\ufeffa,b\nb,a\n")).names == ("a", "b")
+    assert not read_network(file("e.txt", "% sym\n1 2\n2 3\n")).directed
