@@ -22,6 +22,7 @@ from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fits import ensure_fits
 from lsm_stan.model.replication import replicate
+from lsm_stan.model.thinning import Cells
 from lsm_stan.network.statistics import WEIGHT_CLASSES, features, observed_edges
 from lsm_stan.posterior.checks import Check
 from lsm_stan.posterior.intervals import ENDS
@@ -102,18 +103,13 @@ def predictive_checks(
     rng = np.random.default_rng(seed)
     observed = features([observed_edges(network)], network)
     chosen = np.arange(replications) * len(draws) // replications
-    predicted = [
-        features(
-            replicate(
-                spec,
-                {name: values[draws[k]] for name, values in parameters.items()},
-                network,
-                rng,
-            ),
-            network,
-        )
-        for k in tqdm(chosen, "checks", unit="network", disable=not has_bars(show_progress))
-    ]
+    predicted = []
+    cells: tuple[int, Cells] | None = None
+    for k in tqdm(chosen, "checks", unit="network", disable=not has_bars(show_progress)):
+        if cells is None or cells[0] != k:
+            draw = {name: values[draws[k]] for name, values in parameters.items()}
+            cells = k, Cells(spec, draw, directed=network.directed)
+        predicted.append(features(replicate(cells[1], network, rng), network))
     replicated = pd.DataFrame([drawn.statistics for drawn in predicted])
     table = _beside(pd.Series(observed.statistics), replicated)
     table["p_value"] = _p_values(table["observed"], replicated)

@@ -10,14 +10,11 @@ import pandas as pd
 
 from lsm_stan.errors import InputError
 from lsm_stan.model.family import ModelSpec, find_model
-from lsm_stan.model.likelihood import log_mean, mean_weight
 from lsm_stan.model.parameters import Parameters, rate_parameters
 from lsm_stan.model.stan_data import DIAGONAL_JITTER, check_data, check_numbers
+from lsm_stan.model.thinning import MAX_MEAN, draw_weights, log_mean_cells
 from lsm_stan.network.network import Network
 from lsm_stan.typing import FloatArray, IntArray
-
-#: Larger means are refused: their weights, or twice those, do not fit Stan's int.
-MAX_MEAN = 1e9
 
 #: The most nodes that a network is drawn of: it takes time as the square.
 MOST_DRAWN = 100_000
@@ -208,65 +205,6 @@ def simulate(
     order = np.lexsort((receiver, sender))
     network = replace(empty, sender=sender[order], receiver=receiver[order], weight=weight[order])
     return network, dict(given)
-
-
-def draw_weights(
-    spec: ModelSpec, parameters: Parameters, log_mu: FloatArray, rng: np.random.Generator
-) -> IntArray:
-    """Draw the weights of pairs of nodes.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-        The model.
-    parameters : dict of str to ndarray
-        Parameters of one draw.
-    log_mu : ndarray of shape (P, C)
-        What :func:`lsm_stan.model.likelihood.log_mean` returns, in nats: a row has the cells of one
-        pair, which share a frailty in ``dyadic``.
-    rng : numpy.random.Generator
-        Source of random numbers.
-
-    Returns
-    -------
-    ndarray of int64 of shape (P, C)
-        Counts.
-    """
-    mean = mean_weight(spec, log_mu)
-    if spec.likelihood == "bernoulli":
-        return rng.binomial(1, mean)
-    if spec.dispersed:
-        shape = (len(mean), 1) if spec.likelihood == "dyadic" else mean.shape
-        mean = mean * rng.gamma(parameters["phi"], 1 / parameters["phi"], size=shape)
-    return rng.poisson(mean)
-
-
-def log_mean_cells(
-    spec: ModelSpec, parameters: Parameters, pairs: IntArray, *, both: bool
-) -> FloatArray:
-    """Return log μ of the cells of pairs.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-        The model.
-    parameters : dict of str to ndarray
-        Parameters of one draw.
-    pairs : ndarray of int64 of shape (P, 2)
-        0-based node indices.
-    both : bool
-        Whether a pair (i, j) has two cells, i to j and j to i, or the first only.
-
-    Returns
-    -------
-    ndarray of shape (P, 2) or (P, 1)
-        Log means, in nats.
-    """
-    there = log_mean(spec, parameters, *pairs.T)
-    if not both:
-        return there[:, np.newaxis]
-    back = there if spec.symmetric else log_mean(spec, parameters, *pairs[:, ::-1].T)
-    return np.column_stack([there, back])
 
 
 def _row(

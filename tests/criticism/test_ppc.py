@@ -11,7 +11,7 @@ from scipy.stats import kstest, percentileofscore
 from lsm_stan import Fit, InputError, simulate
 from lsm_stan.criticism.advice import STATISTICS, fault, next_model
 from lsm_stan.criticism.ppc import predictive_checks
-from lsm_stan.model import replication
+from lsm_stan.model import thinning
 from lsm_stan.model.family import MODELS, find_model
 from lsm_stan.model.parameters import rate_parameters
 from lsm_stan.network.network import Network
@@ -34,7 +34,7 @@ def test_blocks_change_nothing(directed, monkeypatch):
     fit = fit_of(network, positions[np.newaxis, np.newaxis])
     whole = predictive_checks(fit, replications=10)
     for block in (1, 130):
-        monkeypatch.setattr(replication, "BLOCK_CELLS", block)
+        monkeypatch.setattr(thinning, "BLOCK_CELLS", block)
         again = predictive_checks(fit, replications=10)
         for name in ("table", "replicated", "weights", "strengths"):
             pd.testing.assert_frame_equal(getattr(again, name), getattr(whole, name))
@@ -226,7 +226,7 @@ def test_what_a_model_lacks_is_named(true, fitted, statistic, words):
         names = rate_parameters(find_model(model))
         draws = {name: truth[name][np.newaxis, np.newaxis] for name in names}
         fit = fit_of(network, draws.pop("z"), model, **draws)
-        checks = predictive_checks(fit, replications=100).checks
+        checks = predictive_checks(fit, replications=300).checks
         return next(check for check in checks if check.name == statistic)
 
     assert check_of(true).passed
