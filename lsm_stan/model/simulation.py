@@ -12,12 +12,15 @@ from lsm_stan.errors import InputError
 from lsm_stan.model.family import ModelSpec, find_model
 from lsm_stan.model.parameters import Parameters, rate_parameters
 from lsm_stan.model.stan_data import DIAGONAL_JITTER, check_data, check_numbers
-from lsm_stan.model.thinning import MAX_MEAN, draw_weights, log_mean_cells
+from lsm_stan.model.thinning import MAX_MEAN, Cells, draw_weights, log_mean_cells
 from lsm_stan.network.network import Network
 from lsm_stan.typing import FloatArray, IntArray
 
-#: The most nodes that a network is drawn of: it takes time as the square.
-MOST_DRAWN = 100_000
+#: The most nodes whose cells are drawn row by row; of more nodes no cell of small rate is visited.
+ROWS = 10_000
+
+#: The most cells and candidates of edges that are looked at to draw a network: an hour's work.
+MOST_WORK = 2e10
 
 
 def draw_parameters(
@@ -165,8 +168,6 @@ def simulate(
         ) from None
     if n_nodes < 2:
         raise InputError(f"n_nodes is {n_nodes}; a network needs at least 2 nodes")
-    if n_nodes > MOST_DRAWN:
-        raise InputError(f"n_nodes is above {MOST_DRAWN:,}, the most whose dyads can all be drawn")
     empty = Network(
         names=tuple(str(i + 1) for i in range(n_nodes))
         if node_table is None
@@ -200,7 +201,10 @@ def simulate(
             prior_scale=prior_scale,
             given=given,
         )
-    rows = [_row(spec, given, i, rng, directed, jitter) for i in range(n_nodes)]
+    if n_nodes <= ROWS:
+        rows = [_row(spec, given, i, rng, directed, jitter) for i in range(n_nodes)]
+    else:
+        rows = _blocks(spec, given, rng, directed, jitter)
     sender, receiver, weight = (np.concatenate(column) for column in zip(*rows, strict=True))
     order = np.lexsort((receiver, sender))
     network = replace(empty, sender=sender[order], receiver=receiver[order], weight=weight[order])
@@ -231,6 +235,29 @@ def _row(
         weight[other < i] = 0
     pair, way = np.nonzero(weight)
     return pairs[pair, way], pairs[pair, 1 - way], weight[pair, way]
+
+
+def _blocks(
+    spec: ModelSpec, parameters: Parameters, rng: np.random.Generator, directed: bool, jitter: float
+) -> list[tuple[IntArray, IntArray, IntArray]]:
+    """Draw all edges without a visit to every cell."""
+    cells = Cells(spec, parameters, directed=directed)
+    n_nodes = len(parameters["z"])
+    if cells.work > MOST_WORK:
+        raise InputError(
+            f"n_nodes is {n_nodes}: to draw a network {cells.work:.0e} dyads would be looked at; at"
+            f" most {MOST_WORK:.0e} are: take fewer nodes, or in Python give lsm_stan.simulate"
+            f" parameters with smaller rates, such as a lower intercept"
+        )
+    for pairs, log_mu in cells.visited():
+        _check_means(spec, parameters, log_mu, pairs)
+    loops = rng.poisson(jitter**-0.5, n_nodes) if spec.diagonal else np.zeros(n_nodes, np.int64)
+    itself = np.flatnonzero(loops)
+    edges = [(itself, itself, loops[itself])]
+    for pairs, weights in cells.drawn(rng):
+        pair, way = np.nonzero(weights)
+        edges.append((pairs[pair, way], pairs[pair, 1 - way], weights[pair, way]))
+    return edges
 
 
 def _check_means(

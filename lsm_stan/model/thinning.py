@@ -101,6 +101,19 @@ class Cells:
             out have none.
         """
         yield self._thinned(rng)
+        for pairs, log_mu in self.visited():
+            yield pairs, draw_weights(self.spec, self.draw, _capped(log_mu), rng)
+
+    def visited(self) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Return the cells that are visited, those of large means among them.
+
+        Yields
+        ------
+        pairs : ndarray of int64 of shape (P, 2)
+            0-based node indices i < j; a pair comes once.
+        log_mu : ndarray of shape (P, C)
+            Log means of the cells of the pairs, in nats, as :meth:`drawn` has their weights.
+        """
         size = np.diff(self._start)
         cells = np.cumsum(size[self._first] * size[self._second])
         first = 0
@@ -108,8 +121,7 @@ class Cells:
             before = cells[first - 1] if first else 0
             last = max(first + 1, int(np.searchsorted(cells, before + BLOCK_CELLS // 2, "right")))
             pairs = self._pairs(self._first[first:last], self._second[first:last])
-            log_mu = log_mean_cells(self.spec, self.draw, pairs, both=self.directed)
-            yield pairs, draw_weights(self.spec, self.draw, _capped(log_mu), rng)
+            yield pairs, log_mean_cells(self.spec, self.draw, pairs, both=self.directed)
             first = last
 
     def _pairs(self, first: IntArray, second: IntArray) -> IntArray:
@@ -168,7 +180,7 @@ class Cells:
         low, high = np.minimum(sender, receiver), np.maximum(sender, receiver)
         pair, row = np.unique(low * n_nodes + high, return_inverse=True)
         weights = np.zeros((len(pair), 2 if self.directed else 1), dtype=np.int64)
-        way = (sender > receiver).astype(np.int64) if self.directed else 0
+        way = np.where(self.directed, sender > receiver, False).astype(np.int64)
         np.add.at(weights, (row, way), weight)
         if spec.likelihood == "bernoulli":
             np.minimum(weights, 1, out=weights)

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-from scipy.sparse import csr_array, triu
+from scipy.sparse import csr_array
 
 from lsm_stan.network.network import Network
-from lsm_stan.typing import FloatArray, IntArray
+from lsm_stan.typing import BoolArray, FloatArray, IntArray
 
 #: Transitivity takes time N^3: beyond this many nodes it is that of a fixed random set of them.
 TRANSITIVITY_NODES = 2000
@@ -108,7 +108,7 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
     size = min(n_nodes, TRANSITIVITY_NODES)
     index = np.full(n_nodes, -1)
     index[np.random.default_rng(0).choice(n_nodes, size, replace=False)] = np.arange(size)
-    ends = [_indices(index, network.sender[:0], network.receiver[:0])]
+    skeleton = np.zeros((size, size), dtype=bool)
     sent, received = np.zeros(n_nodes), np.zeros(n_nodes)
     counts = np.zeros(WEIGHT_CLASSES, dtype=np.int64)
     total = squares = 0.0
@@ -128,7 +128,8 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
         counts += np.bincount(_weight_class(weight), minlength=WEIGHT_CLASSES)
         sent += np.bincount(sender, y, minlength=n_nodes)
         received += np.bincount(receiver, y, minlength=n_nodes)
-        ends.append(_indices(index, sender, receiver))
+        a, b = _indices(index, sender, receiver)
+        skeleton[a, b] = skeleton[b, a] = True
     counts[0] = n_cells - counts.sum()
     mean = total / n_cells
     variance = squares / n_cells - mean**2
@@ -151,8 +152,9 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
         statistics["weight_correlation"] = _ratio(
             n_both * products - both_total**2, n_both * both_squares - both_total**2
         )
-    hidden = _indices(index, network.hidden_sender, network.hidden_receiver)
-    statistics["transitivity"] = _ratio(*_triples(size, np.hstack(ends), hidden))
+    a, b = _indices(index, network.hidden_sender, network.hidden_receiver)
+    unknown = np.unique(np.append(a * size + b, b * size + a))
+    statistics["transitivity"] = _ratio(*_triples(skeleton, unknown))
     return Features(statistics, counts / n_cells, strengths)
 
 
@@ -162,38 +164,32 @@ def _indices(index: IntArray, sender: IntArray, receiver: IntArray) -> IntArray:
     return np.asarray(ends[:, (ends >= 0).all(axis=0)])
 
 
-def _triples(size: int, ends: IntArray, hidden: IntArray) -> tuple[float, float]:
+def _triples(skeleton: BoolArray, unknown: IntArray) -> tuple[float, float]:
     """Return twice the number of closed triples among nodes, and twice that of all.
 
-    Edges and hidden dyads are indices, ``(2, D)``, of nodes.
+    None is counted whose ends have one of the unknown cells between them.
     """
-    skeleton, unknown = _joined(size, ends), _joined(size, hidden)
-    degree, n_unknown = (np.diff(matrix.indptr).astype(np.int64) for matrix in (skeleton, unknown))
-    if degree @ (degree + n_unknown) < size**2:
-        apart = _common_neighbours(skeleton, unknown)
-        known = skeleton - skeleton.multiply(unknown)
-        return 2.0 * _common_neighbours(skeleton, known), float(degree @ (degree - 1)) - 2.0 * apart
+    degree, size = skeleton.sum(axis=1), len(skeleton)
+    if degree @ (degree + np.bincount(unknown // size, minlength=size)) < skeleton.size:
+        cells = np.flatnonzero(skeleton)
+        edges = csr_array((np.ones(len(cells)), np.divmod(cells, size)), skeleton.shape)
+        closed = _common_neighbours(edges, np.setdiff1d(cells, unknown, assume_unique=True))
+        apart = _common_neighbours(edges, unknown)
+        return closed, float(degree @ (degree - 1)) - apart
     # single precision, in which BLAS counts up to 2^24 exactly
-    edges = skeleton.toarray()
-    triples = edges @ edges
-    triples[unknown.nonzero()] = 0
+    triples = skeleton.astype(np.float32)
+    triples = triples @ triples
+    triples.ravel()[unknown] = 0
     np.fill_diagonal(triples, 0)
-    closed = float(triples.sum(where=edges > 0, dtype=np.float64))
+    closed = float(triples.sum(where=skeleton, dtype=np.float64))
     return closed, float(triples.sum(dtype=np.float64))
 
 
-def _common_neighbours(skeleton: csr_array, dyads: csr_array) -> float:
-    """Return the number of neighbours that the two ends of dyads share, added up over pairs."""
-    first, second = triu(dyads, 1).nonzero()
-    return float(skeleton[first].multiply(skeleton[second]).sum())
-
-
-def _joined(size: int, ends: IntArray) -> csr_array:
-    """Return the matrix that is 1 where dyads, of either direction, join nodes."""
-    both = np.hstack([ends, ends[::-1]])
-    joined = csr_array((np.ones(both.shape[1], np.float32), tuple(both)), shape=(size, size))
-    joined.data[:] = 1
-    return joined
+def _common_neighbours(edges: csr_array, cells: IntArray) -> float:
+    """Return the number of neighbours that two nodes share, added up over cells, both of a pair."""
+    first, second = np.divmod(cells, edges.shape[0])
+    once = first < second
+    return 2 * float(edges[first[once]].multiply(edges[second[once]]).sum())
 
 
 def _ratio(part: float, whole: float) -> float:

@@ -9,6 +9,7 @@ from scipy.spatial.distance import pdist
 from scipy.stats import kstest, percentileofscore
 
 from lsm_stan import Fit, InputError, simulate
+from lsm_stan.criticism import ppc
 from lsm_stan.criticism.advice import STATISTICS, fault, next_model
 from lsm_stan.criticism.ppc import predictive_checks
 from lsm_stan.model import thinning
@@ -346,3 +347,15 @@ def test_the_next_model_of_every_model_is_another_one_or_has_more_dimensions():
                 following = next_model(spec, {name: more})
                 assert following is None or following.spec.name in MODELS
                 assert following is None or (following.spec != spec) != bool(following.more_dims)
+
+
+def test_fewer_networks_are_drawn_where_they_take_long(monkeypatch):
+    network, truth = simulate(12, 2, seed=1)
+    fit = fit_of(network, truth["z"][np.newaxis, np.newaxis])
+    monkeypatch.setattr(ppc, "MOST_WORK", 1.0)
+    check = predictive_checks(fit, replications=60)
+    assert len(check.replicated) == 40
+    assert check.note == "Of a network of this size 40 are drawn instead of 60."
+    assert len(predictive_checks(fit, replications=7).replicated) == 7
+    monkeypatch.undo()
+    assert not predictive_checks(fit, replications=60).note
