@@ -5,8 +5,9 @@ A network is replicated from a draw of the posterior, and both go through the sa
 networks Hunter, Goodreau and Handcock, JASA 103, 2008). Dyads that are hidden in the network are
 in its replications too.
 
-Cells are drawn a block of pairs at a time and the statistics add up blocks of edges, so that
-memory does not grow with the square of the number of nodes N: R replications need O(R N).
+Edges are drawn without a visit to every pair of nodes (:mod:`lsm_stan.model.thinning`): R
+replications of N nodes and E edges take memory O(R N + E). Where they would take long, as those of
+large networks do, R is smaller.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fits import ensure_fits
 from lsm_stan.model.replication import replicate
+from lsm_stan.model.thinning import Cells
 from lsm_stan.network.statistics import WEIGHT_CLASSES, features, observed_edges
 from lsm_stan.posterior.checks import Check
 from lsm_stan.posterior.intervals import ENDS
@@ -54,6 +56,8 @@ class PredictiveCheck:
     next_model : NextModel or None
         The model that takes the steps that the failed statistics ask for; None where none failed,
         or no named model takes a step.
+    note : str
+        Why there are fewer replications than were asked for, a sentence; or empty.
     """
 
     table: pd.DataFrame
@@ -62,6 +66,12 @@ class PredictiveCheck:
     strengths: pd.DataFrame
     checks: list[Check]
     next_model: NextModel | None = None
+    note: str = ""
+
+
+#: Candidates and cells that all replications together look at, about: some minutes' work. And the
+#: fewest replications that are drawn nevertheless, unless fewer are asked for.
+MOST_WORK, FEWEST = 2e8, 40
 
 
 def predictive_checks(
@@ -79,7 +89,7 @@ def predictive_checks(
     fit : Fit
         A fit by any method.
     replications : int, default 200
-        R, the number of networks.
+        R, the number of networks; fewer where they would take long, 40 at least.
     seed : int, default 0
         The same seed gives the same networks.
     show_progress : bool, default False
@@ -101,19 +111,20 @@ def predictive_checks(
     draws = list(np.ndindex(*fit.draws.shape[:2]))
     rng = np.random.default_rng(seed)
     observed = features([observed_edges(network)], network)
+
+    def cells_of(number: int) -> Cells:
+        draw = {name: values[draws[number]] for name, values in parameters.items()}
+        return Cells(spec, draw, directed=network.directed)
+
+    number, cells = 0, cells_of(0)
+    asked, possible = replications, int(MOST_WORK / max(1.0, cells.work + network.n_nodes))
+    replications = min(asked, max(FEWEST, possible))
     chosen = np.arange(replications) * len(draws) // replications
-    predicted = [
-        features(
-            replicate(
-                spec,
-                {name: values[draws[k]] for name, values in parameters.items()},
-                network,
-                rng,
-            ),
-            network,
-        )
-        for k in tqdm(chosen, "checks", unit="network", disable=not has_bars(show_progress))
-    ]
+    predicted = []
+    for k in tqdm(chosen, "checks", unit="network", disable=not has_bars(show_progress)):
+        if k != number:
+            number, cells = k, cells_of(k)
+        predicted.append(features(replicate(cells, network, rng), network))
     replicated = pd.DataFrame([drawn.statistics for drawn in predicted])
     table = _beside(pd.Series(observed.statistics), replicated)
     table["p_value"] = _p_values(table["observed"], replicated)
@@ -140,6 +151,9 @@ def predictive_checks(
         strengths=pd.concat(strengths, names=["direction", "rank"]).reset_index(),
         checks=checks,
         next_model=next_model(fit.spec, failed, binary=binary, directed=network.directed),
+        note=""
+        if replications == asked
+        else f"Of a network of this size {replications} are drawn instead of {asked}.",
     )
 
 

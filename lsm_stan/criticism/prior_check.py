@@ -14,12 +14,17 @@ from lsm_stan.inference.fits import ensure_fits
 from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_predictive
 from lsm_stan.model.log_prior import chosen_blocks
 from lsm_stan.model.replication import NO_DYADS, observed
+from lsm_stan.model.subset import among
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import SHARE, WORDS, Finding
 from lsm_stan.posterior.draws import MAX_DRAWS
 from lsm_stan.posterior.intervals import ENDS
+from lsm_stan.posterior.invariants import sample_nodes
 from lsm_stan.posterior.power_scaling import MOVED, sensitivity
 from lsm_stan.text import brief
+
+#: The most nodes that networks are drawn of: priors expect a fair share of all edges now and then.
+PRIOR_NODES = 500
 
 #: The fewest draws whose distribution functions can be told apart.
 MIN_DRAWS = 100
@@ -73,12 +78,15 @@ class PriorCheck:
         ``likelihood``; and the prior that moves most of them, ``strongest``.
     findings : list of Finding
         The same in sentences.
+    nodes : int
+        Number of nodes that `predicted` is of: all, or 500 at random and the dyads among them.
     """
 
     predicted: pd.DataFrame
     items: pd.DataFrame
     quantities: pd.DataFrame
     findings: list[Finding]
+    nodes: int
 
 
 def check_priors(fit: Fit, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> PriorCheck:
@@ -103,27 +111,31 @@ def check_priors(fit: Fit, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> PriorC
         If `fit` is none.
     """
     ensure_fits(fit)
+    nodes = sample_nodes(fit.network.n_nodes, PRIOR_NODES)
+    spec, network = among(fit.spec, fit.network, nodes)
     _, networks = prior_predictive(
-        fit.spec,
-        fit.network,
+        spec,
+        network,
         fit.record.dim,
         prior_scale=fit.prior_scale,
         draws=draws,
         seed=seed,
     )
-    network = observed(fit.network, NO_DYADS).statistics
+    statistics = observed(network, NO_DYADS).statistics
     table = pd.DataFrame({str(name): values[0] for name, values in networks.statistics.items()})
     low, median, high = table.quantile([ENDS[0], 0.5, ENDS[1]]).to_numpy()
     predicted = pd.DataFrame(
         {
             "statistic": list(table),
-            "observed": [float(value) for value in network.values()],
+            "observed": [float(value) for value in statistics.values()],
             "prior_median": median,
             "prior_low": low,
             "prior_high": high,
         }
     )
-    findings = [_of_the_prior_networks(predicted)]
+    few = len(nodes) < fit.network.n_nodes
+    part = f" (looked at: {len(nodes):,} random nodes)" if few else ""
+    findings = [_of_the_prior_networks(predicted, part)]
     items = quantities = pd.DataFrame()
     if fit.draws[..., 0, 0].size >= MIN_DRAWS:
         items = _sensitivities(fit)
@@ -132,7 +144,7 @@ def check_priors(fit: Fit, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> PriorC
     else:
         text = "What of the result is due to the priors is not known of a mode: it needs draws."
         findings.append(Finding("caution", text))
-    return PriorCheck(predicted, items, quantities, findings)
+    return PriorCheck(predicted, items, quantities, findings, len(nodes))
 
 
 def _sensitivities(fit: Fit) -> pd.DataFrame:
@@ -180,7 +192,7 @@ def _condensed(items: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def _of_the_prior_networks(predicted: pd.DataFrame) -> Finding:
+def _of_the_prior_networks(predicted: pd.DataFrame, part: str) -> Finding:
     """Say whether networks like the observed one are among those that the priors expect."""
     table = predicted.dropna()
     inside = table["observed"].between(table["prior_low"], table["prior_high"])
@@ -188,7 +200,7 @@ def _of_the_prior_networks(predicted: pd.DataFrame) -> Finding:
     count = f"{inside.sum()} of {len(table)} statistics"
     if len(outside) <= CHANCE_FAILURES * len(table):
         text = (
-            f"Before the data the priors allow for this network: {count} lie in 90 % of what"
+            f"Before the data the priors allow for this network{part}: {count} lie in 90 % of what"
             " networks drawn from the priors have."
         )
         return Finding("good", text)
@@ -199,9 +211,9 @@ def _of_the_prior_networks(predicted: pd.DataFrame) -> Finding:
     )
     rest = f"; and {len(outside) - LISTED} more" if len(outside) > LISTED else ""
     text = (
-        f"Before the data the priors expect other networks: {count} lie in 90 % of what networks"
-        f" drawn from the priors have. {contrasts[:1].upper()}{contrasts[1:]}{rest}. Wider priors"
-        " would be looked at next."
+        f"Before the data the priors expect other networks{part}: {count} lie in 90 % of what"
+        f" networks drawn from the priors have. {contrasts[:1].upper()}{contrasts[1:]}{rest}."
+        " Wider priors would be looked at next."
     )
     return Finding("caution", text)
 

@@ -191,6 +191,19 @@ class Covariates:
         of_nodes = self.sender[sender] + self.receiver[receiver]
         return np.hstack([of_nodes, self.of_dyads(sender, receiver)])
 
+    def ranges(self) -> FloatArray:
+        """Return bounds of the values of the terms of dyads.
+
+        Returns
+        -------
+        ndarray of shape (2, Q)
+            Values that none is below, and values that none is above.
+        """
+        ends = [
+            _range(*both) for both in zip(self.terms[self.n_of_nodes :], self.codes, strict=True)
+        ]
+        return np.array(ends).reshape(-1, 2).T
+
     @property
     def digest(self) -> str:
         """SHA-256 (hex) of the terms and their values."""
@@ -313,6 +326,14 @@ def _of_dyads(
     index = np.searchsorted(cells, wanted)
     listed = np.append(cells, -1)[index] == wanted
     return np.where(listed, np.append(values, 0.0)[index], 0.0)
+
+
+def _range(term: Term, codes: FloatArray) -> tuple[float, float]:
+    if term.kind == "nodematch":
+        return 0.0, 1.0
+    if term.kind == "absdiff":
+        return 0.0, float(np.ptp(codes))
+    return min(0.0, float(codes[1].min(initial=0.0))), max(0.0, float(codes[1].max(initial=0.0)))
 
 
 def _codes(term: Term, network: Network) -> FloatArray:

@@ -66,7 +66,7 @@ def log_mean(
             value = np.einsum("...k,...k->...", sends[..., s, :], receives[..., r, :])
         else:
             difference = sends[..., s, :] - receives[..., r, :]
-            value = _log_form(spec, np.einsum("...k,...k->...", difference, difference))
+            value = log_form(spec, np.einsum("...k,...k->...", difference, difference))
         _add_terms(spec, parameters, s, r, value)
         result[..., part] = value
     return result
@@ -99,7 +99,7 @@ def log_mean_block(
     if spec.form == "inner":
         value = sends @ receives.T
     else:
-        value = _log_form(spec, cdist(sends, receives, "sqeuclidean"))
+        value = log_form(spec, cdist(sends, receives, "sqeuclidean"))
     _add_terms(spec, draw, sender[:, None], receiver, value)
     value[sender[:, None] == receiver] = -np.inf
     return np.asarray(value)
@@ -173,8 +173,21 @@ def expected_strengths(
     return sent, received
 
 
-def _log_form(spec: ModelSpec, squared: FloatArray) -> FloatArray:
-    """Return log f of squared distances."""
+def log_form(spec: ModelSpec, squared: FloatArray) -> FloatArray:
+    """Return log f of squared distances.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        A model of another form than the inner product.
+    squared : ndarray of shape (...)
+        Squares of distances.
+
+    Returns
+    -------
+    ndarray of shape (...)
+        In nats; infinite at distance 0 of the inverse form.
+    """
     softened = squared + spec.softening**2
     if spec.form == "inverse":
         with np.errstate(divide="ignore"):

@@ -1,4 +1,4 @@
-"""Networks drawn at draws of a model's parameters, a block of pairs at a time, and what is kept.
+"""Networks drawn at draws of a model's parameters, some pairs at a time, and what is kept.
 
 Every draw's network leaves its statistics, the strengths of its nodes, and the weights of the dyads
 that were asked for: memory does not grow with the square of the number of nodes.
@@ -15,32 +15,24 @@ from numpy.typing import NDArray
 
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.parameters import Parameters
-from lsm_stan.model.simulation import MAX_MEAN, draw_weights, log_mean_cells
+from lsm_stan.model.thinning import Cells
 from lsm_stan.network.network import Network
 from lsm_stan.network.statistics import Edges, features, observed_edges
 from lsm_stan.typing import FloatArray, IntArray
-
-#: Cells drawn at a time; memory grows by some 100 bytes a cell.
-BLOCK_CELLS = 250_000
 
 #: Where only statistics and strengths are kept.
 NO_DYADS: IntArray = np.zeros((0, 2), dtype=np.int64)
 
 
-def replicate(
-    spec: ModelSpec, draw: Parameters, network: Network, rng: np.random.Generator
-) -> Iterator[Edges]:
-    """Draw a network at one draw of the parameters: its edges, a block of pairs at a time.
+def replicate(cells: Cells, network: Network, rng: np.random.Generator) -> Iterator[Edges]:
+    """Draw a network at one draw of the parameters: its edges, those of some pairs at a time.
 
-    Dyads that are hidden in the network are hidden here. Means above
-    :data:`lsm_stan.model.simulation.MAX_MEAN`, which wide priors have, are taken for that.
+    Dyads that are hidden in the network are hidden here.
 
     Parameters
     ----------
-    spec : ModelSpec
-        The model.
-    draw : dict of str to ndarray
-        Parameters without leading axes.
+    cells : Cells
+        The cells of the network at the draw.
     network : Network
         The network whose nodes and hidden dyads the drawn one has.
     rng : numpy.random.Generator
@@ -50,9 +42,7 @@ def replicate(
     ------
     Edges
     """
-    for pairs in pair_blocks(network.n_nodes):
-        log_mu = log_mean_cells(spec, draw, pairs, both=network.directed)
-        weights = draw_weights(spec, draw, np.minimum(log_mu, np.log(MAX_MEAN)), rng)
+    for pairs, weights in cells.drawn(rng):
         if network.n_hidden:
             ways = [pairs, pairs[:, ::-1]][: weights.shape[1]]
             seen = np.column_stack([network.weight_of(*way.T) >= 0 for way in ways])
@@ -61,29 +51,6 @@ def replicate(
         yield Edges(
             pairs[pair, way], pairs[pair, 1 - way], weights[pair, way], weights[:, ::-1][pair, way]
         )
-
-
-def pair_blocks(n_nodes: int) -> Iterator[IntArray]:
-    """Yield all pairs i < j in order, at most `BLOCK_CELLS` cells at a time.
-
-    A block has whole rows i, and one at least.
-
-    Parameters
-    ----------
-    n_nodes : int
-        N, the number of nodes.
-
-    Yields
-    ------
-    ndarray of int64 of shape (P, 2)
-        0-based node indices.
-    """
-    first = 0
-    while first < n_nodes - 1:
-        columns = n_nodes - first
-        rows = min(max(1, BLOCK_CELLS // (2 * columns)), columns - 1)
-        yield first + np.column_stack(np.triu_indices(rows, 1, columns))
-        first += rows
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +102,8 @@ def replications(
     kept = []
     for index in np.ndindex(*batch):
         draw = {name: values[index] for name, values in parameters.items()}
-        kept.append(_kept(replicate(spec, draw, network, rng), network, dyads))
+        cells = Cells(spec, draw, directed=network.directed)
+        kept.append(_kept(replicate(cells, network, rng), network, dyads))
 
     def stacked(rows: Iterable[NDArray[Any]]) -> NDArray[Any]:
         values = np.stack(list(rows))

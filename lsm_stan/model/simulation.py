@@ -10,17 +10,17 @@ import pandas as pd
 
 from lsm_stan.errors import InputError
 from lsm_stan.model.family import ModelSpec, find_model
-from lsm_stan.model.likelihood import log_mean, mean_weight
 from lsm_stan.model.parameters import Parameters, rate_parameters
 from lsm_stan.model.stan_data import DIAGONAL_JITTER, check_data, check_numbers
+from lsm_stan.model.thinning import MAX_MEAN, Cells, draw_weights, log_mean_cells
 from lsm_stan.network.network import Network
 from lsm_stan.typing import FloatArray, IntArray
 
-#: Larger means are refused: their weights, or twice those, do not fit Stan's int.
-MAX_MEAN = 1e9
+#: The most nodes whose cells are drawn row by row; of more nodes no cell of small rate is visited.
+ROWS = 10_000
 
-#: The most nodes that a network is drawn of: it takes time as the square.
-MOST_DRAWN = 100_000
+#: The most cells and candidates of edges that are looked at to draw a network: an hour's work.
+MOST_WORK = 2e10
 
 
 def draw_parameters(
@@ -168,8 +168,6 @@ def simulate(
         ) from None
     if n_nodes < 2:
         raise InputError(f"n_nodes is {n_nodes}; a network needs at least 2 nodes")
-    if n_nodes > MOST_DRAWN:
-        raise InputError(f"n_nodes is above {MOST_DRAWN:,}, the most whose dyads can all be drawn")
     empty = Network(
         names=tuple(str(i + 1) for i in range(n_nodes))
         if node_table is None
@@ -203,70 +201,14 @@ def simulate(
             prior_scale=prior_scale,
             given=given,
         )
-    rows = [_row(spec, given, i, rng, directed, jitter) for i in range(n_nodes)]
+    if n_nodes <= ROWS:
+        rows = [_row(spec, given, i, rng, directed, jitter) for i in range(n_nodes)]
+    else:
+        rows = _blocks(spec, given, rng, directed, jitter)
     sender, receiver, weight = (np.concatenate(column) for column in zip(*rows, strict=True))
     order = np.lexsort((receiver, sender))
     network = replace(empty, sender=sender[order], receiver=receiver[order], weight=weight[order])
     return network, dict(given)
-
-
-def draw_weights(
-    spec: ModelSpec, parameters: Parameters, log_mu: FloatArray, rng: np.random.Generator
-) -> IntArray:
-    """Draw the weights of pairs of nodes.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-        The model.
-    parameters : dict of str to ndarray
-        Parameters of one draw.
-    log_mu : ndarray of shape (P, C)
-        What :func:`lsm_stan.model.likelihood.log_mean` returns, in nats: a row has the cells of one
-        pair, which share a frailty in ``dyadic``.
-    rng : numpy.random.Generator
-        Source of random numbers.
-
-    Returns
-    -------
-    ndarray of int64 of shape (P, C)
-        Counts.
-    """
-    mean = mean_weight(spec, log_mu)
-    if spec.likelihood == "bernoulli":
-        return rng.binomial(1, mean)
-    if spec.dispersed:
-        shape = (len(mean), 1) if spec.likelihood == "dyadic" else mean.shape
-        mean = mean * rng.gamma(parameters["phi"], 1 / parameters["phi"], size=shape)
-    return rng.poisson(mean)
-
-
-def log_mean_cells(
-    spec: ModelSpec, parameters: Parameters, pairs: IntArray, *, both: bool
-) -> FloatArray:
-    """Return log μ of the cells of pairs.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-        The model.
-    parameters : dict of str to ndarray
-        Parameters of one draw.
-    pairs : ndarray of int64 of shape (P, 2)
-        0-based node indices.
-    both : bool
-        Whether a pair (i, j) has two cells, i to j and j to i, or the first only.
-
-    Returns
-    -------
-    ndarray of shape (P, 2) or (P, 1)
-        Log means, in nats.
-    """
-    there = log_mean(spec, parameters, *pairs.T)
-    if not both:
-        return there[:, np.newaxis]
-    back = there if spec.symmetric else log_mean(spec, parameters, *pairs[:, ::-1].T)
-    return np.column_stack([there, back])
 
 
 def _row(
@@ -293,6 +235,29 @@ def _row(
         weight[other < i] = 0
     pair, way = np.nonzero(weight)
     return pairs[pair, way], pairs[pair, 1 - way], weight[pair, way]
+
+
+def _blocks(
+    spec: ModelSpec, parameters: Parameters, rng: np.random.Generator, directed: bool, jitter: float
+) -> list[tuple[IntArray, IntArray, IntArray]]:
+    """Draw all edges without a visit to every cell."""
+    cells = Cells(spec, parameters, directed=directed)
+    n_nodes = len(parameters["z"])
+    if cells.work > MOST_WORK:
+        raise InputError(
+            f"n_nodes is {n_nodes}: to draw a network {cells.work:.0e} dyads would be looked at; at"
+            f" most {MOST_WORK:.0e} are: take fewer nodes, or in Python give lsm_stan.simulate"
+            f" parameters with smaller rates, such as a lower intercept"
+        )
+    for pairs, log_mu in cells.visited():
+        _check_means(spec, parameters, log_mu, pairs)
+    loops = rng.poisson(jitter**-0.5, n_nodes) if spec.diagonal else np.zeros(n_nodes, np.int64)
+    itself = np.flatnonzero(loops)
+    edges = [(itself, itself, loops[itself])]
+    for pairs, weights in cells.drawn(rng):
+        pair, way = np.nonzero(weights)
+        edges.append((pairs[pair, way], pairs[pair, 1 - way], weights[pair, way]))
+    return edges
 
 
 def _check_means(

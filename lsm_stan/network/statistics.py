@@ -12,9 +12,10 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+from scipy.sparse import csr_array
 
 from lsm_stan.network.network import Network
-from lsm_stan.typing import FloatArray, IntArray
+from lsm_stan.typing import BoolArray, FloatArray, IntArray
 
 #: Transitivity takes time N^3: beyond this many nodes it is that of a fixed random set of them.
 TRANSITIVITY_NODES = 2000
@@ -107,8 +108,7 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
     size = min(n_nodes, TRANSITIVITY_NODES)
     index = np.full(n_nodes, -1)
     index[np.random.default_rng(0).choice(n_nodes, size, replace=False)] = np.arange(size)
-    # single precision, in which BLAS counts up to 2^24 exactly
-    skeleton = np.zeros((size, size), dtype=np.float32)
+    skeleton = np.zeros((size, size), dtype=bool)
     sent, received = np.zeros(n_nodes), np.zeros(n_nodes)
     counts = np.zeros(WEIGHT_CLASSES, dtype=np.int64)
     total = squares = 0.0
@@ -129,7 +129,7 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
         sent += np.bincount(sender, y, minlength=n_nodes)
         received += np.bincount(receiver, y, minlength=n_nodes)
         a, b = _indices(index, sender, receiver)
-        skeleton[a, b] = skeleton[b, a] = 1
+        skeleton[a, b] = skeleton[b, a] = True
     counts[0] = n_cells - counts.sum()
     mean = total / n_cells
     variance = squares / n_cells - mean**2
@@ -152,12 +152,9 @@ def features(blocks: Iterable[Edges], network: Network) -> Features:
         statistics["weight_correlation"] = _ratio(
             n_both * products - both_total**2, n_both * both_squares - both_total**2
         )
-    triples = skeleton @ skeleton
     a, b = _indices(index, network.hidden_sender, network.hidden_receiver)
-    triples[a, b] = triples[b, a] = 0
-    np.fill_diagonal(triples, 0)
-    closed = float(triples.sum(where=skeleton > 0, dtype=np.float64))
-    statistics["transitivity"] = _ratio(closed, float(triples.sum(dtype=np.float64)))
+    unknown = np.unique(np.append(a * size + b, b * size + a))
+    statistics["transitivity"] = _ratio(*_triples(skeleton, unknown))
     return Features(statistics, counts / n_cells, strengths)
 
 
@@ -165,6 +162,34 @@ def _indices(index: IntArray, sender: IntArray, receiver: IntArray) -> IntArray:
     """Return the indices, ``(2, D)``, of the ends of those dyads of which both have one."""
     ends = index[np.array([sender, receiver])]
     return np.asarray(ends[:, (ends >= 0).all(axis=0)])
+
+
+def _triples(skeleton: BoolArray, unknown: IntArray) -> tuple[float, float]:
+    """Return twice the number of closed triples among nodes, and twice that of all.
+
+    None is counted whose ends have one of the unknown cells between them.
+    """
+    degree, size = skeleton.sum(axis=1), len(skeleton)
+    if degree @ (degree + np.bincount(unknown // size, minlength=size)) < skeleton.size:
+        cells = np.flatnonzero(skeleton)
+        edges = csr_array((np.ones(len(cells)), np.divmod(cells, size)), skeleton.shape)
+        closed = _common_neighbours(edges, np.setdiff1d(cells, unknown, assume_unique=True))
+        apart = _common_neighbours(edges, unknown)
+        return closed, float(degree @ (degree - 1)) - apart
+    # single precision, in which BLAS counts up to 2^24 exactly
+    triples = skeleton.astype(np.float32)
+    triples = triples @ triples
+    triples.ravel()[unknown] = 0
+    np.fill_diagonal(triples, 0)
+    closed = float(triples.sum(where=skeleton, dtype=np.float64))
+    return closed, float(triples.sum(dtype=np.float64))
+
+
+def _common_neighbours(edges: csr_array, cells: IntArray) -> float:
+    """Return the number of neighbours that two nodes share, added up over cells, both of a pair."""
+    first, second = np.divmod(cells, edges.shape[0])
+    once = first < second
+    return 2 * float(edges[first[once]].multiply(edges[second[once]]).sum())
 
 
 def _ratio(part: float, whole: float) -> float:

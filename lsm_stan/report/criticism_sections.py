@@ -43,7 +43,7 @@ def model_section(report: Report) -> Section:
         "The other sections ask whether the computation can be trusted, this one whether the model"
         " can. We draw networks from it, each with "
         + ("positions from one draw of the posterior" if many else "the positions of the mode")
-        + ", and look whether the real network would pass for one of them.",
+        + f", and look whether the real network would pass for one of them. {check.note}".rstrip(),
         [
             [judge_model(check)],
             PageTable(
@@ -94,12 +94,14 @@ def priors_section(report: Report) -> Section:
     Section
     """
     name, priors = report.comparison.reference, report.priors
+    few = priors.nodes < report.reference.network.n_nodes
+    which = f" of {priors.nodes:,} random nodes and the dyads among them" if few else ""
     items: list[PageTable | list[Finding]] = [
         priors.findings,
         PageTable(
             "prior-predictive",
-            "Statistics of the observed network beside those of networks drawn from the priors"
-            " alone: the median, and in brackets 90 %.",
+            f"Statistics of the observed network{which} beside those of networks drawn from the"
+            " priors alone: the median, and in brackets 90 %.",
             priors.predicted,
             shown_priors(priors),
         ),

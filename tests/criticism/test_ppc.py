@@ -9,9 +9,10 @@ from scipy.spatial.distance import pdist
 from scipy.stats import kstest, percentileofscore
 
 from lsm_stan import Fit, InputError, simulate
+from lsm_stan.criticism import ppc
 from lsm_stan.criticism.advice import STATISTICS, fault, next_model
 from lsm_stan.criticism.ppc import predictive_checks
-from lsm_stan.model import replication
+from lsm_stan.model import thinning
 from lsm_stan.model.family import MODELS, find_model
 from lsm_stan.model.parameters import rate_parameters
 from lsm_stan.network.network import Network
@@ -34,7 +35,7 @@ def test_blocks_change_nothing(directed, monkeypatch):
     fit = fit_of(network, positions[np.newaxis, np.newaxis])
     whole = predictive_checks(fit, replications=10)
     for block in (1, 130):
-        monkeypatch.setattr(replication, "BLOCK_CELLS", block)
+        monkeypatch.setattr(thinning, "BLOCK_CELLS", block)
         again = predictive_checks(fit, replications=10)
         for name in ("table", "replicated", "weights", "strengths"):
             pd.testing.assert_frame_equal(getattr(again, name), getattr(whole, name))
@@ -226,7 +227,7 @@ def test_what_a_model_lacks_is_named(true, fitted, statistic, words):
         names = rate_parameters(find_model(model))
         draws = {name: truth[name][np.newaxis, np.newaxis] for name in names}
         fit = fit_of(network, draws.pop("z"), model, **draws)
-        checks = predictive_checks(fit, replications=100).checks
+        checks = predictive_checks(fit, replications=300).checks
         return next(check for check in checks if check.name == statistic)
 
     assert check_of(true).passed
@@ -346,3 +347,15 @@ def test_the_next_model_of_every_model_is_another_one_or_has_more_dimensions():
                 following = next_model(spec, {name: more})
                 assert following is None or following.spec.name in MODELS
                 assert following is None or (following.spec != spec) != bool(following.more_dims)
+
+
+def test_fewer_networks_are_drawn_where_they_take_long(monkeypatch):
+    network, truth = simulate(12, 2, seed=1)
+    fit = fit_of(network, truth["z"][np.newaxis, np.newaxis])
+    monkeypatch.setattr(ppc, "MOST_WORK", 1.0)
+    check = predictive_checks(fit, replications=60)
+    assert len(check.replicated) == 40
+    assert check.note == "Of a network of this size 40 are drawn instead of 60."
+    assert len(predictive_checks(fit, replications=7).replicated) == 7
+    monkeypatch.undo()
+    assert not predictive_checks(fit, replications=60).note

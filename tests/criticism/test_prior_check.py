@@ -6,11 +6,13 @@ import pytest
 from scipy import stats
 
 from lsm_stan import Network, simulate
+from lsm_stan.criticism import prior_check
 from lsm_stan.criticism.prior_check import check_priors
 from lsm_stan.inference.fit import Fit
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.log_prior import log_jacobian
 from lsm_stan.posterior import idata
+from lsm_stan.posterior.invariants import sample_nodes
 from lsm_stan.posterior.power_scaling import sensitivity
 from tests.support.made import fit_of, made_fit, scattered, simulated_fit
 
@@ -115,3 +117,17 @@ def test_a_report_has_a_section_of_priors():
     assert findings == report.priors.findings
     pd.testing.assert_frame_equal(predicted.frame, report.priors.predicted)
     pd.testing.assert_frame_equal(moved.frame, report.priors.items)
+
+
+def test_of_a_large_network_random_nodes_are_compared(monkeypatch):
+    monkeypatch.setattr(prior_check, "PRIOR_NODES", 9)
+    fit = simulated_fit("tutorial", n_draws=4)
+    check = check_priors(fit, draws=20)
+    assert check.nodes == 9
+    chosen = sample_nodes(12, 9)
+    dense = fit.network.to_dense()[np.ix_(chosen, chosen)]
+    i, j = np.nonzero(~np.eye(9, dtype=bool))
+    seen = fit.network.weight_of(chosen[i], chosen[j]) >= 0
+    observed = check.predicted.set_index("statistic")["observed"]
+    assert observed["mean_weight"] == pytest.approx(dense[i, j][seen].mean())
+    assert "(looked at: 9 random nodes)" in check.findings[0].text

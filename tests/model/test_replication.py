@@ -4,21 +4,12 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from lsm_stan.model import replication
 from lsm_stan.model.family import MODELS
 from lsm_stan.model.likelihood import log_mean, mean_weight
-from lsm_stan.model.replication import pair_blocks, replicate
+from lsm_stan.model.replication import replicate
 from lsm_stan.model.simulation import draw_parameters
+from lsm_stan.model.thinning import Cells
 from lsm_stan.network.network import Network
-
-
-@pytest.mark.parametrize("n_nodes", [2, 3, 10, 41])
-@pytest.mark.parametrize("block", [1, 50, 400, 10**6])
-def test_blocks_of_pairs_are_all_pairs_in_order(n_nodes, block, monkeypatch):
-    monkeypatch.setattr(replication, "BLOCK_CELLS", block)
-    blocks = list(pair_blocks(n_nodes))
-    np.testing.assert_array_equal(np.concatenate(blocks), np.transpose(np.triu_indices(n_nodes, 1)))
-    assert all(2 * len(pairs) <= max(block, 2 * (n_nodes - 1)) for pairs in blocks)
 
 
 @pytest.mark.parametrize("directed", [True, False])
@@ -27,9 +18,10 @@ def test_replicated_cells_have_the_rates_of_the_model(directed):
     positions = np.random.default_rng(3).normal(size=(5, 2))
     rng, repeats = np.random.default_rng(4), 4000
     network = Network.from_matrix(np.zeros((5, 5), dtype=int), directed=directed)
+    cells = Cells(MODELS["tutorial"], {"z": positions}, directed=directed)
     matrices = np.zeros((repeats, 5, 5))
     for matrix in matrices:
-        for edges in replicate(MODELS["tutorial"], {"z": positions}, network, rng):
+        for edges in replicate(cells, network, rng):
             matrix[edges.sender, edges.receiver] = edges.weight
             reverse = matrix.T if directed else matrix
             np.testing.assert_array_equal(reverse[edges.sender, edges.receiver], edges.reverse)
@@ -55,9 +47,10 @@ def test_replicated_cells_have_the_moments_of_their_model(name):
     near = {"z": rng.normal(scale=0.4, size=(5, 2))}  # no mean near 0
     draw |= {**near, "intercept": np.asarray(-0.5), "phi": np.asarray(4.0)}
     network = Network.from_matrix(np.zeros((5, 5), dtype=int), directed=True).hide([0], [1])
+    drawn = Cells(spec, draw, directed=True)
     cells = np.zeros((repeats, 5, 5))
     for matrix in cells:
-        for edges in replicate(spec, draw, network, rng):
+        for edges in replicate(drawn, network, rng):
             matrix[edges.sender, edges.receiver] = edges.weight
     assert not cells[:, 0, 1].any()
     i, j = np.nonzero(~np.eye(5, dtype=bool))

@@ -7,7 +7,8 @@ import pytest
 from scipy.spatial.distance import pdist, squareform
 
 from lsm_stan.errors import InputError
-from lsm_stan.model.family import MODELS
+from lsm_stan.model import simulation
+from lsm_stan.model.family import MODELS, find_model
 from lsm_stan.model.simulation import draw_parameters, simulate
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 
@@ -163,3 +164,40 @@ def test_what_depends_on_a_given_scale_is_drawn_at_that_scale(seed):
     _, truth = simulate(200, 3, seed=seed, model="poisson-squared", parameters=scale)
     positions = truth["z"]
     assert positions.std() == pytest.approx(0.3, rel=0.15)
+
+
+@pytest.mark.parametrize("directed", [True, False])
+@pytest.mark.parametrize("model", ["tutorial", "nb-squared-effects", "bernoulli-exponential"])
+def test_large_networks_are_drawn_at_the_same_rates(model, directed, monkeypatch):
+    """What is drawn without a visit to every cell has the mean and the loops of what is."""
+    spec, repeats = find_model(model), 40
+    truth = draw_parameters(50, 2, seed=7, model=spec, directed=directed)
+    truth |= {"intercept": np.asarray(-1.0)} if spec.intercept else {}
+    truth |= {"phi": np.asarray(2.0)} if spec.dispersed else {}
+
+    def drawn(rows: int) -> tuple[np.ndarray, np.ndarray]:
+        monkeypatch.setattr(simulation, "ROWS", rows)
+        networks = [
+            simulate(50, 2, seed=seed, model=model, directed=directed, parameters=truth)[0]
+            for seed in range(repeats)
+        ]
+        loops = [int(np.sum(n.weight[n.sender == n.receiver])) for n in networks]
+        return np.array([[n.total_weight, n.n_edges] for n in networks]), np.array(loops)
+
+    by_rows, by_blocks = (np.column_stack(drawn(rows)) for rows in (50, 49))
+    error = np.sqrt((by_rows.var(axis=0) + by_blocks.var(axis=0)) / repeats)
+    assert np.all(np.abs(by_rows.mean(axis=0) - by_blocks.mean(axis=0)) <= 4 * error)
+    assert by_blocks[:, 2].any() == spec.diagonal
+
+
+def test_a_network_that_cannot_be_drawn_is_refused_before_it_is(monkeypatch):
+    monkeypatch.setattr(simulation, "ROWS", 10)
+    monkeypatch.setattr(simulation, "MOST_WORK", 100.0)
+    with pytest.raises(InputError, match=r"n_nodes is 30: .* take fewer nodes"):
+        simulate(30, 2, seed=1)
+    monkeypatch.undo()
+    monkeypatch.setattr(simulation, "ROWS", 10)
+    positions = np.random.default_rng(1).normal(size=(30, 2))
+    positions[7] = positions[3]
+    with pytest.raises(InputError, match="nodes 4 and 8 have the same position"):
+        simulate(30, 2, seed=1, positions=positions)

@@ -174,3 +174,21 @@ def test_transitivity_of_a_large_network_is_that_of_a_part(monkeypatch):
     found = features_of(network).statistics["transitivity"]
     assert found == pytest.approx(nx.transitivity(part))
     assert found != pytest.approx(nx.transitivity(graph))
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1])
+def test_triples_are_counted_alike_in_sparse_and_in_dense_networks(share):
+    """Against networkx where nothing is hidden, and against sums over a matrix."""
+    rng = np.random.default_rng(8)
+    for density in (0.02, 0.4):
+        dense = (rng.random((60, 60)) < density) * (1 - np.eye(60, dtype=int))
+        network = partly_hidden(Network.from_matrix(dense.astype(int)), 1, share)
+        actual = features([observed_edges(network)], network).statistics["transitivity"]
+        joined = network.to_dense() + network.to_dense().T > 0
+        known = ~np.eye(60, dtype=bool)
+        known[network.hidden_sender, network.hidden_receiver] = False
+        known &= known.T
+        triples = (joined.astype(int) @ joined.astype(int)) * known
+        assert actual == pytest.approx(triples[joined].sum() / triples.sum())
+        if not share:
+            assert actual == pytest.approx(nx.transitivity(nx.Graph(joined)))

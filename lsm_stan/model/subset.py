@@ -1,0 +1,81 @@
+"""A model of some of a network's nodes: what it says of the dyads among them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from lsm_stan.model.covariates import Covariates
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.network.network import Network
+from lsm_stan.typing import FloatArray, IntArray
+
+
+def among(spec: ModelSpec, network: Network, nodes: IntArray) -> tuple[ModelSpec, Network]:
+    """Leave all but some nodes out of a network and of its model.
+
+    Given its parameters, a model says the same of the dyads among these nodes as before; scales of
+    covariates, which priors depend on, remain those of the whole network.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model, bound to the network if it has covariates.
+    network : Network
+        N nodes.
+    nodes : ndarray of int64 of shape (M,)
+        0-based node indices, increasing.
+
+    Returns
+    -------
+    spec : ModelSpec
+        The model of M nodes.
+    network : Network
+        M nodes, the edges and hidden dyads among them, and no tables.
+    """
+    index = np.full(network.n_nodes, -1)
+    index[nodes] = np.arange(len(nodes))
+
+    def kept(*columns: IntArray) -> list[IntArray]:
+        inside = (index[columns[0]] >= 0) & (index[columns[1]] >= 0)
+        ends = [index[column[inside]] for column in columns[:2]]
+        return [*ends, *(column[inside] for column in columns[2:])]
+
+    sender, receiver, weight = kept(network.sender, network.receiver, network.weight)
+    hidden_sender, hidden_receiver = kept(network.hidden_sender, network.hidden_receiver)
+    smaller = replace(
+        network,
+        names=tuple(network.names[node] for node in nodes),
+        sender=sender,
+        receiver=receiver,
+        weight=weight,
+        hidden_sender=hidden_sender,
+        hidden_receiver=hidden_receiver,
+        node_table=None,
+        dyad_table=None,
+    )
+    if spec.covariates is None:
+        return spec, smaller
+    return replace(spec, covariates=_among(spec.covariates, network, nodes, index)), smaller
+
+
+def _among(
+    covariates: Covariates, network: Network, nodes: IntArray, index: IntArray
+) -> Covariates:
+    def coded(kind: str, codes: FloatArray) -> FloatArray:
+        if kind != "edgecov":
+            return codes[nodes]
+        first, second = index[np.array(np.divmod(codes[0].astype(np.int64), network.n_nodes))]
+        inside = (first >= 0) & (second >= 0)
+        return np.vstack([first * len(nodes) + second, codes[1]])[:, inside]
+
+    terms = covariates.terms[covariates.n_of_nodes :]
+    return replace(
+        covariates,
+        sender=covariates.sender[nodes],
+        receiver=covariates.receiver[nodes],
+        codes=tuple(
+            coded(term.kind, codes) for term, codes in zip(terms, covariates.codes, strict=True)
+        ),
+    )
