@@ -9,6 +9,14 @@
 
 namespace lsm {
 
+LSM_WIDE void wide_multiply(int K, long n, const double* C, const double* x, double* y) {
+  multiply_all<false>(K, n, C, x, y);
+}
+LSM_WIDE void wide_multiply_transposed(int K, long n, const double* C, const double* x,
+                                       double* y) {
+  multiply_all<true>(K, n, C, x, y);
+}
+
 /* z = C x; in the reverse pass xbar += C' zbar */
 inline MatrixXd product(bool transposed, const double* C, const MatrixXd& x) {
   MatrixXd y = MatrixXd::Zero(x.rows(), x.cols());

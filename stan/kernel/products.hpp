@@ -50,20 +50,6 @@ LSM_INLINE void multiply_all(int K, long n, const Number* C, const double* x, do
     }
 }
 
-LSM_WIDE void wide_multiply(int K, long n, const double* C, const double* x, double* y) {
-  multiply_all<false>(K, n, C, x, y);
-}
-LSM_WIDE void wide_multiply_transposed(int K, long n, const double* C, const double* x,
-                                       double* y) {
-  multiply_all<true>(K, n, C, x, y);
-}
-
-/* A matrix of floats takes half the time; sums are of doubles. */
-LSM_WIDE void wide_multiply_floats(int K, long n, const float* C, const double* x,
-                                   double* y) {
-  multiply_all<false>(K, n, C, x, y);
-}
-
 }  // namespace lsm
 
 #endif

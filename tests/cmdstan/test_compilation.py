@@ -232,7 +232,12 @@ inline stan::math::var shifted(const stan::math::var& mu, std::ostream*) { retur
     )
     shutil.copy(STAN_DIR / "main.cpp", folder)
     shutil.copytree(STAN_DIR / "methods", folder / "methods")
-    for name in ("elementary.hpp", "vectorise.hpp", "unmark.hpp"):  # of which methods are made
+    for name in (
+        "elementary.hpp",
+        "products.hpp",
+        "vectorise.hpp",
+        "unmark.hpp",
+    ):  # of which methods are made
         shutil.copy(STAN_DIR / "kernel" / name, folder / "kernel")
     monkeypatch.setattr(sources, "STAN_DIR", folder)
     return folder
