@@ -10,6 +10,7 @@ import atexit
 import fcntl
 import hashlib
 import os
+import re
 import shutil
 import tempfile
 import weakref
@@ -86,7 +87,8 @@ def partial_folder(target: Path) -> Iterator[Path]:
     """
     base, prefix = target.parent, f".{target.name}-"
     base.mkdir(parents=True, exist_ok=True)
-    _sweep(path for path in base.glob(f".*{PARTIAL}") if path.name.startswith(prefix))
+    names = re.compile(rf"{re.escape(prefix)}[^-]*{re.escape(PARTIAL)}")
+    _sweep(path for path in base.glob(f".*{PARTIAL}") if names.fullmatch(path.name))
     folder, lock = _locked_folder(base, prefix, PARTIAL)
     try:
         yield folder

@@ -28,6 +28,7 @@ import tomli_w
 from lsm_stan.cmdstan.cache import cache_lock
 from lsm_stan.errors import DamagedError, InputError
 from lsm_stan.files import (
+    PARTIAL,
     ROOM_THERE,
     Scratch,
     contents,
@@ -51,6 +52,9 @@ EDGES, NODES, HIDDEN, DYADS = "edges.csv", "nodes.csv", "hidden.csv", "dyads.csv
 IDATA, CONFIG, CMDSTAN = "idata.nc", "config.toml", "cmdstan"
 #: Starting values that were given, among CmdStan's files.
 INIT = "init.npz"
+
+#: What an earlier fit is called while another takes its place.
+REPLACED = "replaced"
 
 
 @dataclass(frozen=True, eq=False)
@@ -191,6 +195,7 @@ class Content:
         DamagedError
             If it is damaged, or its network or draws are not those of the fit.
         """
+        _finish_move(folder)
         record = read_record(folder)
         if record is None:
             raise InputError(f"{folder}: no finished fit here (no {RECORD})")
@@ -262,7 +267,7 @@ def _read_idata(path: Path, record: FitRecord) -> container.InferenceData:
 
 def _put_in_place(building: Path, folder: Path) -> None:
     """Give a whole folder its name, in place of an earlier one, which goes."""
-    replaced = building.with_name("replaced")
+    replaced = building.with_name(REPLACED)
     with cache_lock("fits", print_progress, "saving a fit"):
         try:
             if folder.exists():
@@ -271,6 +276,22 @@ def _put_in_place(building: Path, folder: Path) -> None:
         finally:
             if not folder.exists():  # interrupted between the two
                 building.rename(folder)
+
+
+def _finish_move(folder: Path) -> None:
+    """Give a whole folder its name where a process was killed before it could."""
+    folder = folder.resolve()
+
+    def waiting() -> list[Path]:
+        moved = folder.parent.glob(f".*{PARTIAL}/{REPLACED}")
+        beside = [path.with_name(folder.name) for path in moved]
+        return [path for path in beside if (path / RECORD).exists()]
+
+    if folder.exists() or not waiting():
+        return
+    with cache_lock("fits", print_progress, "saving a fit"):
+        if not folder.exists() and (buildings := waiting()):
+            buildings[0].rename(folder)
 
 
 def ensure_replaceable(folder: Path) -> None:
@@ -286,5 +307,6 @@ def ensure_replaceable(folder: Path) -> None:
     InputError
         If the folder holds something else, or no folder can be made there.
     """
+    _finish_move(folder)
     ensure_ours(folder, "a fit", (folder / RECORD).exists())
     ensure_writable(folder.resolve(), "name another folder for the fit")

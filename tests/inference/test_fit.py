@@ -4,8 +4,12 @@ import copy
 import hashlib
 import json
 import multiprocessing
+import os
 import pickle
 import shutil
+import signal
+import subprocess
+import sys
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +18,7 @@ import numpy as np
 import pytest
 import xarray as xr
 
+import lsm_stan
 from lsm_stan import Fit, InputError, LatentSpaceModel, Network, simulate
 from lsm_stan.analysis import run
 from lsm_stan.config import load_config
@@ -147,6 +152,45 @@ def test_an_interrupt_while_an_earlier_fit_is_replaced_loses_nothing(
     assert [path.name for path in tmp_path.iterdir()] == ["f"]
     assert not (folder / "left-over").exists()
     np.testing.assert_array_equal(Fit.load(folder).draws, fit.draws)
+
+
+#: A save that is killed when the earlier fit has left its place.
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from lsm_stan import Fit
+rename = Path.rename
+
+def killed(path, target):
+    rename(path, target)
+    os.kill(os.getpid(), signal.SIGKILL)
+
+fit = Fit.load(sys.argv[1])
+Path.rename = killed
+fit.save(sys.argv[2])
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("next_use", ["load", "save"])
+def test_a_kill_while_an_earlier_fit_is_replaced_loses_nothing(
+    fit: Fit, network: Network, tmp_path, next_use
+) -> None:
+    folder = made_fit(network, fit.draws + 1.0).save(tmp_path / "f")
+    other = fit.save(tmp_path / "f-2")
+    environment = {**os.environ, "PYTHONPATH": str(Path(lsm_stan.__file__).parents[1])}
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, other, folder], env=environment, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
+    assert not folder.exists()
+    fit.save(other)  # what it sweeps is its own
+    if next_use == "load":
+        np.testing.assert_array_equal(Fit.load(folder).draws, fit.draws)
+    else:
+        made_fit(network, fit.draws + 2.0).save(folder)
+        np.testing.assert_array_equal(Fit.load(folder).draws, fit.draws + 2.0)
+        assert {path.name for path in tmp_path.iterdir()} == {"f", "f-2"}, "it is swept"
 
 
 @pytest.mark.parametrize("earlier", [False, True])
