@@ -12,6 +12,7 @@
 #define LSM_STAN_METRIC_HPP
 
 #include "../kernel/products.hpp"
+#include "../kernel/vectorise.hpp"  // again: another header may have unmarked
 
 #include <stan/callbacks/logger.hpp>
 #include <stan/math/prim/fun/Eigen.hpp>
