@@ -66,13 +66,13 @@ def sample_chains(
     learned = problem.spec.hierarchical
     defaults: dict[str, Any] = {"sig_figs": SIG_FIGS, "threads_per_chain": run.compiled.threads}
     if moves is not None:
-        defaults["max_treedepth"] = DEPTH
-    if change is not None and "inv_metric" not in cmdstan:
+        # the program's own metric stands in for Stan's unit metric
+        defaults |= {"max_treedepth": DEPTH, "metric": "unit_e"}
+        change = None
+    elif change is not None and "inv_metric" not in cmdstan:
         # in the preconditioned coordinates every direction has about the same scale, and a metric
         # estimated from few draws of a posterior this stiff does harm
         defaults["metric"] = "unit_e"
-    if moves is not None:
-        change = None
     with run.folder(name) as folder:
         result = run.cmdstan(
             data=problem.stan_data(learned=learned, change=change),

@@ -61,8 +61,8 @@ class Covariance {
     return y;
   }
 
-  /* A draw of covariance 1 becomes one of covariance S^-1. */
-  void whiten(VectorXd &x) const {
+  /* A draw of covariance 1 becomes one of covariance S^-1, a momentum. */
+  void make_momentum(VectorXd &x) const {
     Eigen::Map<MatrixXd> columns(x.data(), n_, x.size() / n_);
     upper_.triangularView<Eigen::Upper>().solveInPlace(columns);
   }
@@ -99,7 +99,7 @@ class node_e_metric : public stan::mcmc::unit_e_metric<Model, RNG> {
   void sample_p(Point &z, RNG &rng) {
     Base::sample_p(z, rng);
     if (covariance_)
-      covariance_->whiten(z.p);
+      covariance_->make_momentum(z.p);
   }
 
   const VectorXd &velocity(const VectorXd &p) {
@@ -114,16 +114,17 @@ class node_e_metric : public stan::mcmc::unit_e_metric<Model, RNG> {
 
   /* p += time * force */
   void kick(VectorXd &p, const VectorXd &force, double time) {
-    if (covariance_) {
-      velocity(p);
-      if (force_ != force) {
-        force_ = force;
-        thrust_ = covariance_->times(force);
-      }
-      velocity_ += time * thrust_;
+    if (!covariance_) {
+      p += time * force;
+      return;
     }
-    p += time * force;
-    momentum_ = p;
+    velocity(p);
+    if (force_ != force) {
+      force_ = force;
+      thrust_ = covariance_->times(force);
+    }
+    velocity_ += time * thrust_;
+    momentum_ = p += time * force;
   }
 };
 
