@@ -31,7 +31,7 @@ from lsm_stan.options import (
     SettingsOption,
     reads_network,
 )
-from lsm_stan.progress import print_progress, say_that_work_goes_on
+from lsm_stan.progress import be_still, clear_line, print_progress, say_that_work_goes_on
 
 app = typer.Typer(
     help="Latent space models of weighted networks, fitted with Stan.",
@@ -371,6 +371,7 @@ def main() -> None:
         sys.exit(130)
     finally:
         quiet_again.set()
+        clear_line()
         # whoever presses Ctrl-C twice must not stop the removal of temporary folders
         signal.signal(signal.SIGINT, signal.SIG_IGN)
 
@@ -385,6 +386,7 @@ def _ask_to_replace(folder: Path) -> None:
         raise InputError(
             f"{folder} holds a fit; --force replaces it, or name another folder with --out"
         )
+    be_still()
     typer.confirm(f"{folder} holds a fit. Replace it?", abort=True)
 
 

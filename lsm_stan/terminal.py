@@ -29,6 +29,7 @@ from lsm_stan.model.covariates import possible_terms
 from lsm_stan.network.network import Network
 from lsm_stan.network.summary import describe
 from lsm_stan.prediction.selection import Selection
+from lsm_stan.progress import clear_line
 from lsm_stan.report.page import Command, PageFigure, PageTable, Points
 from lsm_stan.report.report import Report
 from lsm_stan.report.report_page import summary
@@ -50,6 +51,7 @@ class _Visible:
 
 class _MakeVisible(RenderHook):
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        clear_line()
         return [_Visible(renderable) for renderable in renderables]
 
 

@@ -17,6 +17,7 @@ from lsm_stan.network.pairs import dyad_blocks
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.intervals import interval
 from lsm_stan.prediction.scores import log_mean_exp
+from lsm_stan.progress import doing
 from lsm_stan.typing import FloatArray, IntArray
 
 
@@ -62,6 +63,7 @@ def predict(fit: Fit, top: int = 50) -> pd.DataFrame:
         If `fit` is none, or `top` < 1.
     """
     ensure_fits(fit)
+    doing("looking through all dyads for the likeliest")
     if top < 1:
         raise InputError(f"top is {top}; at least one dyad is needed")
     spec, network, draws = fit.spec, fit.network, flat_draws(fit.parameters)
