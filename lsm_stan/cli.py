@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import re
 import signal
 import sys
-import tomllib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated, Any, get_args
+from typing import Annotated, get_args
 
 import typer
 
@@ -29,6 +27,10 @@ from lsm_stan.options import (
     NetworkArgument,
     SeedOption,
     SettingsOption,
+    ThreadsOption,
+    read_dims,
+    read_ladder,
+    read_settings,
     reads_network,
 )
 from lsm_stan.progress import be_still, clear_line, print_progress, say_that_work_goes_on
@@ -115,9 +117,7 @@ def fit(
     kernel: Annotated[
         Kernel, typer.Option(help="The likelihood's sums in C++, or in the Stan language.")
     ] = "cpp",
-    threads: Annotated[
-        int, typer.Option(min=1, help="Threads in each CmdStan process, for thousands of nodes.")
-    ] = 1,
+    threads: ThreadsOption = 1,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a fit that is in --out, without asking.")
     ] = False,
@@ -133,10 +133,15 @@ def fit(
     from lsm_stan.inference.fit_folder import ensure_replaceable
     from lsm_stan.inference.fits import save_or_rescue
     from lsm_stan.inference.latent_space_model import requested_arguments
+    from lsm_stan.inference.plan import warn_if_long
     from lsm_stan.network.readers import open_network
 
-    arguments = dict(_setting(text) for text in settings or ())
-    given = {"starts": starts, "ladder": None if ladder is None else _ladder(ladder), "init": init}
+    arguments = read_settings(settings)
+    given = {
+        "starts": starts,
+        "ladder": None if ladder is None else read_ladder(ladder),
+        "init": init,
+    }
     arguments |= {name: value for name, value in given.items() if value is not None}
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     ensure_replaceable(out)
@@ -145,9 +150,41 @@ def fit(
     read = open_network(network, how)
     terminal.show_notes(read.notes)
     fitted = lsm.LatentSpaceModel(read, dim, model=model, kernel=kernel, threads=threads)
+    warn_if_long(fitted, method.value, arguments, print_progress)
     result = fitted.fit(method.value, seed=seed, **arguments)
     save_or_rescue(result, out)
     terminal.show_fit(result, out)
+
+
+@app.command()
+@reads_network
+def plan(
+    network: NetworkArgument,
+    method: Annotated[
+        MethodName | None, typer.Option(help="One method. \\[default: all of them]")
+    ] = None,
+    dim: DimOption = 3,
+    model: ModelOption = "tutorial",
+    settings: SettingsOption = None,
+    threads: ThreadsOption = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    *,
+    how: Reading,
+) -> None:
+    """Estimate what fits will cost, in time and memory, from a few gradients of this network.
+
+    For instance: lsm-stan plan edges.csv --model nb-squared-effects --dim 2
+    """
+    from lsm_stan import terminal
+    from lsm_stan.inference.plan import plan as planned
+    from lsm_stan.network.readers import open_network
+
+    if settings and method is None:
+        raise InputError("--set is of one method; name it with --method")
+    arguments = None if method is None else {method.value: read_settings(settings)}
+    read = open_network(network, how)
+    result = planned(lsm.LatentSpaceModel(read, dim, model=model, threads=threads), arguments)
+    terminal.show_plan(result, as_json=as_json)
 
 
 @app.command()
@@ -197,7 +234,7 @@ def select(
     selection = lsm.select(
         read,
         out,
-        dims=_dims(dims),
+        dims=read_dims(dims),
         models=split_outside_brackets(models, ","),
         n_splits=splits,
         seed=seed,
@@ -205,7 +242,7 @@ def select(
         share=share,
         together=together,
         method=method.value,
-        arguments=dict(_setting(text) for text in settings or ()),
+        arguments=read_settings(settings),
         jobs=jobs,
         say=print_progress,
     )
@@ -404,33 +441,3 @@ def _write(write: Callable[[], None], file: Path) -> None:
         write()
     except OSError as error:
         raise InputError(f"{file}: cannot be written ({error})") from error
-
-
-def _setting(text: str) -> tuple[str, Any]:
-    """Read NAME=VALUE; the value as in TOML, or as plain text."""
-    name, equals, value = text.partition("=")
-    if not (name and equals):
-        raise InputError(f"--set {text}: NAME=VALUE is needed, such as iter_sampling=500")
-    try:
-        return name, tomllib.loads(f"value = {value}")["value"]
-    except tomllib.TOMLDecodeError:
-        return name, value
-
-
-def _dims(text: str) -> list[int]:
-    """Read dimensions: numbers and ranges, commas between."""
-    parts = [re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part) for part in text.split(",")]
-    ranges = [range(int(part[1]), int(part[2] or part[1]) + 1) for part in parts if part]
-    if None in parts or not all(ranges):
-        raise InputError(f"--dims {text}: numbers and rising ranges are needed, such as 2,3 or 1-6")
-    return [dim for dims in ranges for dim in dims]
-
-
-def _ladder(text: str) -> list[float]:
-    """Read the softenings of a ladder."""
-    try:
-        return [] if text == "none" else [float(rung) for rung in text.split(",")]
-    except ValueError as error:
-        raise InputError(
-            f"--ladder {text}: numbers with commas between are needed, such as 2,1,0.5, or none"
-        ) from error

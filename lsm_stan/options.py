@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+import re
+import tomllib
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import wraps
 from pathlib import Path
@@ -12,6 +14,7 @@ from typing import Annotated, Any
 import typer
 
 from lsm_stan.choices import ParallelEdges
+from lsm_stan.errors import InputError
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.network.reading import Reading
 
@@ -52,6 +55,10 @@ SettingsOption = Annotated[
         metavar="NAME=VALUE",
         help="Any further argument of the method or of CmdStanPy's; may be repeated.",
     ),
+]
+
+ThreadsOption = Annotated[
+    int, typer.Option(min=1, help="Threads in each CmdStan process, for thousands of nodes.")
 ]
 
 MODEL = (
@@ -159,3 +166,83 @@ def reads_network(command: Callable[..., None]) -> Callable[..., None]:
     with_options.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
     with_options.__annotations__ = {p.name: p.annotation for p in parameters}
     return with_options
+
+
+def read_settings(texts: Sequence[str] | None) -> dict[str, Any]:
+    """Read arguments NAME=VALUE; the values as in TOML, or as plain text.
+
+    Parameters
+    ----------
+    texts : sequence of str or None
+        What --set was given, in order.
+
+    Returns
+    -------
+    dict
+        Values by name.
+
+    Raises
+    ------
+    InputError
+        If a text is no NAME=VALUE.
+    """
+    return dict(map(_setting, texts or ()))
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise InputError(f"--set {text}: NAME=VALUE is needed, such as iter_sampling=500")
+    try:
+        return name, tomllib.loads(f"value = {value}")["value"]
+    except tomllib.TOMLDecodeError:
+        return name, value
+
+
+def read_dims(text: str) -> list[int]:
+    """Read dimensions: numbers and ranges, commas between.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``2,3`` or ``1-6``.
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    parts = [re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part) for part in text.split(",")]
+    ranges = [range(int(part[1]), int(part[2] or part[1]) + 1) for part in parts if part]
+    if None in parts or not all(ranges):
+        raise InputError(f"--dims {text}: numbers and rising ranges are needed, such as 2,3 or 1-6")
+    return [dim for dims in ranges for dim in dims]
+
+
+def read_ladder(text: str) -> list[float]:
+    """Read the softenings of a ladder.
+
+    Parameters
+    ----------
+    text : str
+        Numbers with commas between, or ``none``.
+
+    Returns
+    -------
+    list of float
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
+    try:
+        return [] if text == "none" else [float(rung) for rung in text.split(",")]
+    except ValueError as error:
+        raise InputError(
+            f"--ladder {text}: numbers with commas between are needed, such as 2,1,0.5, or none"
+        ) from error
