@@ -84,7 +84,7 @@ def draw_nodes(
     crowd = len(shown) < len(positions)
     chosen: dict[str, Any] = {name: [v[node] for node in shown] for name, v in style.items()}
     if crowd:
-        chosen |= {"s": np.minimum(chosen["s"], 6.0), "lw": 0.2, "alpha": 0.6, "rasterized": True}
+        chosen |= {"s": np.minimum(chosen["s"], 2.0), "lw": 0, "alpha": 0.7, "rasterized": True}
         if not isinstance(panel, Axes3D):
             panel.hexbin(
                 *positions.T,
