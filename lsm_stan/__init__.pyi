@@ -21,6 +21,7 @@ from lsm_stan.inference.fits import load_fits as load_fits
 from lsm_stan.inference.latent_space_model import LatentSpaceModel as LatentSpaceModel
 from lsm_stan.inference.methods import METHODS as METHODS
 from lsm_stan.inference.mode_weights import weigh_modes as weigh_modes
+from lsm_stan.inference.plan import plan as plan
 from lsm_stan.model.family import MODELS as MODELS
 from lsm_stan.model.family import ModelSpec as ModelSpec
 from lsm_stan.model.family import find_model as find_model

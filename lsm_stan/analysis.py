@@ -19,6 +19,7 @@ from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fit_folder import INIT, ensure_replaceable
 from lsm_stan.inference.fits import save_or_rescue
 from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
+from lsm_stan.inference.plan import warn_if_long
 from lsm_stan.inference.record import read_record
 from lsm_stan.inference.starts import MADE, given_start, read_start
 from lsm_stan.model.family import read_spec
@@ -104,6 +105,7 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
                 kept = None
             if kept is None:
                 say(f"{which}: {fit.method}, seed {fit.seed}")
+                warn_if_long(model, fit.method, fit.arguments, say)
                 save_or_rescue(model.fit(fit.method, seed=fit.seed, **fit.arguments), target)
             else:
                 say(f"{which}: already done, kept ({target})")

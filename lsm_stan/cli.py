@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, get_args
 
@@ -13,7 +12,7 @@ import typer
 import lsm_stan as lsm
 from lsm_stan.choices import Kernel, Origin, Scheme
 from lsm_stan.errors import InputError, LsmStanError, ToolchainError
-from lsm_stan.files import describe_os_error, ensure_writable
+from lsm_stan.files import describe_os_error
 from lsm_stan.interrupts import Stop
 from lsm_stan.network.reading import Reading
 from lsm_stan.options import (
@@ -27,12 +26,14 @@ from lsm_stan.options import (
     NetworkArgument,
     SeedOption,
     SettingsOption,
+    ThreadsOption,
     read_dims,
     read_ladder,
-    read_setting,
+    read_settings,
     reads_network,
 )
-from lsm_stan.progress import print_progress, say_that_work_goes_on
+from lsm_stan.outputs import ask_to_replace, ensure_csv, write_file
+from lsm_stan.progress import clear_line, print_progress, say_that_work_goes_on
 
 app = typer.Typer(
     help="Latent space models of weighted networks, fitted with Stan.",
@@ -116,9 +117,7 @@ def fit(
     kernel: Annotated[
         Kernel, typer.Option(help="The likelihood's sums in C++, or in the Stan language.")
     ] = "cpp",
-    threads: Annotated[
-        int, typer.Option(min=1, help="Threads in each CmdStan process, for thousands of nodes.")
-    ] = 1,
+    threads: ThreadsOption = 1,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a fit that is in --out, without asking.")
     ] = False,
@@ -134,9 +133,10 @@ def fit(
     from lsm_stan.inference.fit_folder import ensure_replaceable
     from lsm_stan.inference.fits import save_or_rescue
     from lsm_stan.inference.latent_space_model import requested_arguments
+    from lsm_stan.inference.plan import warn_if_long
     from lsm_stan.network.readers import open_network
 
-    arguments = dict(read_setting(text) for text in settings or ())
+    arguments = read_settings(settings)
     given = {
         "starts": starts,
         "ladder": None if ladder is None else read_ladder(ladder),
@@ -146,13 +146,45 @@ def fit(
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     ensure_replaceable(out)
     if not force:
-        _ask_to_replace(out)
+        ask_to_replace(out)
     read = open_network(network, how)
     terminal.show_notes(read.notes)
     fitted = lsm.LatentSpaceModel(read, dim, model=model, kernel=kernel, threads=threads)
+    warn_if_long(fitted, method.value, arguments, print_progress)
     result = fitted.fit(method.value, seed=seed, **arguments)
     save_or_rescue(result, out)
     terminal.show_fit(result, out)
+
+
+@app.command()
+@reads_network
+def plan(
+    network: NetworkArgument,
+    method: Annotated[
+        MethodName | None, typer.Option(help="One method. \\[default: all of them]")
+    ] = None,
+    dim: DimOption = 3,
+    model: ModelOption = "tutorial",
+    settings: SettingsOption = None,
+    threads: ThreadsOption = 1,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
+    *,
+    how: Reading,
+) -> None:
+    """Estimate what fits will cost, in time and memory, from a few gradients of this network.
+
+    For instance: lsm-stan plan edges.csv --model nb-squared-effects --dim 2
+    """
+    from lsm_stan import terminal
+    from lsm_stan.inference.plan import plan as planned
+    from lsm_stan.network.readers import open_network
+
+    if settings and method is None:
+        raise InputError("--set is of one method; name it with --method")
+    arguments = None if method is None else {method.value: read_settings(settings)}
+    read = open_network(network, how)
+    result = planned(lsm.LatentSpaceModel(read, dim, model=model, threads=threads), arguments)
+    terminal.show_plan(result, as_json=as_json)
 
 
 @app.command()
@@ -210,7 +242,7 @@ def select(
         share=share,
         together=together,
         method=method.value,
-        arguments=dict(read_setting(text) for text in settings or ()),
+        arguments=read_settings(settings),
         jobs=jobs,
         say=print_progress,
     )
@@ -232,9 +264,9 @@ def predict(
     from lsm_stan import terminal
     from lsm_stan.text import counted
 
-    _ensure_csv(out)
+    ensure_csv(out)
     table = lsm.predict(lsm.Fit.load(fit), top)
-    _write(lambda: table.to_csv(out, index=False), out)
+    write_file(lambda: table.to_csv(out, index=False), out)
     terminal.show_predictions(table)
     print_progress(f"{counted(len(table), 'dyad')}: {out}")
 
@@ -253,7 +285,7 @@ def simulate(
     """Draw a network from the model, and save its true positions with it."""
     from lsm_stan import terminal
 
-    _ensure_csv(out)
+    ensure_csv(out)
     if lsm.find_model(model).terms:
         raise InputError(
             f"{model} has covariates; simulate draws no tables of them: in Python"
@@ -264,8 +296,8 @@ def simulate(
     for axis in range(dim):
         table[f"z{axis + 1}"] = parameters["z"][:, axis]
     node_file = out.with_name(f"{out.stem}-nodes.csv")
-    _write(lambda: table.to_csv(node_file, index=False), node_file)
-    _write(lambda: drawn.edge_frame().to_csv(out, index=False), out)
+    write_file(lambda: table.to_csv(node_file, index=False), node_file)
+    write_file(lambda: drawn.edge_frame().to_csv(out, index=False), out)
     terminal.show_network(drawn)
     print_progress(f"edges: {out}; nodes and true positions: {node_file}")
 
@@ -309,13 +341,13 @@ def compare(
     from lsm_stan import terminal
 
     file = out / "comparison.csv"
-    _ensure_csv(file)
+    ensure_csv(file)
     loaded = lsm.load_fits(fits)
     if len(loaded) < 2:
         raise InputError(f"{fits[0]} is compared with nothing; name another fit of its network")
     comparison = lsm.compare(loaded)
     terminal.show_comparison(comparison)
-    _write(lambda: comparison.table.to_csv(file, index=False), file)
+    write_file(lambda: comparison.table.to_csv(file, index=False), file)
     print_progress(f"written to {file}")
 
 
@@ -331,10 +363,10 @@ def loo(
     """
     from lsm_stan import terminal
 
-    _ensure_csv(out)
+    ensure_csv(out)
     table = lsm.loo_table(lsm.load_fits(fits))
     terminal.show_loo(table)
-    _write(lambda: table.to_csv(out, index=False), out)
+    write_file(lambda: table.to_csv(out, index=False), out)
     print_progress(f"written to {out}")
 
 
@@ -356,7 +388,7 @@ def weigh(
     from lsm_stan.posterior import idata as container
 
     table, posterior = out / "modes.csv", out / "modes.nc"
-    _ensure_csv(table)
+    ensure_csv(table)
     loaded = lsm.load_fits(fits)
     for folder in fits:
         ensure_replaceable(folder)
@@ -364,10 +396,10 @@ def weigh(
     model = lsm.LatentSpaceModel(first.network, **{**first.record.model, "model": first.spec})
     weights = lsm.weigh_modes(model, list(loaded.values()), seed=seed, draws=draws)
     terminal.show_modes(weights)
-    _write(lambda: weights.table.to_csv(table, index=False), table)
+    write_file(lambda: weights.table.to_csv(table, index=False), table)
     posterior.unlink(missing_ok=True)  # an earlier one
     if (whole := weights.idata) is not None:
-        _write(lambda: container.save(whole, posterior), posterior)
+        write_file(lambda: container.save(whole, posterior), posterior)
     for folder, fitted in zip(fits, loaded.values(), strict=True):
         weights.recorded(fitted).save(folder)
     print_progress(f"written to {out}, and to fit.json of the fits")
@@ -411,34 +443,6 @@ def main() -> None:
         sys.exit(130)
     finally:
         quiet_again.set()
+        clear_line()
         # whoever presses Ctrl-C twice must not stop the removal of temporary folders
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-def _ask_to_replace(folder: Path) -> None:
-    """Ask whether a fit is to be replaced; raise InputError where nobody can be asked."""
-    from lsm_stan.inference.record import RECORD
-
-    if not (folder / RECORD).exists():
-        return
-    if not sys.stdin.isatty():
-        raise InputError(
-            f"{folder} holds a fit; --force replaces it, or name another folder with --out"
-        )
-    typer.confirm(f"{folder} holds a fit. Replace it?", abort=True)
-
-
-def _ensure_csv(file: Path) -> None:
-    """Raise InputError if a file's name is not that of a CSV file, or it cannot be written."""
-    if file.suffix != ".csv" or file.is_dir():
-        raise InputError(f"{file}: the name of a file that ends in .csv is needed")
-    ensure_writable(file, "name another file with --out")
-
-
-def _write(write: Callable[[], None], file: Path) -> None:
-    """Write a file, in a folder that is made if it is not there."""
-    try:
-        file.parent.mkdir(parents=True, exist_ok=True)
-        write()
-    except OSError as error:
-        raise InputError(f"{file}: cannot be written ({error})") from error

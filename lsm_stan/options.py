@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import wraps
 from pathlib import Path
@@ -55,6 +55,10 @@ SettingsOption = Annotated[
         metavar="NAME=VALUE",
         help="Any further argument of the method or of CmdStanPy's; may be repeated.",
     ),
+]
+
+ThreadsOption = Annotated[
+    int, typer.Option(min=1, help="Threads in each CmdStan process, for thousands of nodes.")
 ]
 
 MODEL = (
@@ -164,8 +168,28 @@ def reads_network(command: Callable[..., None]) -> Callable[..., None]:
     return with_options
 
 
-def read_setting(text: str) -> tuple[str, Any]:
-    """Read NAME=VALUE; the value as in TOML, or as plain text."""
+def read_settings(texts: Sequence[str] | None) -> dict[str, Any]:
+    """Read arguments NAME=VALUE; the values as in TOML, or as plain text.
+
+    Parameters
+    ----------
+    texts : sequence of str or None
+        What --set was given, in order.
+
+    Returns
+    -------
+    dict
+        Values by name.
+
+    Raises
+    ------
+    InputError
+        If a text is no NAME=VALUE.
+    """
+    return dict(map(_setting, texts or ()))
+
+
+def _setting(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not (name and equals):
         raise InputError(f"--set {text}: NAME=VALUE is needed, such as iter_sampling=500")
@@ -176,7 +200,22 @@ def read_setting(text: str) -> tuple[str, Any]:
 
 
 def read_dims(text: str) -> list[int]:
-    """Read dimensions: numbers and ranges, commas between."""
+    """Read dimensions: numbers and ranges, commas between.
+
+    Parameters
+    ----------
+    text : str
+        Such as ``2,3`` or ``1-6``.
+
+    Returns
+    -------
+    list of int
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
     parts = [re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part) for part in text.split(",")]
     ranges = [range(int(part[1]), int(part[2] or part[1]) + 1) for part in parts if part]
     if None in parts or not all(ranges):
@@ -185,7 +224,22 @@ def read_dims(text: str) -> list[int]:
 
 
 def read_ladder(text: str) -> list[float]:
-    """Read the softenings of a ladder."""
+    """Read the softenings of a ladder.
+
+    Parameters
+    ----------
+    text : str
+        Numbers with commas between, or ``none``.
+
+    Returns
+    -------
+    list of float
+
+    Raises
+    ------
+    InputError
+        If it is something else.
+    """
     try:
         return [] if text == "none" else [float(rung) for rung in text.split(",")]
     except ValueError as error:

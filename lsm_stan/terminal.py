@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -26,15 +27,17 @@ from lsm_stan.criticism.verdict import cautions, worst_first
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.inference.mode_weights import ModeWeights
+from lsm_stan.inference.plan import Plan
 from lsm_stan.model.covariates import possible_terms
 from lsm_stan.network.network import Network
 from lsm_stan.network.summary import describe
 from lsm_stan.prediction.selection import Selection
+from lsm_stan.progress import clear_line
 from lsm_stan.report.page import Command, PageFigure, PageTable, Points
 from lsm_stan.report.report import Report
 from lsm_stan.report.report_page import summary
 from lsm_stan.report.shown import shown_comparison, shown_fits
-from lsm_stan.text import MARKS, brief, counted, with_error
+from lsm_stan.text import MARKS, brief, counted, duration, with_error
 from lsm_stan.visible import visible
 
 
@@ -51,6 +54,7 @@ class _Visible:
 
 class _MakeVisible(RenderHook):
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
+        clear_line()
         return [_Visible(renderable) for renderable in renderables]
 
 
@@ -300,6 +304,34 @@ def _verdict(fit: Fit) -> None:
         text = Text.assemble("  ", ("not converged", "red"), f": {check.sentence}")
         _out.print(text, soft_wrap=True)
     show_findings(cautions(fit))
+
+
+def show_plan(plan: Plan, *, as_json: bool) -> None:
+    """Print what fits will cost.
+
+    Parameters
+    ----------
+    plan : Plan
+        The estimates.
+    as_json : bool
+        Whether to print JSON.
+    """
+    if as_json:
+        _out.print(json.dumps(plan.as_record(), indent=2), soft_wrap=True)
+        return
+    table = Table("method", "time", "memory (GB)", box=None)
+    for estimate in plan.estimates:
+        time = " to ".join(map(duration, estimate.seconds))
+        memory = " to ".join(f"{gigabytes:.1f}" for gigabytes in estimate.gigabytes)
+        cells = (estimate.obstacle, "") if estimate.obstacle else (time, memory)
+        table.add_row(estimate.method, *cells)
+    _print(table)
+    _out.print(
+        f"  {plan.nodes:,} nodes, {plan.edges:,} edges, {plan.parameters:,} parameters: a gradient"
+        f" takes {1000 * plan.gradient_seconds:.3g} ms here. Estimates from runs on other networks;"
+        f" on {counted(plan.cores, 'core')}, with {counted(plan.threads, 'thread')} a process.",
+        soft_wrap=True,
+    )
 
 
 def _show(title: str, rows: dict[str, str]) -> None:

@@ -52,6 +52,24 @@ def with_error(value: float, error: float, digits: int = 4) -> str:
     return f"{value:,.{digits}f}" + ("" if pd.isna(error) else f" ± {error:,.{digits}f}")
 
 
+def duration(seconds: float) -> str:
+    """Return a time in its usual unit, to two digits: ``20 s``, ``2.5 min``, ``3 h``, ``12 days``.
+
+    Parameters
+    ----------
+    seconds : float
+        The time, in seconds.
+
+    Returns
+    -------
+    str
+    """
+    for unit, size, next_size in (("s", 1, 90), ("min", 60, 5400), ("h", 3600, 172_800)):
+        if seconds < next_size:
+            return f"{float(f'{seconds / size:.2g}'):g} {unit}"
+    return f"{float(f'{seconds / 86_400:.2g}'):,g} days"
+
+
 def listed(words: list[str]) -> str:
     """Return words with commas and an "and" between."""
     unique = list(dict.fromkeys(words))

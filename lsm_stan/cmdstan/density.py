@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import subprocess
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -167,6 +168,21 @@ class Density:
         options = np.array([iterations, history, first_step, tolerance], dtype=np.float64)
         table = self._ask(ASCEND, points, 2 + points.shape[1], options)
         return table[:, 0], table[:, 2:], int(table[:, 1].sum())
+
+    def memory(self) -> float:
+        """Return the most memory that the process has had.
+
+        Returns
+        -------
+        float
+            Bytes; 0 where the system does not tell.
+        """
+        try:
+            status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
+        except OSError:
+            return 0.0
+        peak = re.search(r"VmHWM:\s*([0-9]+) kB", status)
+        return 1024.0 * float(peak[1]) if peak else 0.0
 
     def _ask(
         self, operation: int, points: FloatArray, width: int, options: FloatArray | None = None

@@ -69,9 +69,9 @@ class PredictiveCheck:
     note: str = ""
 
 
-#: Candidates and cells that all replications together look at, about: some minutes' work. And the
+#: Candidates and cells that all replications together look at, about: a minute's work. And the
 #: fewest replications that are drawn nevertheless, unless fewer are asked for.
-MOST_WORK, FEWEST = 2e8, 40
+MOST_WORK, FEWEST = 1e8, 40
 
 
 def predictive_checks(
@@ -136,7 +136,7 @@ def predictive_checks(
     strengths = {
         direction: _beside(
             pd.Series(_descending(strength), index=ranks),
-            pd.DataFrame([_descending(drawn.strengths[direction]) for drawn in predicted]),
+            np.array([_descending(drawn.strengths[direction]) for drawn in predicted]),
         )
         for direction, strength in observed.strengths.items()
     }
@@ -165,9 +165,13 @@ def _class_name(number: int) -> str:
     return str(number) if number < 3 else f"{2 ** (number - 2) + 1}-{2 ** (number - 1)}"
 
 
-def _beside(observed: pd.Series[float], replicated: pd.DataFrame) -> pd.DataFrame:
+def _beside(observed: pd.Series[float], replicated: pd.DataFrame | FloatArray) -> pd.DataFrame:
     """Set observed quantities beside the quantiles of replicated ones, a column each."""
-    low, median, high = replicated.quantile([ENDS[0], 0.5, ENDS[1]]).to_numpy()
+    quantiles = [ENDS[0], 0.5, ENDS[1]]
+    if isinstance(replicated, pd.DataFrame):
+        low, median, high = replicated.quantile(quantiles).to_numpy()
+    else:  # pandas would go through them column by column
+        low, median, high = np.quantile(replicated, quantiles, axis=0)
     return pd.DataFrame(
         {
             "observed": observed,

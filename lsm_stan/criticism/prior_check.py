@@ -21,6 +21,7 @@ from lsm_stan.posterior.draws import MAX_DRAWS
 from lsm_stan.posterior.intervals import ENDS
 from lsm_stan.posterior.invariants import sample_nodes
 from lsm_stan.posterior.power_scaling import MOVED, sensitivity
+from lsm_stan.progress import doing
 from lsm_stan.text import brief
 
 #: The most nodes that networks are drawn of: priors expect a fair share of all edges now and then.
@@ -111,6 +112,7 @@ def check_priors(fit: Fit, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> PriorC
         If `fit` is none.
     """
     ensure_fits(fit)
+    doing("networks of the priors")
     nodes = sample_nodes(fit.network.n_nodes, PRIOR_NODES)
     spec, network = among(fit.spec, fit.network, nodes)
     _, networks = prior_predictive(

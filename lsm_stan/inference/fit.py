@@ -37,9 +37,8 @@ from lsm_stan.posterior.groups import (
     updated,
 )
 from lsm_stan.posterior.invariants import (
-    MONITORED_NODES,
     MONITORED_PAIRS,
-    sample_nodes,
+    monitored_nodes,
     sample_pairs,
 )
 from lsm_stan.posterior.quantities import invariant_quantities
@@ -191,7 +190,7 @@ class Fit:
             fixed random set the diagnostics use.
         nodes : array_like of shape (M,), or None, default None
             Nodes whose distances from the origin and expected strengths are wanted, from
-            0; by default the fixed random set the diagnostics use: all, up to 500.
+            0; by default the fixed random set the diagnostics use: up to 500.
 
         Returns
         -------
@@ -205,7 +204,7 @@ class Fit:
         if pairs is None:
             pairs = sample_pairs(self.network.n_nodes, MONITORED_PAIRS)
         if nodes is None:
-            nodes = sample_nodes(self.network.n_nodes, MONITORED_NODES)
+            nodes = monitored_nodes(self.network.n_nodes)
         quantities = invariant_quantities(
             self.network,
             self.spec,

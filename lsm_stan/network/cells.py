@@ -46,6 +46,7 @@ from lsm_stan.network.checks import (
     node_names,
 )
 from lsm_stan.network.edges import check_symmetric, count_isolated, merge_parallel, reverse_weight
+from lsm_stan.network.headers import is_number
 from lsm_stan.typing import BoolArray, IntArray
 
 #: What a matrix of two sets has to become.
@@ -359,9 +360,19 @@ def _nonzero_cells(
             f"{ACCEPTED_WEIGHTS}"
         )
     else:
-        # Only parsing tells whether text is 0, and an empty cell must not pass for it.
-        row, column = (index.ravel() for index in np.indices(cells.shape))
+        filled = np.reshape(_may_be_edges(cells.ravel().tolist()), cells.shape)
+        row, column = np.nonzero(filled)
     return row.astype(np.int64), column.astype(np.int64), cells[row, column]
+
+
+def _may_be_edges(cells: list[Any]) -> BoolArray:
+    """Return which cells, text or other objects, are not 0 however it is written."""
+    try:
+        numbers = filter(is_number, set(cells))
+    except TypeError:  # what has no hash is no number either, and is named later
+        return np.ones(len(cells), dtype=bool)
+    zeros = {n for n in numbers if (float(n) if isinstance(n, str) else n) == 0}
+    return ~np.fromiter(map(zeros.__contains__, cells), dtype=bool, count=len(cells))
 
 
 def _is_nan(values: NDArray[Any]) -> BoolArray:

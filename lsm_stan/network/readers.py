@@ -52,6 +52,7 @@ from lsm_stan.network.reading import OF_COLUMNS, Reading
 from lsm_stan.network.sources import EdgeList, Matrix
 from lsm_stan.network.text_files import TABLES, inner_suffix, read_rows, refuse_marked
 from lsm_stan.network.two_sets import hide_within_sets
+from lsm_stan.progress import doing
 
 Source: TypeAlias = str | Path | pd.DataFrame | NDArray[Any] | SparseMatrix | nx.Graph
 Table: TypeAlias = str | Path | pd.DataFrame
@@ -83,6 +84,7 @@ def open_network(data: Source, how: Reading = AS_IT_SAYS) -> Network:
         If the source cannot be read, is of no known kind, or does not hold a valid network; if
         `how` contradicts a packaged network.
     """
+    doing(f"reading {data if isinstance(data, str | Path) else 'the network'}")
     if isinstance(data, str) and data == "celegans":
         where, network = data, _packaged(how)
     else:

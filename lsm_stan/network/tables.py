@@ -22,7 +22,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -223,7 +223,7 @@ def _header(
         return list(_OF_KONECT[: len(first)]) if len(first) <= 4 else None, table.rows
     above = table.header
     if above is not None and how.header is not False:
-        known = find_ends(above, how, source) is not None or _matrix_of(above, table.rows)
+        known = find_ends(above, how, source) is not None or _matrix_columns(above, table.rows)
         if known:
             return above, table.rows
         if not table.loose:
@@ -232,7 +232,7 @@ def _header(
             raise InputError(f"{source}: {_unknown(above, table.rows)}, or say --no-header")
     if how.header is not None:
         return (first, rest) if how.header else (None, table.rows)
-    if _matrix_of(first, rest) is not None:
+    if _matrix_columns(first, rest) is not None:
         return first, rest
     if are_numbered(first) and how.source is None:
         refuse_bare_matrix(rest, source, f"say --source {first[0]} --target {first[1]}")
@@ -295,7 +295,7 @@ def refuse_bare_matrix(rows: Sequence[Sequence[Any]], source: str, otherwise: st
         If it looks like a matrix without names.
     """
     n = len(rows)
-    if n < 2 or n != len(rows[0]) or not all(is_number(cell) for row in rows for cell in row):
+    if n < 2 or n != len(rows[0]) or not all(map(is_number, _distinct(rows))):
         return
     if n > 3 or (n == 3 and not any(float(rows[k][k]) for k in range(n))):
         raise InputError(
@@ -329,7 +329,7 @@ def neither(header: Sequence[str], n_rows: int, n_columns: int) -> str:
 
 def _unknown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     """Say why a table with a header is refused, and what to do."""
-    numbers = all(is_number(cell) or not cell for row in rows for cell in row[1:])
+    numbers = all(is_number(cell) or not cell for cell in _distinct(row[1:] for row in rows))
     matrix = bool(rows) and numbers and len(header) > 2 and header[0] == ""
     if matrix and not {row[0] for row in rows} & set(header[1:]):
         return (
@@ -360,28 +360,46 @@ def _unknown(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     )
 
 
-def _matrix_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Matrix | None:
-    """Return the labelled matrix that rows below a header are, or None."""
+def _matrix_columns(header: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str] | None:
+    """Return the names of the columns of a labelled matrix; None if rows and header are none."""
     if header[0] != "" and (len(header) < 4 or is_number(header[0])):
         return None  # a symmetric matrix without names has the same first row and column
     if len(rows) != len(header) - 1:
         return None
-    names, cells = [row[0] for row in rows], [row[1:] for row in rows]
-    if _has_commas([cell for row in cells for cell in row]):
-        cells = [_with_points(row) for row in cells]
-    if are_numbered(header[1:]) and all(row[0] == str(k) for k, row in enumerate(rows, 1)):
+    names, columns = [row[0] for row in rows], list(header[1:])
+    if are_numbered(columns) and all(row[0] == str(k) for k, row in enumerate(rows, 1)):
         # R's matrix without names
-        square = all(is_number(cell) for row in cells for cell in row if cell not in MISSING)
-        empty = not any(is_number(row[k]) and float(row[k]) for k, row in enumerate(cells))
+        cells = _distinct(row[1:] for row in rows)
+        if _has_commas(list(cells)):
+            rows, cells = [_with_points(row) for row in rows], set(_with_points(list(cells)))
+        square = all(is_number(cell) for cell in cells.difference(MISSING))
+        empty = not any(is_number(row[k]) and float(row[k]) for k, row in enumerate(rows, 1))
         if square and (len(rows) > 3 or (len(rows) == 3 and empty)):
-            return labelled_matrix(names, names, cells)
+            return names
+    same = sorted(map(clean_name, names)) == sorted(map(clean_name, columns))
+    return columns if names and same else None
+
+
+def _matrix_of(header: Sequence[str], rows: Sequence[Sequence[str]]) -> Matrix | None:
+    """Return the labelled matrix that rows below a header are, or None."""
+    columns = _matrix_columns(header, rows)
+    if columns is None:
+        return None
+    names, cells = [row[0] for row in rows], [row[1:] for row in rows]
+    if _has_commas(list(_distinct(cells))):
+        cells = [_with_points(row) for row in cells]
     corner = re.split(r"[\\/|]+", header[0])
     sides = (corner[0], corner[1]) if len(corner) == 2 else None
-    matrix = labelled_matrix(names, header[1:], cells, sides)
+    matrix = labelled_matrix(names, columns, cells, sides)
     if matrix is not None and isinstance(matrix.cells, np.ndarray):
         diagonal = [cell if cell not in _BLANK else "NaN" for cell in matrix.cells.diagonal()]
         np.fill_diagonal(matrix.cells, diagonal)
     return matrix
+
+
+def _distinct(rows: Iterable[Sequence[Any]]) -> set[Any]:
+    """Return the cells of rows, each once: of a large matrix they are few."""
+    return set().union(*rows)
 
 
 def labelled_matrix(

@@ -194,8 +194,10 @@ def read_rows(path: Path) -> TextTable:
     rows: list[list[str]] = []
     lines = _Lines(io.StringIO(body, newline=""), delimiter)
     skipped = text.count("\n", 0, start)
+    marks = r" \t" if delimiter == " " else re.escape(delimiter)
+    padded = re.search(rf'"|[^\S\r\n{marks}]', body)  # else no cell has white space around it
     for row in _records(lines, delimiter):
-        cells = [cell.strip() for cell in row]
+        cells = [cell.strip() for cell in row] if padded else row
         if not any(cells):
             continue
         rows.append(cells)

@@ -19,6 +19,9 @@ from lsm_stan.typing import FloatArray, IntArray
 #: The pairs a fit is judged by, and the nodes: fixed random sets of this many.
 MONITORED_PAIRS, MONITORED_NODES = 500, 500
 
+#: The most dyads that the expected strengths of these nodes are sums of, a draw; and fewest nodes.
+MONITORED_DYADS, FEWEST_NODES = 2_000_000, 20
+
 
 def sample_pairs(n_nodes: int, size: int, seed: int = 0) -> IntArray:
     """Draw a fixed set of unordered node pairs, the same for every fit of a network.
@@ -65,6 +68,24 @@ def sample_nodes(n_nodes: int, size: int) -> IntArray:
         0-based indices, sorted.
     """
     return _sample(n_nodes, size, seed=0)
+
+
+def monitored_nodes(n_nodes: int) -> IntArray:
+    """Return the nodes whose radii and strengths a fit is judged by, the same for every fit.
+
+    Parameters
+    ----------
+    n_nodes : int
+        N, the number of nodes.
+
+    Returns
+    -------
+    ndarray of int64 of shape (M,)
+        0-based indices, sorted: up to 500; of more than 4,000 nodes fewer, since an expected
+        strength is a sum over all nodes.
+    """
+    size = min(MONITORED_NODES, max(FEWEST_NODES, MONITORED_DYADS // n_nodes))
+    return sample_nodes(n_nodes, size)
 
 
 def _sample(total: int, size: int, seed: int) -> IntArray:

@@ -14,10 +14,10 @@ from scipy.special import expit
 from scipy.stats import bernoulli, nbinom, poisson
 
 from lsm_stan.model.family import ModelSpec
-from lsm_stan.model.likelihood import CHUNK, chunks
+from lsm_stan.model.likelihood import chunks
 from lsm_stan.network.network import Network
-from lsm_stan.network.pairs import dyad_blocks
 from lsm_stan.prediction.scores import Prediction
+from lsm_stan.prediction.smooth_sums import stand_in
 from lsm_stan.typing import FloatArray, IntArray
 
 #: Rounds of the degrees' coordinate ascent; it halves what is missing in each, or better.
@@ -117,14 +117,17 @@ def degree_odds(network: Network) -> tuple[float, FloatArray, FloatArray]:
         m, s, r = theta[0], theta[of_sender], theta[of_receiver]
         value = 0.5 * theta @ (precision * theta) - degrees @ theta
         gradient = precision * theta - degrees
-        for rows in chunks(n, n):
-            log_odds = m + s[rows, None] + r
-            log_odds[np.arange(len(log_odds)), np.arange(n)[rows]] = -np.inf
-            value += share * np.logaddexp(0.0, log_odds).sum()
-            p = share * expit(log_odds)
-            gradient[0] += p.sum()
-            gradient[of_sender][rows] += p.sum(axis=1)
-            gradient[of_receiver] += p.sum(axis=0)
+        # of all pairs, and less those of a node with itself
+        itself = m + s + r
+        senders, receivers = stand_in(s), stand_in(r)
+        terms = np.logaddexp(0.0, m + senders.points[:, None] + receivers.points)
+        value += share * (senders.weights @ terms @ receivers.weights)
+        value -= share * np.logaddexp(0.0, itself).sum()
+        for of_nodes, ends, others in ((of_sender, s, receivers), (of_receiver, r, senders)):
+            for part in chunks(n, len(others.points)):
+                p = expit(m + ends[part, None] + others.points) @ others.weights
+                gradient[of_nodes][part] += share * (p - expit(itself[part]))
+                gradient[0] += 0.5 * share * (p - expit(itself[part])).sum()
         log_odds = m + s[hidden[0]] + r[hidden[1]]
         value -= np.logaddexp(0.0, log_odds).sum()
         gradient -= totals(*hidden, expit(log_odds))
@@ -197,16 +200,20 @@ def negative_binomial(mu: FloatArray, size: float, weight: IntArray) -> Predicti
 
 def _fitted_size(network: Network, first: FloatArray, second: FloatArray) -> float:
     """Return the negative binomial's size of largest likelihood, at means first_i second_j."""
+    if not first.any():
+        return 1.0  # without edges all sizes are alike
     edge_mu = first[network.sender] * second[network.receiver]
+    hidden = first[network.hidden_sender] * second[network.hidden_receiver]
     loops = network.sender == network.receiver
+    share = 1.0 if network.directed else 0.5  # of an ordered dyad
+    senders, receivers = stand_in(np.log(first)), stand_in(np.log(second))
+    all_mu = np.exp(senders.points[:, None] + receivers.points)
 
     def loss(log_size: float) -> float:
         size = float(np.exp(log_size))
         # as if all dyads were empty, then the observed edges as they are
-        total = 0.0
-        for sender, receiver in dyad_blocks(network, CHUNK):
-            total += size * float(np.log1p(first[sender] * second[receiver] / size).sum())
-        hidden = first[network.hidden_sender] * second[network.hidden_receiver]
+        total = float(senders.weights @ np.log1p(all_mu / size) @ receivers.weights)
+        total = share * size * (total - float(np.log1p(first * second / size).sum()))
         total -= size * float(np.log1p(hidden / size).sum())
         mu, weight = edge_mu[~loops], network.weight[~loops]
         total -= float(np.sum(nbinom.logpmf(weight, size, size / (size + mu))))

@@ -17,7 +17,11 @@ from lsm_stan.network.pairs import dyad_blocks
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.intervals import interval
 from lsm_stan.prediction.scores import log_mean_exp
+from lsm_stan.progress import doing
 from lsm_stan.typing import FloatArray, IntArray
+
+#: The most dyads that are looked at at a time.
+BLOCK = 250_000
 
 
 def predict(fit: Fit, top: int = 50) -> pd.DataFrame:
@@ -62,10 +66,11 @@ def predict(fit: Fit, top: int = 50) -> pd.DataFrame:
         If `fit` is none, or `top` < 1.
     """
     ensure_fits(fit)
+    doing("looking through all dyads for the likeliest")
     if top < 1:
         raise InputError(f"top is {top}; at least one dyad is needed")
     spec, network, draws = fit.spec, fit.network, flat_draws(fit.parameters)
-    size = max(1, CHUNK // len(draws["z"]))
+    size = max(1, min(BLOCK, CHUNK // len(draws["z"])))
     likeliest = {kind: _Leaders(top) for kind in ("hidden", "empty", "heavy")}
     for sender, receiver in dyad_blocks(network, size):
         weight = network.weight_of(sender, receiver)
@@ -94,6 +99,9 @@ class _Leaders:
         self.dyads: tuple[IntArray, IntArray] = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 
     def add(self, sender: IntArray, receiver: IntArray, score: FloatArray) -> None:
+        if len(self.score) == self.top:  # most are none of the first
+            better = score < self.score[-1]
+            sender, receiver, score = sender[better], receiver[better], score[better]
         score = np.concatenate([self.score, score])
         first = np.argsort(score, kind="stable")[: self.top]
         self.score = score[first]

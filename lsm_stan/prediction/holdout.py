@@ -26,6 +26,12 @@ Dyads = tuple[IntArray, IntArray]
 #: Share of the nodes of which :func:`hold_out_nodes` hides dyads.
 NODES_SHARE = 0.1
 
+#: The most pairs (or dyads) that a random split holds out: enough to score, few enough to hide.
+MOST_HELD_OUT = 1_000_000
+
+#: The most pairs (or dyads) of a network that is divided into folds.
+MOST_FOLDED = 50_000_000
+
 
 def hold_out(network: Network, share: float, *, seed: int, together: bool = True) -> Dyads:
     """Draw a random share of the observed dyads.
@@ -35,7 +41,8 @@ def hold_out(network: Network, share: float, *, seed: int, together: bool = True
     network : Network
         N nodes.
     share : float
-        Share of the observed dyads (of the pairs, where directions go together), between 0 and 1.
+        Share of the observed dyads (of the pairs, where directions go together), between 0 and 1;
+        of a large network at most :data:`MOST_HELD_OUT` of them.
     seed : int
         The same seed gives the same dyads.
     together : bool, default True
@@ -73,7 +80,8 @@ def hold_out_nodes(network: Network, share: float, *, seed: int, together: bool 
     network : Network
         N nodes.
     share : float
-        Share of the observed dyads that touch the drawn nodes, between 0 and 1.
+        Share of the observed dyads that touch the drawn nodes, between 0 and 1; of a large
+        network at most :data:`MOST_HELD_OUT` of them.
     seed : int
         The same seed gives the same dyads.
     together : bool, default True
@@ -87,6 +95,8 @@ def hold_out_nodes(network: Network, share: float, *, seed: int, together: bool 
     rng = np.random.default_rng(seed)
     n = network.n_nodes
     nodes = rng.choice(n, size=max(1, round(NODES_SHARE * n)), replace=False)
+    if len(nodes) * n > MOST_FOLDED:
+        return _touching(_Units(network, together), nodes, share, rng)
     ends = np.repeat(nodes, n), np.tile(np.arange(n), len(nodes))
     between = ends[0] != ends[1]
     node, other = ends[0][between], ends[1][between]
@@ -118,13 +128,19 @@ def folds(network: Network, n_folds: int, *, seed: int, together: bool = True) -
     Raises
     ------
     InputError
-        If there are fewer observed dyads (or pairs) than folds, or fewer than 2 folds.
+        If there are fewer observed dyads (or pairs) than folds, or fewer than 2 folds; or more
+        than :data:`MOST_FOLDED` of them.
     """
     units = _Units(network, together)
     if not 2 <= n_folds <= units.n_observed:
         raise InputError(
             f"{n_folds} folds are asked for; there can be 2 to {units.n_observed}, the number of"
             f" {'pairs' if together else 'dyads'} observed"
+        )
+    if units.n_observed > MOST_FOLDED:
+        raise InputError(
+            f"folds hold every dyad out once, and there are {units.n_observed:,}; at most"
+            f" {MOST_FOLDED:,} can be divided: take scheme random, which holds out a sample"
         )
     order = np.random.default_rng(seed).permutation(units.n_observed)
     return [units.dyads(units.nth_observed(part)) for part in np.array_split(order, n_folds)]
@@ -179,6 +195,26 @@ def splits(
         yield draw(network, share, seed=seed + split, together=together)
 
 
+def held_share(network: Network, share: float, *, together: bool) -> float:
+    """Return what share of the dyads :func:`hold_out` holds out.
+
+    Parameters
+    ----------
+    network : Network
+        N nodes.
+    share : float
+        Share that is asked for.
+    together : bool
+        Whether the two directions of a pair are held out together.
+
+    Returns
+    -------
+    float
+        The same, or less where that would be more than :data:`MOST_HELD_OUT`.
+    """
+    return min(share, MOST_HELD_OUT / _Units(network, together).n_observed)
+
+
 def in_words(
     number: int, *, seed: int, scheme: Scheme, share: float, together: bool, directed: bool
 ) -> str:
@@ -213,7 +249,8 @@ def in_words(
     where = " that touch a tenth of the nodes" if scheme == "nodes" else ""
     times = f"{number} times" if number > 1 else "once"
     seeds = f"seeds {seed} to {seed + number - 1}" if number > 1 else f"seed {seed}"
-    return f"{share:.0%} of the {units}{where}, {times} at random ({seeds})"
+    percent = f"{share:.0%}" if share >= 0.01 else f"{100 * share:.2g}%"
+    return f"{percent} of the {units}{where}, {times} at random ({seeds})"
 
 
 class _Units:
@@ -242,10 +279,14 @@ class _Units:
         before = self.unobserved - np.arange(len(self.unobserved))
         return number + np.searchsorted(before, number, side="right")
 
+    def ends(self, number: IntArray) -> Dyads:
+        """Return the ends of units."""
+        return nth_pair(number) if self.pairs else nth_dyad(number, self.network.n_nodes)
+
     def dyads(self, number: IntArray) -> Dyads:
         """Return the observed dyads of units."""
         n = self.network.n_nodes
-        sender, receiver = nth_pair(number) if self.pairs else nth_dyad(number, n)
+        sender, receiver = self.ends(number)
         cells = sender * n + receiver
         if self.pairs and self.network.directed:
             cells = np.concatenate([cells, receiver * n + sender])
@@ -253,12 +294,40 @@ class _Units:
         return cells // n, cells % n
 
 
-def _draw(total: int, share: float, rng: np.random.Generator) -> IntArray:
-    """Draw a share of the numbers below `total`."""
-    size = round(share * total) if 0 < share < 1 else 0
+def _size(total: int, share: float) -> int:
+    """Return how many of so many units are held out."""
+    size = min(round(share * total), MOST_HELD_OUT) if 0 < share < 1 else 0
     if not 0 < size < total:
         raise InputError(
             f"share is {share!r}; a number between 0 and 1 is needed that holds out some of"
             f" {total} and leaves some"
         )
-    return rng.choice(total, size=size, replace=False)
+    return size
+
+
+def _draw(total: int, share: float, rng: np.random.Generator) -> IntArray:
+    """Draw a share of the numbers below `total`."""
+    size = _size(total, share)
+    if size < MOST_HELD_OUT:
+        return rng.choice(total, size=size, replace=False)
+    chosen = np.zeros(0, dtype=np.int64)
+    while len(chosen) < size:  # the generator's own way needs room for all numbers
+        chosen = np.union1d(chosen, rng.integers(total, size=2 * size))
+    return rng.choice(chosen, size=size, replace=False)
+
+
+def _touching(units: _Units, nodes: IntArray, share: float, rng: np.random.Generator) -> Dyads:
+    """Draw dyads of nodes of a large network, without a list of all that touch them."""
+    n = units.network.n_nodes
+    inside = np.zeros(n, dtype=bool)
+    inside[nodes] = True
+    others = n - len(nodes)
+    total = n * (n - 1) - others * (others - 1)  # ordered dyads that touch the nodes
+    total //= 2 if units.pairs else 1
+    size = _size(total, share)
+    chosen = np.zeros(0, dtype=np.int64)
+    while len(chosen) < size:
+        numbers = units.nth_observed(rng.integers(units.n_observed, size=4 * size))
+        sender, receiver = units.ends(numbers)
+        chosen = np.union1d(chosen, numbers[inside[sender] | inside[receiver]])
+    return units.dyads(rng.choice(chosen, size=size, replace=False))

@@ -27,6 +27,7 @@ from lsm_stan.posterior.checks import MAX_PARETO_K
 from lsm_stan.posterior.draws import MAX_DRAWS
 from lsm_stan.posterior.invariants import MONITORED_PAIRS, sample_pairs
 from lsm_stan.prediction.scores import log_mean_exp, standard_error
+from lsm_stan.progress import doing
 from lsm_stan.typing import FloatArray, IntArray
 
 #: The fewest draws that a tail can be smoothed with.
@@ -94,6 +95,7 @@ def loo(fit: Fit) -> LOO:
     """
     ensure_fits(fit)
     _ensure_draws("the fit", fit)
+    doing("leaving out each dyad in turn")
     thin = max(1, -(-fit.draws[..., 0, 0].size // MAX_DRAWS))
     draws = {name: v[:, ::thin].reshape(-1, *v.shape[2:]) for name, v in fit.parameters.items()}
     n_draws = len(draws["z"])

@@ -36,7 +36,7 @@ from lsm_stan.network.summary import NetworkSummary, describe
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.prediction.baselines import predict_baselines
 from lsm_stan.prediction.choice import CANDIDATE, Choice, choose
-from lsm_stan.prediction.holdout import Dyads, in_words, splits
+from lsm_stan.prediction.holdout import Dyads, held_share, in_words, splits
 from lsm_stan.prediction.scores import calibration_table, predict_held_out, scores
 from lsm_stan.processes import cores
 from lsm_stan.progress import Progress
@@ -207,7 +207,7 @@ def select(
             n_splits,
             seed=seed,
             scheme=scheme,
-            share=share,
+            share=held_share(network, share, together=together),
             together=together,
             directed=network.directed,
         ),

@@ -12,8 +12,9 @@ import plotly.graph_objects as go
 from lsm_stan.network.grouping import grouping
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.alignment import principal_axes
-from lsm_stan.report.plots import DRAWN_EDGES, OTHERS, node_areas, node_colours
-from lsm_stan.typing import BoolArray, FloatArray
+from lsm_stan.report.crowds import heaviest_edges, shown_nodes
+from lsm_stan.report.plots import OTHERS, node_areas, node_colours
+from lsm_stan.typing import BoolArray, FloatArray, IntArray
 
 #: Diameter in pixels of the weakest and of the strongest nodes; area grows with total strength.
 SMALLEST, LARGEST = 5, 16
@@ -31,6 +32,8 @@ def embedding_figure(
     hollow: BoolArray | None = None,
 ) -> str:
     """Draw positions on their first principal axes, to be turned and searched.
+
+    A large network is drawn by a sample (:func:`lsm_stan.report.crowds.shown_nodes`).
 
     Parameters
     ----------
@@ -57,11 +60,13 @@ def embedding_figure(
     z = principal_axes(positions)[:, :dims]
     z = np.pad(z, ((0, 0), (0, dims - z.shape[1]))).round(4)
     size = np.sqrt(node_areas(network, SMALLEST**2, LARGEST**2))
-    size = (size * min(1, (CROWD / network.n_nodes) ** (1 / 3))).round(1)
+    size = (size * min(1, (CROWD / len(shown_nodes(network))) ** (1 / 3))).round(1)
     classes = grouping(network) if groups is None else groups
     colours, legend = node_colours(classes, network.n_nodes)
     hollow = np.zeros(network.n_nodes, dtype=bool) if hollow is None else hollow
-    hover = _hover(network, classes, spread, hollow)
+    drawn = shown_nodes(network)
+    drawn = drawn[np.argsort(hollow[drawn], kind="stable")]  # the first stands in the legend
+    hover = _hover(network, drawn, classes, spread, hollow)
     if classes is None:
         shown = ["nodes"] * network.n_nodes
     else:
@@ -79,8 +84,7 @@ def embedding_figure(
         )
     ]
     for name in dict.fromkeys([*legend, *shown]):
-        # the first stands in the legend
-        nodes = [n for n in np.argsort(hollow, kind="stable").tolist() if shown[n] == name]
+        nodes = [node for node in drawn.tolist() if shown[node] == name]
         if nodes:
             traces.append(
                 scatter(
@@ -143,15 +147,16 @@ def fragment(figure: go.Figure) -> str:
 
 def _hover(
     network: Network,
+    nodes: IntArray,
     classes: pd.Series[str] | None,
     spread: FloatArray | None,
     hollow: BoolArray,
-) -> list[str]:
-    """Return what is said of every node, in the markup that plotly reads."""
+) -> dict[int, str]:
+    """Return what is said of nodes, in the markup that plotly reads."""
     sent, received = network.out_strength(), network.in_strength()
-    texts = []
-    for node, name in enumerate(network.names):
-        lines = [f"<b>{escape(name, quote=False)}</b>"]
+    texts = {}
+    for node in nodes.tolist():
+        lines = [f"<b>{escape(network.names[node], quote=False)}</b>"]
         if classes is not None:
             lines.append(escape(str(classes.iloc[node]), quote=False))
         if network.directed:
@@ -162,13 +167,13 @@ def _hover(
             lines.append(f"posterior spread {spread[node]:.3g}")
         if hollow[node]:
             lines.append("place unknown: drawn too near the centre")
-        texts.append("<br>".join(lines))
+        texts[node] = "<br>".join(lines)
     return texts
 
 
 def _segments(z: FloatArray, network: Network) -> FloatArray:
     """Return the heaviest edges as one line with gaps: ``(3 E, D)``."""
-    heaviest = np.argsort(network.weight)[-DRAWN_EDGES:]
+    heaviest = heaviest_edges(network)
     ends = np.stack([z[network.sender[heaviest]], z[network.receiver[heaviest]]], axis=1)
     gaps = np.full((len(ends), 1, z.shape[1]), np.nan)
     return np.concatenate([ends, gaps], axis=1).reshape(-1, z.shape[1])

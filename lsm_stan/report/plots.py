@@ -26,6 +26,8 @@ from lsm_stan.network.network import Network
 from lsm_stan.posterior.alignment import align, principal_axes, rotation_onto, strays
 from lsm_stan.posterior.clusters import co_membership
 from lsm_stan.posterior.draws import flat_draws
+from lsm_stan.posterior.invariants import sample_nodes
+from lsm_stan.report.crowds import draw_nodes, heaviest_edges, shown_nodes
 from lsm_stan.report.labels import label_nodes
 from lsm_stan.typing import BoolArray, FloatArray, IntArray
 
@@ -39,8 +41,8 @@ STRONG = 0.95
 #: Nodes whose name is printed: those with the most total weight.
 LABELLED_NODES = 24
 
-#: The heaviest pairs whose edges are drawn behind the nodes.
-DRAWN_EDGES = 400
+#: The most nodes whose ellipses are drawn.
+ELLIPSES = 1000
 
 #: Probability inside an ellipse of a node's position.
 ELLIPSE = 0.5
@@ -144,7 +146,7 @@ def plot_embedding(fit: Fit, groups: pd.Series[str] | None = None) -> Figure:
     z = principal_axes(fit.positions)
     z = np.pad(z, ((0, 0), (0, max(0, 2 - z.shape[1]))))
     colours, legend = node_colours(groups, network.n_nodes)
-    order = np.argsort(network.weight)[-DRAWN_EDGES:]
+    order = heaviest_edges(network)
     segments = np.stack([z[network.sender[order]], z[network.receiver[order]]], axis=1)
 
     solid = z.shape[1] > 2
@@ -153,13 +155,14 @@ def plot_embedding(fit: Fit, groups: pd.Series[str] | None = None) -> Figure:
     flat.plot(*_lines(segments[:, :, :2]), color="#777777", alpha=0.18, lw=0.6, zorder=1)
     hollow = strays(fit.draws, fit.positions)
     style = {"s": node_areas(network, 8, 70), **_faces(colours, hollow)}
-    flat.scatter(z[:, 0], z[:, 1], zorder=2, **style)
+    shown = shown_nodes(network)
+    draw_nodes(flat, z[:, :2], shown, style)
     flat.set(xlabel="first principal axis", ylabel="second principal axis", aspect="equal")
     if solid:
         axes = figure.add_subplot(1, 2, 2, projection="3d")
         assert isinstance(axes, Axes3D)
         axes.plot(*_lines(segments[:, :, :3]), color="#777777", alpha=0.12, lw=0.5)
-        axes.scatter(z[:, 0], z[:, 1], z[:, 2], **style)
+        draw_nodes(axes, z[:, :3], shown, style)
         axes.set(xlabel="axis 1", ylabel="axis 2", zlabel="axis 3")
         axes.set_box_aspect(np.ptp(z[:, :3], axis=0), zoom=0.9)
     handles = _legend(legend, hollow)
@@ -186,8 +189,8 @@ def plot_uncertainty(fit: Fit) -> Figure:
     -------
     Figure
         A cross a node at its mean, and the ellipse of a normal distribution with the draws' mean
-        and covariance that holds :data:`ELLIPSE` of its probability. The strongest nodes are
-        in colour, with names; the others are grey.
+        and covariance that holds :data:`ELLIPSE` of its probability; of up to :data:`ELLIPSES`
+        random nodes. The strongest nodes are in colour, with names; the others are grey.
     """
     target = principal_axes(fit.positions)
     axes = _in_plane(target)
@@ -202,7 +205,8 @@ def plot_uncertainty(fit: Fit) -> Figure:
     figure = Figure(figsize=(6.4, 5.7), layout="constrained")
     axis = figure.add_subplot()
     colours: dict[int, str] = {}
-    for node in [*np.setdiff1d(np.arange(len(axes)), named), *named]:
+    drawn = sample_nodes(len(axes), ELLIPSES)
+    for node in [*np.setdiff1d(drawn, named).tolist(), *named]:
         colour = PALETTE[named.index(node) % len(PALETTE)] if node in named else UNKNOWN_COLOUR
         x, y = flat[:, node].mean(axis=0)
         minor, major = diameter[node]
@@ -247,7 +251,8 @@ def plot_embeddings(
     panels = figure.subplots(rows, columns, squeeze=False, sharex=True, sharey=True).flat
     for panel, (name, fit) in zip(panels, fits.items(), strict=False):
         z = _in_plane(align(fit.positions, target))
-        panel.scatter(*z.T, s=node_areas(network, 6, 45), **_faces(colours, hollow[name]))
+        style = {"s": node_areas(network, 6, 45), **_faces(colours, hollow[name])}
+        draw_nodes(panel, z, shown_nodes(network), style)
         panel.set_title(name, fontsize=10)
         panel.set(aspect="equal")
     for panel in figure.axes[len(fits) :]:
@@ -342,7 +347,7 @@ def plot_clusters(fit: Fit) -> Figure:
     face = _faces([colours[g] for g in clusters.partition], strays(fit.draws, fit.positions))
     figure = Figure(figsize=(12.5, 5.6), layout="constrained")
     panel, matrix = figure.subplots(1, 2)
-    panel.scatter(*z.T, s=node_areas(network, 8, 70), **face)
+    draw_nodes(panel, z, shown_nodes(network), {"s": node_areas(network, 8, 70), **face})
     for g, sd in enumerate(clusters.sigma.mean(axis=(0, 1))):
         panel.add_patch(Circle(centre[g], sd, fc="none", ec=colours[g], lw=1.2, ls="--"))
         panel.plot(*centre[g], marker="P", ms=11, color=colours[g], mec="black")

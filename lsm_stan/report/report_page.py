@@ -11,6 +11,7 @@ from lsm_stan.inference.methods import METHODS
 from lsm_stan.inference.record import RECORD
 from lsm_stan.network.summary import describe
 from lsm_stan.posterior.checks import Finding
+from lsm_stan.progress import doing
 from lsm_stan.report.criticism_sections import model_section, priors_section, trust_section
 from lsm_stan.report.next_steps import next_step
 from lsm_stan.report.page import INDEX, Page, Points, Section, file_stems, write_page
@@ -96,6 +97,7 @@ def report_page(report: Report) -> Page:
     -------
     Page
     """
+    doing("figures and tables of the page")
     fit = report.reference
     network, facts, dim = fit.network, describe(fit.network), fit.record.dim
     return Page(

@@ -14,6 +14,7 @@ from lsm_stan.posterior.alignment import (
     spread,
     strays,
 )
+from lsm_stan.report.crowds import crowd_note
 from lsm_stan.report.diagnostic_plots import (
     plot_coefficients,
     plot_distances,
@@ -28,6 +29,7 @@ from lsm_stan.report.page import PageFigure, PageTable, Section
 from lsm_stan.report.plots import (
     BLANK,
     ELLIPSE,
+    ELLIPSES,
     MATRIX_NODES,
     plot_clusters,
     plot_embedding,
@@ -130,7 +132,8 @@ def comparison_section(report: Report) -> Section:
         PageFigure(
             "embeddings",
             f"The position sets, aligned to that of {name}. Look for groups that sit"
-            " elsewhere; a method's cloud that is too tight or too wide shows too.",
+            " elsewhere; a method's cloud that is too tight or too wide shows too."
+            + crowd_note(report.reference.network),
             plot_embeddings(report.fits, name, report.groups),
         ),
     ]
@@ -169,7 +172,9 @@ def embedding_section(report: Report) -> Section:
             f"Positions by {name}, on their principal axes. Nodes that are close to each other are"
             " strongly connected. The larger a node, the stronger; lines: the heaviest edges."
             f"{colours} The axes are a way of looking, not a result: a map turned or mirrored is"
-            " the same map." + (f" {means}" if many else " Only distances mean something."),
+            " the same map."
+            + (f" {means}" if many else " Only distances mean something.")
+            + crowd_note(fit.network),
             plot_embedding(fit, report.groups),
             embedding_figure(
                 fit.positions,
@@ -188,7 +193,8 @@ def embedding_section(report: Report) -> Section:
                 " the mean. The strongest nodes are in colour. Look for the difference between the"
                 " inside and the rim: well connected nodes are held by many others, while one with"
                 " few and light edges has a large ellipse, since the network only says that it is"
-                " far from most of the others.",
+                " far from most of the others."
+                + (f" Drawn are {ELLIPSES:,} random nodes." if len(hollow) > ELLIPSES else ""),
                 plot_uncertainty(fit),
             )
         )
@@ -281,7 +287,8 @@ def clusters_section(report: Report) -> Section:
                 "Left: positions in the colours of their clusters; a cross is a cluster's mean"
                 " centre, the circle its standard deviation. Right: probability that two nodes"
                 f"{ends} are in one cluster, in the order of clusters. Sharp blocks are clusters"
-                " the data tell apart; a shaded cross through two blocks is a node between them.",
+                " the data tell apart; a shaded cross through two blocks is a node between them."
+                + crowd_note(fit.network),
                 plot_clusters(fit),
             ),
         ],

@@ -13,6 +13,7 @@ from lsm_stan.model.likelihood import log_mean
 from lsm_stan.posterior.invariants import (
     MONITORED_PAIRS,
     monitored,
+    monitored_nodes,
     pair_distances,
     radii,
     sample_nodes,
@@ -141,3 +142,11 @@ def test_clusters_are_monitored_by_their_size():
     actual = monitored(find_model("tutorial+clusters(3)"), draws, np.zeros((1, 2)))
     shares = [actual[f"theta[{k}, by size]"].tolist() for k in (1, 2, 3)]
     assert shares == [[[0.1, 0.1]], [[0.2, 0.4]], [[0.7, 0.5]]]
+
+
+@pytest.mark.parametrize(
+    ("n_nodes", "size"), [(30, 30), (4000, 500), (8000, 250), (50_000, 40), (10**6, 20)]
+)
+def test_sums_over_all_nodes_are_of_fewer_nodes_in_large_networks(n_nodes, size):
+    nodes = monitored_nodes(n_nodes)
+    assert len(np.unique(nodes)) == len(nodes) == size

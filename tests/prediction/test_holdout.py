@@ -5,7 +5,16 @@ import pytest
 
 from lsm_stan import InputError, Network, simulate
 from lsm_stan.network.pairs import dyad_blocks, nth_dyad, nth_pair, pair_number
-from lsm_stan.prediction.holdout import folds, hold_out, hold_out_nodes, in_words, splits
+from lsm_stan.prediction import holdout
+from lsm_stan.prediction.holdout import (
+    folds,
+    held_share,
+    hold_out,
+    hold_out_nodes,
+    in_words,
+    splits,
+)
+from tests.support.made import partly_hidden
 
 
 def some_network(directed=True, n_nodes=12, hidden=((0, 1), (3, 2), (4, 5), (5, 4))):
@@ -162,3 +171,39 @@ def test_no_array_of_all_dyads_is_needed():
 def test_a_scheme_in_words(asked, words):
     usual = {"scheme": "random", "share": 0.1, "together": True, "directed": True, "number": 5}
     assert words in in_words(**{**usual, **asked}, seed=3)
+
+
+@pytest.fixture
+def small_limits(monkeypatch):
+    monkeypatch.setattr(holdout, "MOST_HELD_OUT", 10)
+    monkeypatch.setattr(holdout, "MOST_FOLDED", 100)
+
+
+@pytest.mark.parametrize("together", [True, False])
+@pytest.mark.parametrize("scheme", ["random", "nodes"])
+def test_of_large_networks_a_sample_is_held_out(scheme, together, small_limits):
+    """Observed dyads, none twice, as many as are allowed; each as likely as the others."""
+    network = partly_hidden(Network.from_matrix(np.zeros((40, 40), dtype=int)), 1, 0.1)
+    times = np.zeros((40, 40), dtype=int)
+    for sender, receiver in splits(network, 300, seed=1, scheme=scheme, together=together):
+        assert (network.weight_of(sender, receiver) == 0).all()
+        units = np.unique(pair_number(sender, receiver)) if together else sender * 40 + receiver
+        assert len(units) == len(np.unique(units)) == 10
+        np.add.at(times, (sender, receiver), 1)
+        if scheme == "nodes":
+            touched = np.bincount(np.append(sender, receiver), minlength=40)
+            assert np.sort(touched)[-4:].sum() >= len(sender)
+    i, j = np.nonzero(network.weight_of(*np.indices((40, 40)).reshape(2, -1)).reshape(40, 40) == 0)
+    off = i != j
+    counts = times[i[off], j[off]]
+    assert abs(counts[: len(counts) // 2].mean() / counts.mean() - 1) < 0.15
+
+
+def test_what_a_large_network_holds_out_is_said(small_limits):
+    network = Network.from_matrix(np.zeros((400, 400), dtype=int))
+    share = held_share(network, 0.1, together=True)
+    assert share == pytest.approx(10 / (400 * 399 / 2))
+    words = in_words(1, seed=1, scheme="random", share=share, together=True, directed=True)
+    assert words.startswith("0.013% of the pairs")
+    with pytest.raises(InputError, match=r"there are 79,800; .* take scheme random"):
+        folds(network, 5, seed=1)
