@@ -24,7 +24,7 @@ from lsm_stan.network.reading import Reading
 from lsm_stan.network.summary import describe
 from lsm_stan.prediction.choice import choose
 from lsm_stan.prediction.selection import Selection
-from tests.support.made import simulated_fit
+from tests.support.made import made_fit
 
 FIT = ("fit", "celegans", "--method", "map", "--seed", "1")
 COMMANDS = (
@@ -527,11 +527,12 @@ def test_a_prediction_that_makes_no_sense(command, arguments, words):
 
 
 def test_export_writes_a_file_and_refuses_another_before_the_fit_is_read(command, tmp_path):
-    simulated_fit(n_draws=5).save(tmp_path / "fit")
+    network, truth = simulate(12, 2, seed=4)
+    made_fit(network, np.stack([truth["z"]] * 4)[None], "vi").save(tmp_path / "fit")
     outcome = command("export", "fit", "new/nodes.csv")
     assert outcome.code == 0
     assert "new/nodes.csv" in outcome.err
-    assert "sender_effect_sd" in pd.read_csv("new/nodes.csv")
+    assert "axis1_sd" in pd.read_csv("new/nodes.csv")
     assert_refused(command("export", "nowhere", "nodes.txt"), "nodes.txt", ".gexf")
     assert_refused(command("export", "nowhere", "new/nodes.csv/a.csv"), "is a file, no folder")
     assert_refused(command("export", "nowhere", "nodes.csv"), "nowhere", "no finished fit here")
