@@ -526,10 +526,16 @@ def test_a_prediction_that_makes_no_sense(command, arguments, words):
     assert_refused(command("predict", *arguments), *words)
 
 
-def test_export_writes_a_file_and_refuses_another_before_the_fit_is_read(command, tmp_path):
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Save a fit, before processes are refused."""
     network, truth = simulate(12, 2, seed=4)
-    made_fit(network, np.stack([truth["z"]] * 4)[None], "vi").save(tmp_path / "fit")
-    outcome = command("export", "fit", "new/nodes.csv")
+    draws = np.stack([truth["z"]] * 4)[None]
+    return made_fit(network, draws, "vi").save(tmp_path_factory.mktemp("saved") / "fit")
+
+
+def test_export_writes_a_file_and_refuses_another_before_the_fit_is_read(saved, command, tmp_path):
+    outcome = command("export", saved, "new/nodes.csv")
     assert outcome.code == 0
     assert "new/nodes.csv" in outcome.err
     assert "axis1_sd" in pd.read_csv("new/nodes.csv")
