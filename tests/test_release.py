@@ -108,3 +108,12 @@ def test_archives_are_the_same_twice_and_work_where_they_are_installed(tmp_path:
             text=True,
         )
         assert "297" in run.stdout, run.stderr
+
+
+def test_the_paper_cites_what_is_in_its_bibliography() -> None:
+    text = (ROOT / "paper" / "paper.md").read_text(encoding="utf-8")
+    cited = set(re.findall(r"@(\w+)", text))
+    entries = re.findall(r"^@\w+\{(\w+),", (ROOT / "paper" / "paper.bib").read_text("utf-8"), re.M)
+    assert sorted(cited) == sorted(entries)
+    for title in ("Summary", "Statement of need", "State of the field", "References"):
+        assert f"\n# {title}\n" in text
