@@ -31,8 +31,8 @@ extensions = [
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
-    "sphinx.ext.mathjax",
     "sphinx_design",
+    "site_math",
     "site_reference",
 ]
 myst_enable_extensions = ["dollarmath", "colon_fence", "html_image"]
@@ -43,6 +43,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "none"  # numpydoc has the types
 
 html_theme = "furo"
+html_math_renderer = "mathml"
 html_title = f"lsm-stan {release}"
 html_static_path = ["_static"]
 html_extra_path = ["root"]  # sends a reader of the root to docs/index.html
