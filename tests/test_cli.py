@@ -208,6 +208,7 @@ def test_a_network_that_is_not_there(command):
     assert_refused(command("info", "nowhere.csv"), "nowhere.csv: there is no such file")
 
 
+@pytest.mark.slow
 def test_a_refusal_is_one_line_in_a_real_process_too(tmp_path):
     (tmp_path / "edges.csv").write_text("source,target,weight\na,b,-1\n")
     done = subprocess.run(

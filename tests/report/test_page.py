@@ -526,6 +526,7 @@ def test_a_file_may_be_written_twice_at_once(tmp_path: Path, monkeypatch: Any) -
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_an_interrupted_file_is_as_it_was(tmp_path: Path, monkeypatch: Any) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
