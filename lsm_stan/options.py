@@ -73,7 +73,8 @@ ModelOption = Annotated[
     typer.Option(
         help=f"{MODEL}, and covariates, such as"
         " nb-squared-effects+nodematch(group)+edgecov(contact): nodeocov, nodeicov, nodecov,"
-        " nodematch or absdiff of a column of --nodes, edgecov of one of --dyads."
+        " nodematch or absdiff of a column of --nodes, edgecov of one of --dyads;"
+        " offset(log(hours)) of either."
     ),
 ]
 
