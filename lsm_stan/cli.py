@@ -5,12 +5,12 @@ from __future__ import annotations
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
 import lsm_stan as lsm
-from lsm_stan.choices import Kernel, Origin, Scheme
+from lsm_stan.choices import Kernel, Origin
 from lsm_stan.errors import InputError, LsmStanError, ToolchainError
 from lsm_stan.files import describe_os_error
 from lsm_stan.interrupts import Stop
@@ -20,13 +20,21 @@ from lsm_stan.options import (
     ColourOption,
     DimOption,
     FitsArgument,
+    InitOption,
+    JobsOption,
+    KernelOption,
+    LadderOption,
     MethodName,
     MethodOption,
     ModelOption,
     NetworkArgument,
+    SchedulerOption,
+    SchemeOption,
     SeedOption,
     SettingsOption,
+    StartsOption,
     ThreadsOption,
+    TogetherOption,
     read_dims,
     read_ladder,
     read_settings,
@@ -100,34 +108,24 @@ def fit(
     seed: SeedOption,
     dim: DimOption = 3,
     model: ModelOption = "tutorial",
-    starts: Annotated[
-        int | None, typer.Option(min=1, help="map: how many starts; the best mode is kept.")
-    ] = None,
-    ladder: Annotated[
-        str | None,
-        typer.Option(
-            help="map: softenings of the continuation, such as 2,1,0.5; none: plain L-BFGS."
-        ),
-    ] = None,
-    init: Annotated[
-        str | None,
-        typer.Option(help="advi, nuts: where to start: map, random, a fit's folder or an .npy."),
-    ] = None,
+    starts: StartsOption = None,
+    ladder: LadderOption = None,
+    init: InitOption = None,
     settings: SettingsOption = None,
-    kernel: Annotated[
-        Kernel, typer.Option(help="The likelihood's sums in C++, or in the Stan language.")
-    ] = "cpp",
+    kernel: KernelOption = "cpp",
     threads: ThreadsOption = 1,
+    jobs: JobsOption = None,
+    scheduler: SchedulerOption = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a fit that is in --out, without asking.")
     ] = False,
     *,
     how: Reading,
 ) -> None:
-    """Fit the model to one network by one method.
+    """Fit the model to one network by one method, or to each network of a folder.
 
     For instance: lsm-stan fit edges.csv --method nuts --dim 2 --seed 1 --set iter_sampling=500
-    --out fits/nuts
+    --out fits/nuts; of a folder OUT gets a fit for each file, and fits.csv.
     """
     from lsm_stan import terminal
     from lsm_stan.inference.fit_folder import ensure_replaceable
@@ -144,12 +142,21 @@ def fit(
     }
     arguments |= {name: value for name, value in given.items() if value is not None}
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
+    options: dict[str, Any] = {"dim": dim, "model": model, "kernel": kernel, "threads": threads}
+    if Path(network).is_dir():
+        asked: dict[str, Any] = {"method": method.value, "seed": seed, "arguments": arguments}
+        many: dict[str, Any] = {"jobs": jobs, "scheduler": scheduler, "say": print_progress}
+        networks = lsm.open_networks(Path(network), how)
+        terminal.show_fits(lsm.fit_each(networks, out, **asked, **options, **many))
+        return
+    if jobs or scheduler:
+        raise InputError(f"--jobs and --scheduler are of a folder of networks; {network} is none")
     ensure_replaceable(out)
     if not force:
         ask_to_replace(out)
     read = open_network(network, how)
     terminal.show_notes(read.notes)
-    fitted = lsm.LatentSpaceModel(read, dim, model=model, kernel=kernel, threads=threads)
+    fitted = lsm.LatentSpaceModel(read, **options)
     warn_if_long(fitted, method.value, arguments, print_progress)
     result = fitted.fit(method.value, seed=seed, **arguments)
     save_or_rescue(result, out)
@@ -201,22 +208,12 @@ def select(
     ] = "1-6",
     splits: Annotated[int, typer.Option(min=1, help="How often dyads are held out.")] = 5,
     share: Annotated[float, typer.Option(help="Of the dyads, held out; folds have none.")] = 0.1,
-    scheme: Annotated[
-        Scheme,
-        typer.Option(
-            help="random: dyads; folds: every dyad once; nodes: dyads of a tenth of the nodes."
-        ),
-    ] = "random",
-    together: Annotated[
-        bool,
-        typer.Option("--pairs/--single", help="Whether a pair's directions go together."),
-    ] = True,
+    scheme: SchemeOption = "random",
+    together: TogetherOption = True,
     method: MethodOption = MethodName["map"],
     settings: SettingsOption = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Fits that run at once. \\[default: as the cores allow]"),
-    ] = None,
+    jobs: JobsOption = None,
+    scheduler: SchedulerOption = None,
     *,
     how: Reading,
 ) -> None:
@@ -244,6 +241,7 @@ def select(
         method=method.value,
         arguments=read_settings(settings),
         jobs=jobs,
+        scheduler=scheduler,
         say=print_progress,
     )
     terminal.show_selection(selection)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lsm_stan.choices import ParallelEdges
+from lsm_stan.choices import Kernel, ParallelEdges, Scheme
 from lsm_stan.errors import InputError
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.network.reading import Reading
@@ -27,7 +27,7 @@ NetworkArgument = Annotated[
     typer.Argument(
         metavar="NETWORK",
         help="celegans, or a file: .csv, .tsv or .txt edge list or labelled matrix, .npy, .npz,"
-        " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz",
+        " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz; for fit also a folder of such",
     ),
 ]
 
@@ -54,6 +54,49 @@ SettingsOption = Annotated[
         "--set",
         metavar="NAME=VALUE",
         help="Any further argument of the method or of CmdStanPy's; may be repeated.",
+    ),
+]
+
+StartsOption = Annotated[
+    int | None, typer.Option(min=1, help="map: how many starts; the best mode is kept.")
+]
+
+LadderOption = Annotated[
+    str | None,
+    typer.Option(help="map: softenings of the continuation, such as 2,1,0.5; none: plain L-BFGS."),
+]
+
+InitOption = Annotated[
+    str | None,
+    typer.Option(help="advi, nuts: where to start: map, random, a fit's folder or an .npy."),
+]
+
+KernelOption = Annotated[
+    Kernel, typer.Option(help="The likelihood's sums in C++, or in the Stan language.")
+]
+
+SchemeOption = Annotated[
+    Scheme,
+    typer.Option(
+        help="random: dyads; folds: every dyad once; nodes: dyads of a tenth of the nodes."
+    ),
+]
+
+TogetherOption = Annotated[
+    bool, typer.Option("--pairs/--single", help="Whether a pair's directions go together.")
+]
+
+JobsOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Fits that run at once. \\[default: as the cores allow]"),
+]
+
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A Dask scheduler whose workers fit, such as tcp://host:8786; local: workers that"
+        " this command starts.",
     ),
 ]
 
