@@ -27,7 +27,8 @@ NetworkArgument = Annotated[
     typer.Argument(
         metavar="NETWORK",
         help="celegans, or a file: .csv, .tsv or .txt edge list or labelled matrix, .npy, .npz,"
-        " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz; for fit also a folder of such",
+        " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz; for fit also a"
+        " folder of such",
     ),
 ]
 
