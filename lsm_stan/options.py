@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lsm_stan.choices import Origin, ParallelEdges, Scheme
+from lsm_stan.choices import Kernel, Origin, ParallelEdges, Scheme
 from lsm_stan.errors import InputError
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.network.reading import Reading
@@ -27,7 +27,8 @@ NetworkArgument = Annotated[
     typer.Argument(
         metavar="NETWORK",
         help="celegans, or a file: .csv, .tsv or .txt edge list or labelled matrix, .npy, .npz,"
-        " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz",
+        " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz; for fit also a"
+        " folder of such",
     ),
 ]
 
@@ -89,6 +90,28 @@ SettingsOption = Annotated[
     ),
 ]
 
+KernelOption = Annotated[
+    Kernel, typer.Option(help="The likelihood's sums in C++, or in the Stan language.")
+]
+
+TogetherOption = Annotated[
+    bool, typer.Option("--pairs/--single", help="Whether a pair's directions go together.")
+]
+
+JobsOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Fits that run at once. \\[default: as the cores allow]"),
+]
+
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A Dask scheduler whose workers fit, such as tcp://host:8786; local: workers that"
+        " this command starts.",
+    ),
+]
+
 ThreadsOption = Annotated[
     int, typer.Option(min=1, help="Threads in each CmdStan process, for thousands of nodes.")
 ]
@@ -105,7 +128,8 @@ ModelOption = Annotated[
     typer.Option(
         help=f"{MODEL}, and covariates, such as"
         " nb-squared-effects+nodematch(group)+edgecov(contact): nodeocov, nodeicov, nodecov,"
-        " nodematch or absdiff of a column of --nodes, edgecov of one of --dyads."
+        " nodematch or absdiff of a column of --nodes, edgecov of one of --dyads;"
+        " offset(log(hours)) of either."
     ),
 ]
 

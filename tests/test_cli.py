@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 import lsm_stan
-from lsm_stan import cli, load_celegans, read_network, simulate
+from lsm_stan import __main__, cli, load_celegans, read_network, simulate
 from lsm_stan.analysis import WRITTEN
 from lsm_stan.config import AnalysisConfig, FitConfig, PublishedLoss
 from lsm_stan.errors import InputError
@@ -55,7 +55,7 @@ def command(monkeypatch, tmp_path, capsys):
         capsys.readouterr()
         code = 0
         try:
-            cli.main()
+            __main__.main()
         except SystemExit as stop:
             code = stop.code or 0
         return Outcome(code, *capsys.readouterr())
