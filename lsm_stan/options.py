@@ -78,7 +78,7 @@ LadderOption = Annotated[
 
 InitOption = Annotated[
     str | None,
-    typer.Option(help="advi, nuts: where to start: map, random, a fit's folder or an .npy."),
+    typer.Option(help="all but map: where to start: map, random, a fit's folder or an .npy."),
 ]
 
 SettingsOption = Annotated[
