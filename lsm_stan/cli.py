@@ -220,7 +220,7 @@ def select(
     lsm-stan select edges.csv --models tutorial,nb-exponential --dims 1-4 --seed 1 --out chosen
     """
     from lsm_stan import terminal
-    from lsm_stan.model.covariates import split_outside_brackets
+    from lsm_stan.model.terms import split_outside_brackets
     from lsm_stan.network.readers import open_network
 
     read = open_network(network, how)
