@@ -27,7 +27,8 @@ NetworkArgument = Annotated[
     typer.Argument(
         metavar="NETWORK",
         help="celegans, or a file: .csv, .tsv or .txt edge list or labelled matrix, .npy, .npz,"
-        " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz",
+        " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz. Layers: an edge"
+        " list with --layer, or a folder of such files",
     ),
 ]
 
@@ -74,6 +75,16 @@ ModelOption = Annotated[
         help=f"{MODEL}, and covariates, such as"
         " nb-squared-effects+nodematch(group)+edgecov(contact): nodeocov, nodeicov, nodecov,"
         " nodematch or absdiff of a column of --nodes, edgecov of one of --dyads."
+    ),
+]
+
+
+LayersOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="STRUCTURE",
+        help="How the positions of layers hang together: shared; exchangeable, such as animals; or"
+        " ordered, in time. +effects may follow: each layer has effects of its own.",
     ),
 ]
 
@@ -134,6 +145,22 @@ def _reading(
             help="A table of dyads: source, target and columns such as contact; or a matrix."
         ),
     ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column of an edge list that names layers."),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column of the layers' times; it names them too."),
+    ] = None,
+    layer_list: Annotated[
+        Path | None,
+        typer.Option(help="A table of the layers in their order: layer, and if wanted time."),
+    ] = None,
+    absent: Annotated[
+        Path | None,
+        typer.Option(help="A table of nodes that were not observed in a layer: name, layer."),
+    ] = None,
 ) -> Reading:
     """Return how to read a network, by the options that every command that reads one has."""
     return Reading(
@@ -148,6 +175,10 @@ def _reading(
         nodes=nodes,
         hidden=hidden,
         dyads=dyads,
+        layer=layer,
+        time=time,
+        layer_list=layer_list,
+        absent=absent,
     )
 
 

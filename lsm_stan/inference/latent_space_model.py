@@ -65,8 +65,8 @@ class LatentSpaceModel(CompiledModel):
     threads : int, default 1
         Threads that share each process's sum over pairs; worth it for thousands of nodes.
     layers : {"shared", "exchangeable", "ordered"}, Layering, mapping or None, default None
-        How the positions of layers hang together (:mod:`lsm_stan.model.layering`); needed for
-        layers, and for nothing else. Their fits are of type
+        How the positions of layers hang together (:mod:`lsm_stan.model.layering`); ``+effects`` may
+        follow, effects by layer. Needed for layers, and for nothing else. Their fits are of type
         :class:`lsm_stan.inference.layered_fit.LayeredFit`.
 
     Raises

@@ -353,8 +353,8 @@ def problem_of(
         return LayeredProblem.of_layers(network, dim, layering=Layering.of(layers), **numbers)
     if layers is not None:
         raise InputError(
-            "--layers says how layers hang together, and the network has none: name the column of"
-            " layers with --layer, or give a folder with a file for each (in Python a"
-            " lsm_stan.Layers)"
+            "--layers says how layers hang together, and here is one network: name the column of"
+            " layers with --layer, or give a folder with a file for each (in Python give a"
+            " lsm_stan.Layers, such as fit.layers)"
         )
     return Problem.of(network, dim, **numbers)

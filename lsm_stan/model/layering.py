@@ -33,6 +33,9 @@ from lsm_stan.model.family import ModelSpec
 from lsm_stan.network.layers import Layers
 from lsm_stan.typing import FloatArray, IntArray, plain
 
+#: What follows a structure's name where effects differ between layers.
+EFFECTS = "+effects"
+
 #: What of a network's Stan data counts its edges and dyads, and is added up over layers.
 _ADDED = ("n_edges", "n_totals", "n_hidden", "n_charged", "weighted_covariate")
 
@@ -75,7 +78,8 @@ class Layering:
     def __post_init__(self) -> None:
         if self.structure not in get_args(Structure):
             raise InputError(
-                f"layers is {self.structure!r}; there are {', '.join(get_args(Structure))}"
+                f"layers is {self.structure!r}; there are {', '.join(get_args(Structure))}, and"
+                f" {EFFECTS} may follow"
             )
         if not isinstance(self.layer_effects, bool):
             raise InputError(f"layer_effects is {self.layer_effects!r}; true or false is needed")
@@ -87,12 +91,12 @@ class Layering:
 
     @classmethod
     def of(cls, value: str | Layering | Mapping[str, Any]) -> Layering:
-        """Return a layering by its structure's name, or from what :meth:`as_record` recorded.
+        """Return a layering by its name, or from what :meth:`as_record` recorded.
 
         Parameters
         ----------
         value : str, Layering or mapping
-            A structure, a layering, or its attributes by name.
+            A structure, which ``+effects`` may follow; a layering; or its attributes by name.
 
         Returns
         -------
@@ -102,11 +106,17 @@ class Layering:
         ------
         InputError
             If there is no such structure or attribute.
+
+        Examples
+        --------
+        >>> Layering.of("ordered+effects").layer_effects
+        True
         """
         if isinstance(value, Layering):
             return value
         if not isinstance(value, Mapping):
-            return cls(value)  # type: ignore[arg-type]  # refused there if it is none
+            structure = str(value).removesuffix(EFFECTS).strip()
+            return cls(structure, structure != str(value).strip())  # type: ignore[arg-type]  # checked there
         known = [f.name for f in fields(cls)]
         unknown = next((name for name in value if name not in known), None)
         if unknown is not None:

@@ -132,7 +132,7 @@ def _packaged(how: Reading) -> Network:
 
 def _read(data: Source, how: Reading) -> tuple[str, Network]:
     """Read a source; return what to call it in messages, and its network."""
-    how.refuse(OF_LAYERS, "the network", "these are of layers, and here is one network")
+    how.refuse(OF_LAYERS, str(data), "one network is needed; fit, info, plan and run take layers")
     content, where, title = read_content(data, how)
     nodes = how.nodes
     table = None if nodes is None else read_nodes(nodes, content)
