@@ -16,7 +16,7 @@ from lsm_stan.errors import InputError as InputError
 from lsm_stan.errors import LsmStanError as LsmStanError
 from lsm_stan.errors import MachineError as MachineError
 from lsm_stan.errors import ToolchainError as ToolchainError
-from lsm_stan.inference.fit import Fit as Fit
+from lsm_stan.inference.fits import Fit as Fit
 from lsm_stan.inference.fits import load_fits as load_fits
 from lsm_stan.inference.latent_space_model import LatentSpaceModel as LatentSpaceModel
 from lsm_stan.inference.methods import METHODS as METHODS
@@ -29,6 +29,8 @@ from lsm_stan.model.family import ModelSpec as ModelSpec
 from lsm_stan.model.family import find_model as find_model
 from lsm_stan.model.simulation import simulate as simulate
 from lsm_stan.network.datasets import load_celegans as load_celegans
+from lsm_stan.network.layer_readers import read_layers as read_layers
+from lsm_stan.network.layers import Layers as Layers
 from lsm_stan.network.network import Network as Network
 from lsm_stan.network.readers import read_network as read_network
 from lsm_stan.network.summary import describe as describe
