@@ -23,6 +23,8 @@ from lsm_stan.inference.latent_space_model import LatentSpaceModel as LatentSpac
 from lsm_stan.inference.methods import METHODS as METHODS
 from lsm_stan.inference.mode_weights import weigh_modes as weigh_modes
 from lsm_stan.inference.plan import plan as plan
+from lsm_stan.many import fit_each as fit_each
+from lsm_stan.many import open_networks as open_networks
 from lsm_stan.model.family import MODELS as MODELS
 from lsm_stan.model.family import ModelSpec as ModelSpec
 from lsm_stan.model.family import find_model as find_model
@@ -43,6 +45,8 @@ from lsm_stan.prediction.layer_scores import score_layers as score_layers
 from lsm_stan.prediction.loo import loo as loo
 from lsm_stan.prediction.loo import loo_table as loo_table
 from lsm_stan.prediction.selection import select as select
+from lsm_stan.report.export import export as export
+from lsm_stan.report.nodes import node_table as node_table
 from lsm_stan.report.report import make_report as make_report
 from lsm_stan.report.report_page import write_report as write_report
 from lsm_stan.report.selection_page import write_selection as write_selection

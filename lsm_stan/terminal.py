@@ -253,6 +253,23 @@ def show_findings(findings: Points) -> None:
             _out.print(Text.assemble("  ", mark, f" {finding.text}"), soft_wrap=True)
 
 
+def show_fits(fits: pd.DataFrame) -> None:
+    """Print what came of the fits of many networks."""
+    table = Table("network", title="fits")
+    for column in ("nodes", "edges", "log joint", "converged", "seconds"):
+        table.add_column(column, justify="right")
+    for row in fits.to_dict("records"):
+        table.add_row(
+            row["network"],
+            f"{row['nodes']:,}",
+            f"{row['edges']:,}",
+            f"{row['log_joint']:,.1f}",
+            "yes" if row["converged"] else "NO",
+            f"{row['seconds']:.1f}",
+        )
+    _print(table)
+
+
 def show_selection(selection: Selection) -> None:
     """Print the scores of a selection, and the choice."""
     table = Table("model", "K", title="held-out dyads")

@@ -42,7 +42,8 @@
  *
  * Covariates x_ij of nodes, of the sender or the receiver, are parts of their charges.
  * A dyad of which other covariates are not 0 has a charge of its own: it is taken out
- * of the sum over all pairs and put in again with it.
+ * of the sum over all pairs and put in again with it. An offset is a covariate of
+ * coefficient 1.
  *
  * Positions can have G clusters (Handcock, Raftery & Tantrum, JRSS A 170, 2007),
  *
@@ -127,11 +128,14 @@ data {
   vector[n_hidden] hidden_weight;
 
   // Covariates of nodes, and of dyads. A dyad whose covariates are not all 0 has a charge
-  // of its own and is listed here; reverse: the covariates of its reverse.
+  // of its own and is listed here; reverse: the covariates of its reverse. Those without a
+  // coefficient, the last, are offsets.
   int<lower=0> n_node_covariates;
+  int<lower=0, upper=n_node_covariates> n_node_coefficients;
   matrix[n_node_covariates ? n_members : 0, n_node_covariates] sender_covariate;
   matrix[n_node_covariates ? n_members : 0, n_node_covariates] receiver_covariate;
   int<lower=0> n_dyad_covariates;
+  int<lower=0, upper=n_dyad_covariates> n_dyad_coefficients;
   vector[n_dyad_covariates] weighted_covariate; // summed over edges, times their weights
   matrix[n_dyad_covariates ? n_totals : 0, n_dyad_covariates] total_covariate;
   matrix[n_dyad_covariates ? n_totals : 0, n_dyad_covariates] total_reverse_covariate;
@@ -169,7 +173,7 @@ data {
   real<lower=0> sigma_fixed; // scale of effects, where not learned
   real<lower=0> role_fixed; // scale of roles, where not learned
   real<lower=0> phi_scale; // of the half-normal 1 / sqrt(phi)
-  vector<lower=0>[n_node_covariates + n_dyad_covariates] coefficient_scale; // their sds
+  vector<lower=0>[n_node_coefficients + n_dyad_coefficients] coefficient_scale; // their sds
   real<lower=0> cluster_fixed; // sd of a cluster, in units of the positions'
   real<lower=0> cluster_scale; // sd of its logarithm, where learned
   real<lower=0> concentration; // of the shares' Dirichlet
@@ -254,7 +258,7 @@ parameters {
   vector[n_scales == 2] rho_raw;
   vector[learned_roles] log_sigma_role;
   vector[learned_positions] log_sigma_z;
-  vector[n_node_covariates + n_dyad_covariates] coefficient; // of nodes first
+  vector[n_node_coefficients + n_dyad_coefficients] coefficient; // of nodes first
   matrix[n_clusters, n_dims] centre;
   vector[max(n_clusters - 1, 0)] theta_raw; // log(theta / theta[last])
   vector[learned_clusters ? n_clusters : 0] log_omega; // sigma_cluster / scale of z
@@ -308,6 +312,8 @@ model {
     matrix[n_members, n_dims] at = positions_of_members(z, change_raw, change,
                                      from_layer, step, member_node, layer_size);
     matrix[n_sites, n_dims] x = sites(at, role, is_inner);
+    vector[n_node_covariates] of_nodes = and_ones(head(coefficient, n_node_coefficients),
+                                                  n_node_covariates);
     // a half to each: with an inner product the level makes up for the charges
     vector[n_members] half_level = 0.5
                                    * (levels_of_members(intercept, member_layer)
@@ -315,11 +321,12 @@ model {
     matrix[n_members, n_effects] effect_there = n_layers > 1 ? effect[member_effect]
                                                 : effect;
     vector[n_sites] log_a = log_charges(half_level, effect_there, 1, sender_covariate,
-                                        coefficient, x, 1, is_inner);
+                                        of_nodes, x, 1, is_inner);
     vector[n_sites] log_b = log_charges(half_level, effect_there, n_effects,
-                                        receiver_covariate, coefficient, x,
+                                        receiver_covariate, of_nodes, x,
                                         shift + 1, is_inner);
-    vector[n_dyad_covariates] slope = tail(coefficient, n_dyad_covariates);
+    vector[n_dyad_covariates] slope = and_ones(tail(coefficient, n_dyad_coefficients),
+                                               n_dyad_covariates);
     target += charges_of_edges(log_a, log_b, sent, received)
               + dot_product(weighted_covariate, slope);
     if (has_frailty)

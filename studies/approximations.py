@@ -48,7 +48,7 @@ EXACT = "nuts"
 Row = dict[str, Any]
 
 
-def simulation(study: Study, number: int, compiled: Compiled) -> Record:
+def simulation(study: Study, number: int, compiled: Compiled | None) -> Record:
     """Draw a network, and fit it by every method; the record has a row a method.
 
     Parameters
@@ -58,7 +58,7 @@ def simulation(study: Study, number: int, compiled: Compiled) -> Record:
     number
         From 0.
     compiled
-        The compiled Stan program.
+        The compiled Stan program; None where it is to be found here.
     """
     of_truth, of_network, of_mode, of_fits = seeds(study, number)
     size = (study.nodes, study.dim)
@@ -66,7 +66,8 @@ def simulation(study: Study, number: int, compiled: Compiled) -> Record:
     try:
         network, _ = simulate(*size, seed=of_network, model=study.spec, parameters=truth)
         model = LatentSpaceModel(network, study.dim, model=study.spec)
-        model.compiled = compiled  # or each would find it by itself
+        if compiled is not None:  # or each would find it by itself
+            model.compiled = compiled
         mode = model.optimize(seed=of_mode, show_progress=False)
     except LsmStanError as error:
         return {"simulation": number, "error": str(error)}

@@ -25,7 +25,6 @@ from lsm_stan.posterior import diagnostics
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.invariants import pair_distances, radii
 from lsm_stan.prediction.holdout import hold_out
-from lsm_stan.processes import cores
 from lsm_stan.typing import FloatArray
 from studies import calibration_page
 from studies.calibration_study import (
@@ -48,7 +47,7 @@ COEFFICIENTS, OF_CLUSTERS = ("beta",), ("theta", "sigma_cluster")
 KEPT = "simulations"
 
 
-def simulation(study: Study, number: int, compiled: Compiled) -> Record:
+def simulation(study: Study, number: int, compiled: Compiled | None) -> Record:
     """Draw parameters and a network, fit the model to it, and rank the truth.
 
     Parameters
@@ -58,7 +57,7 @@ def simulation(study: Study, number: int, compiled: Compiled) -> Record:
     number
         From 0.
     compiled
-        The compiled Stan program.
+        The compiled Stan program; None where it is to be found here.
     """
     of_truth, of_network, of_hidden, of_chain = seeds(study, number)
     size, spec = (study.nodes, study.dim), study.spec
@@ -71,7 +70,8 @@ def simulation(study: Study, number: int, compiled: Compiled) -> Record:
         if study.hidden:
             network = network.hide(*hold_out(network, study.hidden, seed=of_hidden, together=False))
         model = LatentSpaceModel(network, study.dim, model=spec)
-        model.compiled = compiled  # or each would find it by itself
+        if compiled is not None:  # or each would find it by itself
+            model.compiled = compiled
         fit = model.sample(
             seed=of_chain,
             chains=1,
@@ -140,15 +140,16 @@ def quantities(model: LatentSpaceModel, parameters: Parameters) -> dict[str, Flo
 
 def calibrate(
     folder: Path,
-    jobs: int,
+    jobs: int | None,
     sbc: Sequence[Study] = SBC,
     coverage: Sequence[Study] = COVERAGE,
     simulations: tuple[int, int] = (SBC_SIMULATIONS, COVERAGE_SIMULATIONS),
+    scheduler: str | None = None,
 ) -> None:
     """Run what is missing of both, and write the results to a folder."""
     folder.mkdir(parents=True, exist_ok=True)
     sizes = {**dict.fromkeys(sbc, simulations[0]), **dict.fromkeys(coverage, simulations[1])}
-    records = run(simulation, sizes, folder / KEPT, jobs)
+    records = run(simulation, sizes, folder / KEPT, jobs, scheduler)
     calibration_page.write(
         folder,
         {study: records[study] for study in sbc},
@@ -160,12 +161,13 @@ def main() -> None:
     """Read the command line, and run."""
     parser = argparse.ArgumentParser(prog="python -m studies.calibration", description=__doc__)
     parser.add_argument("folder", type=Path, help="of the results")
-    parser.add_argument("--jobs", type=int, default=cores(), help="networks at once")
+    parser.add_argument("--jobs", type=int, help="networks at once; as many as cores")
+    parser.add_argument("--scheduler", help="address of a Dask scheduler whose workers fit")
     parser.add_argument("--quick", action="store_true", help="two small studies: a trial")
     arguments = parser.parse_args()
     trial = {"sbc": QUICK, "coverage": QUICK, "simulations": (2, 2)} if arguments.quick else {}
     try:
-        calibrate(arguments.folder, arguments.jobs, **trial)
+        calibrate(arguments.folder, arguments.jobs, scheduler=arguments.scheduler, **trial)
     except KeyboardInterrupt:
         raise SystemExit("interrupted; run it again to go on") from None
     print(f"written to {arguments.folder}")

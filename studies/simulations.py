@@ -5,19 +5,20 @@ from __future__ import annotations
 import json
 import zlib
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 import numpy as np
-from tqdm import tqdm
 
 from lsm_stan import LatentSpaceModel, simulate
 from lsm_stan.cmdstan.compiled import Compiled
+from lsm_stan.progress import print_progress
+from lsm_stan.sweeps import sweep
 from studies.calibration_study import Record, Study
 
 #: Draws parameters and a network, and fits it, by the simulation's number.
-Simulation = Callable[[Study, int, Compiled], Record]
+Simulation = Callable[[Study, int, Compiled | None], Record]
 
 
 def seeds(study: Study, number: int) -> tuple[int, ...]:
@@ -38,7 +39,11 @@ def seeds(study: Study, number: int) -> tuple[int, ...]:
 
 
 def run(
-    simulation: Simulation, studies: dict[Study, int], folder: Path, jobs: int
+    simulation: Simulation,
+    studies: dict[Study, int],
+    folder: Path,
+    jobs: int | None,
+    scheduler: str | None = None,
 ) -> dict[Study, list[Record]]:
     """Run the simulations that are missing.
 
@@ -52,7 +57,10 @@ def run(
     folder
         Of finished simulations, a file a study. Failed ones are not kept, and tried again.
     jobs
-        How many run at once.
+        How many run at once on this machine.
+    scheduler
+        The address of a Dask scheduler whose workers run them; see
+        :func:`lsm_stan.sweeps.sweep`.
 
     Returns
     -------
@@ -70,27 +78,29 @@ def run(
     ]
     # all studies get on alike, so that what is found can be looked at early
     missing.sort(key=lambda task: (task[1] + 0.5) / studies[task[0]])
-    total = sum(studies.values())
-    compiled = LatentSpaceModel(simulate(2, 1, seed=1)[0], 1).compiled
-    # threads: the work is done by CmdStan's processes
-    with (
-        ThreadPoolExecutor(max_workers=jobs) as pool,
-        tqdm(total=total, initial=total - len(missing), unit="network") as bar,
-    ):
-        futures = {pool.submit(simulation, *task, compiled): task[0] for task in missing}
-        try:
-            for future in as_completed(futures):
-                study, record = futures[future], future.result()
-                records[study][record["simulation"]] = record
-                if "error" not in record:
-                    keep(kept[study], record)
-                bar.set_description(study.model, refresh=False)
-                bar.update()
-        except BaseException:
-            # an interrupt or a fault: what is done stays, nothing more begins
-            pool.shutdown(cancel_futures=True)
-            raise
+    # workers of a scheduler find the program where they are
+    compiled = None if scheduler else LatentSpaceModel(simulate(2, 1, seed=1)[0], 1).compiled
+
+    def take(task: tuple[Study, int], record: Record) -> None:
+        records[task[0]][task[1]] = record
+        if "error" not in record:
+            keep(kept[task[0]], record)
+
+    sweep(
+        partial(_record, simulation, compiled),
+        {task: task for task in missing},
+        take,
+        jobs=jobs,
+        scheduler=scheduler,
+        title="networks",
+        finished=sum(studies.values()) - len(missing),
+        say=print_progress,
+    )
     return {study: [records[study][k] for k in range(size)] for study, size in studies.items()}
+
+
+def _record(simulation: Simulation, compiled: Compiled | None, task: tuple[Study, int]) -> Record:
+    return simulation(*task, compiled)
 
 
 def read_kept(path: Path) -> dict[int, Record]:

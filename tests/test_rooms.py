@@ -16,7 +16,10 @@ import lsm_stan
 ROOT = Path(lsm_stan.__file__).parents[1]
 
 #: In reading order. What is not named is an entrance, and imports from every room.
-GROUND = ["typing", "choices", "errors", "visible", "progress", "processes", "files", "text"]
+GROUND = [
+    *("typing", "choices", "errors", "visible", "progress", "processes", "sweeps", "files"),
+    "text",
+]
 ROOMS = [
     *GROUND,
     *("network", "model", "cmdstan", "posterior", "inference", "criticism", "prediction", "report"),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import platform
 from functools import cached_property
 from typing import Any
 
 from lsm_stan.choices import Kernel
 from lsm_stan.cmdstan.compiled import Compiled, compile_latent_space
+from lsm_stan.errors import MachineError
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_groups
 from lsm_stan.inference.problem import Problem
@@ -33,6 +35,13 @@ class CompiledModel:
         self.problem = problem
         self.kernel: Kernel = kernel
         self.threads = threads
+        self._program: str | None = None
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave the program behind: where this is read it is compiled again, or there already."""
+        state = dict(self.__dict__)
+        compiled: Compiled | None = state.pop("compiled", None)
+        return {**state, "_program": self._program if compiled is None else compiled.program}
 
     @property
     def network(self) -> Network:
@@ -55,8 +64,21 @@ class CompiledModel:
 
     @cached_property
     def compiled(self) -> Compiled:
-        """The compiled Stan program; the pure-Stan one, with a warning, if C++ fails."""
-        return compile_latent_space(self.kernel, self.threads)
+        """The compiled Stan program; the pure-Stan one, with a warning, if C++ fails.
+
+        Raises
+        ------
+        MachineError
+            If the model comes from a process that has another program.
+        """
+        compiled = compile_latent_space(self.kernel, self.threads)
+        if self._program not in (None, compiled.program):
+            raise MachineError(
+                f"{platform.node()} has another program ({compiled.program}) than the process that"
+                f" the model comes from ({self._program}); install one version of lsm-stan"
+                " everywhere"
+            )
+        return compiled
 
     @property
     def log_joint(self) -> LogJoint:

@@ -7,10 +7,18 @@ import secrets
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-from lsm_stan.errors import InputError, MachineError
+import numpy as np
+
+from lsm_stan.errors import DamagedError, InputError, MachineError
+from lsm_stan.inference.compiled_model import CompiledModel
 from lsm_stan.inference.fit import Fit as Fit
+from lsm_stan.inference.fit_folder import INIT
 from lsm_stan.inference.layered_fit import LayeredFit
+from lsm_stan.inference.record import read_record
+from lsm_stan.inference.starts import MADE, given_start, read_start
+from lsm_stan.progress import Progress
 
 
 def load_fits(folders: Sequence[str | Path]) -> dict[str, Fit]:
@@ -66,6 +74,77 @@ def ensure_fits(fits: object) -> None:
                 "the fit is of layers, and this takes fits of one network; predictive_layers,"
                 " score_layer and the report judge layers (docs/layers.md)"
             )
+
+
+def kept_fit(
+    folder: Path,
+    model: CompiledModel,
+    asked: tuple[str, int, Mapping[str, Any]],
+    which: str,
+    say: Progress,
+) -> Fit | None:
+    """Return the fit of a folder where it is the one that is asked for.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it may be.
+    model : CompiledModel
+        The model of the network.
+    asked : tuple of str, int and Mapping
+        Method, seed and arguments, the method's own among them.
+    which : str
+        What it is called.
+    say : callable
+        Takes a sentence where it is damaged.
+
+    Returns
+    -------
+    Fit or None
+        None where there is none, another, or a damaged one.
+    """
+    try:
+        return Fit.load(folder) if _is_done(folder, model, *asked) else None
+    except DamagedError as error:
+        say(f"{which}: it is made again, since it is damaged: {error}")
+        return None
+
+
+def _is_done(
+    folder: Path, model: CompiledModel, method: str, seed: int, arguments: Mapping[str, Any]
+) -> bool:
+    """Return whether a folder has the fit that is asked for."""
+    record = read_record(folder)
+    if record is None or (
+        record.method,
+        record.seed,
+        _without_path(record.arguments),
+        record.model,
+        record.network.digest,
+        record.program,
+    ) != (
+        method,
+        seed,
+        _without_path(arguments),
+        model.as_record(),
+        model.problem.digest,
+        model.compiled.program,
+    ):
+        return False
+    if arguments.get("init", MADE[0]) in MADE:
+        return True
+    # whatever it is called: an earlier fit of this run may have been run again
+    start = given_start(model.problem, arguments["init"])
+    try:
+        had = read_start(folder / "cmdstan" / INIT)
+    except InputError as error:
+        raise DamagedError(str(error)) from error
+    return start.keys() == had.keys() and all(np.array_equal(start[k], had[k]) for k in start)
+
+
+def _without_path(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a method's arguments without the name of a start that was given."""
+    return {k: v for k, v in arguments.items() if k != "init" or v in MADE}
 
 
 def save_or_rescue(fit: Fit, folder: Path) -> None:

@@ -39,6 +39,22 @@ _SAVE_AS = dict.fromkeys(
 )
 
 
+def is_network_file(path: Path) -> bool:
+    """Return whether a file's suffix is one that is read.
+
+    Parameters
+    ----------
+    path : Path
+        A file or folder.
+
+    Returns
+    -------
+    bool
+    """
+    known = {*_ARRAYS, *_GRAPHS, *TABLES}
+    return path.is_file() and not path.name.startswith(".") and inner_suffix(path) in known
+
+
 def read_file(path: Path, how: Reading) -> Matrix | EdgeList:
     """Read a file by its suffix.
 

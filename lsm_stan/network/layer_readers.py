@@ -223,7 +223,7 @@ def open_layers(data: LayerSource, how: Reading) -> Layers:
             how.nodes,
             next((c for c in contents if isinstance(c, EdgeList)), Matrix(np.zeros((0, 0)), [])),
         )
-    names = list(dict.fromkeys(_all_names(parts) if table is None else table.index))
+    names = list(dict.fromkeys(_all_names(unordered) if table is None else table.index))
     networks: dict[str, Network] = {}
     isolated = 0
     for part in parts:

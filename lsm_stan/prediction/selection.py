@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -40,6 +39,7 @@ from lsm_stan.prediction.holdout import Dyads, held_share, in_words, splits
 from lsm_stan.prediction.scores import calibration_table, predict_held_out, scores
 from lsm_stan.processes import cores
 from lsm_stan.progress import Progress
+from lsm_stan.sweeps import LOCAL, check_scheduler, sweep
 from lsm_stan.typing import IntArray, plain
 
 #: The folder of the finished cells, in that of the selection.
@@ -103,6 +103,7 @@ def select(
     method: str = "map",
     arguments: Mapping[str, Any] | None = None,
     jobs: int | None = None,
+    scheduler: str | None = None,
     say: Progress = print,
 ) -> Selection:
     """Fit every model in every dimension to every split, and score what was held out.
@@ -134,6 +135,9 @@ def select(
     jobs : int or None, default None
         Number of fits that run at once; by default as many as keep the cores busy with their
         starts or chains.
+    scheduler : str or None, default None
+        The address of a Dask scheduler whose workers fit, or ``"local"`` for one that is started
+        on this machine. Numbers are the same; see :func:`lsm_stan.sweeps.sweep`.
     say : callable, default print
         It is called with a sentence for everything that happens.
 
@@ -152,6 +156,7 @@ def select(
     dims, n_splits, seed, share = plain([list(dims), n_splits, seed, share])
     folder = Path(folder)
     requested = requested_arguments(method, arguments or {})
+    check_scheduler(scheduler)
     models = [find_model(model).label for model in models]  # names with their spaces left out
     for what, values in (("dims", dims), ("models", models)):
         if len(set(values)) < max(1, len(values)):
@@ -172,7 +177,9 @@ def select(
     for cell in grid:  # all are of one program, which is compiled and looked for once
         cell.model.compiled = first.compiled
     with folder_lock(folder, say, f"selecting into {folder}"):
-        results = _run(grid, folder / CELLS, jobs or _default_jobs(requested), say)
+        if scheduler in (None, LOCAL):
+            jobs = jobs or _default_jobs(requested)
+        results = _run(grid, folder / CELLS, jobs, scheduler, say)
     table = pd.DataFrame([{**cell.facts, **row["scores"]} for cell, row in results])
     table = table[list(dict.fromkeys([*COLUMNS, *table.columns]))]
     baselines = _baseline_scores(held_out)
@@ -308,6 +315,7 @@ class _Cell:
         model = copy(self.model)
         # the cell's problem would keep the Stan data after the fit
         model.problem = replace(model.problem)
+        model.compiled = self.model.compiled
         fit = model.fit(self.method, seed=self.seed, show_progress=False, **self.arguments)
         train, dyads, weight, unit = self.held_out
         prediction = predict_held_out(
@@ -323,47 +331,52 @@ class _Cell:
 
 
 def _run(
-    grid: Sequence[_Cell], folder: Path, jobs: int, say: Progress
+    grid: Sequence[_Cell], folder: Path, jobs: int | None, scheduler: str | None, say: Progress
 ) -> list[tuple[_Cell, dict[str, Any]]]:
-    """Run the cells that are missing, `jobs` at once; each leaves a file when it is done."""
-    done: dict[int, dict[str, Any]] = {}
+    """Run the cells that are missing, several at once; each leaves a file when it is done."""
+    results: dict[int, dict[str, Any]] = {}
     for number, cell in enumerate(grid):
         file = folder / f"{cell.key}.json"
         if file.exists():
             try:
-                done[number] = _read_cell(file)
+                results[number] = _read_cell(file)
             except (OSError, ValueError, KeyError, TypeError):
                 say(f"{file} is damaged: the fit is made again")
-    if done:
-        say(f"{len(done)} of {len(grid)} fits are already done, and kept")
+    if results:
+        say(f"{len(results)} of {len(grid)} fits are already done, and kept")
+    missing = {number: cell for number, cell in enumerate(grid) if number not in results}
 
-    def run(number: int) -> int:
-        cell = grid[number]
-        done[number] = cell.run()
-        file = folder / f"{cell.key}.json"
-        text = json.dumps({"of": cell.facts, **done[number]}, indent=1)
-        write_whole(file, f"{text}\n".encode())
-        return number
+    def keep(number: int, result: dict[str, Any]) -> None:
+        results[number] = result
+        facts, score = grid[number].facts, result["scores"]
+        text = json.dumps({"of": facts, **result}, indent=1)
+        write_whole(folder / f"{grid[number].key}.json", f"{text}\n".encode())
+        say(
+            f"[{len(results)}/{len(grid)}] {facts['model']}, K = {facts['dim']}, split"
+            f" {facts['split']}: {score['log_density']:.4f} a dyad, AUC {score['auc']:.3f},"
+            f" {score['seconds']:.0f} s"
+        )
 
-    # threads: the work is done by CmdStan's processes
-    with ThreadPoolExecutor(max_workers=jobs) as pool:
-        futures = [pool.submit(run, number) for number in range(len(grid)) if number not in done]
-        try:
-            for future in as_completed(futures):
-                number = future.result()
-                facts, score = grid[number].facts, done[number]["scores"]
-                say(
-                    f"[{len(done)}/{len(grid)}] {facts['model']}, K = {facts['dim']}, split"
-                    f" {facts['split']}: {score['log_density']:.4f} a dyad, AUC {score['auc']:.3f},"
-                    f" {score['seconds']:.0f} s"
-                )
-        except BaseException as stop:
-            # an interrupt or a failed fit: what is done stays, nothing more begins
-            pool.shutdown(cancel_futures=True)
-            if isinstance(stop, KeyboardInterrupt):
-                say(f"{len(done)} of {len(grid)} fits are done, and kept: run it again to go on")
-            raise
-    return [(cell, done[number]) for number, cell in enumerate(grid)]
+    try:
+        if missing:
+            sweep(
+                _outcome,
+                missing,
+                keep,
+                jobs=jobs,
+                scheduler=scheduler,
+                finished=len(results),
+                say=say,
+            )
+    except KeyboardInterrupt:
+        say(f"{len(results)} of {len(grid)} fits are done, and kept: run it again to go on")
+        raise
+    return [(cell, results[number]) for number, cell in enumerate(grid)]
+
+
+def _outcome(cell: _Cell) -> dict[str, Any]:
+    """Fit a cell and score it, wherever that is."""
+    return cell.run()
 
 
 def _read_cell(file: Path) -> dict[str, Any]:
