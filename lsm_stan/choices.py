@@ -13,3 +13,6 @@ Origin: TypeAlias = Literal["auto", "github", "pypi"]
 
 #: How dyads are held out: at random, every one once, or those of some nodes.
 Scheme: TypeAlias = Literal["random", "folds", "nodes"]
+
+#: How the sum over pairs of nodes is made.
+Sum = Literal["exact", "approximate"]

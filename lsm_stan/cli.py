@@ -33,8 +33,10 @@ from lsm_stan.options import (
     SeedOption,
     SettingsOption,
     StartsOption,
+    SumOption,
     ThreadsOption,
     TogetherOption,
+    ToleranceOption,
     read_dims,
     read_ladder,
     read_settings,
@@ -110,6 +112,8 @@ def fit(
     model: ModelOption = "tutorial",
     starts: StartsOption = None,
     ladder: LadderOption = None,
+    sum_: SumOption = None,
+    tolerance: ToleranceOption = None,
     init: InitOption = None,
     settings: SettingsOption = None,
     kernel: KernelOption = "cpp",
@@ -139,15 +143,16 @@ def fit(
         "starts": starts,
         "ladder": None if ladder is None else read_ladder(ladder),
         "init": init,
+        "sum": sum_,
+        "tolerance": tolerance,
     }
     arguments |= {name: value for name, value in given.items() if value is not None}
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     options: dict[str, Any] = {"dim": dim, "model": model, "kernel": kernel, "threads": threads}
     if Path(network).is_dir():
-        asked: dict[str, Any] = {"method": method.value, "seed": seed, "arguments": arguments}
-        many: dict[str, Any] = {"jobs": jobs, "scheduler": scheduler, "say": print_progress}
-        networks = lsm.open_networks(Path(network), how)
-        terminal.show_fits(lsm.fit_each(networks, out, **asked, **options, **many))
+        options |= {"method": method.value, "seed": seed, "arguments": arguments}
+        options |= {"jobs": jobs, "scheduler": scheduler, "say": print_progress}
+        terminal.show_fits(lsm.fit_each(lsm.open_networks(Path(network), how), out, **options))
         return
     if jobs or scheduler:
         raise InputError(f"--jobs and --scheduler are of a folder of networks; {network} is none")

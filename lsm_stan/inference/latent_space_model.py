@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lsm_stan.choices import Kernel
+from lsm_stan.choices import Kernel, Sum
+from lsm_stan.errors import InputError
+from lsm_stan.inference.approximate import TOLERANCE, approximate_mode, check_arguments
 from lsm_stan.inference.arguments import Count, NotNegative, Positive, requested
 from lsm_stan.inference.compiled_model import CompiledModel
 from lsm_stan.inference.continuation import LADDERS
@@ -119,6 +121,8 @@ class LatentSpaceModel(CompiledModel):
         starts: Count = 8,
         ladder: Sequence[Positive] | None = None,
         hops: NotNegative | None = None,
+        sum: Sum | None = None,  # noqa: A002
+        tolerance: Positive | None = None,
         show_progress: bool = True,
         **cmdstan: Any,
     ) -> Fit:
@@ -138,6 +142,12 @@ class LatentSpaceModel(CompiledModel):
         hops : int or None, default None
             Number of hops (:mod:`lsm_stan.inference.hops`) that go on from the best start's end; by
             default 2 a node, and fewer for more than 300 nodes.
+        sum : {"exact", "approximate"} or None, default None
+            Whether the sum over pairs of nodes visits every pair, which is the default, or is
+            approximate (:mod:`lsm_stan.inference.approximate`), for more than some 20,000 nodes. An
+            approximate one has no ladder and no hops.
+        tolerance : float or None, default None
+            Relative error of the log joint that an approximate sum may have; 1e-4 by default.
         show_progress : bool, default True
             Show progress bars.
         **cmdstan : Any
@@ -147,9 +157,21 @@ class LatentSpaceModel(CompiledModel):
         -------
         Fit
             One chain of one draw: the best mode.
+
+        Raises
+        ------
+        InputError
+            If an approximate sum does not serve the model or an argument.
         """
         rungs = None if ladder is None else list(ladder)
-        asked = {"starts": starts, "ladder": rungs, "hops": hops, **cmdstan}
+        asked = {"starts": starts, "ladder": rungs, "hops": hops, "sum": sum, **cmdstan}
+        if sum == "approximate":
+            check_arguments(self.problem, ladder, hops, cmdstan)
+            allowed = TOLERANCE if tolerance is None else plain(tolerance)
+            run = self._run("map", seed, {**asked, "tolerance": allowed}, show_progress)
+            return approximate_mode(run, plain(starts), allowed, cmdstan.get("iter"))
+        if tolerance is not None:
+            raise InputError(f"map: tolerance is {tolerance}; it is of sum = 'approximate'")
         run = self._run("map", seed, asked, show_progress)
         hops = usual_hops(self.network.n_nodes) if hops is None else plain(hops)
         softenings = plain(list(LADDERS[self.spec.form] if ladder is None else ladder))
