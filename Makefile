@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help analysis models notebook test test-versions lint format bench choosing calibration approximations clean
+.PHONY: help analysis models notebook test test-versions lint format docs gallery bench choosing calibration approximations clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -39,6 +39,14 @@ format: $(BIN)/.installed-dev  ## format Python and Stan files
 	$(BIN)/ruff format .
 	$(BIN)/python -m tests.support.stan_format
 
+docs: $(BIN)/.installed-docs  ## build the documentation site, with every link checked: docs/_build
+	$(BIN)/sphinx-build -W --keep-going -q -b html -c docs . docs/_build/html
+	$(BIN)/python docs/check_links.py docs/_build/html
+
+gallery: $(BIN)/.installed  ## fit the networks of the gallery: results in reports/gallery
+	$(BIN)/lsm-stan setup
+	for file in reports/gallery/*.toml; do $(BIN)/lsm-stan run $$file || exit 1; done
+
 bench: $(BIN)/.installed-bench  ## compare speed with JAX, PyMC and plain Stan: results in reports/benchmarks
 	$(BIN)/lsm-stan setup
 	$(BIN)/python -W ignore -m benchmarks reports/benchmarks
@@ -73,4 +81,8 @@ $(BIN)/.installed-dev: pyproject.toml | $(BIN)/python
 
 $(BIN)/.installed-bench: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --editable ".[bench]"
+	@touch $@ $(BIN)/.installed
+
+$(BIN)/.installed-docs: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable ".[docs]"
 	@touch $@ $(BIN)/.installed

@@ -39,6 +39,8 @@ from lsm_stan.prediction.dyads import predict as predict
 from lsm_stan.prediction.loo import loo as loo
 from lsm_stan.prediction.loo import loo_table as loo_table
 from lsm_stan.prediction.selection import select as select
+from lsm_stan.report.export import export as export
+from lsm_stan.report.nodes import node_table as node_table
 from lsm_stan.report.report import make_report as make_report
 from lsm_stan.report.report_page import write_report as write_report
 from lsm_stan.report.selection_page import write_selection as write_selection

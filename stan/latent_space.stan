@@ -42,7 +42,8 @@
  *
  * Covariates x_ij of nodes, of the sender or the receiver, are parts of their charges.
  * A dyad of which other covariates are not 0 has a charge of its own: it is taken out
- * of the sum over all pairs and put in again with it.
+ * of the sum over all pairs and put in again with it. An offset is a covariate of
+ * coefficient 1.
  *
  * Positions can have G clusters (Handcock, Raftery & Tantrum, JRSS A 170, 2007),
  *
@@ -105,11 +106,14 @@ data {
   vector[n_hidden] hidden_weight;
 
   // Covariates of nodes, and of dyads. A dyad whose covariates are not all 0 has a charge
-  // of its own and is listed here; reverse: the covariates of its reverse.
+  // of its own and is listed here; reverse: the covariates of its reverse. Those without a
+  // coefficient, the last, are offsets.
   int<lower=0> n_node_covariates;
+  int<lower=0, upper=n_node_covariates> n_node_coefficients;
   matrix[n_node_covariates ? n_nodes : 0, n_node_covariates] sender_covariate;
   matrix[n_node_covariates ? n_nodes : 0, n_node_covariates] receiver_covariate;
   int<lower=0> n_dyad_covariates;
+  int<lower=0, upper=n_dyad_covariates> n_dyad_coefficients;
   vector[n_dyad_covariates] weighted_covariate; // summed over edges, times their weights
   matrix[n_dyad_covariates ? n_totals : 0, n_dyad_covariates] total_covariate;
   matrix[n_dyad_covariates ? n_totals : 0, n_dyad_covariates] total_reverse_covariate;
@@ -146,7 +150,7 @@ data {
   real<lower=0> sigma_fixed; // scale of effects, where not learned
   real<lower=0> role_fixed; // scale of roles, where not learned
   real<lower=0> phi_scale; // of the half-normal 1 / sqrt(phi)
-  vector<lower=0>[n_node_covariates + n_dyad_covariates] coefficient_scale; // their sds
+  vector<lower=0>[n_node_coefficients + n_dyad_coefficients] coefficient_scale; // their sds
   real<lower=0> cluster_fixed; // sd of a cluster, in units of the positions'
   real<lower=0> cluster_scale; // sd of its logarithm, where learned
   real<lower=0> concentration; // of the shares' Dirichlet
@@ -220,7 +224,7 @@ parameters {
   vector[n_scales == 2] rho_raw;
   vector[learned_roles] log_sigma_role;
   vector[learned_positions] log_sigma_z;
-  vector[n_node_covariates + n_dyad_covariates] coefficient; // of nodes first
+  vector[n_node_coefficients + n_dyad_coefficients] coefficient; // of nodes first
   matrix[n_clusters, n_dims] centre;
   vector[max(n_clusters - 1, 0)] theta_raw; // log(theta / theta[last])
   vector[learned_clusters ? n_clusters : 0] log_omega; // sigma_cluster / scale of z
@@ -267,15 +271,18 @@ model {
   target += constant;
   if (has_charges) {
     matrix[n_sites, n_dims] x = sites(z, role, is_inner);
+    vector[n_node_covariates] of_nodes = and_ones(head(coefficient, n_node_coefficients),
+                                                  n_node_covariates);
     // a half to each: with an inner product the level makes up for the charges
     real half_level = 0.5 * (sum(intercept) - sum(log_phi));
     vector[n_sites] log_a = half_level
-                            + log_charges(effect, 1, sender_covariate, coefficient, x, 1,
+                            + log_charges(effect, 1, sender_covariate, of_nodes, x, 1,
                                           is_inner);
     vector[n_sites] log_b = half_level
                             + log_charges(effect, n_effects, receiver_covariate,
-                                          coefficient, x, shift + 1, is_inner);
-    vector[n_dyad_covariates] slope = tail(coefficient, n_dyad_covariates);
+                                          of_nodes, x, shift + 1, is_inner);
+    vector[n_dyad_covariates] slope = and_ones(tail(coefficient, n_dyad_coefficients),
+                                               n_dyad_covariates);
     target += charges_of_edges(log_a, log_b, sent, received)
               + dot_product(weighted_covariate, slope);
     if (has_frailty)

@@ -16,7 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 import lsm_stan
-from lsm_stan import cli, load_celegans, read_network, simulate
+from lsm_stan import __main__, cli, load_celegans, read_network, simulate
 from lsm_stan.analysis import WRITTEN
 from lsm_stan.config import AnalysisConfig, FitConfig, PublishedLoss
 from lsm_stan.errors import InputError
@@ -24,11 +24,12 @@ from lsm_stan.network.reading import Reading
 from lsm_stan.network.summary import describe
 from lsm_stan.prediction.choice import choose
 from lsm_stan.prediction.selection import Selection
+from tests.support.made import made_fit
 
 FIT = ("fit", "celegans", "--method", "map", "--seed", "1")
 COMMANDS = (
     *("setup", "info", "fit", "select", "predict", "simulate", "run"),
-    *("compare", "loo", "weigh", "report"),
+    *("compare", "loo", "weigh", "report", "export"),
 )
 #: The options of every command that reads a network.
 OF_READING = (
@@ -54,7 +55,7 @@ def command(monkeypatch, tmp_path, capsys):
         capsys.readouterr()
         code = 0
         try:
-            cli.main()
+            __main__.main()
         except SystemExit as stop:
             code = stop.code or 0
         return Outcome(code, *capsys.readouterr())
@@ -104,6 +105,7 @@ def assert_refused(outcome, *words):
         ("predict", ["FIT", "--out", "--top"]),
         ("simulate", ["--out", "--seed", "--nodes", "--dim", "--undirected"]),
         ("run", ["CONFIG.toml", "--out"]),
+        ("export", ["FIT", "FILE", ".csv", ".graphml", ".gexf"]),
     ],
 )  # fmt: skip
 def test_the_help_of_a_command_names_its_arguments(name, arguments):
@@ -206,6 +208,7 @@ def test_a_network_that_is_not_there(command):
     assert_refused(command("info", "nowhere.csv"), "nowhere.csv: there is no such file")
 
 
+@pytest.mark.slow
 def test_a_refusal_is_one_line_in_a_real_process_too(tmp_path):
     (tmp_path / "edges.csv").write_text("source,target,weight\na,b,-1\n")
     done = subprocess.run(
@@ -522,6 +525,24 @@ def test_select_names_a_choice_or_none(command, monkeypatch, margin):
 )
 def test_a_prediction_that_makes_no_sense(command, arguments, words):
     assert_refused(command("predict", *arguments), *words)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Save a fit, before processes are refused."""
+    network, truth = simulate(12, 2, seed=4)
+    draws = np.stack([truth["z"]] * 4)[None]
+    return made_fit(network, draws, "vi").save(tmp_path_factory.mktemp("saved") / "fit")
+
+
+def test_export_writes_a_file_and_refuses_another_before_the_fit_is_read(saved, command, tmp_path):
+    outcome = command("export", saved, "new/nodes.csv")
+    assert outcome.code == 0
+    assert "new/nodes.csv" in outcome.err
+    assert "axis1_sd" in pd.read_csv("new/nodes.csv")
+    assert_refused(command("export", "nowhere", "nodes.txt"), "nodes.txt", ".gexf")
+    assert_refused(command("export", "nowhere", "new/nodes.csv/a.csv"), "is a file, no folder")
+    assert_refused(command("export", "nowhere", "nodes.csv"), "nowhere", "no finished fit here")
 
 
 def test_predict_writes_a_table(command, tmp_path, monkeypatch):

@@ -16,6 +16,8 @@ PLAIN = {"help", "test", "test-versions", "lint", "format", "clean"}
 QUICK = {
     "analysis": "test_analysis.py",
     "notebook": "test_notebook.py",
+    "docs": "test_site.py",
+    "gallery": "test_docs.py",
     **dict.fromkeys(
         ("approximations", "bench", "calibration", "choosing", "models"), "test_targets.py"
     ),

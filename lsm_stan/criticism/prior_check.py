@@ -145,7 +145,7 @@ def check_priors(fit: Fit, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> PriorC
         findings += _of_the_sensitivities(quantities)
     else:
         text = "What of the result is due to the priors is not known of a mode: it needs draws."
-        findings.append(Finding("caution", text))
+        findings.append(Finding("caution", text, "priors-unknown"))
     return PriorCheck(predicted, items, quantities, findings, len(nodes))
 
 
@@ -205,7 +205,7 @@ def _of_the_prior_networks(predicted: pd.DataFrame, part: str) -> Finding:
             f"Before the data the priors allow for this network{part}: {count} lie in 90 % of what"
             " networks drawn from the priors have."
         )
-        return Finding("good", text)
+        return Finding("good", text, "priors-allow")
     contrasts = "; ".join(
         f"{STATISTICS[row['statistic']].label} is {brief(row['observed'])}, the priors expect"
         f" {brief(row['prior_low'])} to {brief(row['prior_high'])}"
@@ -217,7 +217,7 @@ def _of_the_prior_networks(predicted: pd.DataFrame, part: str) -> Finding:
         f" networks drawn from the priors have. {contrasts[:1].upper()}{contrasts[1:]}{rest}."
         " Wider priors would be looked at next."
     )
-    return Finding("caution", text)
+    return Finding("caution", text, "priors-expect-others")
 
 
 def _of_the_sensitivities(quantities: pd.DataFrame) -> list[Finding]:
@@ -237,11 +237,11 @@ def _of_the_sensitivities(quantities: pd.DataFrame) -> list[Finding]:
             text += ", hardly by the data: the prior decides."
         else:
             text += f"; {decided:,} hardly by the data: there the prior decides."
-        findings.append(Finding("caution", text[:1].upper() + text[1:]))
+        findings.append(Finding("caution", text[:1].upper() + text[1:], "priors-move"))
     if findings:
         return findings
     text = (
         f"The priors move no quantity of the result: {SHARE:.0%} of the power-scaling sensitivities"
         f" of each are below {MOVED}."
     )
-    return [Finding("good", text)]
+    return [Finding("good", text, "priors-move-nothing")]

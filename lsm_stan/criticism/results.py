@@ -129,6 +129,7 @@ def _of_the_places(fit: Fit, placed: Placement) -> Finding | str:
             "bad",
             "No latent structure was found: all nodes are at one point, so that positions tell"
             " none of them apart. What the network shows is told without positions.",
+            "no-structure",
         )
     if fit.draws.shape[:2] == (1, 1):
         return (
@@ -142,6 +143,7 @@ def _of_the_places(fit: Fit, placed: Placement) -> Finding | str:
             f"The places of {unknown:,} of {counted(n, 'node')} are unknown, so that positions mean"
             " nothing here: no latent structure was found. The draws put these nodes anywhere in"
             " the cloud, and the map draws them too near its centre.",
+            "no-structure",
         )
     rest = n - unknown - sure
     text = (
@@ -154,8 +156,12 @@ def _of_the_places(fit: Fit, placed: Placement) -> Finding | str:
     names = _names(fit, np.flatnonzero(placed.unknown), NAMED_MEMBERS)
     return (
         f"{text}. The {'place' if unknown == 1 else 'places'} of {unknown:,} ({names})"
-        f" {_is(unknown)} unknown: the network says little about them, except that they are far"
-        " from most others. They are drawn hollow."
+        f" {_is(unknown)} unknown: the network says little about"
+        + (
+            " it, except that it is far from most others. It is drawn hollow."
+            if unknown == 1
+            else " them, except that they are far from most others. They are drawn hollow."
+        )
     )
 
 

@@ -110,7 +110,7 @@ def coefficients_table(fits: Mapping[str, Fit]) -> pd.DataFrame:
     """
     rows: list[tuple[Any, ...]] = []
     for name, fit in fits.items():
-        labels = list(map(str, fit.spec.terms))
+        labels = fit.spec.coords.get("covariate", [])
         draws = fit.parameters["beta"].reshape(-1, len(labels)) if labels else np.zeros((1, 0))
         sd = draws.std(axis=0, ddof=1) if len(draws) > 1 else np.full(len(labels), np.nan)
         rows += zip(

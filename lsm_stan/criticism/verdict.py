@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
@@ -134,14 +134,15 @@ def in_one_sentence(fit: Fit, verdict: Verdict) -> Finding:
     -------
     Finding
     """
-    bad = [finding.text for finding in verdict.findings if finding.kind == "bad"]
+    bad = [finding for finding in verdict.findings if finding.kind == "bad"]
     if bad:
-        more = counted(len(bad) - 1, "further problem")
-        return Finding("bad", f"{bad[0]} ({capital(more)})" if len(bad) > 1 else bad[0])
+        worst, more = bad[0], counted(len(bad) - 1, "further problem")
+        text = f"{worst.text} ({capital(more)})" if len(bad) > 1 else worst.text
+        return replace(worst, text=text)
     title, details = METHODS[fit.method].title, fit.record.details
     first = next((finding for finding in verdict.findings if finding.kind == "caution"), None)
     if fit.draws.shape[:2] == (1, 1):
-        return first or Finding("caution", ONE_POINT)
+        return first or Finding("caution", ONE_POINT, "mode-is-a-point")
     if details.get("rhat_p95") is None:
         good = [finding for finding in verdict.findings if finding.kind == "good"]
         return (good or verdict.findings)[0]
@@ -152,7 +153,7 @@ def in_one_sentence(fit: Fit, verdict: Verdict) -> Finding:
     )
     if first is not None and _set_out_from_a_mode(fit):
         text += "; this holds of the surroundings of the mode that the chains started in"
-    return Finding("good", f"{text}.")
+    return Finding("good", f"{text}.", "passed")
 
 
 def judge_model(check: PredictiveCheck) -> Finding:
@@ -174,7 +175,7 @@ def judge_model(check: PredictiveCheck) -> Finding:
     count = f"{len(failed)} of {len(check.checks)} statistics of the network {verb}"
     if len(failed) <= CHANCE_FAILURES * len(check.checks):
         text = f"The model reproduces the network: {count} outside 90 % of its predictions."
-        return Finding("good", text)
+        return Finding("good", text, "model-fits")
     plain = [name for name in ("share_zero", "dispersion") if name in failed]
     parts = []
     for name in plain or failed[:2]:
@@ -200,6 +201,7 @@ def judge_model(check: PredictiveCheck) -> Finding:
         "bad",
         f"The model does not describe this network well: it predicts {' and '.join(parts)};"
         f" {count} outside 90 % of its predictions. {consequence}",
+        "model-misses",
     )
 
 
@@ -223,10 +225,10 @@ def cautions(fit: Fit) -> list[Finding]:
     """
     if fit.draws.shape[:2] == (1, 1):
         others = _other_modes(fit.record.details)
-        return [Finding("caution", f"{others}{ONE_POINT}")]
+        return [Finding("caution", f"{others}{ONE_POINT}", "mode-is-a-point")]
     if weighed := fit.record.details.get(MODES):
         text = f"{weighed['summary']}. Modes that no draw has come near are not among them."
-        return [Finding("caution", text)]
+        return [Finding("caution", text, "modes-weighed")]
     if not _set_out_from_a_mode(fit):
         return []
     title = METHODS[fit.method].title
@@ -235,6 +237,7 @@ def cautions(fit: Fit) -> list[Finding]:
             "caution",
             f"{title} explores the surroundings of the mode it starts in, not the whole posterior:"
             " other modes are not weighed against this one.",
+            "one-mode-explored",
         )
     ]
 
@@ -276,11 +279,10 @@ def _of_the_run(fit: Fit, modes: ModeReport | None) -> list[Finding]:
     failed = worst_first(fit.record)
     if not failed:
         passed = "; ".join(check.message for check in fit.record.checks)
-        return [
-            Finding("good", capital(f"{METHODS[fit.method].title} passed its checks: {passed}"))
-        ]
+        text = capital(f"{METHODS[fit.method].title} passed its checks: {passed}")
+        return [Finding("good", text, "passed")]
     apart = modes is not None and modes.apart
-    return [Finding("bad", capital(_told(check, apart))) for check in failed]
+    return [Finding("bad", capital(_told(check, apart)), check.name) for check in failed]
 
 
 def worst_first(record: FitRecord) -> list[Check]:
@@ -321,15 +323,17 @@ def _of_the_approximation(fit: Fit) -> list[Finding]:
     khat = details["khat"]
     if khat is None:
         text = "PSIS k-hat could not be computed: nothing is known of the approximation's error."
-        return [Finding("caution", text)]
+        return [Finding("caution", text, "approximation-unknown")]
     if khat <= MAX_PARETO_K:
-        return [Finding("good", f"The approximation is near the posterior: PSIS k-hat {khat:.2f}.")]
+        text = f"The approximation is near the posterior: PSIS k-hat {khat:.2f}."
+        return [Finding("good", text, "approximation-near")]
     return [
         Finding(
             "bad",
             f"The approximation is far from the posterior (PSIS k-hat {khat:.1f}, above"
             f" {MAX_PARETO_K}): its means are a rough picture; its spreads and intervals are not"
             " to be trusted. Use NUTS for those.",
+            "approximation-far",
         )
     ]
 
@@ -344,7 +348,7 @@ def _of_the_modes(fit: Fit, modes: ModeReport | None) -> list[Finding]:
             f" most, the two halves of one chain by {chains['halves'].max():.2f} (root mean square"
             " a node)."
         )
-        return [Finding("good", text)]
+        return [Finding("good", text, "modes-same")]
     weights = ", ".join(f"{weight:.2f}" for weight in chains["weight"])
     best, worst = chains["log_joint"].max(), chains["log_joint"].min()
     advice = (
@@ -362,6 +366,7 @@ def _of_the_modes(fit: Fit, modes: ModeReport | None) -> list[Finding]:
             f" and their mean log joints by {best - worst:,.1f} nats. Draws pooled over chains"
             f" describe no posterior. {advice}; as a mixture for prediction, stacking weighs the"
             f" chains {weights}.",
+            "modes-apart",
         )
     ]
 
@@ -371,4 +376,4 @@ def _of_other_quantities(fit: Fit, quantities: pd.DataFrame, modes: ModeReport) 
     others = quantities[quantities["quantity"].isin(OTHERS)]
     check = exploration_check(others, fit.record.arguments)
     text = capital(_told(check, modes.apart))
-    return [Finding("good" if check.passed else "bad", text)]
+    return [Finding("good" if check.passed else "bad", text, check.name)]

@@ -165,7 +165,8 @@ def levels(problem: Problem) -> Parameters:
             "squared": distance**2,
             "inner": 0.0,
         }[spec.form]
-        at_levels["intercept"] = np.asarray(math.log(odds) + fall)
+        exposure = 0.0 if spec.covariates is None else spec.covariates.log_exposure
+        at_levels["intercept"] = np.asarray(math.log(odds) + fall - exposure)
     if spec.dispersed:
         # the method of moments; positions then explain a part of the variance
         variance = float(between @ between) / n_dyads - mean**2

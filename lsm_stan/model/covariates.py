@@ -10,10 +10,15 @@ Terms are those of statnet's ergm and latentnet (Hunter et al., Journal of Stati
 ``nodematch(x)``   1 where sender and receiver have the same x, else 0
 ``absdiff(x)``     ``|x_i - x_j|``
 ``edgecov(x)``     x of the dyad; 0 where the dyad table has no row for it
+``offset(x)``      x of the dyad, or the sum of x of both nodes, as it is;
+                   ``offset(log(x))``: its logarithm
 =================  ==========================================================
 
-The first three are parts of a node's charge and cost nothing. A dyad where one of the others is not
-0 has a charge of its own, which costs time and memory for that dyad.
+The first three, and an offset of nodes, are parts of a node's charge and cost nothing. A dyad where
+one of the others is not 0 has a charge of its own, which costs time and memory for that dyad. An
+offset has no coefficient, as in R's ``glm``: it is the logarithm of how much of a dyad was
+observed, such as hours, or the area of contact. A hidden dyad that the dyad table has no row for is
+never observed: a weight of 0 is expected of it.
 
 The priors of coefficients are per unit of a scale, so that the covariate's units do not matter: the
 distance of its values where there are exactly two (of nodes in the first three, else of dyads),
@@ -31,15 +36,20 @@ from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
+from scipy.special import logsumexp
 
 from lsm_stan.errors import InputError
 from lsm_stan.network.checks import clean_name
 from lsm_stan.network.network import Network
-from lsm_stan.typing import FloatArray, IntArray
+from lsm_stan.network.pairs import dyad_blocks
+from lsm_stan.typing import BoolArray, FloatArray, IntArray
 
 #: Terms that are parts of a node's charge, by whether sender and receiver have them.
 NODE_TERMS = {"nodeocov": (True, False), "nodeicov": (False, True), "nodecov": (True, True)}
 DYAD_TERMS = ("nodematch", "absdiff", "edgecov")
+
+#: The term without a coefficient, of nodes or of dyads.
+OFFSET = "offset"
 
 #: A term; its column may have a unit in brackets, but no brackets in brackets.
 _TERM = re.compile(r"\s*(\w+)\s*\(((?:[^()]|\([^()]*\))+)\)\s*")
@@ -51,7 +61,7 @@ class Term(NamedTuple):
     Attributes
     ----------
     kind : str
-        One of `NODE_TERMS` or `DYAD_TERMS`.
+        One of `NODE_TERMS` or `DYAD_TERMS`, or `OFFSET`.
     column : str
         Name of a column of the node table, or of the dyad table.
     """
@@ -87,7 +97,7 @@ def read_term(text: str) -> Term:
     Term(kind='nodematch', column='class')
     """
     match = _TERM.fullmatch(text)
-    kinds = [*NODE_TERMS, *DYAD_TERMS]
+    kinds = [*NODE_TERMS, *DYAD_TERMS, OFFSET]
     column = clean_name(match[2]) if match else ""
     if match is None or match[1] not in kinds or not column:
         raise InputError(
@@ -134,15 +144,15 @@ class Covariates:
     Attributes
     ----------
     terms : tuple of Term
-        P terms of nodes, then Q terms of dyads.
+        P terms of nodes, then Q terms of dyads; offsets are the last of each.
     sender, receiver : ndarray of shape (N, P)
         What the terms of nodes add for a sender, and for a receiver, in units of the covariate.
     codes : tuple of ndarray, length Q
         Where :meth:`of_dyads` looks up the values of each term of dyads: numbers of the nodes,
         shape (N,), or for ``edgecov`` cells of dyads, increasing, above their values, shape (2, L).
-    scale : ndarray of shape (P + Q,)
-        Scales, in units of the covariate: distances of two values, else standard deviations over
-        the dyads of the network.
+    scale : ndarray of shape (B,)
+        Scales, in units of the covariate, of terms that are no offsets: distances of two values,
+        else standard deviations over the dyads of the network.
     """
 
     terms: tuple[Term, ...]
@@ -155,6 +165,37 @@ class Covariates:
     def n_of_nodes(self) -> int:
         """P, the number of terms of nodes."""
         return int(self.sender.shape[1])
+
+    @property
+    def offsets(self) -> BoolArray:
+        """Which terms are offsets, of shape (P + Q,)."""
+        return np.array([term.kind == OFFSET for term in self.terms], dtype=bool)
+
+    def coefficients(self, beta: FloatArray | None) -> FloatArray:
+        """Return what the values of all terms are multiplied by: an offset by 1.
+
+        Parameters
+        ----------
+        beta : ndarray of shape (..., B) or None
+            Coefficients of the terms that are no offsets; None where all are.
+
+        Returns
+        -------
+        ndarray of shape (..., P + Q)
+        """
+        batch = () if beta is None else beta.shape[:-1]
+        whole = np.ones((*batch, len(self.terms)))
+        if beta is not None:
+            whole[..., ~self.offsets] = beta
+        return whole
+
+    @property
+    def log_exposure(self) -> float:
+        """The logarithm of the mean of what offsets multiply rates by, about."""
+        n, offsets = self.n_of_nodes, self.offsets
+        ends = (side[:, offsets[:n]].sum(axis=1) for side in (self.sender, self.receiver))
+        listed = [codes[1] for codes, one in zip(self.codes, offsets[n:], strict=True) if one]
+        return float(sum(logsumexp(log) - np.log(len(log)) for log in [*ends, *listed]))
 
     def of_dyads(self, sender: IntArray, receiver: IntArray) -> FloatArray:
         """Return the values of the terms of dyads.
@@ -232,31 +273,33 @@ def covariates(terms: Sequence[Term], network: Network) -> Covariates:
     InputError
         If a table or column is not there, a value is missing or not a number, a term says nothing
         (it is the same for all dyads), or tells sender from receiver though the network is
-        undirected.
+        undirected; if an offset is of nodes and of dyads, or is not of every observed dyad.
     """
-    of_nodes = [term for term in terms if term.kind in NODE_TERMS]
-    of_dyads = [term for term in terms if term.kind not in NODE_TERMS]
+    is_of_nodes = {term: _is_of_nodes(term, network) for term in terms}
+    ordered = sorted(terms, key=lambda term: (not is_of_nodes[term], term.kind == OFFSET))
+    of_nodes = [term for term in ordered if is_of_nodes[term]]
+    of_dyads = [term for term in ordered if not is_of_nodes[term]]
     for term in of_nodes:
         _check_directed(term, network)
     n = network.n_nodes
     numbers = [_numbers(term, network) for term in of_nodes]
     sender, receiver = np.zeros((n, len(of_nodes))), np.zeros((n, len(of_nodes)))
     for column, (term, values) in enumerate(zip(of_nodes, numbers, strict=True)):
-        sends, receives = NODE_TERMS[term.kind]
-        values = values - values[0]  # what is constant is then exactly 0
-        values -= values.mean()
+        sends, receives = NODE_TERMS.get(term.kind, (True, True))
+        if term.kind != OFFSET:
+            values = values - values[0]  # what is constant is then exactly 0
+            values -= values.mean()
         sender[:, column], receiver[:, column] = sends * values, receives * values
-    ordered = (*of_nodes, *of_dyads)
     codes = tuple(_codes(term, network) for term in of_dyads)
-    unscaled = Covariates(ordered, sender, receiver, codes, np.ones(len(ordered)))
+    unscaled = Covariates(tuple(ordered), sender, receiver, codes, np.zeros(0))
     sd = _standard_deviations(unscaled)
     for term, value in zip(ordered, sd, strict=True):
-        if not value > 0:
+        if not (value > 0 or term.kind == OFFSET):
             raise InputError(f"{term} has one value for all dyads, and so says nothing; leave it")
     distinct = [np.unique(values) for values in numbers]
     distinct += [_distinct(*both, n) for both in zip(of_dyads, codes, strict=True)]
     scale = [np.ptp(d) if len(d) == 2 else s for d, s in zip(distinct, sd, strict=True)]
-    return replace(unscaled, scale=np.array(scale))
+    return replace(unscaled, scale=np.array(scale)[~unscaled.offsets])
 
 
 def possible_terms(network: Network) -> dict[str, dict[str, list[str]]]:
@@ -308,10 +351,43 @@ def _possible(term: Term, network: Network) -> bool:
 
 def _check_directed(term: Term, network: Network) -> None:
     """Raise InputError if a term tells sender from receiver, and the network does not."""
-    if not (network.directed or all(NODE_TERMS.get(term.kind, ()))):
+    if not (network.directed or all(NODE_TERMS.get(term.kind, (True,)))):
         raise InputError(
             f"{term}: the network is undirected; take nodecov({term.column}), of both ends"
         )
+
+
+def _is_of_nodes(term: Term, network: Network) -> bool:
+    """Return whether a term is of nodes; raise InputError where an offset is of both or neither."""
+    if term.kind != OFFSET:
+        return term.kind in NODE_TERMS
+    tables = {"node table": network.node_table, "dyad table": network.dyad_table}
+    having = [
+        what
+        for what, table in tables.items()
+        if table is not None and not {term.column, _logarithm_of(term)}.isdisjoint(table.columns)
+    ]
+    if len(having) == 2:
+        raise InputError(
+            f"{term}: the node table and the dyad table both have this column; rename one of them"
+        )
+    if not having:
+        has = [
+            f"its {what} has {', '.join(table.columns) or 'none'}"
+            for what, table in tables.items()
+            if table is not None
+        ]
+        raise InputError(
+            f"{term}: {network.title or 'the network'} has no column {term.column!r};"
+            f" {' and '.join(has) or 'it has no tables: give --nodes or --dyads'}"
+        )
+    return having[0] == "node table"
+
+
+def _logarithm_of(term: Term) -> str | None:
+    """Return the column whose logarithm an offset is; None where it is none."""
+    match = re.fullmatch(r"log\s*\((.+)\)", term.column)
+    return match[1].strip() if match and term.kind == OFFSET else None
 
 
 def _of_dyads(
@@ -325,7 +401,8 @@ def _of_dyads(
     wanted = sender * n_nodes + receiver
     index = np.searchsorted(cells, wanted)
     listed = np.append(cells, -1)[index] == wanted
-    return np.where(listed, np.append(values, 0.0)[index], 0.0)
+    # what has no exposure cannot be seen
+    return np.where(listed, np.append(values, 0.0)[index], -np.inf if term.kind == OFFSET else 0.0)
 
 
 def _range(term: Term, codes: FloatArray) -> tuple[float, float]:
@@ -355,19 +432,38 @@ def _codes(term: Term, network: Network) -> FloatArray:
     if not network.directed:
         ends, numbers = np.vstack([ends, ends[:, ::-1]]), np.tile(numbers, 2)
     cells, first = np.unique(ends[:, 0] * network.n_nodes + ends[:, 1], return_index=True)
+    if term.kind == OFFSET:
+        _check_offset(term, network, cells)
     return np.vstack([cells, numbers[first]])
+
+
+def _check_offset(term: Term, network: Network, cells: IntArray) -> None:
+    """Raise InputError if an observed dyad has no offset."""
+    settled = np.append(cells, network.hidden_cells)
+    for sender, receiver in dyad_blocks(network, 1_000_000):
+        missing = ~np.isin(sender * network.n_nodes + receiver, settled)
+        if missing.any():
+            dyad = int(missing.argmax())
+            ends = f"{network.names[sender[dyad]]!r} to {network.names[receiver[dyad]]!r}"
+            raise InputError(
+                f"{term}: dyad {ends} has no row in the dyad table; an offset is needed of every"
+                f" dyad that was observed, and --hidden lists those that were not"
+            )
 
 
 def _column(
     term: Term, table: pd.DataFrame | None, what: str, network: Network
 ) -> pd.Series[float]:
-    if table is None or term.column not in table.columns:
+    column = term.column
+    if table is not None and column not in table.columns:
+        column = _logarithm_of(term) or column
+    if table is None or column not in table.columns:
         has = "is not there" if table is None else f"has {', '.join(table.columns) or 'none'}"
         raise InputError(
             f"{term}: {network.title or 'the network'} has no column {term.column!r} in its"
             f" {what}, which {has}"
         )
-    return table[term.column]
+    return table[column]
 
 
 def _numbers(term: Term, network: Network) -> FloatArray:
@@ -392,6 +488,14 @@ def _as_numbers(
         raise InputError(
             f"{term}: {what} {names[bad[0]]} has {has}; a finite number is needed{hint}"
         )
+    if values.name != term.column:  # an offset's logarithm
+        bad = np.flatnonzero(numbers <= 0)
+        if bad.size:
+            raise InputError(
+                f"{term}: {what} {names[bad[0]]} has {numbers[bad[0]]:g}, which has no logarithm;"
+                f" positive numbers are needed, and --hidden lists dyads that cannot be observed"
+            )
+        return np.asarray(np.log(numbers))
     return numbers
 
 
@@ -430,7 +534,7 @@ def _sums(term: Term, codes: FloatArray) -> tuple[float, float]:
         count = np.unique(codes, return_counts=True)[1]
         matches = float(np.sum(count * (count - 1)))
         return matches, matches
-    if term.kind == "edgecov":
+    if term.kind != "absdiff":
         return float(codes[1].sum()), float(codes[1] @ codes[1])
     n = len(codes)
     # the k-th smallest of n numbers is the larger of k pairs, the smaller of n - 1 - k

@@ -41,6 +41,7 @@ from scipy.special import polygamma
 from lsm_stan.errors import InputError
 from lsm_stan.model.covariates import (
     NODE_TERMS,
+    OFFSET,
     Covariates,
     Term,
     covariates,
@@ -168,8 +169,11 @@ class ModelSpec:
         for term in self.terms:
             if not isinstance(term, Term) or read_term(str(term)) != term:
                 raise InputError(f"terms has {term!r}; a Term that can be read is needed")
-        # in the order of their coefficients: those of nodes first
-        ordered = sorted(self.terms, key=lambda term: term.kind not in NODE_TERMS)
+        # in the order of their coefficients: those of nodes first; offsets have none
+        ordered = sorted(
+            self.terms,
+            key=lambda term: (term.kind not in NODE_TERMS) + (term.kind == OFFSET),
+        )
         object.__setattr__(self, "terms", tuple(ordered))
         if len(set(self.terms)) < len(self.terms):
             raise InputError(f"terms are {', '.join(map(str, self.terms))}; each once is needed")
@@ -202,6 +206,11 @@ class ModelSpec:
     def symmetric(self) -> bool:
         """Whether the two directions of a pair have one mean, whatever the network."""
         return not (self.effects or self.roles or self.terms)
+
+    @property
+    def with_coefficient(self) -> tuple[Term, ...]:
+        """The terms that have a coefficient: all but offsets."""
+        return tuple(term for term in self.terms if term.kind != OFFSET)
 
     @property
     def softening(self) -> float:
@@ -278,9 +287,9 @@ class ModelSpec:
     @property
     def coords(self) -> dict[str, list[Any]]:
         """Labels of covariates and numbers of clusters, for dims of these names."""
-        of_terms = {"covariate": [str(term) for term in self.terms]}
+        of_terms = {"covariate": list(map(str, self.with_coefficient))}
         return {
-            **(of_terms if self.terms else {}),
+            **(of_terms if self.with_coefficient else {}),
             **({"cluster": list(range(1, self.clusters + 1))} if self.clusters else {}),
         }
 

@@ -118,8 +118,11 @@ def _add_terms(
         value += parameters["sender_effect"][..., sender]
         value += parameters["receiver_effect"][..., receiver]
     if spec.covariates is not None:
-        ends = (end.reshape(-1) for end in np.broadcast_arrays(sender, receiver))
-        value += (parameters["beta"] @ spec.covariates.values(*ends).T).reshape(value.shape)
+        ends = np.broadcast_arrays(sender, receiver)
+        values = spec.covariates.values(*(end.reshape(-1) for end in ends))
+        coefficients = spec.covariates.coefficients(parameters.get("beta"))
+        added = coefficients @ values.T
+        value += added.reshape(*coefficients.shape[:-1], *ends[0].shape)
 
 
 def mean_weight(spec: ModelSpec, log_mu: FloatArray) -> FloatArray:

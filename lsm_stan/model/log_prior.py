@@ -97,7 +97,7 @@ def log_prior(
         blocks["roles"] = _normal(parameters["role"], spread, 2)
     if "sigma_role" in parameters:
         blocks["roles_scale"] = _half_normal(parameters["sigma_role"], spec.sigma_scale)
-    if spec.covariates is not None:
+    if spec.covariates is not None and spec.with_coefficient:
         standard = parameters["beta"] * spec.covariates.scale / spec.beta_scale
         volume = np.log(spec.beta_scale / spec.covariates.scale).sum()
         blocks["covariates"] = _normal(standard, 1.0, 1) - volume

@@ -90,7 +90,7 @@ def rate_parameters(spec: ModelSpec) -> list[str]:
         *(["phi"] if spec.dispersed else []),
         *(NODE_PARAMETERS if spec.effects else []),
         *(["role"] if spec.roles else []),
-        *(["beta"] if spec.terms else []),
+        *(["beta"] if spec.with_coefficient else []),
     ]
 
 
@@ -157,8 +157,9 @@ def from_stan(
     if spec.roles:
         parameters["role"] = read("role", *z.shape[-2:])
     parameters |= {name: read(name) for name in ("sigma_role", "sigma_z") if name in names}
-    if spec.covariates is not None:
-        parameters["beta"] = read("coefficient", len(spec.terms)) / spec.covariates.scale
+    if spec.covariates is not None and spec.with_coefficient:
+        scale = spec.covariates.scale
+        parameters["beta"] = read("coefficient", len(scale)) / scale
     if spec.clusters:
         parameters["centre"] = read("centre", spec.clusters, z.shape[-1])
         parameters["theta"] = read("theta", spec.clusters)
@@ -227,7 +228,7 @@ def declared(
     values["rho_raw"] = np.arctanh(rho) if learned and columns == 2 else _none(batch)
     values["log_sigma_role"] = np.log(spread)[..., None] if learned and spec.roles else _none(batch)
     values["log_sigma_z"] = np.log(unit)[..., None] if learned_positions else _none(batch)
-    n_terms, n_clusters = len(spec.terms), spec.clusters
+    n_terms, n_clusters = len(spec.with_coefficient), spec.clusters
     beta = parameters.get("beta", np.zeros((*batch, n_terms)))[..., :n_terms]
     values["coefficient"] = beta if spec.covariates is None else beta * spec.covariates.scale
     values["centre"] = _centres(parameters, n_clusters)
@@ -354,7 +355,7 @@ def from_flat(
         parameters["role"] = values["role_raw"] * spread[..., None]
         if learned:
             parameters["sigma_role"] = spread[..., 0]
-    if spec.covariates is not None:
+    if spec.covariates is not None and spec.with_coefficient:
         parameters["beta"] = values["coefficient"] / spec.covariates.scale
     if spec.clusters:
         parameters["centre"] = values["centre"]

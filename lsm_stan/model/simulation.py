@@ -77,7 +77,7 @@ def draw_parameters(
         label = rng.choice(spec.clusters, size=n_nodes, p=theta)
         z = centre[label] + sigma_cluster[label, None] / scale * z
     keep("z", z)
-    if spec.covariates is not None:
+    if spec.covariates is not None and spec.with_coefficient:
         keep("beta", rng.normal(scale=spec.beta_scale / spec.covariates.scale))
     if spec.intercept:
         keep("intercept", rng.normal(scale=spec.intercept_scale))

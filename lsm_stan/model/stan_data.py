@@ -391,9 +391,10 @@ def _covariate_data(
 ) -> dict[str, Any]:
     """Return what the Stan program wants to know of covariates; of none, nothing of size.
 
-    There they vary by 1, so that their coefficients are of one size whatever the units.
+    There they vary by 1, so that their coefficients are of one size whatever the units; offsets,
+    the last of those of nodes and of dyads, are as they are.
     """
-    of_nodes = of_dyads = 0
+    of_nodes = of_dyads = node_coefficients = dyad_coefficients = 0
     charged: Terms = tuple(np.zeros(0, dtype=np.int64) for _ in range(4))
     empty = np.zeros((0, 0))
     values = dict.fromkeys(("sender_covariate", "receiver_covariate"), empty)
@@ -404,20 +405,28 @@ def _covariate_data(
     if covariates is not None:
         of_nodes = covariates.n_of_nodes
         of_dyads = len(covariates.terms) - of_nodes
-        beta_scale = np.full(len(covariates.terms), spec.beta_scale)
+        unit = covariates.coefficients(covariates.scale)
+        node_coefficients, dyad_coefficients = (
+            int(np.sum(~offsets)) for offsets in np.split(covariates.offsets, [of_nodes])
+        )
+        beta_scale = np.full(len(covariates.scale), spec.beta_scale)
     if covariates is not None and of_nodes:
-        values["sender_covariate"] = covariates.sender / covariates.scale[:of_nodes]
-        values["receiver_covariate"] = covariates.receiver / covariates.scale[:of_nodes]
+        values["sender_covariate"] = covariates.sender / unit[:of_nodes]
+        values["receiver_covariate"] = covariates.receiver / unit[:of_nodes]
     if covariates is not None and of_dyads:
         charged = charged_terms(network, covariates, shared=spec.likelihood == "dyadic")
-        scale = covariates.scale[of_nodes:]
-        moment = edges[2] @ covariates.of_dyads(edges[0], edges[1]) / scale
+        moment = edges[2] @ covariates.of_dyads(edges[0], edges[1]) / unit[of_nodes:]
         for name, terms in (("total", totals), ("charged", charged)):
-            values[f"{name}_covariate"] = covariates.of_dyads(terms[0], terms[1]) / scale
-            values[f"{name}_reverse_covariate"] = covariates.of_dyads(terms[1], terms[0]) / scale
+            for way, ends in (("", terms[:2]), ("_reverse", terms[1::-1])):
+                value = covariates.of_dyads(*ends)
+                # what is never observed is in no sum, and no number for Stan
+                finite = np.where(np.isfinite(value), value, 0.0)
+                values[f"{name}{way}_covariate"] = finite / unit[of_nodes:]
     return {
         "n_node_covariates": of_nodes,
         "n_dyad_covariates": of_dyads,
+        "n_node_coefficients": node_coefficients,
+        "n_dyad_coefficients": dyad_coefficients,
         "weighted_covariate": moment,
         "n_charged": len(charged[0]),
         **_terms("charged", "charged_weight", charged),

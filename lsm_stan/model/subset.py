@@ -63,19 +63,16 @@ def among(spec: ModelSpec, network: Network, nodes: IntArray) -> tuple[ModelSpec
 def _among(
     covariates: Covariates, network: Network, nodes: IntArray, index: IntArray
 ) -> Covariates:
-    def coded(kind: str, codes: FloatArray) -> FloatArray:
-        if kind != "edgecov":
+    def coded(codes: FloatArray) -> FloatArray:
+        if codes.ndim == 1:
             return codes[nodes]
         first, second = index[np.array(np.divmod(codes[0].astype(np.int64), network.n_nodes))]
         inside = (first >= 0) & (second >= 0)
         return np.vstack([first * len(nodes) + second, codes[1]])[:, inside]
 
-    terms = covariates.terms[covariates.n_of_nodes :]
     return replace(
         covariates,
         sender=covariates.sender[nodes],
         receiver=covariates.receiver[nodes],
-        codes=tuple(
-            coded(term.kind, codes) for term, codes in zip(terms, covariates.codes, strict=True)
-        ),
+        codes=tuple(map(coded, covariates.codes)),
     )

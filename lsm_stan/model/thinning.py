@@ -294,7 +294,8 @@ def _charges(
     if spec.effects:
         sender, receiver = sender + draw["sender_effect"], receiver + draw["receiver_effect"]
     if spec.covariates is not None:
-        of_nodes, of_dyads = np.split(draw["beta"], [spec.covariates.n_of_nodes])
+        coefficients = spec.covariates.coefficients(draw.get("beta"))
+        of_nodes, of_dyads = np.split(coefficients, [spec.covariates.n_of_nodes])
         sender = sender + spec.covariates.sender @ of_nodes
         receiver = receiver + spec.covariates.receiver @ of_nodes
         top += float(np.maximum(*(of_dyads * end for end in spec.covariates.ranges())).sum())

@@ -84,10 +84,14 @@ class Finding:
         ``good`` to rely on, ``caution`` to know, ``bad`` to act on.
     text : str
         The sentence.
+    about : str, default ""
+        What it is about: a key of :data:`lsm_stan.criticism.meanings.MEANINGS`, or nothing that
+        is explained.
     """
 
     kind: Literal["good", "caution", "bad"]
     text: str
+    about: str = ""
 
 
 def quantity_table(items: pd.DataFrame) -> pd.DataFrame:

@@ -194,7 +194,8 @@ def monitored(
         elif name == "role":
             quantities[name] = radii(values[..., nodes, :])
         elif name == "beta":
-            quantities |= {f"beta[{term}]": values[..., k] for k, term in enumerate(spec.terms)}
+            terms = spec.coords["covariate"]
+            quantities |= {f"beta[{term}]": values[..., k] for k, term in enumerate(terms)}
         elif name in ("theta", "sigma_cluster"):
             ordered = np.sort(values, axis=-1)
             quantities |= {

@@ -47,7 +47,7 @@ def invariant_quantities(
     quantities: dict[str, tuple[str, Sequence[str], FloatArray]] = {
         name: ("", (), values) for name, values in distinct(parameters).items() if values.ndim == 2
     }
-    if spec.terms:
+    if spec.with_coefficient:
         quantities["beta"] = ("covariate", spec.coords["covariate"], parameters["beta"])
     if clusters is not None:
         numbers = [str(number) for number in spec.coords["cluster"]]

@@ -8,10 +8,11 @@ repository.
 from __future__ import annotations
 
 import gzip
+import json
 import re
 from base64 import b64encode
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
 from pathlib import Path
 from typing import TypeAlias
@@ -21,6 +22,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from matplotlib.figure import Figure
 from plotly.offline import get_plotlyjs
 
+from lsm_stan.criticism.meanings import MEANINGS, Meaning
 from lsm_stan.errors import InputError
 from lsm_stan.files import as_csv, as_png, write_files
 from lsm_stan.posterior.checks import Finding
@@ -30,8 +32,8 @@ from lsm_stan.text import as_text
 #: The page among the files of its folder.
 INDEX = "index.html"
 
-#: The folder of still figures, beside it.
-FIGURES = "figures"
+#: The folder of still figures, beside it, and the page's facts and sentences for programs.
+FIGURES, SENTENCES = "figures", "page.json"
 
 _FILE_STEM = re.compile(r"\w[\w.-]*")
 
@@ -233,8 +235,9 @@ def page_files(page: Page) -> dict[str, bytes]:
         base64={name: b64encode(content).decode() for name, content in files.items()},
         panels={f.name: panel_boxes(f.figure) for f in figures if f.figure is not None},
         plotly=_plotly() if any(figure.html is not None for figure in figures) else None,
+        meanings=_meanings(page),
     )
-    return {**files, INDEX: html.encode()}
+    return {**files, SENTENCES: _as_json(page), INDEX: html.encode()}
 
 
 def attachments(page: Page) -> dict[str, bytes]:
@@ -293,6 +296,36 @@ def csv_path(table: PageTable) -> str:
 def _plotly() -> str:
     """Return plotly.js, compressed, as text: pages unpack it when their first figure is reached."""
     return b64encode(gzip.compress(get_plotlyjs().encode(), mtime=0)).decode()
+
+
+def _findings(page: Page) -> list[Finding | str]:
+    """Return the points of a page, and its paragraphs, in their order."""
+    lists = [item for item in _items(page) if isinstance(item, Sequence)]
+    return [point for item in lists for point in ([item] if isinstance(item, str) else item)]
+
+
+def _meanings(page: Page) -> dict[str, Meaning]:
+    """Return what the sentences of a page mean, by what they are about."""
+    about = {one.about for one in _findings(page) if isinstance(one, Finding)}
+    return {name: meaning for name, meaning in MEANINGS.items() if name in about}
+
+
+def _as_json(page: Page) -> bytes:
+    """Return the facts and the sentences of a page: with the tables all that it has in numbers."""
+    sections = [
+        {
+            "title": section.title,
+            "text": section.intro,
+            "sentences": [
+                {"text": one} if isinstance(one, str) else asdict(one)
+                for one in _findings(replace(page, summary=[section], sections=[]))
+            ],
+            "commands": [item.text for item in section.items if isinstance(item, Command)],
+        }
+        for section in (*page.summary, *page.sections)
+    ]
+    whole = {"title": page.title, "facts": dict(page.facts), "sections": sections}
+    return json.dumps(whole, ensure_ascii=False, indent=1).encode()
 
 
 def _items(page: Page) -> list[Item]:

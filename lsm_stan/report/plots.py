@@ -33,7 +33,7 @@ from lsm_stan.typing import BoolArray, FloatArray, IntArray
 
 #: Colours that people with colour-blindness tell apart (Okabe & Ito), grey for the rest.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
-UNKNOWN_COLOUR, OTHERS = "#9a9a9a", "other or unknown"
+UNKNOWN_COLOUR, OTHERS = "#6a6a6a", "other or unknown"
 
 #: Area grows with total strength up to this quantile: one hub would leave no room for the others.
 STRONG = 0.95
@@ -91,7 +91,7 @@ def node_colours(classes: pd.Series[str] | None, n_nodes: int) -> tuple[list[str
     Examples
     --------
     >>> node_colours(pd.Series(["motor", "unknown"]), 2)[0]
-    ['#0072B2', '#9a9a9a']
+    ['#0072B2', '#6a6a6a']
     """
     if classes is None:
         return [PALETTE[0]] * n_nodes, {}

@@ -40,11 +40,7 @@ class Report:
     summary, invariants, coefficients : DataFrame
         Tables of all fits (:mod:`lsm_stan.criticism.tables`).
     nodes : DataFrame
-        A row a node of the reference fit: its name, ``out_strength`` and ``in_strength`` (of an
-        undirected network ``strength``), coordinates on the map (``axis1``,
-        ...); and, but for a mode, its posterior mean radius, whether it strays, its spread, and
-        whether its mean position depends on what draws were aligned to. A column of the network's
-        table that is called as one of these has ``(node table)`` added.
+        A row a node of the reference fit (:func:`lsm_stan.report.nodes.node_table`).
     clusters : DataFrame
         A row a cluster of the reference fit (:func:`lsm_stan.posterior.clusters.cluster_table`);
         empty where the model has none.

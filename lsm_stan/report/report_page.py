@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from lsm_stan.criticism.results import describe_result, placement
@@ -180,13 +181,13 @@ def headline(report: Report) -> list[Finding]:
     reference = report.comparison.reference
     of_model = judge_model(report.checks[reference])
     if of_model.kind == "good" and placement(report.reference).means_nothing:
-        of_model = Finding("good", f"{of_model.text} The positions have no part in that.")
+        of_model = replace(of_model, text=f"{of_model.text} The positions have no part in that.")
     findings = [of_model]
     order = list(METHODS)
     for name in sorted(
         report.fits, key=lambda n: (n != reference, -order.index(report.fits[n].method))
     ):
         said = in_one_sentence(report.fits[name], report.verdicts[name])
-        findings.append(Finding(said.kind, f"{name}: {said.text}"))
+        findings.append(replace(said, text=f"{name}: {said.text}"))
     kinds = ("bad", "caution", "good")
     return sorted(findings, key=lambda finding: kinds.index(finding.kind))

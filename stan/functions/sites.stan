@@ -33,12 +33,23 @@ matrix sites(matrix z, matrix role, int is_inner) {
 }
 
 /**
+ * Coefficients of covariates, and after them ones, those of offsets.
+ *
+ * @param coefficient those that are parameters
+ * @param n how many there are in all
+ * @return n coefficients
+ */
+vector and_ones(vector coefficient, int n) {
+  return append_row(coefficient, rep_vector(1, n - rows(coefficient)));
+}
+
+/**
  * Log charges of sites, as senders or as receivers.
  *
  * @param effect a column an effect, or none
  * @param column the column that counts
  * @param covariate a row a node, a column a covariate
- * @param coefficient of the covariates, then others
+ * @param coefficient of the covariates
  * @param x sites
  * @param first the first site where nodes have this charge; that of others is 0
  * @param is_inner see sites
@@ -53,7 +64,7 @@ vector log_charges(matrix effect, int column, matrix covariate, vector coefficie
   else
     log_charge = rep_vector(0, n_nodes);
   if (cols(covariate) > 0)
-    log_charge += covariate * head(coefficient, cols(covariate));
+    log_charge += covariate * coefficient;
   if (is_inner)
     log_charge += rows_dot_self(x[first : (first + n_nodes - 1)]);
   if (rows(x) == n_nodes)

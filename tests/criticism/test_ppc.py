@@ -118,6 +118,7 @@ def p_values_of(positions: np.ndarray, fitted: np.ndarray, repeats: int) -> pd.D
     return pd.DataFrame(rows)
 
 
+@pytest.mark.slow
 def test_p_values_are_uniform_where_the_model_holds():
     """Mid-p-values have mean 1/2 and at most the variance 1/12 of a uniform.
 

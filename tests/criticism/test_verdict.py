@@ -264,7 +264,7 @@ def test_other_modes_are_told_with_how_near_they_come(simulated):
     assert caution.text.startswith("4 different modes were found, of which this is the best.")
     assert "2 of the others come within 1.9 nats of it" in caution.text
     alone = made_fit(network, positions[None, None], "map", details={"distinct_modes": 1})
-    assert cautions(alone) == [Finding("caution", ONE_POINT)]
+    assert cautions(alone) == [Finding("caution", ONE_POINT, "mode-is-a-point")]
 
 
 def test_chains_have_the_numbers_of_cmdstan_everywhere(simulated, rng):

@@ -247,6 +247,7 @@ def _of_another_process(draws: np.ndarray) -> Fit:
     return made
 
 
+@pytest.mark.slow
 def test_a_fit_comes_from_a_process_pool(tmp_path) -> None:
     draws = np.random.default_rng(1).normal(size=(1, 1, 4, 2))
     with multiprocessing.get_context("spawn").Pool(1) as pool:

@@ -156,8 +156,8 @@ def test_preconditioning_leaves_the_posterior(simulated, mode) -> None:
             chains=4,
             init=mode,
             precondition=precondition,
-            iter_warmup=400,
-            iter_sampling=400,
+            iter_warmup=200,
+            iter_sampling=200,
             show_progress=False,
         )
         for precondition in (True, False)

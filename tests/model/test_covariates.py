@@ -215,6 +215,101 @@ def test_a_covariate_that_is_ignored_is_missed_where_dyads_are_hidden(
     assert actual[NAME] > actual["nb-squared"] + 0.05
 
 
+def watched(seed: int) -> tuple[Network, dict[str, np.ndarray]]:
+    """Return a network whose dyads were watched for 1 to 50 hours, and what it was drawn from."""
+    rng = np.random.default_rng(seed)
+    names = [f"n{i}" for i in range(N)]
+    ends = pd.MultiIndex.from_tuples([(a, b) for a in names for b in names if a != b])
+    hours = pd.DataFrame({"hours": rng.uniform(1, 50, len(ends))}, ends)
+    truth = {"z": 0.7 * rng.normal(size=(N, 2)), "intercept": np.asarray(-2.0)}
+    network, _ = simulate(
+        N,
+        2,
+        seed=seed,
+        model="poisson-squared+offset(log(hours))",
+        parameters=truth,
+        node_table=pd.DataFrame({"size": np.arange(N)}, names),
+        dyad_table=hours,
+    )
+    return network, truth
+
+
+@pytest.mark.cmdstan
+def test_what_was_watched_longer_has_more_edges() -> None:
+    network, truth = watched(1)
+    fits = {
+        name: LatentSpaceModel(network, 2, model=name).optimize(
+            seed=1, starts=2, show_progress=False
+        )
+        for name in ("poisson-squared+offset(log(hours))", "poisson-squared")
+    }
+    one, other = np.triu_indices(N, 1)
+    real = np.linalg.norm(truth["z"][one] - truth["z"][other], axis=1)
+    agreement = []
+    for fit in fits.values():
+        assert fit.converged, fit.warnings
+        z = fit.positions
+        distance = np.linalg.norm(z[one] - z[other], axis=1)
+        agreement.append(stats.spearmanr(distance, real).statistic)
+    assert min(agreement) > 0.9
+    with_offset, without = fits.values()
+    assert with_offset.log_joint > without.log_joint + 100
+    assert abs(with_offset.estimate["intercept"] - truth["intercept"]) < 0.4
+    assert "beta" not in with_offset.parameters
+    assert coefficients_table({"": with_offset}).empty
+
+
+def test_doubled_exposure_doubles_what_is_expected() -> None:
+    network, truth = watched(2)
+    doubled = replace(network, dyad_table=2 * network.dyad_table)
+    model = find_model("poisson-squared+offset(log(hours))")
+    every = np.arange(N)
+    strengths = [expected_strengths(model.bound(n), truth, every)[0] for n in (network, doubled)]
+    np.testing.assert_allclose(strengths[1], 2 * strengths[0])
+
+
+def test_an_offset_of_nodes_is_the_sum_of_both_ends() -> None:
+    nodes = pd.DataFrame({"years": [1.0, 2.0, 5.0]}, list("abc"))
+    network = Network.from_edges("ab", "bc", node_table=nodes)
+    bound = find_model("poisson-squared+offset(log(years))").bound(network).covariates
+    i, j = np.nonzero(~np.eye(3, dtype=bool))
+    years = nodes["years"].to_numpy()
+    np.testing.assert_allclose(bound.values(i, j)[:, 0], np.log(years[i] * years[j]))
+    exposure = np.mean(np.outer(years, years))
+    assert bound.log_exposure == pytest.approx(np.log(exposure))
+
+
+def test_offsets_that_are_not_known_are_refused() -> None:
+    ends = pd.MultiIndex.from_tuples([(a, b) for a in "abc" for b in "abc" if a != b])
+    hours = pd.Series(range(6), ends, dtype=float)
+    nodes = pd.DataFrame({"years": [1, 2, 3], "hours": [1, 1, 1]}, list("abc"))
+    edges = Network.from_edges("ab", "bc")
+    network = replace(edges, dyad_table=pd.DataFrame({"hours": hours}))
+
+    def refusal(term: str, data: Network) -> str:
+        with pytest.raises(InputError) as caught:
+            find_model(f"poisson-squared+{term}").bound(data)
+        return str(caught.value)
+
+    text = refusal("offset(log(hours))", network)
+    assert "dyad 'a' to 'b' has 0, which has no logarithm" in text
+    assert "--hidden" in text
+    lacking = replace(network, dyad_table=pd.DataFrame({"hours": hours.iloc[:4]}))
+    assert "dyad 'c' to 'a' has no row" in refusal("offset(hours)", lacking)
+    never = lacking.hide([2, 2], [0, 1])
+    spec = find_model("poisson-squared+offset(hours)").bound(never)
+    point = {"z": np.eye(3, 2), "intercept": np.asarray(0.0)}
+    sent, received = expected_strengths(spec, point, np.arange(3))
+    assert sent[2] == 0
+    assert np.all(sent[:2] > 0)
+    assert np.all(received > 0)
+    assert "has no column 'days'; its dyad table has hours" in refusal("offset(days)", network)
+    none = replace(network, dyad_table=None)
+    assert "give --nodes or --dyads" in refusal("offset(hours)", none)
+    both = replace(network, node_table=nodes)
+    assert "both have this column; rename" in refusal("offset(hours)", both)
+
+
 # --- what is kept, and what is not taken for another ---------------------------------------------
 
 

@@ -36,12 +36,16 @@ def network(
     sender, receiver = np.nonzero(np.triu(rng.random((N, N)) < 0.4, 1))
     flipped = rng.random(len(sender)) < 0.5 * directed
     ends = np.where(flipped, [receiver, sender], [sender, receiver])
-    dyads = pd.DataFrame(
-        {"contact": rng.normal(size=len(sender))},
-        index=pd.MultiIndex.from_arrays(ends.astype(str)),
-    )
+    contact = pd.Series(rng.normal(size=len(sender)), pd.MultiIndex.from_arrays(ends.astype(str)))
+    every = [(str(i), str(j)) for i in range(N) for j in range(N) if i < j or (directed and i > j)]
+    if not directed:  # a pair has one row, in either order
+        every = [tuple(reversed(pair)) if pair[::-1] in contact.index else pair for pair in every]
+    dyads = pd.DataFrame(index=pd.MultiIndex.from_tuples(every))
+    dyads["contact"] = contact.reindex(dyads.index, fill_value=0.0)
+    dyads["area"] = rng.gamma(2, size=len(dyads))
     nodes = pd.DataFrame(
-        {"size": rng.normal(size=N), "group": list("abcabcaab")}, index=map(str, range(N))
+        {"size": rng.normal(size=N), "group": list("abcabcaab"), "years": rng.gamma(3, size=N)},
+        index=map(str, range(N)),
     )
     drawn = drawn.hide([0, 1, 4, 7, 2], [3, 0, 2, 8, 4]) if hidden else drawn
     drawn = replace(drawn, node_table=nodes, dyad_table=dyads)
@@ -68,8 +72,8 @@ def draw(spec: ModelSpec, seed: int, *, directed: bool = True, learned: bool = F
             values["sigma_role"] = np.asarray(rng.gamma(3) / 3)
     if learned and spec.form != "inverse":
         values["sigma_z"] = np.asarray(rng.gamma(3) / 3)
-    if spec.terms:
-        values["beta"] = rng.normal(size=len(spec.terms))
+    if covariates := spec.coords.get("covariate"):
+        values["beta"] = rng.normal(size=len(covariates))
     if spec.clusters:
         values["centre"] = rng.normal(size=(spec.clusters, K))
         values["theta"] = rng.dirichlet(np.ones(spec.clusters))
@@ -81,9 +85,12 @@ def draw(spec: ModelSpec, seed: int, *, directed: bool = True, learned: bool = F
 def covariate(data: Network, term: Term, i: int, j: int) -> float:
     """Return a covariate of one dyad by looking it up."""
     nodes, dyads = data.node_table, data.dyad_table
-    if term.kind == "edgecov":
+    if term.column == "log(years)":
+        return float(np.log(nodes["years"].iloc[[i, j]]).sum())
+    if term.kind in ("edgecov", "offset"):
         ends = [(str(i), str(j))] if data.directed else [(str(i), str(j)), (str(j), str(i))]
-        return sum(float(dyads["contact"].get(end, 0.0)) for end in ends)
+        value = sum(float(dyads[term.column.strip("log()")].get(end, 0.0)) for end in ends)
+        return float(np.log(value)) if term.column.startswith("log") else value
     x, y = nodes[term.column].iloc[[i, j]]
     mean = nodes["size"].mean()
     return {
@@ -107,7 +114,9 @@ def log_mu(spec: ModelSpec, p: dict, i: int, j: int, data: Network | None = None
     }[spec.form]
     effects = p["sender_effect"][i] + p["receiver_effect"][j] if spec.effects else 0.0
     terms = [covariate(data, term, i, j) for term in spec.terms]
-    return float(value + p.get("intercept", 0.0) + effects + np.dot(terms, p.get("beta", [])))
+    ones = np.ones(len(terms) - len(p.get("beta", [])))  # of offsets, which come last
+    beta = np.append(p.get("beta", []), ones)
+    return float(value + p.get("intercept", 0.0) + effects + np.dot(terms, beta))
 
 
 def negative_binomial(y: int, mean: float, size: float) -> float:
@@ -176,7 +185,8 @@ def scipy_log_likelihood(spec: ModelSpec, p: dict, data: Network) -> float:
 def scale_of(spec: ModelSpec, data: Network) -> np.ndarray:
     """Return the range of every covariate of two values, the standard deviation of others."""
     dyads = [(i, j) for i in range(N) for j in range(N) if i != j]
-    columns = [np.array([covariate(data, term, *d) for d in dyads]) for term in spec.terms]
+    terms = [term for term in spec.terms if term.kind != "offset"]
+    columns = [np.array([covariate(data, term, *d) for d in dyads]) for term in terms]
     return np.array([np.ptp(x) if len(set(x)) == 2 else np.std(x) for x in columns])
 
 
@@ -202,7 +212,7 @@ def scipy_log_prior(
             total += (prior.logpdf(omega) + np.log(omega)).sum()
     else:
         total = stats.norm.logpdf(p["z"], scale=scale).sum()
-    if spec.terms:
+    if "beta" in p:
         total += stats.norm.logpdf(p["beta"] * scale_of(spec, data), scale=spec.beta_scale).sum()
     if spec.roles:  # in units of the scale
         spread = p.get("sigma_role", spec.role_fixed)
@@ -251,6 +261,10 @@ CASES = [
     ("poisson-inner-roles+nodematch(group)", True, False),
     ("nb-inverse+absdiff(size)", True, True),
     ("nb-exponential-effects+clusters(2)", False, True),
+    ("nb-squared-effects+nodecov(size)+nodematch(group)+offset(log(years))", True, True),
+    ("poisson-inverse+nodeocov(size)+edgecov(contact)+offset(log(area))", True, True),
+    ("dyadic-squared+offset(area)", True, True),
+    ("tutorial+offset(log(years))", False, True),
     ("nb-squared+edgecov(contact)+clusters(2)", False, False),
     ("nb-inner-roles+nodeicov(size)+clusters(2)", True, True),
     ("dyadic-inverse+clusters(2)", True, True),

@@ -65,7 +65,7 @@ def test_a_page_as_markdown() -> None:
 def test_both_renderers_write_the_same_figures_and_tables() -> None:
     markdown, html = markdown_files(a_page()), page_files(a_page())
     assert list(markdown) == ["figures/map.png", "nodes.csv", "README.md"]
-    assert list(html) == ["figures/map.png", "nodes.csv", "index.html"]
+    assert list(html) == ["figures/map.png", "nodes.csv", "page.json", "index.html"]
     assert markdown["nodes.csv"] == html["nodes.csv"]
     text = html["index.html"].decode()
     assert "<p>A paragraph.</p>" in text

@@ -1,6 +1,7 @@
 """The page of a report: its files, and what a reader sees of it, in a browser without a network."""
 
 import io
+import json
 import re
 from base64 import b64decode
 from collections.abc import Iterator
@@ -15,6 +16,7 @@ import pytest
 from matplotlib.figure import Figure
 from playwright.sync_api import Browser, Page
 
+from lsm_stan.criticism.meanings import MEANINGS
 from lsm_stan.errors import InputError
 from lsm_stan.files import DPI, as_png, write_whole
 from lsm_stan.network.network import Network
@@ -95,7 +97,7 @@ def test_files(tmp_path: Path) -> None:
     assert page.write_page(content, tmp_path) == tmp_path / "index.html"
     written = {str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*")}
     assert written == {
-        "fits", "README.md", "index.html", "t.csv", "figures", "figures/one.png",
+        "fits", "README.md", "index.html", "page.json", "t.csv", "figures", "figures/one.png",
     }  # fmt: skip
     assert (tmp_path / "README.md").read_text() == "mine"
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "t.csv"), frame())
@@ -108,6 +110,28 @@ def test_files(tmp_path: Path) -> None:
     assert link["href"] is not None
     embedded = io.BytesIO(b64decode(link["href"].split(",")[1]))
     pd.testing.assert_frame_equal(pd.read_csv(embedded), frame())
+
+
+def test_a_sentence_leads_to_what_it_means_and_programs_read_both() -> None:
+    findings = [Finding("bad", "Chains differ.", "rhat"), Finding("good", NASTY), "A point."]
+    summary = [page.Section("Trust", "Intro.", [findings, page.Command("do it")])]
+    files = page.page_files(a_page("A paragraph.", summary=summary, facts={"nodes": "3"}))
+    elements = Elements(files["index.html"].decode())
+    links = [attrs["href"] for _, attrs in elements.elements if attrs.get("class") == "about"]
+    targets = [attrs["id"] for tag, attrs in elements.elements if tag == "dt" and "id" in attrs]
+    assert links == ["#about-rhat"]
+    assert targets == ["about-rhat"]
+    assert MEANINGS["rhat"].text in elements.text
+    told = json.loads(files["page.json"])
+    assert told["facts"] == {"nodes": "3"}
+    first, second = told["sections"]
+    assert first["sentences"] == [
+        {"kind": "bad", "text": "Chains differ.", "about": "rhat"},
+        {"kind": "good", "text": NASTY, "about": ""},
+        {"text": "A point."},
+    ]
+    assert first["commands"] == ["do it"]
+    assert second["sentences"] == [{"text": "A paragraph."}]
 
 
 def test_every_text_is_escaped() -> None:
@@ -411,6 +435,30 @@ def test_what_is_below_is_loaded_when_it_is_reached(browser: Browser, tmp_path: 
         assert troubles == []
 
 
+def test_the_keyboard_skips_to_the_findings_and_sorts_tables(
+    browser: Browser, tmp_path: Path
+) -> None:
+    values = pd.DataFrame({"name": list("abcd"), "value": [9.5, -1200.0, np.nan, 1e4]})
+    file = page.write_page(a_page(page.PageTable("t", "", values)), tmp_path / "page")
+    with opened_offline(browser, file) as (view, troubles):
+        view.keyboard.press("Tab")
+        assert view.evaluate("document.activeElement.className") == "skip"
+        view.keyboard.press("Enter")
+        assert view.evaluate("document.activeElement.id") == "content"
+        cells = "[...document.querySelectorAll('tbody tr')].map(row => row.cells[0].textContent)"
+        name, value = view.get_by_role("columnheader").all()
+        for head, direction, order in (
+            (value, "descending", "dabc"),
+            (value, "ascending", "badc"),
+            (name, "ascending", "abcd"),
+        ):
+            head.get_by_role("button").press("Enter")
+            assert head.get_attribute("aria-sort") == direction
+            assert "".join(view.evaluate(cells)) == order
+        assert value.get_attribute("aria-sort") is None
+        assert troubles == []
+
+
 def test_a_command_is_copied_as_it_is(view: Page) -> None:
     button = view.get_by_role("button", name="Copy")
     button.click()
@@ -478,6 +526,7 @@ def test_a_file_may_be_written_twice_at_once(tmp_path: Path, monkeypatch: Any) -
     assert list(tmp_path.iterdir()) == [path]
 
 
+@pytest.mark.slow
 def test_an_interrupted_file_is_as_it_was(tmp_path: Path, monkeypatch: Any) -> None:
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt

@@ -17,7 +17,15 @@ from playwright.sync_api import Browser
 from scipy.cluster.hierarchy import leaves_list, linkage
 from scipy.spatial.distance import pdist
 
-from lsm_stan import cli, compare, load_celegans, load_fits, make_report, simulate, write_report
+from lsm_stan import (
+    __main__,
+    compare,
+    load_celegans,
+    load_fits,
+    make_report,
+    simulate,
+    write_report,
+)
 from lsm_stan.criticism.ppc import predictive_checks
 from lsm_stan.criticism.results import describe_result
 from lsm_stan.criticism.verdict import judge
@@ -66,7 +74,7 @@ def call(monkeypatch, capsys, *arguments: object) -> tuple[int, str, str]:
     monkeypatch.setattr("signal.signal", lambda *_: None)
     code = 0
     try:
-        cli.main()
+        __main__.main()
     except SystemExit as stop:
         code = int(stop.code or 0)
     return code, *capsys.readouterr()

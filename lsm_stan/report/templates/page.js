@@ -69,6 +69,34 @@ for (const command of document.querySelectorAll(".command")) {
   command.append(button);
 }
 
+// A table is sorted by the heading that is pressed: numbers by size, the largest first.
+function value(cell, numeric) {
+  const text = cell.textContent.trim().replace(/^[<>]\s*/, "").replaceAll(",", "").replace("\u2212", "-");
+  return numeric ? (text ? parseFloat(text) : NaN) : text;
+}
+function order(a, b) {
+  if (typeof a === "string") return a.localeCompare(b, undefined, { numeric: true });
+  return a - b;
+}
+for (const head of document.querySelectorAll("thead th")) {
+  const button = document.createElement("button");
+  button.type = "button";
+  button.append(...head.childNodes);
+  head.append(button);
+  button.addEventListener("click", () => {
+    const [table, column] = [head.closest("table"), head.cellIndex];
+    const numeric = head.classList.contains("number");
+    const before = head.getAttribute("aria-sort");
+    const down = before ? before === "ascending" : numeric;
+    const rows = [...table.tBodies[0].rows].map((row) => [value(row.cells[column], numeric), row]);
+    const empty = ([key]) => key === "" || Number.isNaN(key);
+    const filled = rows.filter((row) => !empty(row)).sort(([a], [b]) => (down ? order(b, a) : order(a, b)));
+    table.tBodies[0].append(...[...filled, ...rows.filter(empty)].map(([, row]) => row));
+    for (const other of table.tHead.rows[0].cells) other.removeAttribute("aria-sort");
+    head.setAttribute("aria-sort", down ? "descending" : "ascending");
+  });
+}
+
 // The page's colours and letters, as plotly wants them: its canvas does not see our style sheet.
 function template(div) {
   const style = getComputedStyle(div);
