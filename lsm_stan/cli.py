@@ -23,6 +23,7 @@ from lsm_stan.options import (
     JobsOption,
     KernelOption,
     LadderOption,
+    LayersOption,
     MethodName,
     MethodOption,
     ModelOption,
@@ -33,8 +34,10 @@ from lsm_stan.options import (
     SeedOption,
     SettingsOption,
     StartsOption,
+    SumOption,
     ThreadsOption,
     TogetherOption,
+    ToleranceOption,
     read_dims,
     read_ladder,
     read_settings,
@@ -91,9 +94,9 @@ def info(
 ) -> None:
     """Show what is read from a network: nodes, edges, weights, covariates, warnings."""
     from lsm_stan import terminal
-    from lsm_stan.network.readers import open_network
+    from lsm_stan.network.layer_readers import open_source
 
-    terminal.show_network(open_network(network, how))
+    terminal.show_source(open_source(network, how))
 
 
 @app.command()
@@ -107,10 +110,13 @@ def fit(
     model: ModelOption = "tutorial",
     starts: StartsOption = None,
     ladder: LadderOption = None,
+    sum_: SumOption = None,
+    tolerance: ToleranceOption = None,
     init: InitOption = None,
     settings: SettingsOption = None,
     kernel: KernelOption = "cpp",
     threads: ThreadsOption = 1,
+    layers: LayersOption = None,
     jobs: JobsOption = None,
     scheduler: SchedulerOption = None,
     force: Annotated[
@@ -119,7 +125,7 @@ def fit(
     *,
     how: Reading,
 ) -> None:
-    """Fit the model to one network by one method, or to each network of a folder.
+    """Fit the model to one network by one method, to layers, or to each network of a folder.
 
     For instance: lsm-stan fit edges.csv --method nuts --dim 2 --seed 1 --set iter_sampling=500
     --out fits/nuts; of a folder OUT gets a fit for each file, and fits.csv.
@@ -129,31 +135,32 @@ def fit(
     from lsm_stan.inference.fits import save_or_rescue
     from lsm_stan.inference.latent_space_model import requested_arguments
     from lsm_stan.inference.plan import warn_if_long
-    from lsm_stan.network.readers import open_network
+    from lsm_stan.network.layer_readers import open_source
 
     arguments = read_settings(settings)
     given = {
         "starts": starts,
         "ladder": None if ladder is None else read_ladder(ladder),
         "init": init,
+        "sum": sum_,
+        "tolerance": tolerance,
     }
     arguments |= {name: value for name, value in given.items() if value is not None}
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     options: dict[str, Any] = {"dim": dim, "model": model, "kernel": kernel, "threads": threads}
-    if Path(network).is_dir():
-        asked: dict[str, Any] = {"method": method.value, "seed": seed, "arguments": arguments}
-        many: dict[str, Any] = {"jobs": jobs, "scheduler": scheduler, "say": print_progress}
-        networks = lsm.open_networks(Path(network), how)
-        terminal.show_fits(lsm.fit_each(networks, out, **asked, **options, **many))
+    if Path(network).is_dir() and layers is None:
+        options |= {"method": method.value, "seed": seed, "arguments": arguments}
+        options |= {"jobs": jobs, "scheduler": scheduler, "say": print_progress}
+        terminal.show_fits(lsm.fit_each(lsm.open_networks(Path(network), how), out, **options))
         return
     if jobs or scheduler:
         raise InputError(f"--jobs and --scheduler are of a folder of networks; {network} is none")
     ensure_replaceable(out)
     if not force:
         ask_to_replace(out)
-    read = open_network(network, how)
+    read = open_source(network, how)
     terminal.show_notes(read.notes)
-    fitted = lsm.LatentSpaceModel(read, **options)
+    fitted = lsm.LatentSpaceModel(read, **options, layers=layers)
     warn_if_long(fitted, method.value, arguments, print_progress)
     result = fitted.fit(method.value, seed=seed, **arguments)
     save_or_rescue(result, out)
@@ -171,6 +178,7 @@ def plan(
     model: ModelOption = "tutorial",
     settings: SettingsOption = None,
     threads: ThreadsOption = 1,
+    layers: LayersOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     *,
     how: Reading,
@@ -181,13 +189,14 @@ def plan(
     """
     from lsm_stan import terminal
     from lsm_stan.inference.plan import plan as planned
-    from lsm_stan.network.readers import open_network
+    from lsm_stan.network.layer_readers import open_source
 
     if settings and method is None:
         raise InputError("--set is of one method; name it with --method")
     arguments = None if method is None else {method.value: read_settings(settings)}
-    read = open_network(network, how)
-    result = planned(lsm.LatentSpaceModel(read, dim, model=model, threads=threads), arguments)
+    read = open_source(network, how)
+    fitted = lsm.LatentSpaceModel(read, dim, model=model, threads=threads, layers=layers)
+    result = planned(fitted, arguments)
     terminal.show_plan(result, as_json=as_json)
 
 
@@ -312,10 +321,11 @@ def run(
     CONFIG.toml has network = "celegans" or a file, and a \[\[fit]] for each fit, with method and
     seed, and if wanted name and arguments = {...}, of the method. Instead of a file, \[network]
     says how to read it: file, and if wanted directed, parallel_edges, header, source, target,
-    weight, where (a list), binary, nodes, hidden, dyads, title. The other keys are optional: model
+    weight, where (a list), binary, nodes, hidden, dyads, layer, time, layer_list, absent, title.
+    The other keys are optional: model
     (a name, or a table that can set scales of priors: {likelihood = "nb", form = "squared",
-    effects = true, sigma_scale = 2.0}), dim, prior_scale, jitter, kernel, threads, colour_by, note,
-    and
+    effects = true, sigma_scale = 2.0}), dim, layers (a structure, or a table), prior_scale, jitter,
+    kernel, threads, colour_by, note, and
     \[reference] with label and loss. Paths are relative to the file.
     """
     from lsm_stan import terminal
@@ -408,10 +418,15 @@ def report(
 ) -> None:
     """Write one page about fits of one network: what they say, and whether to trust it."""
     from lsm_stan import terminal
+    from lsm_stan.report.layers_page import write_layers
     from lsm_stan.report.report_page import ensure_page
 
     ensure_page(out)
-    made = lsm.make_report(lsm.load_fits(fits), print_progress, colour_by=colour_by)
+    loaded = lsm.load_fits(fits)
+    if (page := write_layers(loaded, out, print_progress)) is not None:
+        print_progress(f"report: {page.resolve()}")
+        return
+    made = lsm.make_report(loaded, print_progress, colour_by=colour_by)
     terminal.show_summary(made)
     print_progress(f"report: {lsm.write_report(made, out).resolve()}")
 

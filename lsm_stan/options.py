@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lsm_stan.choices import Kernel, Origin, ParallelEdges, Scheme
+from lsm_stan.choices import Kernel, Origin, ParallelEdges, Scheme, Sum
 from lsm_stan.errors import InputError
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.network.reading import Reading
@@ -28,7 +28,7 @@ NetworkArgument = Annotated[
         metavar="NETWORK",
         help="celegans, or a file: .csv, .tsv or .txt edge list or labelled matrix, .npy, .npz,"
         " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz; for fit also a"
-        " folder of such",
+        " folder of such, each by itself, or with --layers as layers of one network",
     ),
 ]
 
@@ -74,6 +74,18 @@ StartsOption = Annotated[
 LadderOption = Annotated[
     str | None,
     typer.Option(help="map: softenings of the continuation, such as 2,1,0.5; none: plain L-BFGS."),
+]
+
+SumOption = Annotated[
+    Sum | None,
+    typer.Option(
+        "--sum", help="map: of all pairs, or approximate, for tens of thousands of nodes."
+    ),
+]
+
+ToleranceOption = Annotated[
+    float | None,
+    typer.Option(help="map: relative error of an approximate sum. \\[default: 1e-4]"),
 ]
 
 InitOption = Annotated[
@@ -134,6 +146,16 @@ ModelOption = Annotated[
 ]
 
 
+LayersOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="STRUCTURE",
+        help="How the positions of layers hang together: shared; exchangeable, such as animals; or"
+        " ordered, in time. +effects may follow: each layer has effects of its own.",
+    ),
+]
+
+
 def _reading(
     directed: Annotated[
         bool | None,
@@ -190,6 +212,22 @@ def _reading(
             help="A table of dyads: source, target and columns such as contact; or a matrix."
         ),
     ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column of an edge list that names layers."),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column of the layers' times; it names them too."),
+    ] = None,
+    layer_list: Annotated[
+        Path | None,
+        typer.Option(help="A table of the layers in their order: layer, and if wanted time."),
+    ] = None,
+    absent: Annotated[
+        Path | None,
+        typer.Option(help="A table of nodes that were not observed in a layer: name, layer."),
+    ] = None,
 ) -> Reading:
     """Return how to read a network, by the options that every command that reads one has."""
     return Reading(
@@ -204,6 +242,10 @@ def _reading(
         nodes=nodes,
         hidden=hidden,
         dyads=dyads,
+        layer=layer,
+        time=time,
+        layer_list=layer_list,
+        absent=absent,
     )
 
 

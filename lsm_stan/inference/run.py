@@ -24,6 +24,8 @@ from lsm_stan.errors import InferenceError, InputError, MachineError
 from lsm_stan.files import Scratch, ensure_room, needs_room, temporary_folder
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fit_folder import INIT
+from lsm_stan.inference.layered_fit import LayeredFit
+from lsm_stan.inference.layered_problem import LayeredProblem
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.methods import Method
 from lsm_stan.inference.problem import Problem
@@ -212,6 +214,7 @@ class Run:
         checks: list[Check],
         details: dict[str, Any],
         sample_stats: Mapping[str, NDArray[Any]] | None = None,
+        height: float | None = None,
     ) -> Fit:
         """Stop the clock and assemble the fit.
 
@@ -229,6 +232,8 @@ class Run:
             The method's numbers, for the record.
         sample_stats : dict of str to ndarray of shape (chain, draw), or None, default None
             Columns of a sampler.
+        height : float or None, default None
+            The log joint density of the estimate, in nats; by default it is evaluated, exactly.
 
         Returns
         -------
@@ -240,11 +245,13 @@ class Run:
         if spec.clusters:
             clusters = find_clusters(spec, draws, estimate["z"], problem.prior_scale)
             estimate = {**estimate, **mean_clusters(clusters, draws)}
+        if height is None:
+            height = float(LogJoint(problem, compiled).at(estimate)[0])
         record = FitRecord(
             method=self.method.name,
             seed=self.seed,
             seconds=round(seconds, 3),
-            log_joint=float(LogJoint(problem, compiled).at(estimate)[0]),
+            log_joint=height,
             nodes=network.n_nodes,
             dim=problem.dim,
             total_weight=network.total_weight,
@@ -261,6 +268,7 @@ class Run:
                 edges=network.n_edges,
                 hidden=network.n_hidden,
                 notes=network.notes,
+                layers=problem.layers.labels if isinstance(problem, LayeredProblem) else (),
             ),
             versions=versions(compiled.toolchain),
         )
@@ -274,11 +282,14 @@ class Run:
             estimate=estimate,
             sample_stats=sample_stats,
             constants={"prior_scale": problem.prior_scale, "jitter": problem.jitter},
-            coords=spec.coords,
+            coords=problem.coords,
             # netCDF attributes are numbers and text
             attrs={k: json.dumps(v) if isinstance(v, dict) else v for k, v in attrs.items()},
         )
-        return Fit(network, built, record, self._scratch.path, self._scratch)
+        made = network, built, record, self._scratch.path, self._scratch
+        if isinstance(problem, LayeredProblem):
+            return LayeredFit(*made, layers=problem.layers)
+        return Fit(*made)
 
 
 def _code_of(message: str) -> int:

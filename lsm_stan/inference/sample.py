@@ -13,11 +13,10 @@ from lsm_stan.inference.jumps import learn_jumps
 from lsm_stan.inference.moves import DEPTH, accepted_moves, moves_data, what_moved
 from lsm_stan.inference.preconditioning import Preconditioner
 from lsm_stan.inference.run import SIG_FIGS, Run
-from lsm_stan.model.parameters import Parameters, from_stan
+from lsm_stan.model.parameters import Parameters, cloud
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import mean_positions, rotation_onto
 from lsm_stan.posterior.checks import ITERATIONS, Check, sampler_checks
-from lsm_stan.posterior.invariants import monitored
 from lsm_stan.progress import has_bars
 from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray
@@ -63,7 +62,7 @@ def sample_chains(
         The sampler's columns, called as CmdStan calls them.
     """
     problem = run.problem
-    learned = problem.spec.hierarchical
+    learned = problem.hierarchical
     defaults: dict[str, Any] = {"sig_figs": SIG_FIGS, "threads_per_chain": run.compiled.threads}
     if moves is not None:
         # the program's own metric stands in for Stan's unit metric
@@ -86,7 +85,7 @@ def sample_chains(
         columns = {key: np.asarray(values).T for key, values in result.method_variables().items()}
         draws = {
             key: values.reshape(len(starts), -1, *values.shape[1:])
-            for key, values in from_stan(result, problem.spec).items()
+            for key, values in problem.from_stan(result, learned=learned).items()
         }
     return draws, columns
 
@@ -145,7 +144,7 @@ def sample_posterior(
     stats, log_joint = sample_stats(columns), columns["lp__"]
     depth = cmdstan.get("max_treedepth")
     checks, details = sampler_checks(
-        monitored(problem.spec, draws, log_joint),
+        problem.monitored(draws, log_joint),
         stats,
         depth or (DEPTH if moved else MAX_TREEDEPTH),
         run.arguments,
@@ -215,11 +214,14 @@ def mean_of_draws(draws: Parameters, log_joint: FloatArray) -> dict[str, FloatAr
     dict of str to ndarray
         Means without the leading axes.
     """
-    z = draws["z"]
+    z = cloud(draws)
     best = z.reshape(-1, *z.shape[2:])[log_joint.argmax()]
     estimate = {name: values.mean(axis=(0, 1)) for name, values in draws.items()}
     estimate["z"] = mean_positions(z, best)
+    turn = rotation_onto(z, estimate["z"])
     if "role" in draws:  # turned as the positions are
-        turned = draws["role"] @ rotation_onto(z, estimate["z"])
-        estimate["role"] = turned.mean(axis=(0, 1))
+        estimate["role"] = (draws["role"] @ turn).mean(axis=(0, 1))
+    if "z_layer" in draws:  # what turned as one are the positions of all layers
+        estimate["z_layer"] = estimate["z"].reshape(draws["z_layer"].shape[2:])
+        estimate["z"] = (draws["z"] @ turn).mean(axis=(0, 1))
     return estimate

@@ -253,6 +253,7 @@ class ModelSpec:
             "intercept": self.intercept_scale,
             "log_phi": np.pi / math.sqrt(2),  # -2 log |x| of a normal x
             "effect_raw": 1.0,
+            "change_raw": 1.0,
             "coefficient": self.beta_scale,
             "centre": prior_scale,
             # that of the log ratio of two gamma variables
