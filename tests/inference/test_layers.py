@@ -155,7 +155,7 @@ def test_every_method_that_is_served_runs(structure: str) -> None:
     assert mode.record.details["hops"] == 0
     numbers = {"seed": 1, "init": mode, "show_progress": False}
     for fit in (
-        model.variational(require_converged=False, **numbers),
+        model.variational(**numbers),
         model.laplace(draws=20, **numbers),
         model.pathfinder(draws=20, paths=2, **numbers),
     ):
