@@ -34,8 +34,10 @@ from lsm_stan.options import (
     SeedOption,
     SettingsOption,
     StartsOption,
+    SumOption,
     ThreadsOption,
     TogetherOption,
+    ToleranceOption,
     read_dims,
     read_ladder,
     read_settings,
@@ -108,6 +110,8 @@ def fit(
     model: ModelOption = "tutorial",
     starts: StartsOption = None,
     ladder: LadderOption = None,
+    sum_: SumOption = None,
+    tolerance: ToleranceOption = None,
     init: InitOption = None,
     settings: SettingsOption = None,
     kernel: KernelOption = "cpp",
@@ -134,16 +138,20 @@ def fit(
     from lsm_stan.network.layer_readers import open_source
 
     arguments = read_settings(settings)
-    rungs = None if ladder is None else read_ladder(ladder)
-    given = {"starts": starts, "ladder": rungs, "init": init}
+    given = {
+        "starts": starts,
+        "ladder": None if ladder is None else read_ladder(ladder),
+        "init": init,
+        "sum": sum_,
+        "tolerance": tolerance,
+    }
     arguments |= {name: value for name, value in given.items() if value is not None}
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     options: dict[str, Any] = {"dim": dim, "model": model, "kernel": kernel, "threads": threads}
     if Path(network).is_dir() and layers is None:
-        asked: dict[str, Any] = {"method": method.value, "seed": seed, "arguments": arguments}
-        many: dict[str, Any] = {"jobs": jobs, "scheduler": scheduler, "say": print_progress}
-        networks = lsm.open_networks(Path(network), how)
-        terminal.show_fits(lsm.fit_each(networks, out, **asked, **options, **many))
+        options |= {"method": method.value, "seed": seed, "arguments": arguments}
+        options |= {"jobs": jobs, "scheduler": scheduler, "say": print_progress}
+        terminal.show_fits(lsm.fit_each(lsm.open_networks(Path(network), how), out, **options))
         return
     if jobs or scheduler:
         raise InputError(f"--jobs and --scheduler are of a folder of networks; {network} is none")

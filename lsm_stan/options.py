@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from lsm_stan.choices import Kernel, Origin, ParallelEdges, Scheme
+from lsm_stan.choices import Kernel, Origin, ParallelEdges, Scheme, Sum
 from lsm_stan.errors import InputError
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.network.reading import Reading
@@ -74,6 +74,18 @@ StartsOption = Annotated[
 LadderOption = Annotated[
     str | None,
     typer.Option(help="map: softenings of the continuation, such as 2,1,0.5; none: plain L-BFGS."),
+]
+
+SumOption = Annotated[
+    Sum | None,
+    typer.Option(
+        "--sum", help="map: of all pairs, or approximate, for tens of thousands of nodes."
+    ),
+]
+
+ToleranceOption = Annotated[
+    float | None,
+    typer.Option(help="map: relative error of an approximate sum. \\[default: 1e-4]"),
 ]
 
 InitOption = Annotated[

@@ -10,21 +10,19 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
-
-from lsm_stan.choices import Kernel
+from lsm_stan.choices import Kernel, Sum
 from lsm_stan.errors import InputError
+from lsm_stan.inference.approximate import TOLERANCE, approximate_mode, check_arguments
 from lsm_stan.inference.arguments import Count, NotNegative, Positive, requested
 from lsm_stan.inference.compiled_model import CompiledModel
 from lsm_stan.inference.continuation import LADDERS
 from lsm_stan.inference.fit import Fit
-from lsm_stan.inference.hops import hop, usual_hops
+from lsm_stan.inference.hops import usual_hops
 from lsm_stan.inference.laplace import approximate_at_mode
 from lsm_stan.inference.layered_problem import problem_of
 from lsm_stan.inference.methods import METHODS, find_method
-from lsm_stan.inference.mode_checks import settle_mode, settled_ends
 from lsm_stan.inference.moves import has_moves
-from lsm_stan.inference.optimize import find_modes, starts_of_record
+from lsm_stan.inference.optimize import best_mode
 from lsm_stan.inference.pathfinder import approximate_along_paths
 from lsm_stan.inference.preconditioning import MAX_NODES
 from lsm_stan.inference.problem import Problem
@@ -40,7 +38,6 @@ from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network.layers import Layers
 from lsm_stan.network.network import Network
-from lsm_stan.text import counted
 from lsm_stan.typing import plain
 
 
@@ -130,6 +127,8 @@ class LatentSpaceModel(CompiledModel):
         starts: Count = 8,
         ladder: Sequence[Positive] | None = None,
         hops: NotNegative | None = None,
+        sum: Sum | None = None,  # noqa: A002
+        tolerance: Positive | None = None,
         show_progress: bool = True,
         **cmdstan: Any,
     ) -> Fit:
@@ -149,6 +148,12 @@ class LatentSpaceModel(CompiledModel):
         hops : int or None, default None
             Number of hops (:mod:`lsm_stan.inference.hops`) that go on from the best start's end; by
             default 2 a node, and fewer for more than 300 nodes; of layers none.
+        sum : {"exact", "approximate"} or None, default None
+            Whether the sum over pairs of nodes visits every pair, which is the default, or is
+            approximate (:mod:`lsm_stan.inference.approximate`), for more than some 20,000 nodes. An
+            approximate one has no ladder and no hops.
+        tolerance : float or None, default None
+            Relative error of the log joint that an approximate sum may have; 1e-4 by default.
         show_progress : bool, default True
             Show progress bars.
         **cmdstan : Any
@@ -158,9 +163,21 @@ class LatentSpaceModel(CompiledModel):
         -------
         Fit
             One chain of one draw: the best mode.
+
+        Raises
+        ------
+        InputError
+            If an approximate sum does not serve the model or an argument.
         """
         rungs = None if ladder is None else list(ladder)
-        asked = {"starts": starts, "ladder": rungs, "hops": hops, **cmdstan}
+        asked = {"starts": starts, "ladder": rungs, "hops": hops, "sum": sum, **cmdstan}
+        if sum == "approximate":
+            check_arguments(self.problem, ladder, hops, cmdstan)
+            allowed = TOLERANCE if tolerance is None else plain(tolerance)
+            run = self._run("map", seed, {**asked, "tolerance": allowed}, show_progress)
+            return approximate_mode(run, plain(starts), allowed, cmdstan.get("iter"))
+        if tolerance is not None:
+            raise InputError(f"map: tolerance is {tolerance}; it is of sum = 'approximate'")
         run = self._run("map", seed, asked, show_progress)
         hops = _hops(self.problem, plain(hops))
         softenings = plain(list(LADDERS[self.spec.form] if ladder is None else ladder))
@@ -168,23 +185,7 @@ class LatentSpaceModel(CompiledModel):
             # a centre stays with whatever nodes it starts among: it starts, by k-means, where
             # the nodes have come together without it
             softenings = softenings or [0.0]
-        ends = settled_ends(self.log_joint, find_modes(run, starts, softenings, cmdstan))
-        of_starts = starts_of_record(self.log_joint, ends)
-        best = ends[of_starts[0]["start"] - 1]
-        modes = max(start["mode"] for start in of_starts)
-        details: dict[str, Any] = {"distinct_modes": modes, "hops": hops}
-        if hops:
-            run.say(f"{counted(hops, 'hop')} from the best of them")
-            hopping = hop(run, best, hops)
-            best, details["hop_gain"] = hopping.point, hopping.gain
-        mode = settle_mode(self.log_joint, best)
-        return run.finish(
-            draws={name: value[None, None] for name, value in mode.point.items()},
-            log_joint=np.full((1, 1), mode.log_joint),
-            estimate=mode.point,
-            checks=mode.checks,
-            details={**mode.details, **details, "ladder": softenings, "starts": of_starts},
-        )
+        return best_mode(run, self.log_joint, starts, softenings, hops, cmdstan)
 
     def variational(
         self,

@@ -214,6 +214,7 @@ class Run:
         checks: list[Check],
         details: dict[str, Any],
         sample_stats: Mapping[str, NDArray[Any]] | None = None,
+        height: float | None = None,
     ) -> Fit:
         """Stop the clock and assemble the fit.
 
@@ -231,6 +232,8 @@ class Run:
             The method's numbers, for the record.
         sample_stats : dict of str to ndarray of shape (chain, draw), or None, default None
             Columns of a sampler.
+        height : float or None, default None
+            The log joint density of the estimate, in nats; by default it is evaluated, exactly.
 
         Returns
         -------
@@ -242,11 +245,13 @@ class Run:
         if spec.clusters:
             clusters = find_clusters(spec, draws, estimate["z"], problem.prior_scale)
             estimate = {**estimate, **mean_clusters(clusters, draws)}
+        if height is None:
+            height = float(LogJoint(problem, compiled).at(estimate)[0])
         record = FitRecord(
             method=self.method.name,
             seed=self.seed,
             seconds=round(seconds, 3),
-            log_joint=float(LogJoint(problem, compiled).at(estimate)[0]),
+            log_joint=height,
             nodes=network.n_nodes,
             dim=problem.dim,
             total_weight=network.total_weight,
