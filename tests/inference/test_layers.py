@@ -166,6 +166,8 @@ def test_every_method_that_is_served_runs(structure: str) -> None:
         model.sample(seed=1, init=mode, moves=True)
     with pytest.raises(InputError, match="hops is 3, and nodes of layers do not hop"):
         model.optimize(seed=1, hops=3)
+    with pytest.raises(InputError, match="sum = 'approximate' is of one network, and not of"):
+        model.optimize(seed=1, sum="approximate")
 
 
 def test_layers_are_forecast_better_than_by_counts_alone() -> None:
