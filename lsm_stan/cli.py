@@ -251,6 +251,22 @@ def select(
 
 
 @app.command()
+def resume(
+    fit: Annotated[Path, typer.Argument(metavar="FIT", help="Folder of a fit by nuts.")],
+    draws: Annotated[int, typer.Option(min=1, help="Iterations more of each chain.")],
+    out: Annotated[Path | None, typer.Option(help="Folder. \\[default: FIT, replaced]")] = None,
+) -> None:
+    """Let the chains of a fit by NUTS go on from where they ended, with what they had learned."""
+    from lsm_stan import terminal
+    from lsm_stan.inference.fits import save_or_rescue
+
+    target = fit if out is None else out
+    result = lsm.resume(lsm.Fit.load(fit), draws=draws)
+    save_or_rescue(result, target)
+    terminal.show_fit(result, target)
+
+
+@app.command()
 def predict(
     fit: FitArgument,
     out: Annotated[Path, typer.Option(help="Table to write (.csv).")],
