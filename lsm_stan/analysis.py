@@ -20,8 +20,10 @@ from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_ar
 from lsm_stan.inference.plan import warn_if_long
 from lsm_stan.model.family import read_spec
 from lsm_stan.network.grouping import grouping
-from lsm_stan.network.readers import open_network
+from lsm_stan.network.layer_readers import open_source
+from lsm_stan.network.layers import Layers
 from lsm_stan.progress import Progress
+from lsm_stan.report.layers_page import layers_page
 from lsm_stan.report.markdown import README, as_markdown
 from lsm_stan.report.page import FIGURES, Page, PageTable, Section, write_page
 from lsm_stan.report.report import Report, make_report
@@ -42,10 +44,13 @@ WRITTEN = "Written by `lsm-stan run`"
 
 @dataclass(frozen=True)
 class Analysis:
-    """The outcome of a configuration: the report of its fits, in memory and as a page."""
+    """The outcome of a configuration: the report of its fits, in memory and as a page.
+
+    Fits of layers have a page alone.
+    """
 
     config: AnalysisConfig
-    report: Report
+    report: Report | None
     page: Path
 
 
@@ -74,8 +79,9 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
     """
     ensure_ours(folder, "the outcome of a run", _is_run(folder))
     ensure_writable(folder / README, "name another folder with --out")
-    network = open_network(config.network.file, config.network.how)
-    grouping(network, config.colour_by)  # refuses before anything is fitted
+    network = open_source(config.network.file, config.network.how)
+    # refuses before anything is fitted
+    grouping(network.pooled if isinstance(network, Layers) else network, config.colour_by)
     model = LatentSpaceModel(
         network,
         config.dim,
@@ -84,6 +90,7 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
         jitter=config.jitter,
         kernel=config.kernel,
         threads=config.threads,
+        layers=config.layers,
     )
     wanted = {fit.name: (fit, requested_arguments(fit.method, fit.arguments)) for fit in config.fit}
     for name in wanted:
@@ -101,12 +108,19 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
             else:
                 say(f"{which}: already done, kept ({target})")
             # a fit that is kept may have other notes, another title, tables that it has no use for
-            fits[name] = replace(kept or Fit.load(target), network=network)
+            there = kept or Fit.load(target)
+            of_layers = isinstance(network, Layers)
+            fits[name] = there if of_layers else replace(there, network=model.network)
         say("report: judging and comparing the fits")
+        if isinstance(network, Layers):
+            page = layers_page(fits, say)
+            analysis = Analysis(config, None, write_page(page, folder))
+            write_whole(folder / README, as_markdown(_with_note(config, page)).encode())
+            return analysis
         report = make_report(fits, say, colour_by=config.colour_by)
         page = report_page(report)
         analysis = Analysis(config, report, write_page(page, folder))
-        write_whole(folder / README, as_markdown(_readme(analysis, page)).encode())
+        write_whole(folder / README, as_markdown(_readme(config, report, page)).encode())
     return analysis
 
 
@@ -132,9 +146,8 @@ def _is_run(folder: Path) -> bool:
     return is_page(folder) or names == [FITS]
 
 
-def _readme(analysis: Analysis, page: Page) -> Page:
+def _readme(config: AnalysisConfig, report: Report, page: Page) -> Page:
     """Return the README of the results: the fits, and some of what the page shows."""
-    config, report = analysis.config, analysis.report
     columns = ["fit", "seconds", "log_joint", "loss", "converged"]
     fits = shown_fits(report)[columns]
     if config.reference is not None:
@@ -151,6 +164,17 @@ def _readme(analysis: Analysis, page: Page) -> Page:
         for section in page.sections
         if (items := [item for item in section.items if getattr(item, "name", None) in IN_README])
     ]
+    return replace(
+        _with_note(config, page),
+        sections=[
+            Section("Fits", "", [PageTable("summary", caption, report.summary, fits)]),
+            *shown,
+        ],
+    )
+
+
+def _with_note(config: AnalysisConfig, page: Page) -> Page:
+    """Return a page that says who wrote it, with the configuration's note."""
     written = (
         f"{WRITTEN}, which also writes `index.html` here: the whole report, with an interactive"
         " embedding. Do not edit."
@@ -158,8 +182,4 @@ def _readme(analysis: Analysis, page: Page) -> Page:
     return replace(
         page,
         subtitle="\n\n".join([f"{page.subtitle}.", written, (config.note or "").strip()]).strip(),
-        sections=[
-            Section("Fits", "", [PageTable("summary", caption, report.summary, fits)]),
-            *shown,
-        ],
     )

@@ -16,3 +16,6 @@ Scheme: TypeAlias = Literal["random", "folds", "nodes"]
 
 #: How the sum over pairs of nodes is made.
 Sum = Literal["exact", "approximate"]
+
+#: How the positions of layers hang together: one for all, each around a common one, or in a row.
+Structure: TypeAlias = Literal["shared", "exchangeable", "ordered"]

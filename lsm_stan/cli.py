@@ -16,13 +16,16 @@ from lsm_stan.options import (
     MODEL,
     ColourOption,
     DimOption,
+    DimsOption,
     ExportArgument,
     FitArgument,
     FitsArgument,
+    ForceOption,
     InitOption,
     JobsOption,
     KernelOption,
     LadderOption,
+    LayersOption,
     MethodName,
     MethodOption,
     ModelOption,
@@ -93,9 +96,9 @@ def info(
 ) -> None:
     """Show what is read from a network: nodes, edges, weights, covariates, warnings."""
     from lsm_stan import terminal
-    from lsm_stan.network.readers import open_network
+    from lsm_stan.network.layer_readers import open_source
 
-    terminal.show_network(open_network(network, how))
+    terminal.show_source(open_source(network, how))
 
 
 @app.command()
@@ -115,15 +118,14 @@ def fit(
     settings: SettingsOption = None,
     kernel: KernelOption = "cpp",
     threads: ThreadsOption = 1,
+    layers: LayersOption = None,
     jobs: JobsOption = None,
     scheduler: SchedulerOption = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace a fit that is in --out, without asking.")
-    ] = False,
+    force: ForceOption = False,
     *,
     how: Reading,
 ) -> None:
-    """Fit the model to one network by one method, or to each network of a folder.
+    """Fit the model to one network by one method, to layers, or to each network of a folder.
 
     For instance: lsm-stan fit edges.csv --method nuts --dim 2 --seed 1 --set iter_sampling=500
     --out fits/nuts; of a folder OUT gets a fit for each file, and fits.csv.
@@ -133,20 +135,15 @@ def fit(
     from lsm_stan.inference.fits import save_or_rescue
     from lsm_stan.inference.latent_space_model import requested_arguments
     from lsm_stan.inference.plan import warn_if_long
-    from lsm_stan.network.readers import open_network
+    from lsm_stan.network.layer_readers import open_source
 
     arguments = read_settings(settings)
-    given = {
-        "starts": starts,
-        "ladder": None if ladder is None else read_ladder(ladder),
-        "init": init,
-        "sum": sum_,
-        "tolerance": tolerance,
-    }
+    given: dict[str, Any] = {"starts": starts, "init": init, "sum": sum_, "tolerance": tolerance}
+    given["ladder"] = None if ladder is None else read_ladder(ladder)
     arguments |= {name: value for name, value in given.items() if value is not None}
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     options: dict[str, Any] = {"dim": dim, "model": model, "kernel": kernel, "threads": threads}
-    if Path(network).is_dir():
+    if Path(network).is_dir() and layers is None:
         options |= {"method": method.value, "seed": seed, "arguments": arguments}
         options |= {"jobs": jobs, "scheduler": scheduler, "say": print_progress}
         terminal.show_fits(lsm.fit_each(lsm.open_networks(Path(network), how), out, **options))
@@ -156,9 +153,9 @@ def fit(
     ensure_replaceable(out)
     if not force:
         ask_to_replace(out)
-    read = open_network(network, how)
+    read = open_source(network, how)
     terminal.show_notes(read.notes)
-    fitted = lsm.LatentSpaceModel(read, **options)
+    fitted = lsm.LatentSpaceModel(read, **options, layers=layers)
     warn_if_long(fitted, method.value, arguments, print_progress)
     result = fitted.fit(method.value, seed=seed, **arguments)
     save_or_rescue(result, out)
@@ -176,6 +173,7 @@ def plan(
     model: ModelOption = "tutorial",
     settings: SettingsOption = None,
     threads: ThreadsOption = 1,
+    layers: LayersOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     *,
     how: Reading,
@@ -186,13 +184,14 @@ def plan(
     """
     from lsm_stan import terminal
     from lsm_stan.inference.plan import plan as planned
-    from lsm_stan.network.readers import open_network
+    from lsm_stan.network.layer_readers import open_source
 
     if settings and method is None:
         raise InputError("--set is of one method; name it with --method")
     arguments = None if method is None else {method.value: read_settings(settings)}
-    read = open_network(network, how)
-    result = planned(lsm.LatentSpaceModel(read, dim, model=model, threads=threads), arguments)
+    read = open_source(network, how)
+    fitted = lsm.LatentSpaceModel(read, dim, model=model, threads=threads, layers=layers)
+    result = planned(fitted, arguments)
     terminal.show_plan(result, as_json=as_json)
 
 
@@ -205,9 +204,7 @@ def select(
     ],
     out: Annotated[Path, typer.Option(help="Folder for scores.csv, figures and finished fits.")],
     seed: SeedOption,
-    dims: Annotated[
-        str, typer.Option(metavar="K,...", help="Latent dimensions, such as 2,3 or 1-6.")
-    ] = "1-6",
+    dims: DimsOption = "1-6",
     splits: Annotated[int, typer.Option(min=1, help="How often dyads are held out.")] = 5,
     share: Annotated[float, typer.Option(help="Of the dyads, held out; folds have none.")] = 0.1,
     scheme: SchemeOption = "random",
@@ -225,7 +222,7 @@ def select(
     lsm-stan select edges.csv --models tutorial,nb-exponential --dims 1-4 --seed 1 --out chosen
     """
     from lsm_stan import terminal
-    from lsm_stan.model.covariates import split_outside_brackets
+    from lsm_stan.model.terms import split_outside_brackets
     from lsm_stan.network.readers import open_network
 
     read = open_network(network, how)
@@ -252,7 +249,7 @@ def select(
 
 @app.command()
 def resume(
-    fit: Annotated[Path, typer.Argument(metavar="FIT", help="Folder of a fit by nuts.")],
+    fit: FitArgument,
     draws: Annotated[int, typer.Option(min=1, help="Iterations more of each chain.")],
     out: Annotated[Path | None, typer.Option(help="Folder. \\[default: FIT, replaced]")] = None,
 ) -> None:
@@ -333,10 +330,11 @@ def run(
     CONFIG.toml has network = "celegans" or a file, and a \[\[fit]] for each fit, with method and
     seed, and if wanted name and arguments = {...}, of the method. Instead of a file, \[network]
     says how to read it: file, and if wanted directed, parallel_edges, header, source, target,
-    weight, where (a list), binary, nodes, hidden, dyads, title. The other keys are optional: model
+    weight, where (a list), binary, nodes, hidden, dyads, layer, time, layer_list, absent, title.
+    The other keys are optional: model
     (a name, or a table that can set scales of priors: {likelihood = "nb", form = "squared",
-    effects = true, sigma_scale = 2.0}), dim, prior_scale, jitter, kernel, threads, colour_by, note,
-    and
+    effects = true, sigma_scale = 2.0}), dim, layers (a structure, or a table), prior_scale, jitter,
+    kernel, threads, colour_by, note, and
     \[reference] with label and loss. Paths are relative to the file.
     """
     from lsm_stan import terminal
@@ -429,19 +427,21 @@ def report(
 ) -> None:
     """Write one page about fits of one network: what they say, and whether to trust it."""
     from lsm_stan import terminal
+    from lsm_stan.report.layers_page import write_layers
     from lsm_stan.report.report_page import ensure_page
 
     ensure_page(out)
-    made = lsm.make_report(lsm.load_fits(fits), print_progress, colour_by=colour_by)
+    loaded = lsm.load_fits(fits)
+    if (page := write_layers(loaded, out, print_progress)) is not None:
+        print_progress(f"report: {page.resolve()}")
+        return
+    made = lsm.make_report(loaded, print_progress, colour_by=colour_by)
     terminal.show_summary(made)
     print_progress(f"report: {lsm.write_report(made, out).resolve()}")
 
 
 @app.command()
-def export(
-    fit: FitArgument,
-    file: ExportArgument,
-) -> None:
+def export(fit: FitArgument, file: ExportArgument) -> None:
     """Write positions, their uncertainty, strengths and effects of the nodes for other programs."""
     from lsm_stan.report.export import ensure_export
 

@@ -24,12 +24,16 @@ from lsm_stan.errors import InputError
 from lsm_stan.inference.latent_space_model import requested_arguments
 from lsm_stan.inference.starts import MADE
 from lsm_stan.model.family import read_spec
+from lsm_stan.model.layering import Layering
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network import reading
 from lsm_stan.network.reading import Reading
 
 #: The keys that say how to read a network.
 _OF_READING = tuple(field.name for field in fields(Reading))
+
+#: Those that are files.
+_FILES = ("nodes", "hidden", "dyads", "layer_list", "absent")
 
 #: More tables in tables take TOML's parser time as the square.
 _DEEPEST = 1000
@@ -139,7 +143,7 @@ class AnalysisConfig(_Strict):
     model
         A name of :data:`lsm_stan.model.family.MODELS`, or a table of the numbers of a
         :class:`lsm_stan.model.family.ModelSpec`.
-    dim, prior_scale, jitter, kernel, threads
+    dim, prior_scale, jitter, layers, kernel, threads
         As in :class:`lsm_stan.inference.latent_space_model.LatentSpaceModel`.
     reference
         A published loss for context.
@@ -157,6 +161,7 @@ class AnalysisConfig(_Strict):
     dim: Annotated[int, Field(ge=1)] = 3
     prior_scale: Annotated[float, Field(gt=0)] | None = None
     jitter: Annotated[float, Field(gt=0)] = DIAGONAL_JITTER
+    layers: str | dict[str, Any] | None = None
     kernel: Kernel = "cpp"
     threads: Annotated[int, Field(ge=1)] = 1
     reference: PublishedLoss | None = None
@@ -179,6 +184,8 @@ class AnalysisConfig(_Strict):
     @model_validator(mode="after")
     def _model_known(self) -> AnalysisConfig:
         read_spec(self.model)
+        if self.layers is not None:
+            Layering.of(self.layers)
         return self
 
     @model_validator(mode="after")
@@ -240,7 +247,7 @@ def _resolved(config: AnalysisConfig, folder: Path) -> AnalysisConfig:
         fits.append(fit)
     network = config.network
     file = network.file if network.file == "celegans" else str(folder / network.file)
-    tables = {name: getattr(network.how, name) for name in ("nodes", "hidden", "dyads")}
+    tables = {name: getattr(network.how, name) for name in _FILES}
     absolute: dict[str, Any] = {
         name: str(folder / table) for name, table in tables.items() if table is not None
     }

@@ -28,7 +28,7 @@ NetworkArgument = Annotated[
         metavar="NETWORK",
         help="celegans, or a file: .csv, .tsv or .txt edge list or labelled matrix, .npy, .npz,"
         " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz; for fit also a"
-        " folder of such",
+        " folder of such, each by itself, or with --layers as layers of one network",
     ),
 ]
 
@@ -76,6 +76,14 @@ LadderOption = Annotated[
     typer.Option(help="map: softenings of the continuation, such as 2,1,0.5; none: plain L-BFGS."),
 ]
 
+DimsOption = Annotated[
+    str, typer.Option(metavar="K,...", help="Latent dimensions, such as 2,3 or 1-6.")
+]
+
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Replace a fit that is in --out, without asking.")
+]
+
 SumOption = Annotated[
     Sum | None,
     typer.Option(
@@ -90,7 +98,7 @@ ToleranceOption = Annotated[
 
 InitOption = Annotated[
     str | None,
-    typer.Option(help="advi, nuts: where to start: map, random, a fit's folder or an .npy."),
+    typer.Option(help="all but map: where to start: map, random, a fit's folder or an .npy."),
 ]
 
 SettingsOption = Annotated[
@@ -142,6 +150,16 @@ ModelOption = Annotated[
         " nb-squared-effects+nodematch(group)+edgecov(contact): nodeocov, nodeicov, nodecov,"
         " nodematch or absdiff of a column of --nodes, edgecov of one of --dyads;"
         " offset(log(hours)) of either."
+    ),
+]
+
+
+LayersOption = Annotated[
+    str | None,
+    typer.Option(
+        metavar="STRUCTURE",
+        help="How the positions of layers hang together: shared; exchangeable, such as animals; or"
+        " ordered, in time. +effects may follow: each layer has effects of its own.",
     ),
 ]
 
@@ -202,6 +220,22 @@ def _reading(
             help="A table of dyads: source, target and columns such as contact; or a matrix."
         ),
     ] = None,
+    layer: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column of an edge list that names layers."),
+    ] = None,
+    time: Annotated[
+        str | None,
+        typer.Option(metavar="COLUMN", help="The column of the layers' times; it names them too."),
+    ] = None,
+    layer_list: Annotated[
+        Path | None,
+        typer.Option(help="A table of the layers in their order: layer, and if wanted time."),
+    ] = None,
+    absent: Annotated[
+        Path | None,
+        typer.Option(help="A table of nodes that were not observed in a layer: name, layer."),
+    ] = None,
 ) -> Reading:
     """Return how to read a network, by the options that every command that reads one has."""
     return Reading(
@@ -216,6 +250,10 @@ def _reading(
         nodes=nodes,
         hidden=hidden,
         dyads=dyads,
+        layer=layer,
+        time=time,
+        layer_list=layer_list,
+        absent=absent,
     )
 
 

@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 from rich.console import (
     Console,
@@ -29,6 +30,7 @@ from lsm_stan.inference.methods import METHODS
 from lsm_stan.inference.mode_weights import ModeWeights
 from lsm_stan.inference.plan import Plan
 from lsm_stan.model.covariates import possible_terms
+from lsm_stan.network.layers import Layers
 from lsm_stan.network.network import Network
 from lsm_stan.network.summary import describe
 from lsm_stan.prediction.selection import Selection
@@ -37,7 +39,7 @@ from lsm_stan.report.page import Command, PageFigure, PageTable, Points
 from lsm_stan.report.report import Report
 from lsm_stan.report.report_page import summary
 from lsm_stan.report.shown import shown_comparison, shown_fits
-from lsm_stan.text import MARKS, brief, counted, duration, with_error
+from lsm_stan.text import MARKS, as_text, brief, counted, duration, with_error
 from lsm_stan.visible import visible
 
 
@@ -133,6 +135,28 @@ def show_network(network: Network) -> None:
     show_notes(facts.notes)
 
 
+def show_source(source: Network | Layers) -> None:
+    """Print what was read: of a network, or of each layer."""
+    if isinstance(source, Network):
+        show_network(source)
+        return
+    several = int((np.bincount(np.concatenate(source.members)) > 1).sum())
+    _show(
+        source.title or "Layers",
+        {
+            "layers": f"{source.n_layers}, {'' if source.directed else 'un'}directed",
+            "nodes": f"{source.n_nodes:,} ({several:,} of them in two layers or more)",
+            "edges": f"{source.n_edges:,} in all layers",
+        },
+    )
+    frame = source.layer_frame()
+    table = Table(*frame.columns, box=None)
+    for row in as_text(frame).to_dict("records"):
+        table.add_row(*row.values())
+    _print(table)
+    show_notes(source.notes)
+
+
 def show_notes(notes: Sequence[str]) -> None:
     """Print what was done with a network's input."""
     for note in notes:
@@ -168,6 +192,9 @@ def show_fit(fit: Fit, folder: Path) -> None:
 def show_analysis(analysis: Analysis) -> None:
     """Print a configuration's summary, and where its page is."""
     report, reference = analysis.report, analysis.config.reference
+    if report is None:  # of layers
+        _out.print(f"report: {analysis.page.resolve()}", soft_wrap=True)
+        return
     table = Table(title=f"{report.reference.network.title}, K = {analysis.config.dim}")
     table.add_column("fit")
     for column in ("seconds", "log joint", "loss", "R-hat 95%", "ESS 5%"):

@@ -51,6 +51,15 @@
  *
  * summed over, so that no node has a label.
  *
+ * There can be L networks of the same nodes, layers, in one space:
+ *
+ *     z_l = z_from + sigma_change step_l change_l       change ~ normal(0, 1)
+ *
+ * where the layer that l comes from is an earlier one (layers in time), or none, and its change
+ * is from the node's own z (animals); without steps all layers share z. A node in a layer that
+ * has it is a member; the edges of all layers are between members, and only the sum over pairs
+ * has to go through the layers. Every layer has an intercept, and effects if asked for.
+ *
  * The diagonal of these models is not modelled. With u_ij = mu_ij / phi (phi = 1 in 4) the log
  * likelihoods 2 to 4 are
  *
@@ -70,6 +79,7 @@ functions {
   #include pair_sums.stan
   #include scales.stan
   #include positions.stan
+  #include layers.stan
   #include effects.stan
   #include sites.stan
   #include dyads.stan
@@ -79,12 +89,24 @@ data {
   // The network
   int<lower=1> n_nodes;
   int<lower=1> n_dims; // dimensions of the latent space
+
+  // Its layers, and their members: the nodes of each, one layer after the other. A network
+  // alone is one layer with all nodes.
+  int<lower=1> n_layers;
+  int<lower=1> n_members;
+  array[n_members] int<lower=1, upper=n_nodes> member_node;
+  array[n_members] int<lower=1, upper=n_layers> member_layer; // ascending, each at least once
+  array[n_layers] int<lower=0> from_layer; // an earlier one; 0: none, but the nodes' own z
+  vector<lower=0>[n_layers] step; // of the layer's change; 0: it has none
+  int<lower=1, upper=n_layers> n_effect_sets; // n_layers: effects differ by layer; or 1
+
+  // Edges and dyads, whose ends are members
   int<lower=0> n_edges; // between different nodes, of weight > 0
-  array[n_edges] int<lower=1, upper=n_nodes> sender;
-  array[n_edges] int<lower=1, upper=n_nodes> receiver;
+  array[n_edges] int<lower=1, upper=n_members> sender;
+  array[n_edges] int<lower=1, upper=n_members> receiver;
   array[n_edges] int<lower=1> weight;
   int<lower=0, upper=1> has_diagonal; // are self-loops observations?
-  array[has_diagonal ? n_nodes : 0] int<lower=0> self_weight;
+  array[has_diagonal ? n_members : 0] int<lower=0> self_weight;
   // 2: the two directions of a pair are two observations. 1: the network is undirected,
   // a pair is one observation, and an edge is listed once.
   int<lower=1, upper=2> cells_per_pair;
@@ -92,16 +114,16 @@ data {
   // Weights that share a frailty, added up. back: 1 where the total is that of both
   // directions of a pair.
   int<lower=0> n_totals;
-  array[n_totals] int<lower=1, upper=n_nodes> total_sender;
-  array[n_totals] int<lower=1, upper=n_nodes> total_receiver;
+  array[n_totals] int<lower=1, upper=n_members> total_sender;
+  array[n_totals] int<lower=1, upper=n_members> total_receiver;
   vector[n_totals] total_back;
   array[n_totals] int<lower=1> total;
 
   // What was not observed, and is taken out of the sum over all dyads. Likelihood 1 lists
   // the hidden dyads themselves, both ways if the network is undirected.
   int<lower=0> n_hidden;
-  array[n_hidden] int<lower=1, upper=n_nodes> hidden_sender;
-  array[n_hidden] int<lower=1, upper=n_nodes> hidden_receiver;
+  array[n_hidden] int<lower=1, upper=n_members> hidden_sender;
+  array[n_hidden] int<lower=1, upper=n_members> hidden_receiver;
   vector[n_hidden] hidden_back;
   vector[n_hidden] hidden_weight;
 
@@ -110,16 +132,16 @@ data {
   // coefficient, the last, are offsets.
   int<lower=0> n_node_covariates;
   int<lower=0, upper=n_node_covariates> n_node_coefficients;
-  matrix[n_node_covariates ? n_nodes : 0, n_node_covariates] sender_covariate;
-  matrix[n_node_covariates ? n_nodes : 0, n_node_covariates] receiver_covariate;
+  matrix[n_node_covariates ? n_members : 0, n_node_covariates] sender_covariate;
+  matrix[n_node_covariates ? n_members : 0, n_node_covariates] receiver_covariate;
   int<lower=0> n_dyad_covariates;
   int<lower=0, upper=n_dyad_covariates> n_dyad_coefficients;
   vector[n_dyad_covariates] weighted_covariate; // summed over edges, times their weights
   matrix[n_dyad_covariates ? n_totals : 0, n_dyad_covariates] total_covariate;
   matrix[n_dyad_covariates ? n_totals : 0, n_dyad_covariates] total_reverse_covariate;
   int<lower=0> n_charged;
-  array[n_charged] int<lower=1, upper=n_nodes> charged_sender;
-  array[n_charged] int<lower=1, upper=n_nodes> charged_receiver;
+  array[n_charged] int<lower=1, upper=n_members> charged_sender;
+  array[n_charged] int<lower=1, upper=n_members> charged_receiver;
   vector[n_charged] charged_back;
   vector[n_charged] charged_weight;
   matrix[n_dyad_covariates ? n_charged : 0, n_dyad_covariates] charged_covariate;
@@ -140,6 +162,7 @@ data {
   int<lower=0, upper=1> learned_roles;
   int<lower=0, upper=1> learned_positions;
   int<lower=0, upper=1> learned_clusters;
+  int<lower=0, upper=1> learned_changes;
 
   // Priors
   real<lower=0> jitter; // added to the diagonal's squared distance
@@ -154,6 +177,8 @@ data {
   real<lower=0> cluster_fixed; // sd of a cluster, in units of the positions'
   real<lower=0> cluster_scale; // sd of its logarithm, where learned
   real<lower=0> concentration; // of the shares' Dirichlet
+  real<lower=0> change_fixed; // scale of changes, in units of the positions'
+  real<lower=0> change_scale; // of its half-normal, where learned
 
   // Numerics
   real<lower=0> softening; // eps in d = sqrt(d^2 + eps^2); 0: exact
@@ -164,13 +189,17 @@ data {
 }
 transformed data {
   int has_frailty = likelihood == 2 || likelihood == 3;
-  int has_charges = likelihood > 1 || has_intercept || n_effects > 0 || has_roles
-                    || form == 4 || n_node_covariates + n_dyad_covariates > 0;
+  int has_charges = n_layers > 1 || likelihood > 1 || has_intercept || n_effects > 0
+                    || has_roles || form == 4
+                    || n_node_covariates + n_dyad_covariates > 0;
   int is_inner = form == 4;
   int distance_form = is_inner ? 3 : form;
   int n_scales = learned_effects * n_effects;
-  int n_sites = has_roles ? 2 * n_nodes : n_nodes;
-  int shift = n_sites - n_nodes; // from a node to where it receives
+  int n_changes = 0;
+  array[n_layers] int layer_size = tally(member_layer)[2];
+  array[n_members] int member_effect = member_node; // row of its effects
+  int n_sites = has_roles ? 2 * n_members : n_members;
+  int shift = n_sites - n_members; // from a member to where it receives
   array[n_edges] int to;
   array[n_totals] int total_to;
   // dyads not as all: the hidden ones, then those charged, first taken out, then put in
@@ -195,9 +224,14 @@ transformed data {
   array[2, n_distinct] int tallied = tally(total);
   vector[n_nodes] unit = rep_vector(0, n_nodes); // logarithm of charges of 1
   vector[0] none = rep_vector(0, 0);
-  vector[n_nodes] sent = rep_vector(0, n_nodes); // out- and in-strength
-  vector[n_nodes] received = rep_vector(0, n_nodes);
+  vector[n_members] sent = rep_vector(0, n_members); // out- and in-strength
+  vector[n_members] received = rep_vector(0, n_members);
   real constant = poisson_lpmf(self_weight | inv_sqrt(jitter)) - sum(lgamma(y + 1));
+  for (l in 1 : n_layers)
+    n_changes += step[l] > 0;
+  if (n_effect_sets > 1)
+    for (m in 1 : n_members)
+      member_effect[m] += (member_layer[m] - 1) * n_nodes;
   for (k in 1 : n_totals)
     total_to[k] = total_receiver[k] + shift;
   for (d in 1 : n_listed)
@@ -217,9 +251,9 @@ parameters {
   // choose the model decide which.
   matrix[n_nodes, n_dims] z_raw; // z, in units of its scale if that is learned
   matrix[has_roles ? n_nodes : 0, n_dims] role_raw; // in units of its scale
-  vector[has_intercept] intercept;
+  vector[has_intercept ? n_layers : 0] intercept;
   vector[has_frailty] log_phi;
-  matrix[n_nodes, n_effects] effect_raw; // in units of their scales, uncorrelated
+  matrix[n_nodes * n_effect_sets, n_effects] effect_raw; // in units of their scales, uncorrelated
   vector[n_scales] log_sigma;
   vector[n_scales == 2] rho_raw;
   vector[learned_roles] log_sigma_role;
@@ -228,6 +262,8 @@ parameters {
   matrix[n_clusters, n_dims] centre;
   vector[max(n_clusters - 1, 0)] theta_raw; // log(theta / theta[last])
   vector[learned_clusters ? n_clusters : 0] log_omega; // sigma_cluster / scale of z
+  array[n_changes] matrix[n_nodes, n_dims] change_raw; // in units of their scale
+  vector[learned_changes] log_sigma_change; // in units of the scale of z
 }
 transformed parameters {
   vector[learned_positions] sigma_z = exp(log_sigma_z);
@@ -235,7 +271,8 @@ transformed parameters {
   vector[has_frailty] phi = exp(log_phi); // frailties are gamma(phi, phi)
   vector[n_scales] sigma = exp(log_sigma); // scales of the effects
   vector[n_scales == 2] rho = tanh(rho_raw); // correlation of a node's two effects
-  matrix[n_nodes, n_effects] effect = effects(effect_raw, sigma, rho, sigma_fixed);
+  matrix[n_nodes * n_effect_sets, n_effects] effect = effects(effect_raw, sigma, rho,
+                                                              sigma_fixed);
   vector[learned_roles] sigma_role = exp(log_sigma_role);
   matrix[has_roles ? n_nodes : 0, n_dims] role = (learned_roles ? sigma_role[1]
                                                   : role_fixed)
@@ -264,23 +301,30 @@ model {
   target += effects_lpdf(effect_raw | log_sigma, rho, sigma_scale);
   target += effects_lpdf(role_raw | log_sigma_role, rep_vector(0, 0), sigma_scale);
   target += dispersion_lpdf(log_phi | phi_scale);
+  target += changes_lpdf(change_raw | log_sigma_change, change_scale);
   target += normal_lpdf(intercept | 0, intercept_scale);
   target += normal_lpdf(coefficient | 0, coefficient_scale);
 
   // Likelihood
   target += constant;
   if (has_charges) {
-    matrix[n_sites, n_dims] x = sites(z, role, is_inner);
+    real change = scale * (learned_changes ? exp(log_sigma_change[1]) : change_fixed);
+    matrix[n_members, n_dims] at = positions_of_members(z, change_raw, change,
+                                     from_layer, step, member_node, layer_size);
+    matrix[n_sites, n_dims] x = sites(at, role, is_inner);
     vector[n_node_covariates] of_nodes = and_ones(head(coefficient, n_node_coefficients),
                                                   n_node_covariates);
     // a half to each: with an inner product the level makes up for the charges
-    real half_level = 0.5 * (sum(intercept) - sum(log_phi));
-    vector[n_sites] log_a = half_level
-                            + log_charges(effect, 1, sender_covariate, of_nodes, x, 1,
-                                          is_inner);
-    vector[n_sites] log_b = half_level
-                            + log_charges(effect, n_effects, receiver_covariate,
-                                          of_nodes, x, shift + 1, is_inner);
+    vector[n_members] half_level = 0.5
+                                   * (levels_of_members(intercept, member_layer)
+                                      - sum(log_phi));
+    matrix[n_members, n_effects] effect_there = n_layers > 1 ? effect[member_effect]
+                                                : effect;
+    vector[n_sites] log_a = log_charges(half_level, effect_there, 1, sender_covariate,
+                                        of_nodes, x, 1, is_inner);
+    vector[n_sites] log_b = log_charges(half_level, effect_there, n_effects,
+                                        receiver_covariate, of_nodes, x,
+                                        shift + 1, is_inner);
     vector[n_dyad_covariates] slope = and_ones(tail(coefficient, n_dyad_coefficients),
                                                n_dyad_covariates);
     target += charges_of_edges(log_a, log_b, sent, received)
@@ -293,11 +337,13 @@ model {
     else
       target += edge_sum(x, sender, to, y, softening, distance_form);
     target += -(has_frailty ? phi[1] : 1)
-              * all_dyads(x, log_a, log_b, listed, listed_to, listed_back, listed_weight,
-                          listed_covariate * slope, listed_reverse_covariate * slope,
-                          cells_per_pair, likelihood, softening, distance_form);
+              * all_dyads(x, log_a, log_b, layer_size, listed, listed_to, listed_back,
+                          listed_weight, listed_covariate * slope,
+                          listed_reverse_covariate * slope, cells_per_pair, likelihood,
+                          softening, distance_form);
   } else
     target += edge_sum(z, sender, receiver, y, softening, form)
-              - all_dyads(z, unit, unit, listed, listed_to, listed_back, listed_weight,
-                          none, none, cells_per_pair, likelihood, softening, form);
+              - all_dyads(z, unit, unit, layer_size, listed, listed_to, listed_back,
+                          listed_weight, none, none, cells_per_pair, likelihood,
+                          softening, form);
 }

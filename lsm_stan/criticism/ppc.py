@@ -22,8 +22,12 @@ from lsm_stan.criticism.advice import STATISTICS, NextModel, fault, next_model
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fits import ensure_fits
+from lsm_stan.inference.layered_fit import LayeredFit
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.replication import replicate
 from lsm_stan.model.thinning import Cells
+from lsm_stan.network.network import Network
 from lsm_stan.network.statistics import WEIGHT_CLASSES, features, observed_edges
 from lsm_stan.posterior.checks import Check
 from lsm_stan.posterior.intervals import ENDS
@@ -105,10 +109,84 @@ def predictive_checks(
         If `fit` is none, or ``replications`` is below 1.
     """
     ensure_fits(fit)
+    of_fit = fit.spec, fit.parameters, fit.network
+    return check_network(*of_fit, replications, seed=seed, show_progress=show_progress)
+
+
+def predictive_layers(
+    fit: LayeredFit, *, replications: int = 100, seed: int = 0
+) -> dict[str, PredictiveCheck]:
+    """Compare every layer with networks drawn at the fit's parameters of that layer.
+
+    Parameters
+    ----------
+    fit : LayeredFit
+        A fit of layers by any method.
+    replications : int, default 100
+        Number of networks of each layer.
+    seed : int, default 0
+        The same seed gives the same networks.
+
+    Returns
+    -------
+    dict of str to PredictiveCheck
+        By the layers' labels.
+
+    Raises
+    ------
+    InputError
+        If `fit` is of no layers, or ``replications`` is below 1.
+    """
+    if not isinstance(fit, LayeredFit):
+        raise InputError(
+            "the fit is not one of layers; predictive_checks compares the network of another"
+        )
+    return {
+        label: check_network(fit.spec, fit.of_layer(label), network, replications, seed=seed + k)
+        for k, (label, network) in enumerate(
+            zip(fit.layers.labels, fit.layers.networks, strict=True)
+        )
+    }
+
+
+def check_network(
+    spec: ModelSpec,
+    parameters: Parameters,
+    network: Network,
+    replications: int = 200,
+    *,
+    seed: int = 0,
+    show_progress: bool = False,
+) -> PredictiveCheck:
+    """Compare a network with networks drawn at draws of parameters.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    parameters : dict of str to ndarray
+        Parameters, leading axes ``(chain, draw)``.
+    network : Network
+        The network.
+    replications : int, default 200
+        As in :func:`predictive_checks`.
+    seed : int, default 0
+        The same seed gives the same networks.
+    show_progress : bool, default False
+        Whether to draw a progress bar.
+
+    Returns
+    -------
+    PredictiveCheck
+
+    Raises
+    ------
+    InputError
+        If ``replications`` is below 1.
+    """
     if replications < 1:
         raise InputError(f"replications is {replications}; an integer >= 1 is needed")
-    network, spec, parameters = fit.network, fit.spec, fit.parameters
-    draws = list(np.ndindex(*fit.draws.shape[:2]))
+    draws = list(np.ndindex(*parameters["z"].shape[:2]))
     rng = np.random.default_rng(seed)
     observed = features([observed_edges(network)], network)
 
@@ -140,7 +218,9 @@ def predictive_checks(
         )
         for direction, strength in observed.strengths.items()
     }
-    checks = [_judge(str(name), row, fit) for name, row in table.dropna().iterrows()]
+    checks = [
+        _judge(str(name), row, spec, network.directed) for name, row in table.dropna().iterrows()
+    ]
     above = table["observed"] > table["predicted_high"]
     failed = {check.name: bool(above[check.name]) for check in checks if not check.passed}
     binary = bool((network.weight <= 1).all())
@@ -150,7 +230,7 @@ def predictive_checks(
         weights=weights[:n_classes].rename_axis("weight").reset_index(),
         strengths=pd.concat(strengths, names=["direction", "rank"]).reset_index(),
         checks=checks,
-        next_model=next_model(fit.spec, failed, binary=binary, directed=network.directed),
+        next_model=next_model(spec, failed, binary=binary, directed=network.directed),
         note=""
         if replications == asked
         else f"Of a network of this size {replications} are drawn instead of {asked}.",
@@ -188,13 +268,13 @@ def _p_values(observed: pd.Series[float], replicated: pd.DataFrame) -> pd.Series
     return score.where(replicated.notna() & observed.notna()).mean()
 
 
-def _judge(name: str, row: pd.Series[float], fit: Fit) -> Check:
+def _judge(name: str, row: pd.Series[float], spec: ModelSpec, directed: bool) -> Check:
     """Say whether an observed statistic is in its predictive interval; if not, what is at fault."""
     observed, low, high = row["observed"], row["predicted_low"], row["predicted_high"]
     passed = bool(low <= observed <= high)
     label = STATISTICS[name].label
     message = f"{label} is {brief(observed)}; the model predicts {brief(low)} to {brief(high)}"
     if not passed:
-        cause = fault(name, fit.spec, more=observed > high, directed=fit.network.directed)
+        cause = fault(name, spec, more=observed > high, directed=directed)
         message += f": {cause}"
     return Check(name, passed, message)

@@ -150,6 +150,8 @@ def check_arguments(
     if ladder or hops:
         name, value = ("ladder", list(ladder)) if ladder else ("hops", hops)
         raise InputError(f"{name} is {value}; sum = 'approximate' has none: leave it out")
+    if problem.layered:
+        raise InputError("sum is 'approximate', which there is not for layers; take sum = 'exact'")
     check_served(problem.spec, problem.dim)
 
 

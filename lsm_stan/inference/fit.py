@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -36,11 +36,7 @@ from lsm_stan.posterior.groups import (
     unit_group,
     updated,
 )
-from lsm_stan.posterior.invariants import (
-    MONITORED_PAIRS,
-    monitored_nodes,
-    sample_pairs,
-)
+from lsm_stan.posterior.invariants import MONITORED_PAIRS, monitored_nodes, sample_pairs
 from lsm_stan.posterior.quantities import invariant_quantities
 from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray, IntArray
@@ -70,6 +66,7 @@ class Fit:
     record: FitRecord
     cmdstan_output: Path
     _scratch: Scratch | None = None  # keeps the folder of unsaved output as long as the fit
+    _layered: ClassVar[list[type[Any]]] = []  # the one subclass, of layers
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Fit._of, (self._content,)
@@ -445,4 +442,8 @@ class Fit:
 
     @classmethod
     def _of(cls, c: Content) -> Fit:
-        return cls(c.network, c.idata, c.record, c.cmdstan_output, c.scratch)
+        made = c.network, c.idata, c.record, c.cmdstan_output, c.scratch
+        return Fit(*made) if c.layers is None else cls._layered[0](*made, layers=c.layers)
+
+    def __init_subclass__(cls) -> None:
+        Fit._layered.append(cls)

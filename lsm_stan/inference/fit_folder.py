@@ -5,7 +5,7 @@ A folder holds
 - ``fit.json``: what was run and what came of it (:mod:`lsm_stan.inference.record`);
 - ``idata.nc``: ArviZ's container (:mod:`lsm_stan.posterior.idata`);
 - ``edges.csv``, ``nodes.csv``: the network that was fitted; ``hidden.csv``: its hidden dyads;
-  ``dyads.csv``: its table of dyads;
+  ``dyads.csv``: its table of dyads; of layers, ``layers.csv`` and ``absent.csv``;
 - ``config.toml``: ``lsm-stan run`` on it repeats the fit;
 - ``cmdstan/``: CmdStan's own CSV files and console output.
 
@@ -23,6 +23,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import tomli_w
 
 from lsm_stan.cmdstan.cache import cache_lock
@@ -41,6 +42,8 @@ from lsm_stan.files import (
 )
 from lsm_stan.inference.record import RECORD, FitRecord, read_record
 from lsm_stan.model.family import read_spec
+from lsm_stan.network.layer_readers import open_layers
+from lsm_stan.network.layers import Layers
 from lsm_stan.network.network import Network
 from lsm_stan.network.readers import open_network
 from lsm_stan.network.reading import Reading
@@ -49,6 +52,9 @@ from lsm_stan.posterior import idata as container
 from lsm_stan.progress import print_progress
 
 EDGES, NODES, HIDDEN, DYADS = "edges.csv", "nodes.csv", "hidden.csv", "dyads.csv"
+LAYERS, ABSENT = "layers.csv", "absent.csv"
+#: How a configuration reads the layers of a fit's folder.
+LAYER_KEYS = {"layer": "layer", "layer_list": LAYERS, "absent": ABSENT}
 IDATA, CONFIG, CMDSTAN = "idata.nc", "config.toml", "cmdstan"
 #: Starting values that were given, among CmdStan's files.
 INIT = "init.npz"
@@ -73,6 +79,8 @@ class Content:
         Folder of CmdStan's CSV files and console output.
     scratch : Scratch or None
         What keeps that folder, where it is a temporary one.
+    layers : Layers or None
+        The layers that were fitted; `network` is their sum then.
     """
 
     network: Network
@@ -80,10 +88,12 @@ class Content:
     record: FitRecord
     cmdstan_output: Path
     scratch: Scratch | None = None
+    layers: Layers | None = None
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Carry CmdStan's files along: their folder need not be where, or when, this is read."""
-        return _carried, (self.network, self.idata, self.record, contents(self.cmdstan_output))
+        files = contents(self.cmdstan_output)
+        return _carried, (self.network, self.idata, self.record, files, self.layers)
 
     def config(self) -> dict[str, Any]:
         """Return the configuration that repeats the fit, network files beside it.
@@ -101,8 +111,9 @@ class Content:
             "file": EDGES,
             "header": True,
             "nodes": NODES,
-            **({"hidden": HIDDEN} if self.network.n_hidden else {}),
+            **({"hidden": HIDDEN} if HIDDEN in self.tables() else {}),
             **({} if self.network.dyad_table is None else {"dyads": DYADS}),
+            **({} if self.layers is None else LAYER_KEYS),
             "title": self.network.title,
             "directed": self.network.directed,
         }
@@ -111,6 +122,27 @@ class Content:
             **self.record.model,
             "fit": [method],
         }
+
+    def tables(self) -> dict[str, pd.DataFrame]:
+        """Return the tables of what was fitted, by the names of their files.
+
+        Returns
+        -------
+        dict of str to DataFrame
+        """
+        network, layers = self.network, self.layers
+        tables = {NODES: network.node_frame()}
+        if layers is None:
+            tables[EDGES], hidden = network.edge_frame(), network.hidden_frame()
+        else:
+            tables[EDGES], hidden = layers.edge_frame(), layers.hidden_frame()
+            tables[LAYERS] = layers.layer_frame()
+            tables[ABSENT] = layers.absent_frame()
+        if len(hidden):
+            tables[HIDDEN] = hidden
+        if network.dyad_table is not None:
+            tables[DYADS] = network.dyad_frame()
+        return tables
 
     def write(self, folder: Path) -> Path:
         """Write a folder, which appears only when whole.
@@ -134,19 +166,14 @@ class Content:
         """
         ensure_replaceable(folder)
         named, folder = folder, folder.resolve()
-        network = self.network
         with (
             needs_room(f"{named} was not written: ", ROOM_THERE),
             partial_folder(folder) as partial,
         ):
             building = partial / folder.name
             building.mkdir()
-            write_table(network.edge_frame(), building / EDGES)
-            write_table(network.node_frame(), building / NODES)
-            if network.n_hidden:
-                write_table(network.hidden_frame(), building / HIDDEN)
-            if network.dyad_table is not None:
-                write_table(network.dyad_frame(), building / DYADS)
+            for name, table in self.tables().items():
+                write_table(table, building / name)
             (building / CONFIG).write_text(tomli_w.dumps(self.config()), encoding="utf-8")
             self._copy_output(building / CMDSTAN)
             container.save(self.idata, building / IDATA)
@@ -216,13 +243,12 @@ class Content:
             dyads=folder / DYADS if (folder / DYADS).exists() else None,
             title=record.network.title,
         )
+        if record.network.layers:
+            return cls._with_layers(folder, record, how)
         network = open_network(folder / EDGES, how)
         spec = read_spec(record.model.get("model", "tutorial")).bound(network)
         if spec.digest(network) != record.network.digest:
-            raise DamagedError(
-                f"{folder}: {EDGES}, or a table beside it, is not the network that was fitted; put"
-                " it back, or run the fit again"
-            )
+            raise _other_network(folder)
         for name in (NODES, HIDDEN, DYADS):
             _ensure_own(folder / name, record)
         return cls(
@@ -232,16 +258,48 @@ class Content:
             cmdstan_output=folder / CMDSTAN,
         )
 
+    @classmethod
+    def _with_layers(cls, folder: Path, record: FitRecord, how: Reading) -> Content:
+        hidden = folder / HIDDEN
+        how = replace(
+            how,
+            hidden=hidden if hidden.exists() else None,
+            layer="layer",
+            layer_list=folder / LAYERS,
+            absent=folder / ABSENT,
+        )
+        layers = open_layers(folder / EDGES, how)
+        if layers.digest != record.network.digest:
+            raise _other_network(folder)
+        for name in (NODES, HIDDEN, LAYERS, ABSENT):
+            _ensure_own(folder / name, record)
+        layers = replace(layers, notes=tuple(record.network.notes))
+        return cls(
+            network=layers.pooled,
+            idata=_read_idata(folder / IDATA, record),
+            record=record,
+            cmdstan_output=folder / CMDSTAN,
+            layers=layers,
+        )
+
+
+def _other_network(folder: Path) -> DamagedError:
+    return DamagedError(
+        f"{folder}: {EDGES}, or a table beside it, is not the network that was fitted; put it back,"
+        " or run the fit again"
+    )
+
 
 def _carried(
     network: Network,
     idata: container.InferenceData,
     record: FitRecord,
     files: Mapping[str, bytes],
+    layers: Layers | None,
 ) -> Content:
     """Return what was carried here, with a folder of its own for CmdStan's files."""
     scratch = Scratch(files)
-    return Content(network, idata, record, scratch.path, scratch)
+    return Content(network, idata, record, scratch.path, scratch, layers)
 
 
 def _ensure_own(path: Path, record: FitRecord) -> None:

@@ -13,8 +13,9 @@ import numpy as np
 
 from lsm_stan.errors import DamagedError, InputError, MachineError
 from lsm_stan.inference.compiled_model import CompiledModel
-from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.fit import Fit as Fit
 from lsm_stan.inference.fit_folder import INIT
+from lsm_stan.inference.layered_fit import LayeredFit
 from lsm_stan.inference.record import read_record
 from lsm_stan.inference.starts import MADE, given_start, read_start
 from lsm_stan.progress import Progress
@@ -59,7 +60,7 @@ def ensure_fits(fits: object) -> None:
     Raises
     ------
     InputError
-        If one is not a `Fit`.
+        If one is not a `Fit`, or one of layers.
     """
     for value in fits.values() if isinstance(fits, Mapping) else [fits]:
         if not isinstance(value, Fit):
@@ -67,6 +68,11 @@ def ensure_fits(fits: object) -> None:
                 f"the fit is an object of type {type(value).__name__}; a Fit is needed, which the"
                 f" methods of lsm_stan.LatentSpaceModel(network) make, of a network that"
                 f" lsm_stan.read_network makes of graphs, data frames, arrays and files"
+            )
+        if isinstance(value, LayeredFit):
+            raise InputError(
+                "the fit is of layers, and this takes fits of one network; predictive_layers,"
+                " score_layer and the report judge layers (docs/layers.md)"
             )
 
 

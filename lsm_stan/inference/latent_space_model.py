@@ -19,15 +19,15 @@ from lsm_stan.inference.arguments import Count, NotNegative, Positive, requested
 from lsm_stan.inference.compiled_model import CompiledModel
 from lsm_stan.inference.continuation import LADDERS
 from lsm_stan.inference.fit import Fit
-from lsm_stan.inference.hops import hop, usual_hops
+from lsm_stan.inference.hops import hop, hops_of
 from lsm_stan.inference.laplace import approximate_at_mode
+from lsm_stan.inference.layered_problem import problem_of
 from lsm_stan.inference.methods import METHODS, find_method
 from lsm_stan.inference.mode_checks import settle_mode, settled_ends
 from lsm_stan.inference.moves import has_moves
 from lsm_stan.inference.optimize import find_modes, starts_of_record
 from lsm_stan.inference.pathfinder import approximate_along_paths
 from lsm_stan.inference.preconditioning import MAX_NODES
-from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
 from lsm_stan.inference.sample import sample_posterior
 from lsm_stan.inference.setting_out import first_change, starts_for
@@ -35,8 +35,10 @@ from lsm_stan.inference.starts import Init, given_start, is_made, is_random
 from lsm_stan.inference.variational import approximate
 from lsm_stan.inference.vi import approximate_in_closed_form, check_served
 from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.layering import Layering
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
+from lsm_stan.network.layers import Layers
 from lsm_stan.network.network import Network
 from lsm_stan.text import counted
 from lsm_stan.typing import plain
@@ -47,8 +49,8 @@ class LatentSpaceModel(CompiledModel):
 
     Parameters
     ----------
-    network : Network
-        N nodes and their weighted edges.
+    network : Network or Layers
+        N nodes and their weighted edges; or several networks of the same nodes.
     dim : int, default 3
         K, the number of latent dimensions.
     model : str or ModelSpec, default "tutorial"
@@ -62,6 +64,10 @@ class LatentSpaceModel(CompiledModel):
         What the likelihood's sums are in; those in the Stan language are there to be read.
     threads : int, default 1
         Threads that share each process's sum over pairs; worth it for thousands of nodes.
+    layers : {"shared", "exchangeable", "ordered"}, Layering, mapping or None, default None
+        How the positions of layers hang together (:mod:`lsm_stan.model.layering`); ``+effects`` may
+        follow, effects by layer. Needed for layers, and for nothing else. Their fits are of type
+        :class:`lsm_stan.inference.layered_fit.LayeredFit`.
 
     Raises
     ------
@@ -83,7 +89,7 @@ class LatentSpaceModel(CompiledModel):
 
     def __init__(
         self,
-        network: Network,
+        network: Network | Layers,
         dim: int = 3,
         *,
         model: str | ModelSpec = "tutorial",
@@ -91,9 +97,12 @@ class LatentSpaceModel(CompiledModel):
         jitter: float = DIAGONAL_JITTER,
         kernel: Kernel = "cpp",
         threads: int = 1,
+        layers: str | Layering | Mapping[str, Any] | None = None,
     ) -> None:
-        of_network = Problem.of(network, dim, model=model, prior_scale=prior_scale, jitter=jitter)
-        super().__init__(of_network, kernel, plain(threads))
+        problem = problem_of(
+            network, dim, model=model, prior_scale=prior_scale, jitter=jitter, layers=layers
+        )
+        super().__init__(problem, kernel, plain(threads))
 
     def fit(self, method: str, *, seed: int, **arguments: Any) -> Fit:
         """Run a method by its name.
@@ -141,7 +150,7 @@ class LatentSpaceModel(CompiledModel):
             one of them, at 0; k-means then finds the first centres.
         hops : int or None, default None
             Number of hops (:mod:`lsm_stan.inference.hops`) that go on from the best start's end; by
-            default 2 a node, and fewer for more than 300 nodes.
+            default 2 a node, and fewer for more than 300 nodes; of layers none.
         sum : {"exact", "approximate"} or None, default None
             Whether the sum over pairs of nodes visits every pair, which is the default, or is
             approximate (:mod:`lsm_stan.inference.approximate`), for more than some 20,000 nodes. An
@@ -173,7 +182,7 @@ class LatentSpaceModel(CompiledModel):
         if tolerance is not None:
             raise InputError(f"map: tolerance is {tolerance}; it is of sum = 'approximate'")
         run = self._run("map", seed, asked, show_progress)
-        hops = usual_hops(self.network.n_nodes) if hops is None else plain(hops)
+        hops = hops_of(self.problem, plain(hops))
         softenings = plain(list(LADDERS[self.spec.form] if ladder is None else ladder))
         if self.spec.clusters:
             # a centre stays with whatever nodes it starts among: it starts, by k-means, where

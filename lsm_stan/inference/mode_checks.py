@@ -151,7 +151,9 @@ def _highest(
     problem = log_joint.problem
     point = problem.at_flat(mode)
     if problem.spec.form != "inverse" and np.abs(point["z"]).max() < NEAR * problem.prior_scale:
-        zeros = {name: np.zeros_like(point[name]) for name in ("z", "role") if name in point}
+        zeros = {
+            name: np.zeros_like(point[name]) for name in ("z", "role", "z_layer") if name in point
+        }
         origin = flat(problem.declared({**point, **zeros}))
         at_origin = _climb(log_joint, origin)
         height = float(log_joint.at_flat(mode)[0])
@@ -237,12 +239,11 @@ def lengths(problem: Problem, point: Parameters) -> dict[str, FloatArray]:
     form, spec = problem.spec.form, problem.spec
     reach: FloatArray = np.full(len(point["z"]), spec.softening or 1.0)
     if form == "inverse":
-        role = point.get("role", np.zeros_like(point["z"]))
-        sites = np.concatenate([point["z"] + role, point["z"] - role][: 1 + spec.roles])
-        nearest = np.asarray(cKDTree(sites).query(sites, k=2)[0])[:, 1]
-        nearest = nearest.reshape(-1, len(reach)).min(axis=0)
-        reach = np.clip(nearest, 1e-300, 1.0)
-    of_nodes = {"z_raw": reach, "role_raw": reach / spec.role_fixed}
+        nearest = np.ones(len(reach))
+        for nodes, sites in problem.sites(point):
+            np.minimum.at(nearest, nodes, np.asarray(cKDTree(sites).query(sites, k=2)[0])[:, 1])
+        reach = np.maximum(nearest, 1e-300)
+    of_nodes = {"z_raw": reach, "change_raw": reach, "role_raw": reach / spec.role_fixed}
     return {
         name: np.broadcast_to(of_nodes[name][:, None], value.shape)
         if name in of_nodes and value.size

@@ -48,7 +48,7 @@ from scipy.sparse import csr_array
 
 from lsm_stan.errors import InputError
 from lsm_stan.inference.jumps import Jump, PairEnergies
-from lsm_stan.inference.preconditioning import MAX_NODES, Preconditioner, is_preconditioned
+from lsm_stan.inference.preconditioning import MAX_NODES, Preconditioner
 from lsm_stan.inference.problem import Problem
 from lsm_stan.typing import FloatArray
 
@@ -85,7 +85,9 @@ def has_moves(
         If moves were asked for where they cannot be.
     """
     obstacle = None
-    if not is_preconditioned(problem.spec, problem.network):
+    if problem.layered:
+        obstacle = "layers are not sampled in preconditioned coordinates"
+    elif not problem.preconditioned:
         obstacle = (
             f"model {problem.spec.label} of {problem.network.n_nodes} nodes is not sampled in"
             f" preconditioned coordinates, which are for tutorial and up to {MAX_NODES} nodes"

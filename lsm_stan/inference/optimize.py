@@ -19,7 +19,7 @@ from lsm_stan.inference.run import Run
 from lsm_stan.inference.starts import prior_starts
 from lsm_stan.inference.symmetries import freely_moved
 from lsm_stan.inference.units import counted_in, counting_units, first_step, length, recounted
-from lsm_stan.model.parameters import Parameters, flat, from_stan
+from lsm_stan.model.parameters import Parameters, cloud, flat
 from lsm_stan.progress import has_bars
 
 #: An L-BFGS run of the continuation.
@@ -70,7 +70,7 @@ def rungs_of(problem: Problem, ladder: Sequence[float]) -> list[Rung]:
     -------
     list of Rung
     """
-    units = counting_units(problem.network)
+    units = [1] if problem.layered else counting_units(problem.network)
     if units[0] > 1 and not ladder:
         ladder = (0.0,)
     unclustered = problem.without_clusters()
@@ -132,7 +132,7 @@ def find_modes(
                     **cmdstan,
                 },
             )
-            return from_stan(result, rung.problem.spec)
+            return rung.problem.from_stan(result)
 
     hidden = not has_bars(run.show_progress)
     with (
@@ -169,7 +169,7 @@ def starts_of_record(log_joint: LogJoint, ends: Sequence[Parameters]) -> list[di
     points = {name: np.stack([end[name] for end in ends]) for name in ends[0]}
     value, gradient = log_joint.at_flat(flat(problem.declared(points)))
     order = np.argsort(-value)
-    numbers = distinct_modes(points["z"][order] / length(problem))
+    numbers = distinct_modes(cloud(points)[order] / length(problem))
     return [
         {
             "start": int(i) + 1,

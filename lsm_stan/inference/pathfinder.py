@@ -354,7 +354,7 @@ def approximate_along_paths(
     InferenceError
         If no path gets away from its start.
     """
-    problem, learned = run.problem, run.problem.spec.hierarchical
+    problem, learned = run.problem, run.problem.hierarchical
     rng = np.random.default_rng(run.seed)
     points = np.stack(
         [flat(problem.coordinates(s, learned=learned, change=change)) for s in starts]

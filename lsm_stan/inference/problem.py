@@ -6,13 +6,20 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
-from lsm_stan.inference.preconditioning import Preconditioner, preconditioner_of
+import numpy as np
+
+from lsm_stan.inference.preconditioning import (
+    Preconditioner,
+    is_preconditioned,
+    preconditioner_of,
+)
 from lsm_stan.model.family import ModelSpec, find_model
-from lsm_stan.model.parameters import Parameters, declared, from_flat
+from lsm_stan.model.parameters import Parameters, declared, from_flat, from_stan
 from lsm_stan.model.stan_data import check_data, check_numbers, fixed_data, run_data
 from lsm_stan.network.network import Network
 from lsm_stan.network.readers import ensure_network
-from lsm_stan.typing import FloatArray, plain
+from lsm_stan.posterior.invariants import monitored
+from lsm_stan.typing import FloatArray, IntArray, plain
 
 
 @dataclass(frozen=True)
@@ -86,6 +93,68 @@ class Problem:
     def digest(self) -> str:
         """Digest of the data: of the network, and of the model's covariates."""
         return self.spec.digest(self.network)
+
+    @property
+    def hierarchical(self) -> bool:
+        """Whether there are scales to learn."""
+        return self.spec.hierarchical
+
+    @property
+    def layered(self) -> bool:
+        """Whether it is one of layers."""
+        return False
+
+    @property
+    def preconditioned(self) -> bool:
+        """Whether there is a change of variables for it."""
+        return is_preconditioned(self.spec, self.network)
+
+    @property
+    def parts(self) -> tuple[Problem, ...]:
+        """The problems of single networks whose likelihoods make up this one's: itself."""
+        return (self,)
+
+    @property
+    def coords(self) -> dict[str, Any]:
+        """Labels of dims that are neither nodes' nor latent."""
+        return self.spec.coords
+
+    def sites(self, point: Parameters) -> list[tuple[IntArray, FloatArray]]:
+        """Return where nodes are, in sets of which only those of one meet.
+
+        Parameters
+        ----------
+        point : dict of str to ndarray
+            Parameters without leading axes.
+
+        Returns
+        -------
+        list of tuple
+            Nodes, by number, and their places; a node with two roles is at two.
+        """
+        z = point["z"]
+        nodes = np.arange(len(z))
+        if not self.spec.roles:
+            return [(nodes, z)]
+        role = point.get("role", np.zeros_like(z))
+        return [(np.tile(nodes, 2), np.concatenate([z + role, z - role]))]
+
+    def monitored(self, draws: Parameters, log_joint: FloatArray) -> dict[str, FloatArray]:
+        """Return the invariants whose exploration decides whether a sample can be trusted.
+
+        Parameters
+        ----------
+        draws : dict of str to ndarray
+            Parameters, leading axes ``(chain, draw)``.
+        log_joint : ndarray of shape (chain, draw)
+            Log joint densities, in nats.
+
+        Returns
+        -------
+        dict of str to ndarray
+            See :func:`lsm_stan.posterior.invariants.monitored`.
+        """
+        return monitored(self.spec, draws, log_joint)
 
     def as_record(self) -> dict[str, Any]:
         """Return the model and its numbers, for records and configurations.
@@ -191,6 +260,24 @@ class Problem:
             learned=learned,
             prior_scale=self.prior_scale,
         )
+
+    def from_stan(self, result: Any, *, learned: bool = False, **options: bool) -> Parameters:
+        """Return the parameters in a result of CmdStanPy.
+
+        Parameters
+        ----------
+        result : CmdStanMLE, CmdStanVB or CmdStanMCMC
+            What CmdStanPy returned for the Stan program.
+        learned : bool, default False
+            Whether scales were parameters; of one network the result says it itself.
+        **options : bool
+            Options of CmdStanPy's ``stan_variable``.
+
+        Returns
+        -------
+        dict of str to ndarray
+        """
+        return from_stan(result, self.spec, **options)
 
     def inits(
         self,

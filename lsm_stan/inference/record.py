@@ -32,6 +32,8 @@ class NetworkRecord:
         Numbers of edges, and of dyads that were not observed.
     notes : sequence of str
         What was said when it was read.
+    layers : sequence of str
+        Labels of layers; none of a network alone.
     """
 
     title: str
@@ -40,6 +42,7 @@ class NetworkRecord:
     edges: int = 0
     hidden: int = 0
     notes: Sequence[str] = ()
+    layers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -146,7 +149,9 @@ class FitRecord:
             known = {f.name for f in dataclasses.fields(cls)}
             named = {name: value for name, value in values.items() if name in known}
             network = NetworkRecord(**named.pop("network"))
-            network = dataclasses.replace(network, notes=tuple(network.notes))
+            network = dataclasses.replace(
+                network, notes=tuple(network.notes), layers=tuple(network.layers)
+            )
             checks = [Check(**check) for check in named.pop("checks")]
             return cls(**named, network=network, checks=checks)
         except (AttributeError, KeyError, TypeError) as error:

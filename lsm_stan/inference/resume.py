@@ -18,6 +18,7 @@ from lsm_stan.errors import DamagedError, InputError
 from lsm_stan.inference.compiled_model import CompiledModel
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.jumps import learn_jumps
+from lsm_stan.inference.layered_fit import LayeredFit
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.inference.moves import moves_data
 from lsm_stan.inference.preconditioning import Preconditioner
@@ -68,7 +69,7 @@ def resume(fit: Fit, *, draws: int, show_progress: bool = True) -> Fit:
     Raises
     ------
     InputError
-        If the fit is by another method, or by another version of the program.
+        If the fit is by another method, of layers, or by another version of the program.
     DamagedError
         If CmdStan's files of the chains are missing.
     """
@@ -78,6 +79,8 @@ def resume(fit: Fit, *, draws: int, show_progress: bool = True) -> Fit:
             f"the fit is by {METHODS[record.method].title}, which has no chains that could go on; a"
             " fit by NUTS is needed"
         )
+    if isinstance(fit, LayeredFit):
+        raise InputError("the fit is of layers, whose chains do not go on; sample more at once")
     if type(draws) is not int or draws < 1:
         raise InputError(f"draws is {draws!r}; an integer from 1 is needed")
     settings = {**record.model, "model": fit.spec}
@@ -90,7 +93,7 @@ def resume(fit: Fit, *, draws: int, show_progress: bool = True) -> Fit:
             " sample again, or install the version of the fit"
         )
     before = _past(fit)
-    past, times = [read_chains(each, problem.spec) for each in before], len(before)
+    past, times = [read_chains(each, problem) for each in before], len(before)
     arguments = dict(record.arguments)
     arguments["iter_sampling"] = arguments.get("iter_sampling", ITERATIONS) + draws
     # another seed, or the chains would take the random numbers of their first draws again
@@ -102,7 +105,8 @@ def resume(fit: Fit, *, draws: int, show_progress: bool = True) -> Fit:
     cmdstan: dict[str, Any] = {
         name: value for name, value in record.arguments.items() if name not in OF_BEGINNING
     }
-    cmdstan |= {"iter_warmup": 0, "iter_sampling": draws, "adapt_engaged": False}
+    # CmdStanPy reads no files of chains without a warmup: it is one iteration that adapts nothing
+    cmdstan |= {"iter_warmup": 1, "iter_sampling": draws, "adapt_engaged": False}
     cmdstan |= {
         "step_size": np.asarray(before[0].step_size).tolist(),
         "metric": before[0].metric_type,
@@ -150,11 +154,11 @@ def _learned(fit: Fit, problem: Problem) -> tuple[Preconditioner | None, dict[st
     """Return the coordinates that the chains had, and the moves between their transitions."""
     if not fit.record.details["preconditioned"]:
         return None, None
-    pilot = read_chains(_read(fit.cmdstan_output / PILOT_FOLDER), problem.spec)[0]["z"]
+    pilot = read_chains(_read(fit.cmdstan_output / PILOT_FOLDER), problem)[0]["z"]
     change = shaped_by(problem, pilot)
     if change is None or not fit.record.details["moves"]:
         return change, None
-    teacher = read_chains(_read(fit.cmdstan_output / JUMPS_FOLDER), problem.spec)[0]["z"]
+    teacher = read_chains(_read(fit.cmdstan_output / JUMPS_FOLDER), problem)[0]["z"]
     return change, moves_data(problem, change, learn_jumps(problem, teacher, fit.record.seed))
 
 

@@ -25,6 +25,8 @@ from lsm_stan.errors import InferenceError, InputError, MachineError
 from lsm_stan.files import Scratch, ensure_room, needs_room, temporary_folder
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fit_folder import INIT
+from lsm_stan.inference.layered_fit import LayeredFit
+from lsm_stan.inference.layered_problem import LayeredProblem
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.methods import Method
 from lsm_stan.inference.problem import Problem
@@ -278,6 +280,7 @@ class Run:
                 edges=network.n_edges,
                 hidden=network.n_hidden,
                 notes=network.notes,
+                layers=problem.layers.labels if isinstance(problem, LayeredProblem) else (),
             ),
             versions=versions(compiled.toolchain),
         )
@@ -291,11 +294,14 @@ class Run:
             estimate=estimate,
             sample_stats=sample_stats,
             constants={"prior_scale": problem.prior_scale, "jitter": problem.jitter},
-            coords=spec.coords,
+            coords=problem.coords,
             # netCDF attributes are numbers and text
             attrs={k: json.dumps(v) if isinstance(v, dict) else v for k, v in attrs.items()},
         )
-        return Fit(network, built, record, self._scratch.path, self._scratch)
+        made = network, built, record, self._scratch.path, self._scratch
+        if isinstance(problem, LayeredProblem):
+            return LayeredFit(*made, layers=problem.layers)
+        return Fit(*made)
 
 
 def _code_of(message: str) -> int:

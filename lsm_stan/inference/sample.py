@@ -14,12 +14,10 @@ from lsm_stan.inference.moves import DEPTH, accepted_moves, moves_data, what_mov
 from lsm_stan.inference.preconditioning import Preconditioner
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import SIG_FIGS, Run
-from lsm_stan.model.family import ModelSpec
-from lsm_stan.model.parameters import Parameters, from_stan
+from lsm_stan.model.parameters import Parameters, cloud
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import mean_positions, rotation_onto
 from lsm_stan.posterior.checks import ITERATIONS, Check, sampler_checks
-from lsm_stan.posterior.invariants import monitored
 from lsm_stan.progress import has_bars
 from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray
@@ -71,7 +69,7 @@ def sample_chains(
         The sampler's columns, called as CmdStan calls them.
     """
     problem = run.problem
-    learned = problem.spec.hierarchical
+    learned = problem.hierarchical
     defaults: dict[str, Any] = {"sig_figs": SIG_FIGS, "threads_per_chain": run.compiled.threads}
     if moves is not None:
         # the program's own metric stands in for Stan's unit metric
@@ -91,11 +89,11 @@ def sample_chains(
             moves=moves,
             **{**defaults, **{name: value for name, value in cmdstan.items() if value is not None}},
         )
-        return read_chains(result, problem.spec)
+        return read_chains(result, problem)
 
 
 def read_chains(
-    result: cmdstanpy.CmdStanMCMC, spec: ModelSpec
+    result: cmdstanpy.CmdStanMCMC, problem: Problem
 ) -> tuple[Parameters, dict[str, FloatArray]]:
     """Return draws and columns of chains.
 
@@ -103,8 +101,8 @@ def read_chains(
     ----------
     result : CmdStanMCMC
         What CmdStanPy returned for the chains, or read from their files.
-    spec : ModelSpec
-        The model that was run.
+    problem : Problem
+        The model and its network.
 
     Returns
     -------
@@ -116,7 +114,7 @@ def read_chains(
     columns = {key: np.asarray(values).T for key, values in result.method_variables().items()}
     draws = {
         key: values.reshape(result.chains, -1, *values.shape[1:])
-        for key, values in from_stan(result, spec).items()
+        for key, values in problem.from_stan(result, learned=problem.hierarchical).items()
     }
     return draws, columns
 
@@ -233,7 +231,7 @@ def finish_chains(
     stats, log_joint = sample_stats(columns), columns["lp__"]
     depth, moved = run.arguments.get("max_treedepth"), moves is not None
     checks, measured = sampler_checks(
-        monitored(run.problem.spec, draws, log_joint),
+        run.problem.monitored(draws, log_joint),
         stats,
         depth or (DEPTH if moved else MAX_TREEDEPTH),
         run.arguments,
@@ -314,11 +312,14 @@ def mean_of_draws(draws: Parameters, log_joint: FloatArray) -> dict[str, FloatAr
     dict of str to ndarray
         Means without the leading axes.
     """
-    z = draws["z"]
+    z = cloud(draws)
     best = z.reshape(-1, *z.shape[2:])[log_joint.argmax()]
     estimate = {name: values.mean(axis=(0, 1)) for name, values in draws.items()}
     estimate["z"] = mean_positions(z, best)
+    turn = rotation_onto(z, estimate["z"])
     if "role" in draws:  # turned as the positions are
-        turned = draws["role"] @ rotation_onto(z, estimate["z"])
-        estimate["role"] = turned.mean(axis=(0, 1))
+        estimate["role"] = (draws["role"] @ turn).mean(axis=(0, 1))
+    if "z_layer" in draws:  # what turned as one are the positions of all layers
+        estimate["z_layer"] = estimate["z"].reshape(draws["z_layer"].shape[2:])
+        estimate["z"] = (draws["z"] @ turn).mean(axis=(0, 1))
     return estimate

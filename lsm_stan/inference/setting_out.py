@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from lsm_stan.inference.fit import Fit
-from lsm_stan.inference.preconditioning import Preconditioner, is_preconditioned
+from lsm_stan.inference.preconditioning import Preconditioner
 from lsm_stan.inference.run import Run
 from lsm_stan.inference.starts import Init, is_random, random_starts
 from lsm_stan.model.parameters import Parameters
@@ -64,6 +64,6 @@ def first_change(
     Preconditioner or None
     """
     problem, positions = run.problem, starts[0]["z"]
-    if is_random(init) and is_preconditioned(problem.spec, problem.network):
+    if is_random(init) and problem.preconditioned:
         positions = optimize(seed=run.seed, starts=1, show_progress=False).positions
     return problem.preconditioner(positions[None])

@@ -195,7 +195,9 @@ def _in_order(
             )
     order = [place[name] for name in here]
     return {
-        name: values[order] if "node" in DIMS.get(name, ()) else values
+        name: values.take(order, DIMS[name].index("node"))
+        if "node" in DIMS.get(name, ())
+        else values
         for name, values in parameters.items()
     }
 

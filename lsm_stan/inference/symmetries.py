@@ -41,12 +41,16 @@ def turns(values: Parameters) -> FloatArray:
     -------
     ndarray of shape (P, K(K-1)/2)
     """
-    parts = [values[name] for name in TURNED]
+    turned = [name for name in TURNED if name in values]
+    dim = values["z_raw"].shape[1]
+    parts = [values[name].reshape(-1, dim) for name in turned]
     nodes = np.concatenate(parts)
     columns = tangents(nodes).T.reshape(-1, *nodes.shape)
     blocks = np.split(columns, np.cumsum([*map(len, parts)])[:-1], axis=1)
-    still = {name: np.zeros((len(columns), *value.shape)) for name, value in values.items()}
-    return flat({**still, **dict(zip(TURNED, blocks, strict=True))}).T
+    moved = {name: np.zeros((len(columns), *value.shape)) for name, value in values.items()}
+    for name, block in zip(turned, blocks, strict=True):
+        moved[name] = block.reshape(moved[name].shape)
+    return flat(moved).T
 
 
 def prior_directions(problem: Problem, point: Parameters, gradient: FloatArray) -> Known | None:
@@ -69,10 +73,11 @@ def prior_directions(problem: Problem, point: Parameters, gradient: FloatArray) 
     Returns
     -------
     Known or None
-        None where positions have no normal prior, or there are no such directions.
+        None where positions have no normal prior, or there are no such directions, or they are not
+        looked for, as with layers.
     """
     spec = problem.spec
-    if spec.clusters:
+    if spec.clusters or problem.layered:
         return None
     values = problem.declared(point)
     precision = _precision(problem, values)
@@ -130,7 +135,7 @@ def freely_moved(problem: Problem, point: Parameters) -> Parameters:
     dict of str to ndarray
     """
     spec = problem.spec
-    if spec.clusters or spec.form == "inner":
+    if spec.clusters or spec.form == "inner" or problem.layered:
         return point
     moved = {**point, "z": point["z"] - point["z"].mean(axis=0)}
     if not spec.intercept:

@@ -8,6 +8,7 @@ counts first, and starts from the level and the dispersion of the data.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -148,8 +149,11 @@ def levels(problem: Problem) -> Parameters:
     Returns
     -------
     dict of str to ndarray
-        ``intercept`` and ``phi``, those of them that the model has.
+        ``intercept`` and ``phi``, those of them that the model has; of layers
+        ``layer_intercept``.
     """
+    if problem.layered:
+        return _levels_of_layers([levels(part) for part in problem.parts])
     spec, network = problem.spec, problem.network
     n_dyads = network.n_observed
     between = network.weight[network.sender != network.receiver].astype(float)
@@ -172,6 +176,16 @@ def levels(problem: Problem) -> Parameters:
         variance = float(between @ between) / n_dyads - mean**2
         phi = mean**2 / max(variance - mean, 1e-10 * mean)
         at_levels["phi"] = np.asarray(np.clip(phi, *PHI_RANGE))
+    return at_levels
+
+
+def _levels_of_layers(each: Sequence[Parameters]) -> Parameters:
+    """Return an intercept for each layer, and the geometric mean of their dispersions."""
+    at_levels: dict[str, FloatArray] = {}
+    if "intercept" in each[0]:
+        at_levels["layer_intercept"] = np.stack([level["intercept"] for level in each])
+    if "phi" in each[0]:
+        at_levels["phi"] = np.exp(np.mean([np.log(level["phi"]) for level in each], axis=0))
     return at_levels
 
 

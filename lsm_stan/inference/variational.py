@@ -11,7 +11,7 @@ from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.preconditioning import Preconditioner
 from lsm_stan.inference.run import SIG_FIGS, Run
-from lsm_stan.model.parameters import Parameters, flat, from_stan
+from lsm_stan.model.parameters import Parameters, flat
 from lsm_stan.posterior.checks import Check, approximation_khat
 from lsm_stan.typing import FloatArray
 
@@ -43,8 +43,8 @@ def approximate(
     -------
     Fit
     """
-    problem, spec = run.problem, run.problem.spec
-    log_joint_of, learned = LogJoint(problem, run.compiled), spec.hierarchical
+    problem = run.problem
+    log_joint_of, learned = LogJoint(problem, run.compiled), problem.hierarchical
     with run.folder("advi") as folder:
         result = run.cmdstan(
             data=problem.stan_data(learned=learned, change=change),
@@ -54,7 +54,8 @@ def approximate(
             **{"sig_figs": SIG_FIGS, **cmdstan},
         )
         console = Path(result.runset.stdout_files[0]).read_text(encoding="utf-8")
-    draws = {name: values[None] for name, values in from_stan(result, spec, mean=False).items()}
+    of_draws = problem.from_stan(result, learned=learned, mean=False)
+    draws = {name: values[None] for name, values in of_draws.items()}
     log_joint = log_joint_of.at(draws)[0]
     at_start = flat(problem.declared(start, learned=learned))
     height = float(log_joint_of.at_flat(at_start, learned=learned)[0])
@@ -66,7 +67,7 @@ def approximate(
     return run.finish(
         draws=draws,
         log_joint=log_joint,
-        estimate=from_stan(result, spec, mean=True),
+        estimate=problem.from_stan(result, learned=learned, mean=True),
         sample_stats={"log_q": log_q},
         checks=[elbo_check(console), drop_check(log_joint[0], height, at_start.size)],
         details={

@@ -303,6 +303,8 @@ def check_served(problem: Problem, covariance: str) -> None:
         the inverse form; or a covariance of more than :data:`MAX_NODES` nodes.
     """
     spec, n_nodes = problem.spec, problem.network.n_nodes
+    if problem.layered:
+        raise InputError("method vi has no closed form for layers; take advi, or nuts")
     others = [
         (spec.likelihood not in LIKELIHOODS, f"likelihood {spec.likelihood!r}"),
         (spec.form not in FORMS, f"form {spec.form!r}"),

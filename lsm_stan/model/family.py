@@ -20,7 +20,7 @@ Edward's tutorial: ``poisson-inverse`` without an intercept, with a diagonal.
 
 A name can be followed by terms, ``nb-squared-effects + nodematch(class) + clusters(3)``:
 
-- covariates, see :mod:`lsm_stan.model.covariates`;
+- covariates, see :mod:`lsm_stan.model.terms`;
 - ``clusters(G)``: the positions are a mixture of G spherical normal distributions (Handcock,
   Raftery & Tantrum, JRSS A 170, 2007), whose centres have the positions' scale.
 """
@@ -39,15 +39,8 @@ import numpy as np
 from scipy.special import polygamma
 
 from lsm_stan.errors import InputError
-from lsm_stan.model.covariates import (
-    NODE_TERMS,
-    OFFSET,
-    Covariates,
-    Term,
-    covariates,
-    read_term,
-    split_outside_brackets,
-)
+from lsm_stan.model.covariates import Covariates, covariates
+from lsm_stan.model.terms import NODE_TERMS, OFFSET, Term, read_term, split_outside_brackets
 from lsm_stan.network.network import Network
 from lsm_stan.typing import plain
 
@@ -260,6 +253,7 @@ class ModelSpec:
             "intercept": self.intercept_scale,
             "log_phi": np.pi / math.sqrt(2),  # -2 log |x| of a normal x
             "effect_raw": 1.0,
+            "change_raw": 1.0,
             "coefficient": self.beta_scale,
             "centre": prior_scale,
             # that of the log ratio of two gamma variables

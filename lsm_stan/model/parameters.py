@@ -54,6 +54,10 @@ DIMS: dict[str, tuple[str, ...]] = {
     "sender_effect": ("node",),
     "receiver_effect": ("node",),
     "beta": ("covariate",),
+    "z_layer": ("layer", "node", "dim"),
+    "layer_intercept": ("layer",),
+    "layer_sender_effect": ("layer", "node"),
+    "layer_receiver_effect": ("layer", "node"),
     "centre": ("cluster", "dim"),
     "theta": ("cluster",),
     "sigma_cluster": ("cluster",),
@@ -63,13 +67,31 @@ DIMS: dict[str, tuple[str, ...]] = {
 NODE_PARAMETERS = tuple(name for name, dims in DIMS.items() if dims == ("node",))
 
 #: Parameters that there are only where scales are learned.
-SCALES = ("sigma_sender", "sigma_role", "sigma_z", "sigma_cluster")
+SCALES = ("sigma_sender", "sigma_role", "sigma_z", "sigma_cluster", "sigma_change")
 
 #: What the Stan program declares as a matrix.
-MATRICES = ("z_raw", "role_raw", "effect_raw", "centre")
+MATRICES = ("z_raw", "role_raw", "effect_raw", "centre", "change_raw")
 
 #: Those of them that turn with the positions.
-TURNED = ("z_raw", "role_raw", "centre")
+TURNED = ("z_raw", "role_raw", "centre", "change_raw")
+
+
+def cloud(parameters: Parameters) -> FloatArray:
+    """Return all positions that turn as one: those of all layers, where there are layers.
+
+    Parameters
+    ----------
+    parameters : dict of str to ndarray
+        Parameters with any leading axes.
+
+    Returns
+    -------
+    ndarray of shape (..., N, K) or (..., L N, K)
+    """
+    z = parameters.get("z_layer")
+    if z is None:
+        return parameters["z"]
+    return z.reshape(*z.shape[:-3], -1, z.shape[-1])
 
 
 def rate_parameters(spec: ModelSpec) -> list[str]:
@@ -286,7 +308,8 @@ def unflat(points: FloatArray, template: Parameters) -> dict[str, FloatArray]:
         template.items(), np.split(points, ends[:-1], axis=-1), strict=True
     ):
         if name in MATRICES:
-            values[name] = np.swapaxes(part.reshape(*batch, *value.shape[::-1]), -1, -2)
+            *first, rows, columns = value.shape
+            values[name] = np.swapaxes(part.reshape(*batch, *first, columns, rows), -1, -2)
         else:
             values[name] = part.reshape(*batch, *value.shape)
     return values
@@ -326,7 +349,30 @@ def from_flat(
     """
     nowhere = {"z": np.ones((n_nodes, dim)), "centre": np.zeros((spec.clusters, dim))}
     template = declared(nowhere, spec, directed=directed, learned=learned, prior_scale=prior_scale)
-    batch, values = points.shape[:-1], unflat(points, template)
+    return from_declared(unflat(points, template), spec, learned=learned, prior_scale=prior_scale)
+
+
+def from_declared(
+    values: Parameters, spec: ModelSpec, *, learned: bool, prior_scale: float
+) -> dict[str, FloatArray]:
+    """Return the parameters of values that Stan declares: what `declared` undoes.
+
+    Parameters
+    ----------
+    values : dict of str to ndarray
+        Values by Stan's names, with any leading axes.
+    spec : ModelSpec
+        The model.
+    learned : bool
+        Whether scales are among the parameters.
+    prior_scale : float
+        The scale of the positions where it is never learned.
+
+    Returns
+    -------
+    dict of str to ndarray
+    """
+    batch = values["z_raw"].shape[:-2]
     learned_positions = learned and spec.learns_positions_scale
     unit = np.exp(values["log_sigma_z"][..., 0]) if learned_positions else np.asarray(prior_scale)
     each = unit[..., None, None] if learned_positions else 1.0

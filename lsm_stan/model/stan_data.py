@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lsm_stan.errors import InputError
 from lsm_stan.model.covariates import Covariates
 from lsm_stan.model.family import FORMS, LIKELIHOODS, MODELS, ModelSpec
+from lsm_stan.model.layering import one_layer
 from lsm_stan.model.parameters import effect_columns
 from lsm_stan.network.checks import STAN_INT_MAX
 from lsm_stan.network.network import Network
@@ -243,6 +244,7 @@ def fixed_data(
     return {
         "n_nodes": network.n_nodes,
         "n_dims": int(dim),
+        **one_layer(network.n_nodes),
         "n_edges": len(edges[0]),
         "sender": edges[0] + 1,
         "receiver": edges[1] + 1,

@@ -48,7 +48,7 @@ from lsm_stan.network.frames import read_frame
 from lsm_stan.network.graphs import read_graph
 from lsm_stan.network.headers import find_ends
 from lsm_stan.network.network import Network
-from lsm_stan.network.reading import OF_COLUMNS, Reading
+from lsm_stan.network.reading import OF_COLUMNS, OF_LAYERS, Reading
 from lsm_stan.network.sources import EdgeList, Matrix
 from lsm_stan.network.text_files import TABLES, inner_suffix, read_rows, refuse_marked
 from lsm_stan.network.two_sets import hide_within_sets
@@ -132,14 +132,10 @@ def _packaged(how: Reading) -> Network:
 
 def _read(data: Source, how: Reading) -> tuple[str, Network]:
     """Read a source; return what to call it in messages, and its network."""
-    if isinstance(data, str | Path):
-        path = Path(data)
-        content, where, title = read_file(path, how), str(path), _stem(path)
-    else:
-        content, where = _read_object(data, how)
-        title = ""
+    how.refuse(OF_LAYERS, str(data), "one network is needed; fit, info, plan and run take layers")
+    content, where, title = read_content(data, how)
     nodes = how.nodes
-    table = None if nodes is None else _read_nodes(nodes, content)
+    table = None if nodes is None else read_nodes(nodes, content)
     try:
         network = content.build(
             how,
@@ -150,6 +146,31 @@ def _read(data: Source, how: Reading) -> tuple[str, Network]:
     except MemoryError as error:
         raise InputError(f"{where}: {NO_MEMORY}") from error
     return where, network
+
+
+def read_content(data: Source, how: Reading) -> tuple[Matrix | EdgeList, str, str]:
+    """Read what a source says, before it is a network.
+
+    Parameters
+    ----------
+    data : str, Path, DataFrame, ndarray, SciPy sparse array or networkx graph
+        What :func:`read_network` reads.
+    how : Reading
+        What the user says.
+
+    Returns
+    -------
+    content : Matrix or EdgeList
+        What it says.
+    where : str
+        What to call it in messages.
+    title : str
+        A file's name without its suffix.
+    """
+    if isinstance(data, str | Path):
+        path = Path(data)
+        return read_file(path, how), str(path), _stem(path)
+    return *_read_object(data, how), ""
 
 
 def _stem(path: Path) -> str:
@@ -384,8 +405,26 @@ def _read_facts(
     return index(table, where), where
 
 
-def _read_nodes(nodes: Table, content: Matrix | EdgeList) -> pd.DataFrame:
-    """Read a node table, whose header must not be a node of the network."""
+def read_nodes(nodes: Table, content: Matrix | EdgeList) -> pd.DataFrame:
+    """Read a node table, whose header must not be a node of the network.
+
+    Parameters
+    ----------
+    nodes : str, Path or DataFrame
+        The table.
+    content : Matrix or EdgeList
+        What the network's source says.
+
+    Returns
+    -------
+    DataFrame
+        Indexed by node name.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or its header may be a node.
+    """
     table, where = _read_facts(nodes, index_by_name, "node table")
     first = clean_name(table.index.name)
     names = content.names or []

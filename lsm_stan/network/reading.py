@@ -44,6 +44,14 @@ class Reading:
         Table of dyads.
     title : str or None
         What to call the network in print.
+    layer : str or None
+        Column of an edge list that says which layer an edge is of.
+    time : str or None
+        Column of an edge list with the times of layers; without `layer` it tells them apart.
+    layer_list : str, Path or None
+        Table of layers, in their order: columns ``layer`` and, if wanted, ``time``.
+    absent : str, Path or None
+        Table of nodes that layers have not: columns ``name`` and ``layer``.
 
     Raises
     ------
@@ -63,6 +71,10 @@ class Reading:
     hidden: str | Path | None = None
     dyads: str | Path | pd.DataFrame | None = None
     title: str | None = None
+    layer: str | None = None
+    time: str | None = None
+    layer_list: str | Path | None = None
+    absent: str | Path | None = None
 
     def __post_init__(self) -> None:
         if self.parallel_edges not in (None, *get_args(ParallelEdges)):
@@ -108,13 +120,16 @@ class Reading:
             If one of them is given.
         """
         given = next((name for name in names if getattr(self, name) not in (None, (), False)), None)
+        option = (given or "").replace("_", "-")
         if given is None and "header" in names and self.header is not None:
-            given = "header" if self.header else "no-header"
+            given = option = "header" if self.header else "no-header"
         if given is not None:
-            raise InputError(f"{source}: --{given} cannot be used here: {reason}")
+            raise InputError(f"{source}: --{option} cannot be used here: {reason}")
 
 
 #: Options that choose among the columns of a table.
 OF_COLUMNS = ("header", "source", "target", "weight", "where")
 #: Those that have no meaning for graphs, whose edges have their ends.
 OF_TABLES = ("header", "source", "target")
+#: Those that have a meaning for layers only.
+OF_LAYERS = ("layer", "time", "layer_list", "absent")

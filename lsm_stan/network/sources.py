@@ -173,7 +173,7 @@ class EdgeList:
         if self.kind != "column":
             how.refuse(OF_TABLES, source, "a graph's edges have their ends, and no header")
         kept, notes = kept_rows(self.attributes, how, source, self.kind)
-        content = self if kept is None else self._rows(kept)
+        content = self if kept is None else self.rows(kept)
         content = content._with_direction(how, source)
         column, weights, said = read_weights(content.attributes, how, source, self.kind)
         notes += said
@@ -207,8 +207,18 @@ class EdgeList:
             return replace(network, notes=(*network.notes, _TWO_SETS))
         return network if directed is not None else _with_hint(network)
 
-    def _rows(self, kept: Sequence[int]) -> EdgeList:
-        """Return some of the edges."""
+    def rows(self, kept: Sequence[int]) -> EdgeList:
+        """Return some of the edges.
+
+        Parameters
+        ----------
+        kept : sequence of int
+            Their numbers, from 0.
+
+        Returns
+        -------
+        EdgeList
+        """
         return replace(
             self,
             senders=[self.senders[k] for k in kept],

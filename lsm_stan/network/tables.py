@@ -252,7 +252,8 @@ def _header(
     if kind == "unclear":
         raise InputError(
             f"{source}: the first row, {', '.join(first)}, may be a header or an edge, since no"
-            f" row below names its nodes; say --header or --no-header"
+            f" row below names its nodes; say --header or --no-header; of a header name the columns"
+            f" of both ends, such as --source {quoted(first[0])} --target {quoted(first[1])}"
         )
     return None, table.rows
 

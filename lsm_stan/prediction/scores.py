@@ -49,7 +49,7 @@ class Prediction(NamedTuple):
 def predict_held_out(
     spec: ModelSpec,
     draws: Parameters,
-    network: Network,
+    network: Network | None,
     sender: ArrayLike,
     receiver: ArrayLike,
     weight: ArrayLike,
@@ -63,9 +63,9 @@ def predict_held_out(
         The model.
     draws : dict of str to ndarray
         Parameters with one leading axis, of S draws; S = 1 for a mode.
-    network : Network
-        What was observed. Where the directions of a pair are correlated, given the parameters, the
-        prediction is conditional on the reverse dyad's weight, if that is known.
+    network : Network or None
+        What was observed; None: nothing. Where the directions of a pair are correlated, given the
+        parameters, the prediction is conditional on the reverse dyad's weight, if that is known.
     sender, receiver : array_like of shape (D,)
         Node indices, from 0, of the dyads.
     weight : array_like of shape (D,)
@@ -81,7 +81,9 @@ def predict_held_out(
         Memory beyond it is bounded.
     """
     sender, receiver, weight = (np.asarray(x, dtype=np.int64) for x in (sender, receiver, weight))
-    reverse = network.weight_of(receiver, sender)
+    reverse = np.full_like(weight, -1)
+    if network is not None:
+        reverse = network.weight_of(receiver, sender)
     number = np.arange(len(weight)) if unit is None else np.asarray(unit)
     _, first, unit_of = np.unique(number, return_index=True, return_inverse=True)
     last = len(number) - 1 - np.unique(number[::-1], return_index=True)[1]

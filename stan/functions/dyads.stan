@@ -15,6 +15,32 @@ real charges_of_edges(vector log_a, vector log_b, vector sent, vector received) 
 }
 
 /**
+ * Kernel sum over the pairs of each layer.
+ *
+ * @param x, log_a, log_b sites and their log charges, see sites.stan
+ * @param sizes how many sites each layer has; of one layer it is not looked at
+ * @param logarithm, shared, softening, form see kernel_sum in pair_sums.stan
+ */
+real all_pairs(matrix x, vector log_a, vector log_b, array[] int sizes, int logarithm,
+               int shared, real softening, int form) {
+  real total = 0;
+  int last = 0;
+  if (size(sizes) == 1)
+    return kernel_sum(x, log_a, log_b, logarithm, shared, softening, form);
+  for (n in sizes) {
+    int first = last + 1;
+    last += n;
+    {
+      matrix[n, cols(x)] there = x[first : last];
+      vector[n] a = log_a[first : last];
+      vector[n] b = log_b[first : last];
+      total += kernel_sum(there, a, b, logarithm, shared, softening, form);
+    }
+  }
+  return total;
+}
+
+/**
  * What all observed dyads cost, whether they have an edge or not.
  *
  *   likelihood 1: sum of mu;  2 to 4: sum of log(1 + mu / phi)
@@ -24,6 +50,7 @@ real charges_of_edges(vector log_a, vector log_b, vector sent, vector received) 
  * covariates act on are taken out, and put in again with charges of their own.
  *
  * @param x, log_a, log_b sites and their log charges, see sites.stan
+ * @param sizes how many sites each layer has, see all_pairs
  * @param sender, receiver sites of listed dyads
  * @param back 1 where the reverse direction is in the term, too
  * @param weight how often a term is put in; negative: taken out
@@ -36,6 +63,7 @@ real charges_of_edges(vector log_a, vector log_b, vector sent, vector received) 
 real all_dyads(matrix x,
                vector log_a,
                vector log_b,
+               array[] int sizes,
                array[] int sender,
                array[] int receiver,
                vector back,
@@ -49,7 +77,7 @@ real all_dyads(matrix x,
   int logarithm = likelihood > 1;
   int shared = likelihood == 3;
   return (shared ? 1 : 0.5 * cells_per_pair)
-         * kernel_sum(x, log_a, log_b, logarithm, shared, softening, form)
+         * all_pairs(x, log_a, log_b, sizes, logarithm, shared, softening, form)
          + charged_edge_sum(x, log_a, log_b, sender, receiver, back, weight, log_charge,
                             back_log_charge, logarithm, softening, form);
 }

@@ -46,6 +46,7 @@ vector and_ones(vector coefficient, int n) {
 /**
  * Log charges of sites, as senders or as receivers.
  *
+ * @param level what every charge has, one a node
  * @param effect a column an effect, or none
  * @param column the column that counts
  * @param covariate a row a node, a column a covariate
@@ -55,14 +56,12 @@ vector and_ones(vector coefficient, int n) {
  * @param is_inner see sites
  * @return one a site
  */
-vector log_charges(matrix effect, int column, matrix covariate, vector coefficient,
-                   matrix x, int first, int is_inner) {
-  int n_nodes = rows(effect);
-  vector[n_nodes] log_charge;
+vector log_charges(vector level, matrix effect, int column, matrix covariate,
+                   vector coefficient, matrix x, int first, int is_inner) {
+  int n_nodes = size(level);
+  vector[n_nodes] log_charge = level;
   if (cols(effect) > 0)
-    log_charge = effect[ : , column];
-  else
-    log_charge = rep_vector(0, n_nodes);
+    log_charge += effect[ : , column];
   if (cols(covariate) > 0)
     log_charge += covariate * coefficient;
   if (is_inner)

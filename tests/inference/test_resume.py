@@ -51,9 +51,9 @@ def test_chains_go_on_with_what_they_learned(fits, kind, monkeypatch, tmp_path):
             next((each.cmdstan_output / name).glob(f"*_{chain}.csv")).read_text()
             for each, name in ((fit, "chains"), (longer, "resumed-1"))
         )
-        (step,) = re.findall(r"# Step size = (\S+)", first)
-        assert float(re.findall(r"stepsize = (\S+)", second)[0]) == pytest.approx(float(step))
-        assert "Adaptation terminated" not in second
+        step, same = (re.findall(r"# Step size = (\S+)", text) for text in (first, second))
+        assert len(step) == 1
+        assert step == same
     if kind == "moves":
         assert asked["moves"].keys() == moves_data(longer_problem(fit), asked["change"]).keys()
         assert len(asked["moves"]["chance"]) == fit.record.details["jumps"]

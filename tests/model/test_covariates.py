@@ -13,9 +13,10 @@ from lsm_stan import Fit, InputError, LatentSpaceModel, Network, compare, simula
 from lsm_stan.analysis import run
 from lsm_stan.config import load_config
 from lsm_stan.criticism.tables import coefficients_beside, coefficients_table
-from lsm_stan.model.covariates import _standard_deviations, possible_terms, split_outside_brackets
+from lsm_stan.model.covariates import _standard_deviations, possible_terms
 from lsm_stan.model.family import find_model
 from lsm_stan.model.likelihood import expected_strengths
+from lsm_stan.model.terms import split_outside_brackets
 from lsm_stan.network.readers import open_network
 from lsm_stan.network.reading import Reading
 from lsm_stan.posterior.draws import flat_draws

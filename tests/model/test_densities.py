@@ -10,7 +10,6 @@ import pytest
 from scipy import integrate, special, stats
 
 from lsm_stan import InputError, LatentSpaceModel, Network
-from lsm_stan.model.covariates import NODE_TERMS, Term
 from lsm_stan.model.family import FORMS, LIKELIHOODS, MODELS, ModelSpec, find_model, read_spec
 from lsm_stan.model.likelihood import (
     conditional_log_likelihood,
@@ -20,6 +19,7 @@ from lsm_stan.model.likelihood import (
     pair_log_likelihood,
 )
 from lsm_stan.model.parameters import declared, flat
+from lsm_stan.model.terms import NODE_TERMS, Term
 
 N, K = 9, 3
 

@@ -175,7 +175,10 @@ def test_latin_1_is_refused_with_what_to_do(tmp_path):
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("ann,bob\ncat,dan\n", "first row, ann, bob, may be a header or an edge.*--header or"),
+        (
+            "ann,bob\ncat,dan\n",
+            "ann, bob, may be .*--header or --no-header.*--source ann --target bob",
+        ),
         ("u,v\nv,w\n", "rows below have nodes of such names; say --header or --no-header"),
         ("6,2,4,1289241911\n6,5,2,1289241941\n", "say --no-header, and --weight 3"),
         ("quelle;ziel;gewicht\na;b;3\n", "--source quelle --target ziel"),

@@ -1,0 +1,216 @@
+"""A fit of layers: what one method said about several networks of the same nodes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lsm_stan.errors import InputError
+from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.fit_folder import Content
+from lsm_stan.model.layered_parameters import of_layer
+from lsm_stan.model.layering import Layering
+from lsm_stan.network.layers import Layers
+from lsm_stan.posterior import idata as container
+from lsm_stan.posterior.invariants import MONITORED_PAIRS, sample_pairs
+from lsm_stan.posterior.movement import changes_of_pairs, layer_quantities, movers_table
+from lsm_stan.typing import FloatArray, IntArray
+
+_NOT_YET = (
+    "are not there for layers yet; predictive_layers and score_layer judge each layer, and"
+    " fit.of_layer(LABEL) has its parameters"
+)
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayeredFit(Fit):
+    """What one inference method said about layers.
+
+    ``network`` is the layers added up, which stands for them on maps; ``positions`` and ``draws``
+    are what layers have in common.
+
+    Attributes
+    ----------
+    layers : Layers
+        The layers that were fitted.
+    """
+
+    layers: Layers = field(kw_only=True)
+
+    @cached_property
+    def layering(self) -> Layering:
+        """How the positions of the layers hang together."""
+        return Layering.of(self.record.model["layers"])
+
+    @property
+    def layer_positions(self) -> FloatArray:
+        """``(L, N, K)`` positions in every layer: the mode, or the mean (aligned for NUTS)."""
+        return self.estimate["z_layer"]
+
+    @property
+    def layer_draws(self) -> FloatArray:
+        """``(chain, draw, L, N, K)`` positions; not aligned: the layers of a draw turn as one."""
+        return self.parameters["z_layer"]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return LayeredFit._of, (self._content,)
+
+    def of_layer(self, layer: int | str) -> dict[str, FloatArray]:
+        """Return draws of the parameters of one layer's network, by the names of one alone.
+
+        Parameters
+        ----------
+        layer : int or str
+            The layer, by number or label.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Leading axes ``(chain, draw)``; nodes are those of the layer's network.
+        """
+        return of_layer(self.parameters, self.layers, self.layers.index(layer))
+
+    def movers(self) -> pd.DataFrame:
+        """Return how far every node moves; see :func:`lsm_stan.posterior.movement.movers_table`.
+
+        Returns
+        -------
+        DataFrame
+        """
+        return movers_table(self.parameters, self.layers)
+
+    def changes(
+        self, first: int | str | None = None, last: int | str | None = None, top: int = 20
+    ) -> pd.DataFrame:
+        """Return the pairs that approach each other most surely between two layers, or part.
+
+        Parameters
+        ----------
+        first, last : int, str or None, default None
+            Two layers, by number or label; by default the first and the last.
+        top : int, default 20
+            Number of pairs of each kind, at most.
+
+        Returns
+        -------
+        DataFrame
+            See :func:`lsm_stan.posterior.movement.changes_of_pairs`.
+        """
+        ends = (0 if first is None else first, self.layers.n_layers - 1 if last is None else last)
+        return changes_of_pairs(self.parameters, self.layers, *ends, top)
+
+    def invariants(
+        self, pairs: IntArray | None = None, nodes: Any = None
+    ) -> container.InferenceData:
+        """Return the draws of what rotations and reflections leave unchanged.
+
+        Parameters
+        ----------
+        pairs : ndarray of int64 of shape (P, 2), or None, default None
+            Node pairs whose distances are wanted, from 0; by default a fixed random set.
+        nodes : None, default None
+            Not looked at: there is ``moved`` for every node.
+
+        Returns
+        -------
+        InferenceData or DataTree
+            Group ``posterior`` with ``log_joint`` and the quantities of
+            :func:`lsm_stan.posterior.movement.layer_quantities`; ``sample_stats`` is the fit's.
+        """
+        if pairs is None:
+            pairs = sample_pairs(self.layers.n_nodes, MONITORED_PAIRS)
+        quantities = layer_quantities(self.parameters, self.layers, np.asarray(pairs))
+        return container.invariants(self.idata, quantities)
+
+    @property
+    def log_prior_blocks(self) -> dict[str, FloatArray]:
+        """Refused: priors of layers are not split into blocks yet.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError(f"log priors by block {_NOT_YET}")
+
+    @property
+    def log_likelihood_total(self) -> FloatArray:
+        """Refused, as blocks of the prior are.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError(f"log likelihoods by draw {_NOT_YET}")
+
+    def log_likelihood(self, *args: Any, **options: Any) -> container.Dataset:
+        """Refuse to put log likelihoods of one network into the container.
+
+        Parameters
+        ----------
+        *args : Any
+            As in :meth:`lsm_stan.inference.fit.Fit.log_likelihood`.
+        **options : Any
+            As there.
+
+        Returns
+        -------
+        Dataset
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError(f"log likelihoods by dyad {_NOT_YET}")
+
+    def posterior_predictive(self, *args: Any, **options: Any) -> container.Dataset:
+        """Refuse to draw one network.
+
+        Parameters
+        ----------
+        *args : Any
+            As in :meth:`lsm_stan.inference.fit.Fit.posterior_predictive`.
+        **options : Any
+            As there.
+
+        Returns
+        -------
+        Dataset
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError(f"posterior predictive groups {_NOT_YET}")
+
+    def prior_predictive(self, **options: Any) -> tuple[container.Dataset, container.Dataset]:
+        """Refuse to draw one network from the priors.
+
+        Parameters
+        ----------
+        **options : Any
+            As in :meth:`lsm_stan.inference.fit.Fit.prior_predictive`.
+
+        Returns
+        -------
+        prior, prior_predictive : Dataset
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError(f"prior predictive groups {_NOT_YET}")
+
+    @property
+    def _content(self) -> Content:
+        return Content(
+            self.network, self.idata, self.record, self.cmdstan_output, layers=self.layers
+        )

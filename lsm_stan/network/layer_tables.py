@@ -1,0 +1,189 @@
+"""Tables that say what layers are: their order, their times, and who is absent; and labels."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from lsm_stan.errors import InputError
+from lsm_stan.network.checks import clean_name
+from lsm_stan.network.fact_tables import read_columns
+from lsm_stan.network.formats import readable
+from lsm_stan.network.text_files import TABLES, inner_suffix
+
+
+def layer_label(value: object) -> str:
+    """Return what a layer is called by a cell of a table; nothing if it has nothing.
+
+    Parameters
+    ----------
+    value : object
+        The cell.
+
+    Returns
+    -------
+    str
+    """
+    if value is None:
+        return ""
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return clean_name(value)
+
+
+def times_of(
+    labels: Sequence[str], values: Sequence[object], column: str, where: str
+) -> dict[str, float]:
+    """Return each layer's time; all of its rows have the same.
+
+    Parameters
+    ----------
+    labels : sequence of str
+        The layer of each row.
+    values : sequence
+        The time of each row.
+    column : str
+        What the times are called there.
+    where : str
+        File name or description, for error messages.
+
+    Returns
+    -------
+    dict of str to float
+
+    Raises
+    ------
+    InputError
+        If a time is no number, or a layer has two.
+    """
+    times: dict[str, float] = {}
+    for row, (label, value) in enumerate(zip(labels, values, strict=True)):
+        time = number_of(value)
+        if time is None:
+            raise InputError(
+                f"{where}: edge {row + 1} has {value!r} in the column {column!r}; a number, the"
+                f" time of its layer, is needed"
+            )
+        if times.setdefault(label, time) != time:
+            raise InputError(
+                f"{where}: the layer {label!r} has the times {times[label]:g} and {time:g} in the"
+                f" column {column!r}; a layer has one"
+            )
+    return times
+
+
+def number_of(value: object) -> float | None:
+    """Return a finite number that a cell holds, or None.
+
+    Parameters
+    ----------
+    value : object
+        The cell.
+
+    Returns
+    -------
+    float or None
+    """
+    try:
+        number = float(str(value))
+    except ValueError:
+        return None
+    return number if np.isfinite(number) else None
+
+
+def natural(text: str) -> list[Any]:
+    """Return what sorts texts as people do: file 2 before file 10.
+
+    Parameters
+    ----------
+    text : str
+        A name.
+
+    Returns
+    -------
+    list
+    """
+    return [
+        (0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", text)
+    ]
+
+
+def read_layer_list(
+    path: Path, times: dict[str, float] | None
+) -> tuple[list[str], dict[str, float] | None]:
+    """Read the order of layers, and their times where a table has them.
+
+    Parameters
+    ----------
+    path : Path
+        The table.
+    times : dict of str to float, or None
+        Times that are known without it.
+
+    Returns
+    -------
+    labels : list of str
+        The layers in order.
+    times : dict of str to float, or None
+        Their times.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or has no column ``layer``.
+    """
+    table = _table(path, ("layer",))
+    labels = [layer_label(value) for value in table["layer"]]
+    if "time" not in table:
+        return labels, times
+    return labels, times_of(labels, list(table["time"]), "time", str(path))
+
+
+def read_absent(path: str | Path, labels: Sequence[str]) -> dict[str, set[str]]:
+    """Read which nodes are absent, by layer.
+
+    Parameters
+    ----------
+    path : str or Path
+        A table with columns ``name`` and ``layer``.
+    labels : sequence of str
+        The layers.
+
+    Returns
+    -------
+    dict of str to set of str
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or names another layer.
+    """
+    table = _table(Path(path), ("name", "layer"))
+    absent: dict[str, set[str]] = {}
+    for name, value in zip(table["name"], table["layer"], strict=True):
+        label = layer_label(value)
+        if label not in labels:
+            raise InputError(
+                f"{path}: there is no layer {label!r}; there are {', '.join(map(repr, labels))}"
+            )
+        absent.setdefault(label, set()).add(clean_name(name))
+    return absent
+
+
+def _table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
+    if inner_suffix(path) not in TABLES:
+        raise InputError(f"{path}: a table is needed; {', '.join(TABLES)} can be read")
+    with readable(path):
+        table = read_columns(path)
+    for name in needed:
+        if name not in table:
+            raise InputError(
+                f"{path}: the columns {' and '.join(needed)} are needed; it has"
+                f" {', '.join(map(str, table.columns))}"
+            )
+    return table
