@@ -14,8 +14,8 @@ Origin: TypeAlias = Literal["auto", "github", "pypi"]
 #: How dyads are held out: at random, every one once, or those of some nodes.
 Scheme: TypeAlias = Literal["random", "folds", "nodes"]
 
-#: How the sum over pairs of nodes is made.
-Sum = Literal["exact", "approximate"]
-
 #: How the positions of layers hang together: one for all, each around a common one, or in a row.
 Structure: TypeAlias = Literal["shared", "exchangeable", "ordered"]
+
+#: How the sum over pairs of nodes is made.
+Sum: TypeAlias = Literal["exact", "approximate"]

@@ -722,7 +722,7 @@ def test_a_fit_is_replaced_only_by_force(command, tmp_path, monkeypatch):
     def reached(*_args, **_options):
         raise InputError("reached")
 
-    monkeypatch.setattr("lsm_stan.network.readers.open_network", reached)
+    monkeypatch.setattr("lsm_stan.network.layer_readers.open_source", reached)
     assert_refused(command(*FIT, "--out", "fit", "--force"), "reached")
     assert_refused(command(*FIT, "--out", "new"), "reached")
 
@@ -739,7 +739,7 @@ def test_a_fit_is_replaced_if_the_terminal_says_so(command, tmp_path, monkeypatc
         def isatty(self):
             return True
 
-    monkeypatch.setattr("lsm_stan.network.readers.open_network", reached)
+    monkeypatch.setattr("lsm_stan.network.layer_readers.open_source", reached)
     monkeypatch.setattr(sys, "stdin", Terminal(answer))
     outcome = command(*FIT, "--out", "fit")
     assert word in outcome.err
@@ -772,6 +772,6 @@ def test_an_error_of_the_system_is_one_sentence(command, monkeypatch):
     def full(*_args, **_options):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/somewhere")
 
-    monkeypatch.setattr("lsm_stan.network.readers.open_network", full)
+    monkeypatch.setattr("lsm_stan.network.layer_readers.open_source", full)
     outcome = command("info", "celegans")
     assert (outcome.code, outcome.err) == (1, "error: /somewhere: No space left on device\n")

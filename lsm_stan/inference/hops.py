@@ -29,7 +29,6 @@ import numpy as np
 from numpy.typing import NDArray
 from tqdm import tqdm
 
-from lsm_stan.errors import InputError
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
 from lsm_stan.inference.units import first_step, length
@@ -107,35 +106,6 @@ def usual_hops(n_nodes: int) -> int:
     if n_nodes <= USUAL_NODES:
         return HOPS_A_NODE * n_nodes
     return int(HOPS_A_NODE * USUAL_NODES * (USUAL_NODES / n_nodes) ** 2)
-
-
-def hops_of(problem: Problem, asked: int | None) -> int:
-    """Return how many hops a search has.
-
-    Parameters
-    ----------
-    problem : Problem
-        The model and its network.
-    asked : int or None
-        How many were asked for, if any number was.
-
-    Returns
-    -------
-    int
-
-    Raises
-    ------
-    InputError
-        If layers are asked to hop.
-    """
-    if not problem.layered:
-        return usual_hops(problem.network.n_nodes) if asked is None else asked
-    if asked:
-        raise InputError(
-            f"map: hops is {asked}, and nodes of layers do not hop; leave it out, or take more"
-            f" starts"
-        )
-    return 0
 
 
 def hop(run: Run, point: Parameters, hops: int) -> Hopping:

@@ -10,8 +10,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
-import numpy as np
-
 from lsm_stan.choices import Kernel, Sum
 from lsm_stan.errors import InputError
 from lsm_stan.inference.approximate import TOLERANCE, approximate_mode, check_arguments
@@ -19,15 +17,15 @@ from lsm_stan.inference.arguments import Count, NotNegative, Positive, requested
 from lsm_stan.inference.compiled_model import CompiledModel
 from lsm_stan.inference.continuation import LADDERS
 from lsm_stan.inference.fit import Fit
-from lsm_stan.inference.hops import hop, hops_of
+from lsm_stan.inference.hops import usual_hops
 from lsm_stan.inference.laplace import approximate_at_mode
 from lsm_stan.inference.layered_problem import problem_of
 from lsm_stan.inference.methods import METHODS, find_method
-from lsm_stan.inference.mode_checks import settle_mode, settled_ends
 from lsm_stan.inference.moves import has_moves
-from lsm_stan.inference.optimize import find_modes, starts_of_record
+from lsm_stan.inference.optimize import best_mode
 from lsm_stan.inference.pathfinder import approximate_along_paths
 from lsm_stan.inference.preconditioning import MAX_NODES
+from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
 from lsm_stan.inference.sample import sample_posterior
 from lsm_stan.inference.setting_out import first_change, starts_for
@@ -40,7 +38,6 @@ from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network.layers import Layers
 from lsm_stan.network.network import Network
-from lsm_stan.text import counted
 from lsm_stan.typing import plain
 
 
@@ -182,29 +179,13 @@ class LatentSpaceModel(CompiledModel):
         if tolerance is not None:
             raise InputError(f"map: tolerance is {tolerance}; it is of sum = 'approximate'")
         run = self._run("map", seed, asked, show_progress)
-        hops = hops_of(self.problem, plain(hops))
+        hops = _hops(self.problem, plain(hops))
         softenings = plain(list(LADDERS[self.spec.form] if ladder is None else ladder))
         if self.spec.clusters:
             # a centre stays with whatever nodes it starts among: it starts, by k-means, where
             # the nodes have come together without it
             softenings = softenings or [0.0]
-        ends = settled_ends(self.log_joint, find_modes(run, starts, softenings, cmdstan))
-        of_starts = starts_of_record(self.log_joint, ends)
-        best = ends[of_starts[0]["start"] - 1]
-        modes = max(start["mode"] for start in of_starts)
-        details: dict[str, Any] = {"distinct_modes": modes, "hops": hops}
-        if hops:
-            run.say(f"{counted(hops, 'hop')} from the best of them")
-            hopping = hop(run, best, hops)
-            best, details["hop_gain"] = hopping.point, hopping.gain
-        mode = settle_mode(self.log_joint, best)
-        return run.finish(
-            draws={name: value[None, None] for name, value in mode.point.items()},
-            log_joint=np.full((1, 1), mode.log_joint),
-            estimate=mode.point,
-            checks=mode.checks,
-            details={**mode.details, **details, "ladder": softenings, "starts": of_starts},
-        )
+        return best_mode(run, self.log_joint, starts, softenings, hops, cmdstan)
 
     def variational(
         self,
@@ -429,6 +410,18 @@ class LatentSpaceModel(CompiledModel):
         """Begin a run; the program is compiled first, if it has to be."""
         asked = requested_arguments(method, arguments)
         return Run(self.problem, self.compiled, METHODS[method], seed, asked, show_progress)
+
+
+def _hops(problem: Problem, asked: int | None) -> int:
+    """Return how many hops a search has; raise InputError where layers are asked to hop."""
+    if not problem.layered:
+        return usual_hops(problem.network.n_nodes) if asked is None else asked
+    if asked:
+        raise InputError(
+            f"map: hops is {asked}, and nodes of layers do not hop; leave it out, or take more"
+            f" starts"
+        )
+    return 0
 
 
 def requested_arguments(method: str, arguments: Mapping[str, Any]) -> dict[str, Any]:

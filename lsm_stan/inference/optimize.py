@@ -13,7 +13,10 @@ from tqdm import tqdm
 
 from lsm_stan.cmdstan.density import write_data
 from lsm_stan.inference.continuation import continuation, distinct_modes
+from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.hops import hop
 from lsm_stan.inference.log_joint import LogJoint
+from lsm_stan.inference.mode_checks import settle_mode, settled_ends
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
 from lsm_stan.inference.starts import prior_starts
@@ -21,6 +24,7 @@ from lsm_stan.inference.symmetries import freely_moved
 from lsm_stan.inference.units import counted_in, counting_units, first_step, length, recounted
 from lsm_stan.model.parameters import Parameters, cloud, flat
 from lsm_stan.progress import has_bars
+from lsm_stan.text import counted
 
 #: An L-BFGS run of the continuation.
 LBFGS = {"algorithm": "lbfgs", "history_size": 20, "iter": 2000, "sig_figs": 18}
@@ -84,6 +88,55 @@ def rungs_of(problem: Problem, ladder: Sequence[float]) -> list[Rung]:
         *finer,
         Rung(problem, [1, *units][-2], 1, 0.0, last=True),
     ]
+
+
+def best_mode(
+    run: Run,
+    log_joint: LogJoint,
+    starts: int,
+    ladder: Sequence[float],
+    hops: int,
+    cmdstan: Mapping[str, Any],
+) -> Fit:
+    """Find the best mode of several starts, and go on from there by hops.
+
+    Parameters
+    ----------
+    run : Run
+        The run; its seed draws the starts.
+    log_joint : LogJoint
+        The density.
+    starts : int
+        Number of starts.
+    ladder : sequence of float
+        Softenings before the exact model, in units of distance, largest first.
+    hops : int
+        Number of hops from the best start's end.
+    cmdstan : Mapping
+        Further arguments of CmdStanPy, for every run.
+
+    Returns
+    -------
+    Fit
+        One chain of one draw.
+    """
+    ends = settled_ends(log_joint, find_modes(run, starts, ladder, cmdstan))
+    of_starts = starts_of_record(log_joint, ends)
+    best = ends[of_starts[0]["start"] - 1]
+    modes = max(start["mode"] for start in of_starts)
+    details: dict[str, Any] = {"distinct_modes": modes, "hops": hops}
+    if hops:
+        run.say(f"{counted(hops, 'hop')} from the best of them")
+        hopping = hop(run, best, hops)
+        best, details["hop_gain"] = hopping.point, hopping.gain
+    mode = settle_mode(log_joint, best)
+    return run.finish(
+        draws={name: value[None, None] for name, value in mode.point.items()},
+        log_joint=np.full((1, 1), mode.log_joint),
+        estimate=mode.point,
+        checks=mode.checks,
+        details={**mode.details, **details, "ladder": ladder, "starts": of_starts},
+    )
 
 
 def find_modes(

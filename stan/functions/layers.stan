@@ -25,7 +25,7 @@ matrix positions_of_members(matrix z, array[] matrix change, real scale,
                             array[] int from, vector step, array[] int node,
                             array[] int sizes) {
   int n_layers = size(from);
-  array[n_layers] matrix[rows(z), cols(z)] position;
+  array[n_layers] matrix[rows(z), cols(z)] position = rep_array(z, n_layers);
   matrix[size(node), cols(z)] of_members;
   int last = 0;
   int used = 0;
@@ -34,9 +34,7 @@ matrix positions_of_members(matrix z, array[] matrix change, real scale,
   for (l in 1 : n_layers) {
     int first = last + 1;
     last += sizes[l];
-    if (from[l] == 0)
-      position[l] = z;
-    else
+    if (from[l] > 0)
       position[l] = position[from[l]];
     if (step[l] > 0) {
       used += 1;
