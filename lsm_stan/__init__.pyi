@@ -23,6 +23,7 @@ from lsm_stan.inference.latent_space_model import LatentSpaceModel as LatentSpac
 from lsm_stan.inference.methods import METHODS as METHODS
 from lsm_stan.inference.mode_weights import weigh_modes as weigh_modes
 from lsm_stan.inference.plan import plan as plan
+from lsm_stan.inference.resume import resume as resume
 from lsm_stan.many import fit_each as fit_each
 from lsm_stan.many import open_networks as open_networks
 from lsm_stan.model.family import MODELS as MODELS

@@ -16,9 +16,11 @@ from lsm_stan.options import (
     MODEL,
     ColourOption,
     DimOption,
+    DimsOption,
     ExportArgument,
     FitArgument,
     FitsArgument,
+    ForceOption,
     InitOption,
     JobsOption,
     KernelOption,
@@ -119,9 +121,7 @@ def fit(
     layers: LayersOption = None,
     jobs: JobsOption = None,
     scheduler: SchedulerOption = None,
-    force: Annotated[
-        bool, typer.Option("--force", help="Replace a fit that is in --out, without asking.")
-    ] = False,
+    force: ForceOption = False,
     *,
     how: Reading,
 ) -> None:
@@ -138,13 +138,8 @@ def fit(
     from lsm_stan.network.layer_readers import open_source
 
     arguments = read_settings(settings)
-    given = {
-        "starts": starts,
-        "ladder": None if ladder is None else read_ladder(ladder),
-        "init": init,
-        "sum": sum_,
-        "tolerance": tolerance,
-    }
+    given: dict[str, Any] = {"starts": starts, "init": init, "sum": sum_, "tolerance": tolerance}
+    given["ladder"] = None if ladder is None else read_ladder(ladder)
     arguments |= {name: value for name, value in given.items() if value is not None}
     requested_arguments(method.value, arguments)  # refuses before anything is compiled
     options: dict[str, Any] = {"dim": dim, "model": model, "kernel": kernel, "threads": threads}
@@ -209,9 +204,7 @@ def select(
     ],
     out: Annotated[Path, typer.Option(help="Folder for scores.csv, figures and finished fits.")],
     seed: SeedOption,
-    dims: Annotated[
-        str, typer.Option(metavar="K,...", help="Latent dimensions, such as 2,3 or 1-6.")
-    ] = "1-6",
+    dims: DimsOption = "1-6",
     splits: Annotated[int, typer.Option(min=1, help="How often dyads are held out.")] = 5,
     share: Annotated[float, typer.Option(help="Of the dyads, held out; folds have none.")] = 0.1,
     scheme: SchemeOption = "random",
@@ -252,6 +245,22 @@ def select(
     )
     terminal.show_selection(selection)
     print_progress(f"page, tables and figures: {lsm.write_selection(selection, out).parent}")
+
+
+@app.command()
+def resume(
+    fit: FitArgument,
+    draws: Annotated[int, typer.Option(min=1, help="Iterations more of each chain.")],
+    out: Annotated[Path | None, typer.Option(help="Folder. \\[default: FIT, replaced]")] = None,
+) -> None:
+    """Let the chains of a fit by NUTS go on from where they ended, with what they had learned."""
+    from lsm_stan import terminal
+    from lsm_stan.inference.fits import save_or_rescue
+
+    target = fit if out is None else out
+    result = lsm.resume(lsm.Fit.load(fit), draws=draws)
+    save_or_rescue(result, target)
+    terminal.show_fit(result, target)
 
 
 @app.command()
@@ -432,10 +441,7 @@ def report(
 
 
 @app.command()
-def export(
-    fit: FitArgument,
-    file: ExportArgument,
-) -> None:
+def export(fit: FitArgument, file: ExportArgument) -> None:
     """Write positions, their uncertainty, strengths and effects of the nodes for other programs."""
     from lsm_stan.report.export import ensure_export
 

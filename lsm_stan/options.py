@@ -76,6 +76,14 @@ LadderOption = Annotated[
     typer.Option(help="map: softenings of the continuation, such as 2,1,0.5; none: plain L-BFGS."),
 ]
 
+DimsOption = Annotated[
+    str, typer.Option(metavar="K,...", help="Latent dimensions, such as 2,3 or 1-6.")
+]
+
+ForceOption = Annotated[
+    bool, typer.Option("--force", help="Replace a fit that is in --out, without asking.")
+]
+
 SumOption = Annotated[
     Sum | None,
     typer.Option(

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import re
+import shutil
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -143,6 +144,17 @@ class Run:
             Parameters without leading axes.
         """
         np.savez(self._scratch.path / INIT, **parameters)  # type: ignore[arg-type]
+
+    def keep_files(self, folder: Path) -> None:
+        """Keep CmdStan's files of an earlier run with the fit.
+
+        Parameters
+        ----------
+        folder : Path
+            Where they are.
+        """
+        with needs_room():
+            shutil.copytree(folder, self._scratch.path, dirs_exist_ok=True)
 
     def cmdstan(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +12,7 @@ from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.jumps import learn_jumps
 from lsm_stan.inference.moves import DEPTH, accepted_moves, moves_data, what_moved
 from lsm_stan.inference.preconditioning import Preconditioner
+from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import SIG_FIGS, Run
 from lsm_stan.model.parameters import Parameters, cloud
 from lsm_stan.posterior import idata as container
@@ -21,8 +22,14 @@ from lsm_stan.progress import has_bars
 from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray
 
+if TYPE_CHECKING:
+    import cmdstanpy
+
 #: Warmup and sampling iterations of the short run whose draws shape the preconditioner.
 PILOT = 150
+
+#: Folders of CmdStan's files: of the pilot, of the run that teaches jumps, and of the chains.
+PILOT_FOLDER, JUMPS_FOLDER, CHAINS = "pilot", "jumps", "chains"
 
 #: Depth of trees where nothing else is asked for: Stan's.
 MAX_TREEDEPTH = 10
@@ -82,11 +89,33 @@ def sample_chains(
             moves=moves,
             **{**defaults, **{name: value for name, value in cmdstan.items() if value is not None}},
         )
-        columns = {key: np.asarray(values).T for key, values in result.method_variables().items()}
-        draws = {
-            key: values.reshape(len(starts), -1, *values.shape[1:])
-            for key, values in problem.from_stan(result, learned=learned).items()
-        }
+        return read_chains(result, problem)
+
+
+def read_chains(
+    result: cmdstanpy.CmdStanMCMC, problem: Problem
+) -> tuple[Parameters, dict[str, FloatArray]]:
+    """Return draws and columns of chains.
+
+    Parameters
+    ----------
+    result : CmdStanMCMC
+        What CmdStanPy returned for the chains, or read from their files.
+    problem : Problem
+        The model and its network.
+
+    Returns
+    -------
+    draws : dict of str to ndarray
+        Parameters with leading axes ``(chain, draw)``.
+    columns : dict of str to ndarray of shape (chain, draw)
+        The sampler's columns, called as CmdStan calls them.
+    """
+    columns = {key: np.asarray(values).T for key, values in result.method_variables().items()}
+    draws = {
+        key: values.reshape(result.chains, -1, *values.shape[1:])
+        for key, values in problem.from_stan(result, learned=problem.hierarchical).items()
+    }
     return draws, columns
 
 
@@ -125,9 +154,9 @@ def sample_posterior(
         run.say(f"a pilot run of {counted(len(starts), 'chain')} shapes the preconditioner")
         short = {**cmdstan, "iter_warmup": PILOT, "iter_sampling": PILOT, "thin": 1}
         moves = moves_data(problem, change) if moved else None
-        pilot, columns = sample_chains(run, "pilot", starts, change, short, moves)
-        starts, gradients = _ends(pilot), _gradients(columns)
-        change = problem.preconditioner(pilot["z"][:, ::3].reshape(-1, *pilot["z"].shape[2:]))
+        pilot, columns = sample_chains(run, PILOT_FOLDER, starts, change, short, moves)
+        starts, gradients = ends_of(pilot), _gradients(columns)
+        change = shaped_by(problem, pilot["z"])
         if moved and change is not None:
             jumps = learn_jumps(problem, pilot["z"], run.seed)
             run.say(f"{counted(len(jumps), 'jump')} of nodes help to find more of them")
@@ -136,24 +165,82 @@ def sample_posterior(
             settling = min(warmup, 2 * PILOT)
             short = {**short, "iter_sampling": max(2 * PILOT, warmup - settling)}
             cmdstan = {**cmdstan, "iter_warmup": settling}
-            pilot, columns = sample_chains(run, "jumps", starts, change, short, moves)
-            starts, gradients = _ends(pilot), gradients + _gradients(columns)
+            pilot, columns = sample_chains(run, JUMPS_FOLDER, starts, change, short, moves)
+            starts, gradients = ends_of(pilot), gradients + _gradients(columns)
             moves = moves_data(problem, change, learn_jumps(problem, pilot["z"], run.seed))
     run.say(counted(len(starts), "chain"))
-    draws, columns = sample_chains(run, "chains", starts, change, cmdstan, moves)
+    draws, columns = sample_chains(run, CHAINS, starts, change, cmdstan, moves)
+    return finish_chains(
+        run,
+        draws,
+        columns,
+        moves,
+        gradients=gradients + _gradients(columns),
+        details={"preconditioned": change is not None, "moves": moved},
+    )
+
+
+def shaped_by(problem: Problem, positions: FloatArray) -> Preconditioner | None:
+    """Return the change of variables that a pilot shapes.
+
+    Parameters
+    ----------
+    problem : Problem
+        The model and its network.
+    positions : ndarray of shape (chain, draw, N, K)
+        The pilot's draws.
+
+    Returns
+    -------
+    Preconditioner or None
+    """
+    return problem.preconditioner(positions[:, ::3].reshape(-1, *positions.shape[2:]))
+
+
+def finish_chains(
+    run: Run,
+    draws: Parameters,
+    columns: Mapping[str, FloatArray],
+    moves: Mapping[str, Any] | None,
+    *,
+    gradients: int,
+    details: Mapping[str, Any],
+) -> Fit:
+    """Judge chains, and assemble the fit.
+
+    Parameters
+    ----------
+    run : Run
+        The run that the chains belong to.
+    draws : dict of str to ndarray
+        Parameters with leading axes ``(chain, draw)``.
+    columns : dict of str to ndarray of shape (chain, draw)
+        The sampler's columns, called as CmdStan calls them.
+    moves : Mapping or None
+        Moves between transitions, as in :func:`sample_chains`.
+    gradients : int
+        How many were evaluated.
+    details : Mapping
+        What the record says of the run besides.
+
+    Returns
+    -------
+    Fit
+        The estimate is the mean of the draws, aligned.
+    """
     stats, log_joint = sample_stats(columns), columns["lp__"]
-    depth = cmdstan.get("max_treedepth")
-    checks, details = sampler_checks(
-        problem.monitored(draws, log_joint),
+    depth, moved = run.arguments.get("max_treedepth"), moves is not None
+    checks, measured = sampler_checks(
+        run.problem.monitored(draws, log_joint),
         stats,
         depth or (DEPTH if moved else MAX_TREEDEPTH),
         run.arguments,
         meant=moved and depth is None,
     )
-    details["gradients"] = gradients + _gradients(columns)
+    measured["gradients"] = gradients
     if moves is not None:
         accepted = accepted_moves(moves, columns)
-        details |= accepted
+        measured |= accepted
         checks.append(Check("moves", True, what_moved(accepted)))
         run.say(what_moved(accepted))
     return run.finish(
@@ -162,12 +249,23 @@ def sample_posterior(
         estimate=mean_of_draws(draws, log_joint),
         sample_stats=stats,
         checks=checks,
-        details={"preconditioned": change is not None, "moves": moved, **details},
+        details={**details, **measured},
     )
 
 
-def _ends(draws: Parameters) -> list[Parameters]:
-    """Return the parameters where chains end."""
+def ends_of(draws: Parameters) -> list[Parameters]:
+    """Return the parameters where chains end.
+
+    Parameters
+    ----------
+    draws : dict of str to ndarray
+        Parameters with leading axes ``(chain, draw)``.
+
+    Returns
+    -------
+    list of dict of str to ndarray
+        One a chain.
+    """
     return [
         {name: values[chain, -1] for name, values in draws.items()}
         for chain in range(len(draws["z"]))
