@@ -154,6 +154,13 @@ MEANINGS: dict[str, Meaning] = {
             " or another form.",
         ),
         (
+            "sum",
+            "Whether the approximate sum is near enough",
+            "In a large network the sum over all pairs was approximated. Exact sums of some random"
+            " nodes say how far off it is: the error should be within the tolerance that was"
+            " asked for. A smaller tolerance takes more time.",
+        ),
+        (
             "elbo",
             "Whether the lower bound converged",
             "VI knows its gradient, so that it can tell that no step is worth taking. ADVI only has"

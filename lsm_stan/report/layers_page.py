@@ -172,13 +172,21 @@ def _trust(fits: Mapping[str, LayeredFit]) -> list[Finding]:
     findings = []
     for name, fit in fits.items():
         if not fit.converged:
-            findings += [Finding("bad", f"{name}: {warning}") for warning in fit.warnings]
+            findings += [
+                Finding("bad", f"{name}: {check.sentence}", check.name)
+                for check in fit.record.checks
+                if not check.passed
+            ]
         elif fit.draws.shape[:2] == (1, 1):
             findings.append(
-                Finding("caution", f"{name}: a mode is one point, and says nothing of a spread.")
+                Finding(
+                    "caution",
+                    f"{name}: a mode is one point, and says nothing of a spread.",
+                    "mode-is-a-point",
+                )
             )
         else:
-            findings.append(Finding("good", f"{name}: every check of the method passed."))
+            findings.append(Finding("good", f"{name}: every check of the method passed.", "passed"))
     return findings
 
 
