@@ -151,7 +151,7 @@ def check_arguments(
         name, value = ("ladder", list(ladder)) if ladder else ("hops", hops)
         raise InputError(f"{name} is {value}; sum = 'approximate' has none: leave it out")
     if problem.layered:
-        raise InputError("sum is 'approximate', which there is not for layers; take sum = 'exact'")
+        raise InputError("sum = 'approximate' is of one network, and not of layers: leave it out")
     check_served(problem.spec, problem.dim)
 
 

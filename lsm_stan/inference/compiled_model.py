@@ -8,7 +8,7 @@ from typing import Any
 
 from lsm_stan.choices import Kernel
 from lsm_stan.cmdstan.compiled import Compiled, compile_latent_space
-from lsm_stan.errors import MachineError
+from lsm_stan.errors import InputError, MachineError
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_groups
 from lsm_stan.inference.problem import Problem
@@ -139,7 +139,17 @@ class CompiledModel:
         -------
         InferenceData or DataTree
             Groups ``prior``, ``prior_predictive`` (networks' statistics) and ``observed_data``.
+
+        Raises
+        ------
+        InputError
+            If the model is one of layers.
         """
+        if self.problem.layered:
+            raise InputError(
+                "prior predictive groups are of one network, and not of layers yet: simulate_layers"
+                " draws layers from the priors"
+            )
         of_model, scale = (self.spec, self.network, self.dim), self.problem.prior_scale
         groups = prior_groups(*of_model, prior_scale=scale, draws=draws, seed=seed)
         return container.contained(groups)

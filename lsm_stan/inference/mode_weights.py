@@ -24,6 +24,7 @@ from lsm_stan.errors import InputError
 from lsm_stan.inference.compiled_model import CompiledModel
 from lsm_stan.inference.continuation import distinct_modes
 from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.fits import ensure_fits
 from lsm_stan.inference.preconditioning import Preconditioner
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.units import first_step, length
@@ -165,6 +166,7 @@ def weigh_modes(
     >>> print(weigh_modes(model, [fit]))  # doctest: +SKIP
     2000 draws climb to 6 modes; the heaviest of 4 weighed modes, of loss 92.69, holds 45.2% of ...
     """
+    ensure_fits(dict(enumerate(fits)))
     parameters = _gathered(model, fits, draws)
     rng = np.random.default_rng(seed)
     problem = model.problem

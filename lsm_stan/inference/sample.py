@@ -320,6 +320,6 @@ def mean_of_draws(draws: Parameters, log_joint: FloatArray) -> dict[str, FloatAr
     if "role" in draws:  # turned as the positions are
         estimate["role"] = (draws["role"] @ turn).mean(axis=(0, 1))
     if "z_layer" in draws:  # what turned as one are the positions of all layers
-        estimate["z_layer"] = estimate["z"].reshape(draws["z_layer"].shape[2:])
+        estimate["z_layer"] = (draws["z_layer"] @ turn[..., None, :, :]).mean(axis=(0, 1))
         estimate["z"] = (draws["z"] @ turn).mean(axis=(0, 1))
     return estimate

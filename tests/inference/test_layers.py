@@ -19,6 +19,7 @@ from lsm_stan import (
     score_layer,
     score_layers,
     simulate_layers,
+    weigh_modes,
 )
 from lsm_stan.cli import app
 from lsm_stan.inference.layered_fit import LayeredFit
@@ -155,7 +156,7 @@ def test_every_method_that_is_served_runs(structure: str) -> None:
     assert mode.record.details["hops"] == 0
     numbers = {"seed": 1, "init": mode, "show_progress": False}
     for fit in (
-        model.variational(require_converged=False, **numbers),
+        model.variational(**numbers),
         model.laplace(draws=20, **numbers),
         model.pathfinder(draws=20, paths=2, **numbers),
     ):
@@ -166,6 +167,12 @@ def test_every_method_that_is_served_runs(structure: str) -> None:
         model.sample(seed=1, init=mode, moves=True)
     with pytest.raises(InputError, match="hops is 3, and nodes of layers do not hop"):
         model.optimize(seed=1, hops=3)
+    with pytest.raises(InputError, match="prior predictive groups are of one network"):
+        model.prior_predictive()
+    with pytest.raises(InputError, match="the fit is of layers"):
+        weigh_modes(model, [mode])
+    with pytest.raises(InputError, match="sum = 'approximate' is of one network, and not of"):
+        model.optimize(seed=1, sum="approximate")
 
 
 def test_layers_are_forecast_better_than_by_counts_alone() -> None:
