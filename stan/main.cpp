@@ -20,8 +20,24 @@
 #include "methods/density.hpp"
 
 #include <cstdlib>
+#include <fstream>
 #include <iostream>
 #include <string>
+
+namespace {
+
+/** The moves that lie beside a run's data: DATA.json.moves.json. */
+std::string moves_file(int argc, const char *argv[]) {
+  const std::string file = "file=";
+  for (int i = 1; i + 1 < argc; ++i) {
+    const std::string next = argv[i + 1];
+    if (std::string(argv[i]) == "data" && next.rfind(file, 0) == 0)
+      return next.substr(file.size()) + ".moves.json";
+  }
+  return "";
+}
+
+}  // namespace
 
 int main(int argc, const char *argv[]) {
   try {
@@ -33,7 +49,8 @@ int main(int argc, const char *argv[]) {
                               std::cerr);
       return EXIT_SUCCESS;
     }
-    if (const char *moves = std::getenv("LSM_STAN_MOVES"))
+    const std::string moves = moves_file(argc, argv);
+    if (std::ifstream(moves).good())
       lsm_stan::give_moves(*cmdstan::get_var_context(moves));
     return cmdstan::command(argc, argv) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
   } catch (const std::exception &e) {

@@ -43,8 +43,8 @@ from lsm_stan.typing import FloatArray, plain
 get_logger().setLevel(logging.CRITICAL)
 
 
-#: The environment variable that names the file of moves.
-MOVES = "LSM_STAN_MOVES"
+#: What the name of a file of moves has after that of the data that it lies beside.
+MOVES = ".moves.json"
 
 #: Digits of CmdStan's CSV files: a distance of 0.01 keeps its first seven.
 SIG_FIGS = 10
@@ -191,7 +191,6 @@ class Run:
         """
         # CmdStanPy hands it on to CmdStan, whose threads go by it
         os.environ["STAN_NUM_THREADS"] = str(self.compiled.threads)
-        os.environ.pop(MOVES, None)
         try:
             with self.folder(None) as folder:
                 with needs_room():
@@ -201,7 +200,7 @@ class Run:
                         else write_data(Path(folder, "data.json"), data)
                     )
                     if moves is not None:
-                        os.environ[MOVES] = str(write_data(Path(folder, "moves.json"), moves))
+                        write_data(Path(f"{file}{MOVES}"), moves)
                 plain_arguments = {name: plain(value) for name, value in arguments.items()}
                 verb = getattr(self.compiled.executable, self.method.verb)
                 return verb(data=str(file), seed=self.seed, **plain_arguments)
@@ -214,8 +213,6 @@ class Run:
             if limit := limit_reached(_code_of(str(error)), console):
                 raise MachineError(f"{self.method.name}: CmdStan failed: {limit}") from error
             raise InferenceError(f"{self.method.name}: CmdStan failed:\n{console}") from error
-        finally:
-            os.environ.pop(MOVES, None)
 
     def finish(
         self,

@@ -4,8 +4,8 @@
  * CmdStan runs it: its services make a unit_e_nuts<model_base, RNG>, or one of another
  * metric, with or without Stan's adaptation on top, and those are the classes below.
  * Arguments, warmup, files and messages are CmdStan's own. A file of moves and their
- * covariance is named by the environment variable LSM_STAN_MOVES; it is for the unit
- * metric alone. Without it the draws are Stan's to the last bit.
+ * covariance, DATA.json.moves.json, may lie beside the data; it is for the unit metric
+ * alone. Without it the draws are Stan's to the last bit.
  *
  * A column counts gradients since the start, warmup included. Two more say how many
  * turns and jumps were accepted before a draw. A draw's log density and energy are those

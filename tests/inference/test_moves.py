@@ -2,6 +2,7 @@
 
 import json
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -162,6 +163,24 @@ def test_moves_leave_the_posterior_as_it_is(driver, tmp_path, dim, hidden) -> No
     error = change.std(axis=0) / np.sqrt(len(change))
     # draws are autocorrelated, changes hardly: they are made anew at each
     assert np.abs(change.mean(axis=0) / error).max() < 4.5
+
+
+@pytest.mark.cmdstan
+def test_fits_at_once_have_moves_of_their_own() -> None:
+    """Threads of one process, some with moves and some without: each draws what it draws alone."""
+    models = [LatentSpaceModel(simulate(n, 2, seed=n)[0], 2) for n in (9, 12, 15)]
+    quiet = {"chains": 1, "iter_warmup": 50, "iter_sampling": 50, "show_progress": False}
+    wanted = [(model, moves) for model in models for moves in (None, False)]
+
+    def draws(which: tuple[LatentSpaceModel, bool | None]) -> np.ndarray:
+        model, moves = which
+        return model.sample(seed=3, moves=moves, init="random", **quiet).draws
+
+    alone = list(map(draws, wanted))
+    with ThreadPoolExecutor(6) as pool:
+        together = list(pool.map(draws, wanted))
+    for first, second in zip(alone, together, strict=True):
+        np.testing.assert_array_equal(first, second)
 
 
 @pytest.mark.cmdstan
