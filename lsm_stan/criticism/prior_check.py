@@ -90,7 +90,13 @@ class PriorCheck:
     nodes: int
 
 
-def check_priors(fit: Fit, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> PriorCheck:
+def check_priors(
+    fit: Fit,
+    *,
+    draws: int = PRIOR_DRAWS,
+    seed: int = 0,
+    invariants: container.InferenceData | None = None,
+) -> PriorCheck:
     """Say what the priors of a fit expect before the data, and what of the result is theirs.
 
     Parameters
@@ -101,6 +107,8 @@ def check_priors(fit: Fit, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> PriorC
         Number of networks that are drawn from the priors.
     seed : int, default 0
         The same seed gives the same networks.
+    invariants : InferenceData, DataTree or None, default None
+        What :meth:`~lsm_stan.Fit.invariants` of the fit has returned before, to save the time.
 
     Returns
     -------
@@ -140,7 +148,7 @@ def check_priors(fit: Fit, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> PriorC
     findings = [_of_the_prior_networks(predicted, part)]
     items = quantities = pd.DataFrame()
     if fit.draws[..., 0, 0].size >= MIN_DRAWS:
-        items = _sensitivities(fit)
+        items = _sensitivities(fit, fit.invariants() if invariants is None else invariants)
         quantities = _condensed(items)
         findings += _of_the_sensitivities(quantities)
     else:
@@ -149,7 +157,7 @@ def check_priors(fit: Fit, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> PriorC
     return PriorCheck(predicted, items, quantities, findings, len(nodes))
 
 
-def _sensitivities(fit: Fit) -> pd.DataFrame:
+def _sensitivities(fit: Fit, invariants: container.InferenceData) -> pd.DataFrame:
     """Return the sensitivities of all invariant quantities to each prior and to the likelihood."""
     blocks = fit.log_prior_blocks
     priors = {name: blocks[name].reshape(-1) for name in chosen_blocks(blocks)}
@@ -160,7 +168,7 @@ def _sensitivities(fit: Fit) -> pd.DataFrame:
     }
     step = -(-len(parts["prior"]) // MAX_DRAWS)
     tables = []
-    for name, variable in container.group(fit.invariants(), "posterior").items():
+    for name, variable in container.group(invariants, "posterior").items():
         if name == "log_joint":  # is made of prior and likelihood
             continue
         values = variable.to_numpy()

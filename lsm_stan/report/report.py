@@ -127,6 +127,8 @@ def make_report(
         coefficients_table(fits),
         node_table(fits[comparison.reference]),
         pd.DataFrame() if clusters is None else cluster_table(clusters),
-        check_priors(fits[comparison.reference]),
+        check_priors(
+            fits[comparison.reference], invariants=verdicts[comparison.reference].invariants
+        ),
         groups,
     )
