@@ -330,8 +330,8 @@ def run(
     CONFIG.toml has network = "celegans" or a file, and a \[\[fit]] for each fit, with method and
     seed, and if wanted name and arguments = {...}, of the method. Instead of a file, \[network]
     says how to read it: file, and if wanted directed, parallel_edges, header, source, target,
-    weight, where (a list), binary, nodes, hidden, dyads, layer, time, layer_list, absent, title.
-    The other keys are optional: model
+    weight, where (a list), binary, bipartite, nodes, hidden, dyads, layer, time, layer_list,
+    absent, title. The other keys are optional: model
     (a name, or a table that can set scales of priors: {likelihood = "nb", form = "squared",
     effects = true, sigma_scale = 2.0}), dim, layers (a structure, or a table), prior_scale, jitter,
     kernel, threads, colour_by, note, and

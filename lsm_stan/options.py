@@ -207,6 +207,13 @@ def _reading(
     binary: Annotated[
         bool, typer.Option("--binary", help="Every weight above 0 becomes 1.")
     ] = False,
+    bipartite: Annotated[
+        bool,
+        typer.Option(
+            "--bipartite",
+            help="Two sets of nodes: senders and receivers, or the rows and columns of a matrix.",
+        ),
+    ] = False,
     nodes: Annotated[
         Path | None, typer.Option(help="A table of nodes: names, and columns such as class.")
     ] = None,
@@ -247,6 +254,7 @@ def _reading(
         weight=weight,
         where=tuple(where or ()),
         binary=binary,
+        bipartite=bipartite,
         nodes=nodes,
         hidden=hidden,
         dyads=dyads,

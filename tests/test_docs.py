@@ -117,7 +117,7 @@ def test_the_same_network_comes_from_every_format(
     files = in_captions(page)
     for name, content in files.items():
         (tmp_path / name).write_text(content, encoding="utf-8")
-    tables = {"nodes", "dyads", "hidden", "films", "sets"}
+    tables = {"nodes", "dyads", "hidden", "films", "visits"}
     expected = [[0, 3, 1, 0], [2, 0, 0, 0], [0, 0, 0, 4], [1, 0, 0, 0]]
     networks = [file for file in files if Path(file).stem not in tables]
     assert len(networks) == 8
@@ -129,10 +129,10 @@ def test_the_same_network_comes_from_every_format(
         "edges.csv", nodes="nodes.csv", dyads="dyads.csv", hidden="hidden.csv"
     )
     assert (with_tables.n_hidden, list(with_tables.node_table)) == (2, ["class", "size"])
-    films = read_network(
-        "films.csv", source="film", target="actor", nodes="sets.csv", directed=False
-    )
+    films = read_network("films.csv", source="film", target="actor", bipartite=True)
     assert (films.n_edges, films.n_hidden) == (5, 3 * 2 // 2 + 4 * 3 // 2)
+    visits = read_network("visits.csv", bipartite=True)
+    assert (visits.n_edges, visits.n_hidden) == (4, 2 * 1 // 2 + 3 * 2 // 2)
     names = run_page(page)
     assert len({network.digest for network in [*names["networks"], names["named"]]}) == 1
     (tmp_path / "matrix.csv").write_text(files["matrix.csv"].replace("b,2,0,0,0", "b,2,0,0,NA"))

@@ -49,11 +49,8 @@ from lsm_stan.network.edges import check_symmetric, count_isolated, merge_parall
 from lsm_stan.network.headers import is_number
 from lsm_stan.typing import BoolArray, IntArray
 
-#: What a matrix of two sets has to become.
-TWO_SETS = (
-    "a network of two sets is read as an edge list, with --nodes FILE whose column bipartite is 0"
-    " for the nodes of the rows and 1 for those of the columns"
-)
+#: How a matrix of two sets is read.
+TWO_SETS = "if rows and columns are two sets of nodes, say --bipartite"
 
 SparseMatrix: TypeAlias = sparse.sparray | sparse.spmatrix
 

@@ -9,7 +9,13 @@ from lsm_stan.network.checks import clean_name
 from lsm_stan.network.headers import are_numbered, find_ends, is_number, may_be_weight
 from lsm_stan.network.reading import Reading
 from lsm_stan.network.sources import EdgeList, Matrix
-from lsm_stan.network.tables import are_times, labelled_matrix, neither, refuse_bare_matrix
+from lsm_stan.network.tables import (
+    are_times,
+    labelled_matrix,
+    neither,
+    refuse_bare_matrix,
+)
+from lsm_stan.network.two_sets import incidence_matrix
 
 
 def read_frame(frame: pd.DataFrame, how: Reading) -> Matrix | EdgeList:
@@ -33,11 +39,16 @@ def read_frame(frame: pd.DataFrame, how: Reading) -> Matrix | EdgeList:
     """
     how.refuse(("header",), "data frame", "it has no text, and its columns are as they are called")
     numbered = frame.columns.equals(pd.RangeIndex(frame.shape[1]))
-    matrix = _matrix(frame, numbered) if how.source is None else None
+    matrix = _matrix(frame, numbered) if how.source is None and not how.bipartite else None
     if matrix is not None:
         return matrix
+    whole = frame
     frame, ends, notes = _with_ends(frame, how)
     header = [clean_name(name) for name in frame.columns]
+    if ends is None and how.bipartite:
+        if all(pd.api.types.is_numeric_dtype(kind) for kind in whole.dtypes):
+            return incidence_matrix(list(whole.index), list(whole.columns), whole.to_numpy())
+        ends = (0, 1) if len(header) > 1 else None
     if ends is None and numbered and len(header) > 1:
         ends = (0, 1)
         notes = ("Columns have no names: the first two are the ends of edges.",)

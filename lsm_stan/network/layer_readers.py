@@ -254,6 +254,7 @@ def open_layers(data: LayerSource, how: Reading) -> Layers:
 
 def _parts(data: LayerSource, how: Reading) -> tuple[list[_Part], dict[str, float] | None, str]:
     """Return the layers that a source has, the times that it gives them, and its title."""
+    how.refuse(("bipartite",), "layers", "layers of two sets cannot be read yet")
     alone = _of_one(how)
     if isinstance(data, str | Path) and Path(data).is_dir():
         folder = Path(data)

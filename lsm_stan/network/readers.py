@@ -51,7 +51,7 @@ from lsm_stan.network.network import Network
 from lsm_stan.network.reading import OF_COLUMNS, OF_LAYERS, Reading
 from lsm_stan.network.sources import EdgeList, Matrix
 from lsm_stan.network.text_files import TABLES, inner_suffix, read_rows, refuse_marked
-from lsm_stan.network.two_sets import hide_within_sets
+from lsm_stan.network.two_sets import hide_within_sets, in_two_sets
 from lsm_stan.progress import doing
 
 Source: TypeAlias = str | Path | pd.DataFrame | NDArray[Any] | SparseMatrix | nx.Graph
@@ -136,6 +136,9 @@ def _read(data: Source, how: Reading) -> tuple[str, Network]:
     content, where, title = read_content(data, how)
     nodes = how.nodes
     table = None if nodes is None else read_nodes(nodes, content)
+    if how.bipartite:
+        content, table = in_two_sets(content, table, where)
+        how = replace(how, directed=False)
     try:
         network = content.build(
             how,
@@ -195,6 +198,7 @@ def read_network(
     weight: str | None = None,
     where: Sequence[str] = (),
     binary: bool = False,
+    bipartite: bool = False,
     nodes: Table | None = None,
     hidden: str | Path | None = None,
     dyads: Table | None = None,
@@ -224,6 +228,10 @@ def read_network(
         of a column and by all columns.
     binary : bool, default False
         Whether every weight above 0 becomes 1.
+    bipartite : bool, default False
+        Whether the network is of two sets, such as plants and pollinators: of an edge list senders
+        and receivers, of a matrix rows and columns. It is undirected then, and the dyads within a
+        set are hidden.
     nodes : str, Path or DataFrame, optional
         Table (a file of text) with a header and one row per node, which fixes the order of the
         nodes and may add isolated ones. Node names are in the column ``name``, else in a data
@@ -265,6 +273,7 @@ def read_network(
         weight=weight,
         where=tuple(where) if not isinstance(where, str) else (where,),
         binary=binary,
+        bipartite=bipartite,
         nodes=nodes,
         hidden=hidden,
         dyads=dyads,

@@ -36,6 +36,9 @@ class Reading:
         ``COLUMN=VALUE``: rows to keep, by any of the values of a column and by all columns.
     binary : bool
         Whether every weight above 0 becomes 1.
+    bipartite : bool
+        Whether the network is of two sets: of an edge list senders and receivers, of a matrix rows
+        and columns.
     nodes : str, Path, DataFrame or None
         Table of nodes.
     hidden : str, Path or None
@@ -67,6 +70,7 @@ class Reading:
     weight: str | None = None
     where: tuple[str, ...] = ()
     binary: bool = False
+    bipartite: bool = False
     nodes: str | Path | pd.DataFrame | None = None
     hidden: str | Path | None = None
     dyads: str | Path | pd.DataFrame | None = None
@@ -86,6 +90,11 @@ class Reading:
             raise InputError(
                 f"--{given} {getattr(self, given)} is given, --{lacking} is not; the columns of"
                 f" both ends of an edge are needed"
+            )
+        if self.bipartite and self.directed:
+            raise InputError(
+                "--directed cannot be used with --bipartite: a pair of nodes of two sets is one"
+                " dyad"
             )
         for condition in self.where:
             if not condition.partition("=")[0].strip() or "=" not in condition:

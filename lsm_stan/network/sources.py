@@ -40,7 +40,7 @@ _SUMS = {"total", "totals", "sum", "sums", "all", "margin", "margins"}
 
 _TWO_SETS = (
     "No node is at both ends of edges: if the network is of two sets, such as plants and"
-    " pollinators, say so with --nodes FILE whose column bipartite is 0 or 1, and --undirected."
+    " pollinators, say --bipartite."
 )
 
 
@@ -58,12 +58,15 @@ class Matrix:
         Whether the source says that it is directed; None if it does not say.
     notes : tuple of str
         What is to be said of how it was read.
+    columns : list of str or None
+        Names of the nodes of the columns, where they are others than those of the rows.
     """
 
     cells: NDArray[Any] | SparseMatrix
     names: list[str] | None = None
     directed: bool | None = None
     notes: tuple[str, ...] = ()
+    columns: list[str] | None = None
 
     def build(
         self, how: Reading, *, nodes: pd.DataFrame | None, title: str, source: str

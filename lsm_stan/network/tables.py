@@ -45,6 +45,7 @@ from lsm_stan.network.headers import (
 from lsm_stan.network.reading import Reading
 from lsm_stan.network.sources import EdgeList, Matrix
 from lsm_stan.network.text_files import MARKS, TextTable, read_rows, refuse_marked
+from lsm_stan.network.two_sets import incidence_matrix, is_incidence
 
 #: What a first comment of these kinds says of direction: KONECT's, and SNAP's.
 _KONECT = re.compile(r"(sym|asym|bip)(\s+\w+|\s*$)")
@@ -101,9 +102,13 @@ def read_table(path: Path, how: Reading) -> Matrix | EdgeList:
             header[2] = "weight"
         return _edge_list(rows, header, ends, directed, notes)
     matrix = _matrix_of(header, rows)
-    if matrix is not None and how.source is None:
+    if matrix is not None and how.source is None and not how.bipartite:
         return matrix
     ends = find_ends(header, how, source)
+    if ends is None and how.bipartite and is_incidence(header, rows):
+        return incidence_matrix([row[0] for row in rows], header[1:], [row[1:] for row in rows])
+    if ends is None and how.bipartite and len(header) > 1:
+        ends = (0, 1)
     if ends is None:
         raise InputError(f"{source}: {_unknown(header, rows)}")
     return _edge_list(rows, header, ends, directed, notes)
@@ -204,7 +209,7 @@ def _said_by_comments(table: TextTable, source: str) -> tuple[bool | None, tuple
     if konect and konect[1] == "bip":
         raise InputError(
             f"{source}: KONECT's file has a network of two sets, whose numbers name different"
-            f" nodes; give them different names: {TWO_SETS}"
+            f" nodes; give them different names, and say --bipartite"
         )
     if not (konect or snap):
         return None, ()
@@ -236,7 +241,7 @@ def _header(
         return first, rest
     if are_numbered(first) and how.source is None:
         refuse_bare_matrix(rest, source, f"say --source {first[0]} --target {first[1]}")
-    if _is_named(first, rest, how, source):
+    if _is_named(first, rest, how, source) or (how.bipartite and is_incidence(first, rest)):
         return first, rest
     refuse_bare_matrix(table.rows, source, "say --no-header")
     if len(first) == 1 or first[0] == "" or len(first) > 3:
@@ -247,6 +252,8 @@ def _header(
         )
         raise InputError(f"{source}: {_unknown(first, rest)}{advice if wide else ''}")
     kind = first_row(first, rest)
+    if kind == "header" and how.bipartite:
+        return first, rest
     if kind == "header":
         raise InputError(f"{source}: {_unknown(first, rest)}")
     if kind == "unclear":

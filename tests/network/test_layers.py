@@ -187,3 +187,9 @@ def test_layers_of_two_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--layer cannot be used here: one network is needed"):
         open_network(file(tmp_path, "e.csv", EDGES), Reading(layer="stage"))
     assert read_network(file(tmp_path, "e.csv", EDGES)).n_edges == 3
+
+
+def test_layers_of_two_sets_are_refused():
+    frame = pd.DataFrame({"source": ["a", "a"], "target": ["x", "y"], "layer": [1, 2]})
+    with pytest.raises(InputError, match="--bipartite cannot be used here: layers of two sets"):
+        open_layers(frame, Reading(layer="layer", bipartite=True))

@@ -135,7 +135,7 @@ def test_konect_says_what_is_undirected(file):
         assert network.title == "friends"
     times = file("out.times", "% asym positive\n1 2 1 1289241911\n2 3 1 1289241942\n")
     assert read_network(times).weight.tolist() == [1, 1]
-    with pytest.raises(InputError, match=r"network of two sets.*--nodes FILE.*bipartite"):
+    with pytest.raises(InputError, match=r"network of two sets.*different names.*--bipartite"):
         read_network(file("out.events", "% bip unweighted\n1 1\n2 1\n"))
 
 
@@ -636,7 +636,7 @@ def test_a_list_of_two_sets_is_told_of(file):
     path = file("web.csv", "plant,pollinator,n\nRosa,Bombus,3\nRosa,Apis,5\nSalvia,Apis,7\n")
     note = "No node is at both ends of edges"
     network = read_network(path)
-    assert sum(text.startswith(note) and "--nodes FILE" in text for text in network.notes) == 1
+    assert sum(text.startswith(note) and "--bipartite" in text for text in network.notes) == 1
     assert not hinted(network), "one hint is enough"
     nodes = file("n.csv", "name,bipartite\nRosa,0\nSalvia,0\nBombus,1\nApis,1\n")
     sets = read_network(path, nodes=nodes, directed=False)
@@ -644,6 +644,82 @@ def test_a_list_of_two_sets_is_told_of(file):
     assert not any(text.startswith(note) for text in sets.notes)
     one = file("one.csv", "plant,pollinator,n\nRosa,Bombus,3\nBombus,Apis,5\nSalvia,Apis,7\n")
     assert not any(text.startswith(note) for text in read_network(one).notes)
+
+
+INCIDENCE = np.array([[3, 5, 0], [0, 7, 1]])
+
+
+def incidence(names: bool = True) -> list[tuple[str, str, int]]:
+    rows = ("Rosa", "Salvia") if names else ("row 1", "row 2")
+    columns = ("Bombus", "Apis", "Osmia") if names else ("column 1", "column 2", "column 3")
+    i, j = np.nonzero(INCIDENCE)
+    return [(rows[a], columns[b], int(INCIDENCE[a, b])) for a, b in zip(i, j, strict=True)]
+
+
+def two_sets(network, names=True):
+    """Ensure that a network is that of `INCIDENCE`, and its dyads are those between the sets."""
+    assert not network.directed
+    assert edges(network) == incidence(names)
+    assert network.node_table["bipartite"].tolist() == [0, 0, 1, 1, 1]
+    assert network.n_observed == 6
+    assert network.n_hidden == 1 + 3
+
+
+def test_two_sets_from_edge_lists_and_incidence_matrices(file):
+    listed = "plant,pollinator,n\nRosa,Bombus,3\nRosa,Apis,5\nSalvia,Apis,7\nSalvia,Osmia,1\n"
+    cornered = "plant,Bombus,Apis,Osmia\nRosa,3,5,0\nSalvia,0,7,1\n"
+    blank = cornered.replace("plant", "")
+    frame = pd.DataFrame(INCIDENCE, ["Rosa", "Salvia"], ["Bombus", "Apis", "Osmia"])
+    columns = pd.DataFrame(incidence(), columns=["plant", "pollinator", "n"])
+    nodes = file("nodes.csv", "name,group\nRosa,x\nSalvia,x\nBombus,y\nApis,y\nOsmia,z\n")
+    for source in (
+        *(file(f"{k}.csv", text) for k, text in enumerate((listed, cornered, blank))),
+        *(frame, columns, columns.rename(columns={"plant": "source", "pollinator": "target"})),
+    ):
+        two_sets(read_network(source, bipartite=True))
+        known = read_network(source, bipartite=True, nodes=nodes)
+        two_sets(known)
+        assert known.node_table["group"].tolist() == list("xxyyz")
+    for matrix in (INCIDENCE, sparse.csr_array(INCIDENCE)):
+        two_sets(read_network(matrix, bipartite=True), names=False)
+
+
+def test_an_incidence_matrix_may_be_square_and_have_unobserved_cells():
+    frame = pd.DataFrame([[1.0, np.nan], [0.0, 2.0]], ["a", "b"], ["x", "y"])
+    network = read_network(frame, bipartite=True)
+    assert edges(network) == [("a", "x", 1), ("b", "y", 2)]
+    assert network.n_observed == 3
+    assert network.n_hidden == 2 + 1
+
+
+def test_a_network_of_two_sets_comes_back_as_it_is_saved(tmp_path):
+    network = read_network(pd.DataFrame(INCIDENCE, list("ab"), list("xyz")), bipartite=True)
+    network.edge_frame().to_csv(tmp_path / "edges.csv", index=False)
+    network.node_frame().to_csv(tmp_path / "nodes.csv", index=False)
+    again = read_network(tmp_path / "edges.csv", nodes=tmp_path / "nodes.csv", directed=False)
+    assert again.digest == network.digest
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "words"),
+    [
+        ("source,target\na,x\nx,b\n", {}, "node 'x' is in both sets"),
+        ("source,target\na,x\n", {"directed": True}, "--directed cannot be used"),
+        (",a,b\na,0,1\nb,1,0\n", {}, "node 'a' is in both sets"),
+    ],
+)
+def test_what_is_not_of_two_sets_is_refused(file, text, options, words):
+    with pytest.raises(InputError, match=words):
+        read_network(file("edges.csv", text), bipartite=True, **options)
+
+
+def test_nodes_of_no_set_and_graphs_without_sets_are_refused(file):
+    nodes = file("nodes.csv", "name\na\nx\nlonely\n")
+    listed = pd.DataFrame({"source": ["a"], "target": ["x"]})
+    with pytest.raises(InputError, match=r"node 'lonely' .* none of the two sets; .*bipartite"):
+        read_network(listed, nodes=nodes, bipartite=True)
+    with pytest.raises(InputError, match="node attribute bipartite of 0 or 1; it has none"):
+        read_network(nx.Graph([("a", "x")]), bipartite=True)
 
 
 # --- data frames --------------------------------------------------------------------------------
@@ -959,9 +1035,9 @@ def test_an_edge_within_a_set_keeps_it_a_network_of_one():
 
 def test_a_rectangular_matrix_is_refused_with_the_way_out(file):
     text = ",E1,E2,E3\nann,1,0,2\nbob,0,3,1\ncat,4,0,0\ndan,0,1,1\n"
-    with pytest.raises(InputError, match=r"4 rows and 3 columns of other names.*bipartite is 0"):
+    with pytest.raises(InputError, match=r"4 rows and 3 columns of other names.*say --bipartite"):
         read_network(file("incidence.csv", text))
-    with pytest.raises(InputError, match=r"shape 4 x 3; it must be square.*bipartite is 0"):
+    with pytest.raises(InputError, match=r"shape 4 x 3; it must be square.*say --bipartite"):
         read_network(np.ones((4, 3)))
 
 
