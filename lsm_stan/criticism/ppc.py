@@ -206,6 +206,7 @@ def check_network(
     replicated = pd.DataFrame([drawn.statistics for drawn in predicted])
     table = _beside(pd.Series(observed.statistics), replicated)
     table["p_value"] = _p_values(table["observed"], replicated)
+    table = table.dropna(how="all")  # of two sets there is no transitivity
     shares = pd.DataFrame([drawn.shares for drawn in predicted])
     weights = _beside(pd.Series(observed.shares), shares)
     weights.index = pd.Index([_class_name(number) for number in range(WEIGHT_CLASSES)])

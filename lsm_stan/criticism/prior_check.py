@@ -143,6 +143,8 @@ def check_priors(
             "prior_high": high,
         }
     )
+    of_any = ["observed", "prior_median"]
+    predicted = predicted.dropna(subset=of_any, how="all").reset_index(drop=True)
     few = len(nodes) < fit.network.n_nodes
     part = f" (looked at: {len(nodes):,} random nodes)" if few else ""
     findings = [_of_the_prior_networks(predicted, part)]

@@ -143,7 +143,7 @@ def mean_weight(spec: ModelSpec, log_mu: FloatArray) -> FloatArray:
 
 
 def expected_strengths(
-    spec: ModelSpec, parameters: Parameters, nodes: IntArray
+    spec: ModelSpec, parameters: Parameters, nodes: IntArray, sets: IntArray | None = None
 ) -> tuple[FloatArray, FloatArray]:
     """Return the expected out- and in-strengths of nodes.
 
@@ -155,6 +155,8 @@ def expected_strengths(
         Parameters with any leading axes.
     nodes : ndarray of int64 of shape (M,)
         0-based node indices.
+    sets : ndarray of int64 of shape (N,), or None, default None
+        The set of each node, where there are no dyads within a set.
 
     Returns
     -------
@@ -163,16 +165,19 @@ def expected_strengths(
     """
     *batch, n_nodes, _ = parameters["z"].shape
     every = np.arange(n_nodes)
+
+    def rates(draw: Parameters, sender: IntArray, receiver: IntArray) -> FloatArray:
+        block = mean_weight(spec, log_mean_block(spec, draw, sender, receiver))
+        return block if sets is None else block * (sets[sender][:, None] != sets[receiver])
+
     sent = np.zeros((*batch, len(nodes)))
     received = sent if spec.symmetric else np.zeros_like(sent)
     for index in np.ndindex(*batch):
         draw = {name: values[index] for name, values in parameters.items()}
         for part in chunks(len(nodes), n_nodes, CACHED):
-            log_mu = log_mean_block(spec, draw, nodes[part], every)
-            sent[(*index, part)] = mean_weight(spec, log_mu).sum(axis=1)
+            sent[(*index, part)] = rates(draw, nodes[part], every).sum(axis=1)
             if not spec.symmetric:
-                log_mu = log_mean_block(spec, draw, every, nodes[part])
-                received[(*index, part)] = mean_weight(spec, log_mu).sum(axis=0)
+                received[(*index, part)] = rates(draw, every, nodes[part]).sum(axis=0)
     return sent, received
 
 

@@ -221,6 +221,28 @@ def hide_within_sets(network: Network, source: str) -> Network:
     return replace(hidden, notes=(*network.notes, note))
 
 
+def sets_of(network: Network) -> IntArray | None:
+    """Return the set of each node of a network whose dyads are all between two sets.
+
+    Parameters
+    ----------
+    network : Network
+        Any network.
+
+    Returns
+    -------
+    ndarray of int64 of shape (N,), or None
+        0 or 1; None where some dyad within a set is not hidden.
+    """
+    codes = None if network.node_table is None else _sets(network.node_table)
+    if codes is None:
+        return None
+    sizes = np.bincount(codes)
+    within = int((sizes * (sizes - 1)).sum()) // (1 if network.directed else 2)
+    hidden = codes[network.hidden_sender] == codes[network.hidden_receiver]
+    return codes if np.count_nonzero(hidden) == within else None
+
+
 def _sets(table: pd.DataFrame) -> IntArray | None:
     """Return the set of each node, 0 or 1, or None if there are not two."""
     if ATTRIBUTE in table.columns:

@@ -8,6 +8,7 @@ from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.likelihood import expected_strengths, log_mean, mean_weight
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.network.network import Network
+from lsm_stan.network.two_sets import sets_of
 from lsm_stan.posterior.clusters import Clusters
 from lsm_stan.posterior.invariants import distinct, pair_distances, pair_labels, radii
 from lsm_stan.typing import FloatArray, IntArray
@@ -60,7 +61,7 @@ def invariant_quantities(
     if len(nodes):
         names = [network.names[node] for node in nodes]
         quantities["radius"] = ("node", names, radii(parameters["z"][..., nodes, :]))
-        sent, received = expected_strengths(spec, parameters, nodes)
+        sent, received = expected_strengths(spec, parameters, nodes, sets_of(network))
         if network.directed and not spec.symmetric:
             quantities["out_strength"] = ("node", names, sent)
             quantities["in_strength"] = ("node", names, received)

@@ -14,6 +14,7 @@ from lsm_stan.model.likelihood import CHUNK, chunks, frailty, log_likelihood, lo
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import dyad_blocks
+from lsm_stan.network.two_sets import sets_of
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.intervals import interval
 from lsm_stan.prediction.scores import log_mean_exp
@@ -72,7 +73,11 @@ def predict(fit: Fit, top: int = 50) -> pd.DataFrame:
     spec, network, draws = fit.spec, fit.network, flat_draws(fit.parameters)
     size = max(1, min(BLOCK, CHUNK // len(draws["z"])))
     likeliest = {kind: _Leaders(top) for kind in ("hidden", "empty", "heavy")}
+    sets = sets_of(network)
     for sender, receiver in dyad_blocks(network, size):
+        if sets is not None:  # no edge can be within a set
+            between = sets[sender] != sets[receiver]
+            sender, receiver = sender[between], receiver[between]
         weight = network.weight_of(sender, receiver)
         reverse = network.weight_of(receiver, sender)
         for kind, chosen in {"hidden": weight < 0, "empty": weight == 0}.items():

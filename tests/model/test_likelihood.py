@@ -71,6 +71,11 @@ def test_expected_strengths_in_blocks_add_up_expected_weights(monkeypatch, name,
     sent, received = expected_strengths(spec, parameters, nodes)
     np.testing.assert_allclose(sent[0], mean.sum(axis=2)[:, nodes], rtol=1e-10)
     np.testing.assert_allclose(received[0], mean.sum(axis=1)[:, nodes], rtol=1e-10)
+    sets = np.arange(n) % 2
+    between = mean * (sets[:, None] != sets)
+    sent, received = expected_strengths(spec, parameters, nodes, sets)
+    np.testing.assert_allclose(sent[0], between.sum(axis=2)[:, nodes], rtol=1e-10)
+    np.testing.assert_allclose(received[0], between.sum(axis=1)[:, nodes], rtol=1e-10)
     if name == "tutorial":
         np.testing.assert_allclose(mean[0][i, j], 1 / cdist(*[drawn[0]["z"]] * 2)[i, j])
 

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import signal, stats
+from scipy.spatial.distance import cdist
 
-from lsm_stan import Fit, InputError, Network
+from lsm_stan import Fit, InputError, Network, predictive_checks, read_network
 from lsm_stan.model.family import MODELS
 from lsm_stan.model.likelihood import log_mean
 from lsm_stan.model.parameters import rate_parameters
@@ -19,7 +20,7 @@ from lsm_stan.posterior.invariants import sample_pairs
 from lsm_stan.prediction.dyads import predict
 from lsm_stan.prediction.loo import loo, loo_table
 from lsm_stan.prediction.scores import standard_error
-from tests.support.made import short_record
+from tests.support.made import made_fit, short_record
 
 PRIOR_SHAPE, PRIOR_RATE = 2.0, 4.0
 
@@ -246,3 +247,24 @@ def test_draws_of_an_approximation_are_told_from_those_of_the_posterior(network,
     others = loo_table({"nuts": fit})["warning"][0]
     fit.record.details["khat"] = khat
     assert loo_table({"advi": fit})["warning"][0] == "; ".join(filter(None, [warning, others]))
+
+
+def test_of_two_sets_nothing_is_said_within_a_set():
+    """No edge can be there: none is predicted, expected or compared."""
+    visits = np.random.default_rng(1).poisson(1.0, (5, 7))
+    network = read_network(visits, bipartite=True)
+    sets = network.node_table["bipartite"].to_dict()
+    rng = np.random.default_rng(2)
+    z = rng.normal(size=(12, 2))
+    level = {"intercept": np.full((1, 1), 0.3)}
+    fit = made_fit(network, z[None, None], "map", model="poisson-squared", others=level)
+    table = predict(fit, 1000)
+    assert len(table) == 35
+    assert all(sets[a] != sets[b] for a, b in zip(table["source"], table["target"], strict=True))
+    rate = np.exp(0.3 - cdist(z[:5], z[5:], "sqeuclidean"))
+    expected = np.concatenate([rate.sum(axis=1), rate.sum(axis=0)])
+    strength = fit.invariants(nodes=np.arange(12)).posterior["strength"].to_numpy()[0, 0]
+    np.testing.assert_allclose(strength, expected)
+    statistics = predictive_checks(fit, replications=20).table["statistic"]
+    assert not {"transitivity", "reciprocity"} & set(statistics)
+    assert "sd_strength" in set(statistics)
