@@ -90,3 +90,23 @@ def counted(number: int, noun: str, plural: str = "") -> str:
     ('1 node', '2,345 nodes', '0 dyads that')
     """
     return f"{number:,} {noun if number == 1 else plural or noun + 's'}"
+
+
+def time_text(time: float) -> str:
+    """Return a time, such as a year, as text without marks of thousands.
+
+    Parameters
+    ----------
+    time : float
+        In any unit.
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> time_text(2001.0), time_text(0.25)
+    ('2001', '0.25')
+    """
+    return f"{time:.12g}"
