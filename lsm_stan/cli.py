@@ -145,7 +145,7 @@ def fit(
     options: dict[str, Any] = {"dim": dim, "model": model, "kernel": kernel, "threads": threads}
     if Path(network).is_dir() and layers is None:
         options |= {"method": method.value, "seed": seed, "arguments": arguments}
-        options |= {"jobs": jobs, "scheduler": scheduler, "say": print_progress}
+        options |= {"jobs": jobs, "scheduler": scheduler, "force": force, "say": print_progress}
         terminal.show_fits(lsm.fit_each(lsm.open_networks(Path(network), how), out, **options))
         return
     if jobs or scheduler:

@@ -101,6 +101,7 @@ def fit_each(
     threads: int = 1,
     jobs: int | None = None,
     scheduler: str | None = None,
+    force: bool = False,
     say: Progress = print,
 ) -> pd.DataFrame:
     """Fit one model to each of many networks, several at once.
@@ -127,6 +128,8 @@ def fit_each(
         with its starts or chains.
     scheduler : str or None, default None
         As in :func:`lsm_stan.select`.
+    force : bool, default False
+        Whether whole fits that are not those asked for are replaced.
     say : callable, default print
         It is called with a sentence for everything that happens.
 
@@ -138,7 +141,7 @@ def fit_each(
     Raises
     ------
     InputError
-        If an argument makes no sense, or the folder holds something else.
+        If an argument makes no sense, or the folder holds something else, or other fits.
     InferenceError
         If fits failed; the others are there.
     """
@@ -178,6 +181,12 @@ def fit_each(
                 missing[name] = _Task(each, method, seed, given)
             else:
                 keep(name, kept)
+        others = [] if force else [name for name in missing if _is_fit(folder / name)]
+        if others:
+            raise InputError(
+                f"{folder} holds fits that are not those asked for: {listed(others)}; --force"
+                f" replaces them, or name another folder with --out"
+            )
         if rows:
             say(f"{len(rows)} of {len(models)} fits are already done, and kept")
         try:
@@ -213,6 +222,15 @@ def _row(name: str, fit: Fit) -> dict[str, Any]:
         "converged": fit.converged,
         "seconds": fit.record.seconds,
     }
+
+
+def _is_fit(folder: Path) -> bool:
+    """Return whether a folder holds a whole fit."""
+    try:
+        Fit.load(folder)
+    except LsmStanError:
+        return False
+    return True
 
 
 def _is_ours(folder: Path) -> bool:

@@ -114,6 +114,20 @@ def test_what_is_done_is_kept(fitted, connectomes, tmp_path, monkeypatch):
     pd.testing.assert_frame_equal(again[columns], table[columns])
 
 
+def test_other_fits_are_replaced_by_force_only(fitted, connectomes, tmp_path):
+    folder, table = fitted
+    shutil.copytree(folder, tmp_path / "all")
+    networks, asked = open_networks(connectomes), {**ASKED, "seed": 2, "say": lambda _: None}
+    with pytest.raises(InputError, match=r"not those asked for: worm-0.*--force replaces them"):
+        fit_each(networks, tmp_path / "all", **asked)
+    assert Fit.load(tmp_path / "all" / "worm-0").record.seed == ASKED["seed"]
+    (tmp_path / "all" / "worm-3" / "idata.nc").write_bytes(b"")  # a damaged one is none
+    shutil.rmtree(tmp_path / "all" / "worm-0")
+    fit_each(networks, tmp_path / "all", force=True, **asked)
+    seeds = {Fit.load(tmp_path / "all" / name).record.seed for name in networks}
+    assert seeds == {2}
+
+
 def test_a_fit_that_fails_does_not_stop_the_others(fitted, connectomes, tmp_path, monkeypatch):
     fit = many._Task.fit
 
