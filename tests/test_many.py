@@ -115,7 +115,7 @@ def test_what_is_done_is_kept(fitted, connectomes, tmp_path, monkeypatch):
 
 
 def test_other_fits_are_replaced_by_force_only(fitted, connectomes, tmp_path):
-    folder, table = fitted
+    folder, _ = fitted
     shutil.copytree(folder, tmp_path / "all")
     networks, asked = open_networks(connectomes), {**ASKED, "seed": 2, "say": lambda _: None}
     with pytest.raises(InputError, match=r"not those asked for: worm-0.*--force replaces them"):
