@@ -96,7 +96,8 @@ def test_networkx_opens_a_graph_with_the_same_numbers(suffix, directed, tmp_path
     for name, attributes in graph.nodes(data=True):
         row = table.loc[name].dropna()
         attributes = {key: attributes[key] for key in attributes if key not in ("viz", "label")}
-        assert attributes == row.to_dict()
+        empty = dict(row[row == ""])  # which networkx 3.2 does not read from GraphML
+        assert {**empty, **attributes} == row.to_dict()
         assert type(attributes["strays"]) is bool
     if suffix == ".gexf":
         viz = graph.nodes[network.names[3]]["viz"]["position"]
