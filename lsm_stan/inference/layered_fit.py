@@ -26,6 +26,27 @@ _NOT_YET = (
 )
 
 
+def _refused(what: str) -> Any:
+    """Return a method that refuses what there is of one network only."""
+
+    def refuse(self: LayeredFit, *args: Any, **options: Any) -> Any:
+        """Refuse what there is of one network only, and not of layers yet.
+
+        Parameters
+        ----------
+        *args, **options : Any
+            As :class:`lsm_stan.inference.fit.Fit` takes them.
+
+        Raises
+        ------
+        InputError
+            Always.
+        """
+        raise InputError(f"{what} {_NOT_YET}")
+
+    return refuse
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class LayeredFit(Fit):
     """What one inference method said about layers.
@@ -126,88 +147,11 @@ class LayeredFit(Fit):
         quantities = layer_quantities(self.parameters, self.layers, np.asarray(pairs))
         return container.invariants(self.idata, quantities)
 
-    @property
-    def log_prior_blocks(self) -> dict[str, FloatArray]:
-        """Refused: priors of layers are not split into blocks yet.
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
-        raise InputError(f"log priors by block {_NOT_YET}")
-
-    @property
-    def log_likelihood_total(self) -> FloatArray:
-        """Refused, as blocks of the prior are.
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
-        raise InputError(f"log likelihoods by draw {_NOT_YET}")
-
-    def log_likelihood(self, *args: Any, **options: Any) -> container.Dataset:
-        """Refuse to put log likelihoods of one network into the container.
-
-        Parameters
-        ----------
-        *args : Any
-            As in :meth:`lsm_stan.inference.fit.Fit.log_likelihood`.
-        **options : Any
-            As there.
-
-        Returns
-        -------
-        Dataset
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
-        raise InputError(f"log likelihoods by dyad {_NOT_YET}")
-
-    def posterior_predictive(self, *args: Any, **options: Any) -> container.Dataset:
-        """Refuse to draw one network.
-
-        Parameters
-        ----------
-        *args : Any
-            As in :meth:`lsm_stan.inference.fit.Fit.posterior_predictive`.
-        **options : Any
-            As there.
-
-        Returns
-        -------
-        Dataset
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
-        raise InputError(f"posterior predictive groups {_NOT_YET}")
-
-    def prior_predictive(self, **options: Any) -> tuple[container.Dataset, container.Dataset]:
-        """Refuse to draw one network from the priors.
-
-        Parameters
-        ----------
-        **options : Any
-            As in :meth:`lsm_stan.inference.fit.Fit.prior_predictive`.
-
-        Returns
-        -------
-        prior, prior_predictive : Dataset
-
-        Raises
-        ------
-        InputError
-            Always.
-        """
-        raise InputError(f"prior predictive groups {_NOT_YET}")
+    log_prior_blocks = property(_refused("log priors by block"))
+    log_likelihood_total = property(_refused("log likelihoods by draw"))
+    log_likelihood = _refused("log likelihoods by dyad")
+    posterior_predictive = _refused("posterior predictive groups")
+    prior_predictive = _refused("prior predictive groups")
 
     @property
     def _content(self) -> Content:

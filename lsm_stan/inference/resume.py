@@ -30,6 +30,7 @@ from lsm_stan.inference.sample import (
     PILOT_FOLDER,
     ends_of,
     finish_chains,
+    gradients_of,
     read_chains,
     sample_chains,
     shaped_by,
@@ -121,7 +122,7 @@ def resume(fit: Fit, *, draws: int, show_progress: bool = True) -> Fit:
         _joined([each for each, _ in past]),
         _joined([columns for _, columns in past]),
         moves,
-        gradients=record.details["gradients"] + int(past[-1][1]["gradients__"][:, -1].sum()),
+        gradients=record.details["gradients"] + gradients_of(past[-1][1]),
         details={
             "preconditioned": change is not None,
             "moves": moves is not None,

@@ -155,7 +155,7 @@ def sample_posterior(
         short = {**cmdstan, "iter_warmup": PILOT, "iter_sampling": PILOT, "thin": 1}
         moves = moves_data(problem, change) if moved else None
         pilot, columns = sample_chains(run, PILOT_FOLDER, starts, change, short, moves)
-        starts, gradients = ends_of(pilot), _gradients(columns)
+        starts, gradients = ends_of(pilot), gradients_of(columns)
         change = shaped_by(problem, pilot["z"])
         if moved and change is not None:
             jumps = learn_jumps(problem, pilot["z"], run.seed)
@@ -166,7 +166,7 @@ def sample_posterior(
             short = {**short, "iter_sampling": max(2 * PILOT, warmup - settling)}
             cmdstan = {**cmdstan, "iter_warmup": settling}
             pilot, columns = sample_chains(run, JUMPS_FOLDER, starts, change, short, moves)
-            starts, gradients = ends_of(pilot), gradients + _gradients(columns)
+            starts, gradients = ends_of(pilot), gradients + gradients_of(columns)
             moves = moves_data(problem, change, learn_jumps(problem, pilot["z"], run.seed))
     run.say(counted(len(starts), "chain"))
     draws, columns = sample_chains(run, CHAINS, starts, change, cmdstan, moves)
@@ -175,7 +175,7 @@ def sample_posterior(
         draws,
         columns,
         moves,
-        gradients=gradients + _gradients(columns),
+        gradients=gradients + gradients_of(columns),
         details={"preconditioned": change is not None, "moves": moved},
     )
 
@@ -272,8 +272,18 @@ def ends_of(draws: Parameters) -> list[Parameters]:
     ]
 
 
-def _gradients(columns: Mapping[str, FloatArray]) -> int:
-    """Return how many gradients chains took, their warmup included."""
+def gradients_of(columns: Mapping[str, FloatArray]) -> int:
+    """Return how many gradients chains took, their warmup included.
+
+    Parameters
+    ----------
+    columns : dict of str to ndarray of shape (chain, draw)
+        The sampler's columns, called as CmdStan calls them.
+
+    Returns
+    -------
+    int
+    """
     return int(columns["gradients__"][:, -1].sum())
 
 

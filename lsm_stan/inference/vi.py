@@ -305,20 +305,17 @@ def check_served(problem: Problem, covariance: str) -> None:
     spec, n_nodes = problem.spec, problem.network.n_nodes
     if problem.layered:
         raise InputError("method vi has no closed form for layers; take advi, or nuts")
-    others = [
-        (spec.likelihood not in LIKELIHOODS, f"likelihood {spec.likelihood!r}"),
-        (spec.form not in FORMS, f"form {spec.form!r}"),
-        (spec.roles, "roles"),
-        (bool(spec.terms), "covariates"),
-        (spec.clusters > 0, "clusters"),
-    ]
-    for present, name in others:
-        if present:
-            raise InputError(
-                f"method vi has no closed form for {name} of model {spec.label!r}; it serves the"
-                f" likelihoods {', '.join(LIKELIHOODS)} with the forms {', '.join(FORMS)}, with"
-                " effects or without: take advi, or one of those models"
-            )
+    others = spec.extensions
+    if spec.form not in FORMS:
+        others = [f"form {spec.form!r}", *others]
+    if spec.likelihood not in LIKELIHOODS:
+        others = [f"likelihood {spec.likelihood!r}", *others]
+    if others:
+        raise InputError(
+            f"method vi has no closed form for {others[0]} of model {spec.label!r}; it serves the"
+            f" likelihoods {', '.join(LIKELIHOODS)} with the forms {', '.join(FORMS)}, with"
+            " effects or without: take advi, or one of those models"
+        )
     if spec.form == "inverse" and problem.dim == 1:
         raise InputError(
             "dim is 1, where the mean of 1/d under a normal density is infinite, and so is the"

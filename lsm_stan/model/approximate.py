@@ -75,19 +75,16 @@ def check_served(spec: ModelSpec, dim: int) -> None:
     InputError
         If it is one, or one is.
     """
-    others = [
-        (spec.likelihood == "dyadic", "likelihood dyadic"),
-        (spec.form == "inverse" and spec.likelihood != "poisson", "form inverse but of Poisson"),
-        (spec.roles, "roles"),
-        (bool(spec.terms), "covariates"),
-        (spec.clusters > 0, "clusters"),
-    ]
-    for present, name in others:
-        if present:
-            raise InputError(
-                f"sum is 'approximate', which there is not for {name} (model {spec.label!r}); take"
-                " sum = 'exact'"
-            )
+    others = spec.extensions
+    if spec.form == "inverse" and spec.likelihood != "poisson":
+        others = ["form inverse but of Poisson", *others]
+    if spec.likelihood == "dyadic":
+        others = ["likelihood dyadic", *others]
+    if others:
+        raise InputError(
+            f"sum is 'approximate', which there is not for {others[0]} (model {spec.label!r}); take"
+            " sum = 'exact'"
+        )
     check_sums(spec, dim)
 
 

@@ -240,7 +240,7 @@ def _possible(term: Term, network: Network) -> bool:
 
 def _check_directed(term: Term, network: Network) -> None:
     """Raise InputError if a term tells sender from receiver, and the network does not."""
-    if not (network.directed or all(NODE_TERMS.get(term.kind, (True,)))):
+    if not (network.directed or all(NODE_TERMS.get(term.kind, ()))):
         raise InputError(
             f"{term}: the network is undirected; take nodecov({term.column}), of both ends"
         )

@@ -201,6 +201,12 @@ class ModelSpec:
         return not (self.effects or self.roles or self.terms)
 
     @property
+    def extensions(self) -> list[str]:
+        """Which of roles, covariates and clusters the model has: not every method serves them."""
+        present = {"roles": self.roles, "covariates": self.terms, "clusters": self.clusters}
+        return [name for name, has in present.items() if has]
+
+    @property
     def with_coefficient(self) -> tuple[Term, ...]:
         """The terms that have a coefficient: all but offsets."""
         return tuple(term for term in self.terms if term.kind != OFFSET)

@@ -189,16 +189,11 @@ def check_layered(spec: ModelSpec, layering: Layering) -> None:
         If the model has roles, covariates or clusters, which layers have not yet, or effects by
         layer are asked for and it has none.
     """
-    for has, what in (
-        (spec.roles, "roles"),
-        (bool(spec.terms), "covariates"),
-        (spec.clusters > 0, "clusters"),
-    ):
-        if has:
-            raise InputError(
-                f"model {spec.label} has {what}, which layers do not take yet; leave them out, or"
-                f" fit each layer by itself"
-            )
+    if spec.extensions:
+        raise InputError(
+            f"model {spec.label} has {spec.extensions[0]}, which layers do not take yet; leave them"
+            f" out, or fit each layer by itself"
+        )
     if layering.layer_effects and not spec.effects:
         raise InputError(
             f"effects by layer are asked for, and model {spec.label} has none; take"

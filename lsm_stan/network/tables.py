@@ -101,8 +101,9 @@ def read_table(path: Path, how: Reading) -> Matrix | EdgeList:
         if len(header) == 3 and not named and how.weight is None and not times:
             header[2] = "weight"
         return _edge_list(rows, header, ends, directed, notes)
-    matrix = _matrix_of(header, rows)
-    if matrix is not None and how.source is None and not how.bipartite:
+    one_set = how.source is None and not how.bipartite
+    matrix = _matrix_of(header, rows) if one_set else None
+    if matrix is not None:
         return matrix
     ends = find_ends(header, how, source)
     if ends is None and how.bipartite and is_incidence(header, rows):

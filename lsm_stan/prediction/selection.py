@@ -360,7 +360,7 @@ def _run(
     try:
         if missing:
             sweep(
-                _outcome,
+                _Cell.run,
                 missing,
                 keep,
                 jobs=jobs,
@@ -372,11 +372,6 @@ def _run(
         say(f"{len(results)} of {len(grid)} fits are done, and kept: run it again to go on")
         raise
     return [(cell, results[number]) for number, cell in enumerate(grid)]
-
-
-def _outcome(cell: _Cell) -> dict[str, Any]:
-    """Fit a cell and score it, wherever that is."""
-    return cell.run()
 
 
 def _read_cell(file: Path) -> dict[str, Any]:
