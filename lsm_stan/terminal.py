@@ -39,7 +39,7 @@ from lsm_stan.report.page import Command, PageFigure, PageTable, Points
 from lsm_stan.report.report import Report
 from lsm_stan.report.report_page import summary
 from lsm_stan.report.shown import shown_comparison, shown_fits
-from lsm_stan.text import MARKS, as_text, brief, counted, duration, time_text, with_error
+from lsm_stan.text import MARKS, as_text, brief, counted, duration, with_error
 from lsm_stan.visible import visible
 
 
@@ -149,9 +149,7 @@ def show_source(source: Network | Layers) -> None:
             "edges": f"{source.n_edges:,} in all layers",
         },
     )
-    frame = source.layer_frame()
-    if "time" in frame:
-        frame["time"] = frame["time"].map(time_text)
+    frame = source.listing()
     table = Table(*frame.columns, box=None)
     for row in as_text(frame).to_dict("records"):
         table.add_row(*row.values())

@@ -29,6 +29,7 @@ from lsm_stan.network.layer_checks import (
     with_nodes_in_order,
 )
 from lsm_stan.network.network import Network
+from lsm_stan.text import time_text
 from lsm_stan.typing import FloatArray, IntArray
 
 
@@ -410,6 +411,17 @@ class Layers:
         table["total_weight"] = [network.total_weight for network in self.networks]
         table["hidden"] = [network.n_hidden for network in self.networks]
         return table
+
+    def listing(self) -> pd.DataFrame:
+        """Return the layers as a table for people: times, such as years, are text.
+
+        Returns
+        -------
+        DataFrame, L rows
+            As :meth:`layer_frame` returns it.
+        """
+        table = self.layer_frame()
+        return table.assign(time=table["time"].map(time_text)) if "time" in table else table
 
     def _stacked(self, frames: Sequence[pd.DataFrame]) -> pd.DataFrame:
         labelled = [

@@ -18,7 +18,7 @@ from lsm_stan.posterior.intervals import interval
 from lsm_stan.progress import Progress
 from lsm_stan.report.layer_plots import plot_paths
 from lsm_stan.report.page import Page, PageFigure, PageTable, Section, write_page
-from lsm_stan.text import as_text, brief, counted, listed, time_text
+from lsm_stan.text import as_text, brief, counted, listed
 
 #: Rows of tables that the page shows; the CSV has them all.
 SHOWN = 15
@@ -192,10 +192,9 @@ def _trust(fits: Mapping[str, LayeredFit]) -> list[Finding]:
 
 def _sections(fit: LayeredFit) -> list[Section]:
     layers = fit.layers
-    listing = layers.layer_frame()
-    if "time" in listing:
-        listing["time"] = listing["time"].map(time_text)
-    sections = [Section("Layers", " ".join(layers.notes), [PageTable("layers", "", listing)])]
+    sections = [
+        Section("Layers", " ".join(layers.notes), [PageTable("layers", "", layers.listing())])
+    ]
     movers = fit.movers()
     if fit.layering.structure != "shared":
         changes = fit.changes()
