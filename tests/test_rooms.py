@@ -17,7 +17,7 @@ ROOT = Path(lsm_stan.__file__).parents[1]
 
 #: In reading order. What is not named is an entrance, and imports from every room.
 GROUND = [
-    *("typing", "choices", "errors", "visible", "progress", "processes", "sweeps", "files"),
+    *("typing", "choices", "errors", "visible", "progress", "processes", "blas", "sweeps", "files"),
     "text",
 ]
 ROOMS = [

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 from tqdm import tqdm
 
+from lsm_stan.blas import on_one_blas_thread
 from lsm_stan.criticism.advice import STATISTICS, NextModel, fault, next_model
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
@@ -149,6 +150,7 @@ def predictive_layers(
     }
 
 
+@on_one_blas_thread
 def check_network(
     spec: ModelSpec,
     parameters: Parameters,

@@ -73,7 +73,7 @@ class Verdict:
     invariants : InferenceData or DataTree
         What :meth:`lsm_stan.inference.fit.Fit.invariants` returns.
     items : DataFrame
-        Diagnostics of every invariant item; empty for a fit of one draw.
+        Diagnostics of every invariant item of chains; empty for other fits.
     quantities : DataFrame
         The same condensed, a row a quantity.
     modes : ModeReport or None
@@ -107,9 +107,10 @@ def judge(fit: Fit) -> Verdict:
     ensure_fits(fit)
     invariants = fit.invariants()
     posterior = container.group(invariants, "posterior")
-    many = posterior.sizes["draw"] > 1
-    items = diagnostics.diagnostic_table(posterior) if many else pd.DataFrame()
-    quantities = quantity_table(items) if many else pd.DataFrame()
+    items = quantities = pd.DataFrame()
+    if METHODS[fit.method].chains:
+        items = diagnostics.diagnostic_table(posterior)
+        quantities = quantity_table(items)
     modes = mode_report(fit)
     found = [*_of_the_modes(fit, modes), *_of_the_approximation(fit), *_of_the_run(fit, modes)]
     if modes is not None:

@@ -22,12 +22,16 @@ class Method:
         of ``cmdstanpy.CmdStanModel`` if that runs it.
     by_cmdstan : bool
         Whether CmdStan runs it, and takes arguments that are not ours.
+    chains : bool
+        Whether its draws are chains, each draw made from the one before it. Those of an
+        approximation are independent.
     """
 
     name: str
     title: str
     verb: str
     by_cmdstan: bool = True
+    chains: bool = False
 
 
 METHODS: dict[str, Method] = {
@@ -38,7 +42,7 @@ METHODS: dict[str, Method] = {
         Method("pathfinder", "Pathfinder", "pathfinder", by_cmdstan=False),
         Method("vi", "VI", "vi", by_cmdstan=False),
         Method("advi", "ADVI", "variational"),
-        Method("nuts", "NUTS", "sample"),
+        Method("nuts", "NUTS", "sample", chains=True),
     )
 }
 

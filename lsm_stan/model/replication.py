@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from lsm_stan.blas import on_one_blas_thread
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.thinning import Cells
@@ -72,6 +73,7 @@ class Replications:
     weights: IntArray
 
 
+@on_one_blas_thread
 def replications(
     spec: ModelSpec,
     parameters: Parameters,

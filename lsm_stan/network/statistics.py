@@ -176,13 +176,13 @@ def _triples(skeleton: BoolArray, unknown: IntArray) -> tuple[float, float]:
         closed = _common_neighbours(edges, np.setdiff1d(cells, unknown, assume_unique=True))
         apart = _common_neighbours(edges, unknown)
         return closed, float(degree @ (degree - 1)) - apart
-    # single precision, in which BLAS counts up to 2^24 exactly
-    triples = skeleton.astype(np.float32)
-    triples = triples @ triples
-    triples.ravel()[unknown] = 0
-    np.fill_diagonal(triples, 0)
-    closed = float(triples.sum(where=skeleton, dtype=np.float64))
-    return closed, float(triples.sum(dtype=np.float64))
+    # single precision, in which BLAS counts up to 2^24 exactly, and so do sums of a row
+    links = skeleton.astype(np.float32)
+    shared = links @ links
+    apart = shared.ravel()[unknown].sum(dtype=np.float64)
+    shared.ravel()[unknown] = 0
+    closed = np.einsum("ij,ij->i", shared, links).sum(dtype=np.float64)
+    return float(closed), float(degree @ (degree - 1) - apart)
 
 
 def _common_neighbours(edges: csr_array, cells: IntArray) -> float:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from lsm_stan.criticism.prior_check import PRIORS
 from lsm_stan.criticism.verdict import judge_model
+from lsm_stan.inference.methods import METHODS
 from lsm_stan.inference.vi import TOLERANCE
 from lsm_stan.posterior.checks import Finding
 from lsm_stan.posterior.power_scaling import MOVED
@@ -185,7 +186,7 @@ def trust_section(report: Report, name: str, stem: str) -> Section:
                 *_shown_elbo(fit.method, elbo),
             )
         )
-    if fit.draws.shape[1] > 1:
+    if METHODS[fit.method].chains:
         items.append(
             PageFigure(
                 f"{stem}-trace",

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from lsm_stan.blas import on_one_blas_thread
 from lsm_stan.criticism.comparison import Comparison, compare
 from lsm_stan.criticism.ppc import PredictiveCheck, predictive_checks
 from lsm_stan.criticism.prior_check import PriorCheck, check_priors
@@ -84,6 +85,7 @@ class Report:
         return pd.concat(tables, names=["fit"]).reset_index("fit").reset_index(drop=True)
 
 
+@on_one_blas_thread
 def make_report(
     fits: Mapping[str, Fit], say: Progress = print, *, colour_by: str | None = None
 ) -> Report:

@@ -142,6 +142,8 @@ def test_the_elbo_of_a_climb_is_shown(method, step, said):
     (shown,) = (item for item in section.items if getattr(item, "name", "") == "fit-elbo")
     assert said in shown.caption
     assert shown.figure.axes[0].get_xlabel() == step
+    names = {getattr(item, "name", "") for item in section.items}
+    assert not names & {"fit-trace", "fit-diagnostics"}, "its draws are independent"
 
 
 @pytest.mark.parametrize("sampled", [True, False])
