@@ -228,11 +228,13 @@ def jump_between(link: csr_array, one: FloatArray, other: FloatArray, group: Int
     -------
     Jump
     """
-    outside = np.setdiff1d(np.arange(len(one)), group)
+    outside = np.delete(np.arange(len(one)), group)
     cling = np.zeros(len(outside))
+    linked = link[group].toarray()[:, outside] + WITHOUT_LINK
     for z in (one, other):
-        squared = ((z[group][:, None] - z[outside]) ** 2).sum(axis=2)
-        cling += ((link[group].toarray()[:, outside] + WITHOUT_LINK) / squared).sum(axis=0)
+        difference = z[group][:, None] - z[outside]
+        squared = np.einsum("gok,gok->go", difference, difference)
+        cling += (linked / squared).sum(axis=0)
     kept = np.argsort(-cling)[:FRAME]
     frame, weight = outside[kept], cling[kept] / cling[kept].sum()
     first = one[frame] - weight @ one[frame]
@@ -268,14 +270,11 @@ def acceptance(pairs: PairEnergies, jump: Jump, draws: FloatArray) -> float:
     float
         From 0 to 1.
     """
-    rises = [energy_rise(pairs, jump, draws, back=back) for back in (False, True)]
-    return float(np.exp(-np.clip(rises, 0, 700)).mean())
+    return float(np.exp(-np.clip(energy_rises(pairs, jump, draws), 0, 700)).mean())
 
 
-def energy_rise(
-    pairs: PairEnergies, jump: Jump, draws: FloatArray, *, back: bool = False
-) -> FloatArray:
-    """Return by how much a jump lowers the log joint density.
+def energy_rises(pairs: PairEnergies, jump: Jump, draws: FloatArray) -> FloatArray:
+    """Return by how much a jump, and its inverse, lower the log joint density.
 
     Parameters
     ----------
@@ -285,25 +284,28 @@ def energy_rise(
         The jump.
     draws : ndarray of shape (M, N, K)
         Draws of positions.
-    back : bool, default False
-        Whether to take the inverse map.
 
     Returns
     -------
-    ndarray of shape (M,)
-        In nats.
+    ndarray of shape (2, M)
+        In nats; of the jump, and of its inverse.
     """
     group = jump.group
-    outside = np.setdiff1d(np.arange(draws.shape[1]), group)
+    outside = np.delete(np.arange(draws.shape[1]), group)
     weight = pairs.weight[group].toarray()[:, outside]
     cells = pairs.cells - pairs.hidden[group].toarray()[:, outside]
 
     def energy(z: FloatArray) -> FloatArray:
-        squared = ((z[:, :, None] - draws[:, None, outside]) ** 2).sum(axis=-1)
-        with_others = (cells / np.sqrt(squared) + 0.5 * weight * np.log(squared)).sum(axis=(1, 2))
-        return np.asarray(with_others + 0.5 * (z**2).sum(axis=(1, 2)) / pairs.prior_scale**2)
+        difference = z[:, :, None] - draws[:, None, outside]
+        squared = np.einsum("mgok,mgok->mgo", difference, difference)
+        of_cells = np.einsum("go,mgo->m", cells, 1 / np.sqrt(squared))
+        of_weights = 0.5 * np.einsum("go,mgo->m", weight, np.log(squared))
+        return np.asarray(
+            of_cells + of_weights + 0.5 * (z**2).sum(axis=(1, 2)) / pairs.prior_scale**2
+        )
 
-    return energy(jump.apply(draws, back=back)) - energy(draws[:, group])
+    there, back = jump.apply(draws), jump.apply(draws, back=True)
+    return np.array([energy(there), energy(back)]) - energy(draws[:, group])
 
 
 def slowness(draws: FloatArray, rng: np.random.Generator) -> FloatArray:
