@@ -63,6 +63,8 @@ class Density:
     ----------
     seconds : float
         How long the last answer took, its way to and fro left out.
+    gradients : int
+        How many gradients have been evaluated.
 
     Raises
     ------
@@ -75,7 +77,7 @@ class Density:
     def __init__(
         self, executable: Path, data: Mapping[str, Any] | Path, *, threads: int = 1
     ) -> None:
-        self.seconds = 0.0
+        self.seconds, self.gradients = 0.0, 0
         self._name = executable.name
         with ExitStack() as end:
             folder = end.enter_context(temporary_folder())
@@ -130,6 +132,7 @@ class Density:
             Gradients; NaN where the model rejects the point.
         """
         table = self._ask(LOG_PROB_GRAD, points, 1 + points.shape[1])
+        self.gradients += len(table)
         return table[:, 0], table[:, 1:]
 
     def ascend(
@@ -140,7 +143,7 @@ class Density:
         history: int = 20,
         first_step: float = 1e-3,
         tolerance: float = 1e-8,
-    ) -> tuple[FloatArray, FloatArray, int]:
+    ) -> tuple[FloatArray, FloatArray]:
         """Climb by Stan's own L-BFGS.
 
         Parameters
@@ -162,12 +165,11 @@ class Density:
             Log densities where it ends.
         ends : ndarray of shape (M, P)
             Points where it ends.
-        gradients : int
-            How many gradients it took.
         """
         options = np.array([iterations, history, first_step, tolerance], dtype=np.float64)
         table = self._ask(ASCEND, points, 2 + points.shape[1], options)
-        return table[:, 0], table[:, 2:], int(table[:, 1].sum())
+        self.gradients += int(table[:, 1].sum())
+        return table[:, 0], table[:, 2:]
 
     def memory(self) -> float:
         """Return the most memory that the process has had.

@@ -135,14 +135,14 @@ def hop(run: Run, point: Parameters, hops: int) -> Hopping:
         if change is not None:
             climbs = stack.enter_context(run.compiled.density(problem.stan_data(change=change)))
 
-        def climb(start: Parameters, tolerance: float) -> tuple[float, Parameters, int]:
+        def climb(start: Parameters, tolerance: float) -> tuple[float, Parameters]:
             row = flat(problem.coordinates(start, change=change))[None]
-            value, end, cost = climbs.ascend(
+            value, end = climbs.ascend(
                 row, iterations=ITERATIONS, first_step=step, tolerance=tolerance
             )
-            return float(value[0]), problem.at_coordinates(end[0], change=change), cost
+            return float(value[0]), problem.at_coordinates(end[0], change=change)
 
-        height, here, gradients = climb(point, FINE)
+        height, here = climb(point, FINE)
         first, best, summit = height, height, here
         accepted = 0
         bar = stack.enter_context(
@@ -153,16 +153,15 @@ def hop(run: Run, point: Parameters, hops: int) -> Hopping:
             tries = moved(problem, here["z"], group, linked, rng)
             densities = places.log_prob(_rows(problem, here, tries))
             start = {**here, "z": tries[int(np.argmax(np.nan_to_num(densities, nan=-np.inf)))]}
-            reached, end, cost = climb(start, ROUGH)
-            gradients += cost
+            reached, end = climb(start, ROUGH)
             if np.log(rng.random()) * TEMPERATURE < reached - height:
                 height, here, accepted = reached, end, accepted + 1
             if height > best:
                 best, summit = height, here
                 bar.set_postfix(loss=f"{-best:,.1f}")
             bar.update()
-        best, summit, cost = climb(summit, FINE)
-    return Hopping(summit, accepted, best - first, gradients + cost)
+        best, summit = climb(summit, FINE)
+    return Hopping(summit, accepted, best - first, climbs.gradients)
 
 
 def neighbours(network: Network) -> list[NDArray[np.int64]]:

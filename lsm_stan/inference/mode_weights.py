@@ -244,7 +244,7 @@ class _Weigher:
         """Climb from points; return the heights and the positions there."""
         at_modes = {name: v for name, v in parameters.items() if name not in SCALES}
         values = self.problem.coordinates(at_modes, change=self.change)
-        heights, ends, _ = self.climbs.ascend(
+        heights, ends = self.climbs.ascend(
             flat(values),
             iterations=CLIMB_ITERATIONS,
             first_step=first_step(self.problem.network),

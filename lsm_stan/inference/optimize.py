@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from tqdm import tqdm
@@ -25,6 +26,9 @@ from lsm_stan.inference.units import counted_in, counting_units, first_step, len
 from lsm_stan.model.parameters import Parameters, cloud, flat
 from lsm_stan.progress import has_bars
 from lsm_stan.text import counted
+
+if TYPE_CHECKING:
+    import cmdstanpy
 
 #: An L-BFGS run of the continuation.
 LBFGS = {"algorithm": "lbfgs", "history_size": 20, "iter": 2000, "sig_figs": 18}
@@ -120,7 +124,8 @@ def best_mode(
     Fit
         One chain of one draw.
     """
-    ends = settled_ends(log_joint, find_modes(run, starts, ladder, cmdstan))
+    ends, gradients = find_modes(run, starts, ladder, cmdstan)
+    ends = settled_ends(log_joint, ends)
     of_starts = starts_of_record(log_joint, ends)
     best = ends[of_starts[0]["start"] - 1]
     modes = max(start["mode"] for start in of_starts)
@@ -129,19 +134,26 @@ def best_mode(
         run.say(f"{counted(hops, 'hop')} from the best of them")
         hopping = hop(run, best, hops)
         best, details["hop_gain"] = hopping.point, hopping.gain
+        gradients += hopping.gradients
     mode = settle_mode(log_joint, best)
     return run.finish(
         draws={name: value[None, None] for name, value in mode.point.items()},
         log_joint=np.full((1, 1), mode.log_joint),
         estimate=mode.point,
         checks=mode.checks,
-        details={**mode.details, **details, "ladder": ladder, "starts": of_starts},
+        details={
+            **mode.details,
+            **details,
+            "ladder": ladder,
+            "starts": of_starts,
+            "gradients": gradients,
+        },
     )
 
 
 def find_modes(
     run: Run, starts: int, ladder: Sequence[float], cmdstan: Mapping[str, Any]
-) -> list[Parameters]:
+) -> tuple[list[Parameters], int]:
     """Run softened continuation from starts that are drawn from the prior.
 
     Parameters
@@ -158,12 +170,15 @@ def find_modes(
 
     Returns
     -------
-    list of dict of str to ndarray
+    ends : list of dict of str to ndarray
         Parameters at the end of each start.
+    gradients : int
+        How many gradients L-BFGS took.
     """
     problem, rungs = run.problem, rungs_of(run.problem, ladder)
     points = prior_starts(rungs[0].problem, starts, run.seed)
     run.say(f"{starts} starts of {len(rungs)} L-BFGS runs")
+    gradients: list[int] = []
 
     def descend(point: Parameters, rung: Rung, *, start: int) -> Parameters:
         point = recounted(point, problem, rung.before, rung.unit)
@@ -185,6 +200,7 @@ def find_modes(
                     **cmdstan,
                 },
             )
+            gradients.append(evaluations(result))
             return rung.problem.from_stan(result)
 
     hidden = not has_bars(run.show_progress)
@@ -200,7 +216,27 @@ def find_modes(
             for number, rung in enumerate(rungs[:-1])
         }
         ends = continuation(descend, points, rungs, bar.update)
-    return [freely_moved(problem, end) for end in ends]
+    return [freely_moved(problem, end) for end in ends], sum(gradients)
+
+
+def evaluations(result: cmdstanpy.CmdStanMLE) -> int:
+    """Return how many gradients a run of CmdStan's L-BFGS took, from what it printed.
+
+    Parameters
+    ----------
+    result : CmdStanMLE
+        What CmdStanPy returned for it.
+
+    Returns
+    -------
+    int
+        The last number of evaluations; 1 where it did not leave its start.
+    """
+    (console,) = result.runset.stdout_files
+    said = Path(console).read_text(encoding="utf-8", errors="replace")
+    # iteration, log prob, ||dx||, ||grad||, alpha, alpha0, evaluations, notes
+    rows = re.findall(r"^ *\d+(?: +[-+.\dainfe]+){5} +(\d+)\b", said, re.MULTILINE)
+    return int(rows[-1]) if rows else 1
 
 
 def starts_of_record(log_joint: LogJoint, ends: Sequence[Parameters]) -> list[dict[str, Any]]:

@@ -396,6 +396,7 @@ def approximate_along_paths(
             "elbo_of_paths": elbos,
             "khat": khat,
             "draws": draws,
+            "gradients": process.gradients,
             "resampled": resampled,
             "preconditioned": change is not None,
         },

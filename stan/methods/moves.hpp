@@ -6,7 +6,9 @@
  *     log p = sum_{pairs} s_ij log f(d_ij) - c_ij f(d_ij)  -  |z|^2 / (2 scale^2)
  *
  * (s_ij: weight of both directions; c_ij: observed cells). What changes with one
- * node is a sum over the others, so a move costs a hundredth of a gradient.
+ * node is a sum over the others, so a move costs a hundredth of a gradient. Energies of all
+ * nodes are kept, and changed where a move is accepted: one that is rejected takes the
+ * sum after it alone.
  *
  * A turn takes m <= K neighbours of a node, chosen whatever the positions are, and
  * gives the node's offset from the plane (line, point) through them another
@@ -39,23 +41,24 @@ namespace lsm_stan {
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
 
-/* sum_j f of squared distances r2, which are overwritten by f */
-LSM_WIDE double sum_of_forms(int form, int n, double *__restrict r2) {
+/* Turns squared distances r2 into cells f, and returns their sum. */
+LSM_WIDE double forms(int form, int n, double cells, double *__restrict r2) {
   LSM_REORDER
   double sum = 0;
   if (form == 1) {
     LSM_INDEPENDENT
     for (int j = 0; j < n; ++j)
-      sum += lsm::Vectorisable::rsqrt(r2[j]);
+      sum += r2[j] = cells * lsm::Vectorisable::rsqrt(r2[j]);
   } else {
     LSM_INDEPENDENT
     for (int j = 0; j < n; ++j)
-      sum += lsm::Vectorisable::exp(form == 2 ? -lsm::Vectorisable::sqrt(r2[j]) : -r2[j]);
+      sum += r2[j] =
+          cells * lsm::Vectorisable::exp(form == 2 ? -lsm::Vectorisable::sqrt(r2[j]) : -r2[j]);
   }
   return sum;
 }
 
-/* from and z: coordinates of a node and of all, `stride` apart */
+/* from: coordinates of a node, `stride` apart; z: those of all, n apart */
 LSM_WIDE void squared_distances(int n, int K, long stride, double eps2, const double *from,
                                 const double *z, double *__restrict r2) {
   LSM_REORDER
@@ -63,7 +66,7 @@ LSM_WIDE void squared_distances(int n, int K, long stride, double eps2, const do
   for (int j = 0; j < n; ++j)
     r2[j] = eps2;
   for (int k = 0; k < K; ++k) {
-    const double x = from[k * stride], *zk = z + k * stride;
+    const double x = from[k * stride], *zk = z + k * n;
     LSM_INDEPENDENT
     for (int j = 0; j < n; ++j)
       r2[j] += (zk[j] - x) * (zk[j] - x);
@@ -114,7 +117,8 @@ class Moves {
         frame_place_(data.vals_r("frame_place")),
         turn_(data.vals_r("turn")),
         shift_(data.vals_r("shift")),
-        r2_(n_) {}
+        energy_(n_),
+        of_pair_(n_) {}
 
   int size() const { return n_ * K_; }
   int n_jumps() const { return group_.first.size() - 1; }
@@ -124,6 +128,8 @@ class Moves {
   void operator()(VectorXd &q, RNG &rng) {
     z_ = Eigen::Map<const MatrixXd>(q.data(), n_, K_);
     accepted_turns_ = accepted_jumps_ = 0;
+    for (int i = 0; i < n_; ++i)
+      energy_[i] = energy(i);
     for (int sweep = 0; sweep < sweeps_; ++sweep)
       for (int i = 0; i < n_; ++i)
         accepted_turns_ += take({i}, turned(i, rng), rng);
@@ -185,38 +191,39 @@ class Moves {
     }
   }
 
-  /* The energy that nodes have with all others: pairs within a group, whose
-   * distances stay, count twice. */
-  double energy(const std::vector<int> &nodes) {
-    double sum = 0;
-    for (int i : nodes) {
-      sum += 0.5 * precision_ * z_.row(i).squaredNorm();
-      squared_distances(n_, K_, n_, eps2_, z_.data() + i, z_.data(), r2_.data());
-      r2_[i] = 1e200;  // no pair
-      for (int l = link_.first[i]; l < link_.first[i + 1]; ++l)
-        sum -= link_weight_[l] * log_form(r2_[link_.node[l]]);
-      for (int h = hidden_.first[i]; h < hidden_.first[i + 1]; ++h)
-        sum -= hidden_weight_[h] * std::exp(log_form(r2_[hidden_.node[h]]));
-      sum += cells_ * sum_of_forms(form_, n_, r2_.data());
-    }
-    return sum;
+  /* The energy that a node has with all others. */
+  double energy(int i) {
+    return 0.5 * precision_ * z_.row(i).squaredNorm() + pairs(i, z_.data() + i, n_);
   }
 
-  /* Moves nodes, or leaves them: Metropolis. */
+  /* Energies of all nodes where moves have left them. */
+  const std::vector<double> &energies() const { return energy_; }
+
+  /* Moves nodes, or leaves them: Metropolis. Pairs within the group, whose distances stay,
+   * count twice before and after. */
   template <typename RNG>
   bool take(const std::vector<int> &nodes, const MatrixXd &to, RNG &rng) {
     MatrixXd from(nodes.size(), K_);
-    double rise = -energy(nodes);
     for (size_t g = 0; g < nodes.size(); ++g) {
       from.row(g) = z_.row(nodes[g]);
       z_.row(nodes[g]) = to.row(g);
     }
-    rise += energy(nodes);
-    if (std::log(1 - uniform(rng)) < -rise)  // false where it is NaN
-      return true;
+    std::vector<double> after(nodes.size());
+    double rise = 0;
     for (size_t g = 0; g < nodes.size(); ++g)
-      z_.row(nodes[g]) = from.row(g);
-    return false;
+      rise += (after[g] = energy(nodes[g])) - energy_[nodes[g]];
+    const bool accepted = std::log(1 - uniform(rng)) < -rise;  // false where it is NaN
+    for (size_t g = 0; g < nodes.size(); ++g) {
+      if (accepted) {
+        add_pairs(nodes[g], from.data() + g, nodes.size(), -1);
+        add_pairs(nodes[g], to.data() + g, nodes.size(), 1);
+      } else {
+        z_.row(nodes[g]) = from.row(g);
+      }
+    }
+    for (size_t g = 0; accepted && g < nodes.size(); ++g)
+      energy_[nodes[g]] = after[g];
+    return accepted;
   }
 
  private:
@@ -226,7 +233,39 @@ class Moves {
   std::vector<double> chance_;  // of jumps, added up
   std::vector<double> link_weight_, hidden_weight_, frame_weight_, frame_place_, turn_, shift_;
   MatrixXd z_;
-  std::vector<double> r2_;
+  std::vector<double> energy_;   // of each node with all others
+  std::vector<double> of_pair_;  // energies of the pairs of one node
+  std::vector<double> log_form_;  // of its links
+
+  /* Energies of the pairs of a node with all others, were it at a place; and their sum.
+   * Coordinates of the place are `stride` apart. */
+  double pairs(int i, const double *place, long stride) {
+    squared_distances(n_, K_, stride, eps2_, place, z_.data(), of_pair_.data());
+    of_pair_[i] = 1e200;  // no pair
+    log_form_.clear();
+    for (int l = link_.first[i]; l < link_.first[i + 1]; ++l)
+      log_form_.push_back(log_form(of_pair_[link_.node[l]]));
+    double sum = forms(form_, n_, cells_, of_pair_.data());
+    for (int h = hidden_.first[i]; h < hidden_.first[i + 1]; ++h) {
+      double &of_pair = of_pair_[hidden_.node[h]];
+      const double hidden = of_pair * hidden_weight_[h] / cells_;
+      of_pair -= hidden;
+      sum -= hidden;
+    }
+    for (int l = link_.first[i]; l < link_.first[i + 1]; ++l) {
+      const double attraction = link_weight_[l] * log_form_[l - link_.first[i]];
+      of_pair_[link_.node[l]] -= attraction;
+      sum -= attraction;
+    }
+    return sum;
+  }
+
+  /* Adds the pairs of a node at a place to the energies of the others, or takes them off. */
+  void add_pairs(int i, const double *place, long stride, double sign) {
+    pairs(i, place, stride);
+    for (int j = 0; j < n_; ++j)
+      energy_[j] += sign * of_pair_[j];
+  }
 
   template <int K>
   MatrixXd jumped(int jump, bool back) const {

@@ -40,12 +40,13 @@ def test_many_requests_have_the_answers_of_one(model, density):
 
 def test_it_climbs_to_where_the_gradient_vanishes(density):
     start = np.random.default_rng(1).normal(size=(2, 60))
-    value, ends, gradients = density.ascend(start, iterations=5000, tolerance=1e-12)
+    before = density.gradients
+    value, ends = density.ascend(start, iterations=5000, tolerance=1e-12)
+    assert density.gradients > before + 100
     reached, slope = density.log_prob_grad(ends)
     assert_allclose(value, reached, rtol=1e-14)
     assert (value > density.log_prob(start)).all()
     assert np.abs(slope).max() < 1e-2
-    assert gradients > 100
 
     def loss(x):
         height, slope = density.log_prob_grad(x[None])
@@ -58,15 +59,17 @@ def test_it_climbs_to_where_the_gradient_vanishes(density):
 
 def test_a_climb_ends_when_it_is_told_to(density):
     start = np.random.default_rng(1).normal(size=(1, 60))
-    value, _, gradients = density.ascend(start, iterations=3)
-    assert gradients < 20
+    before = density.gradients
+    value, _ = density.ascend(start, iterations=3)
+    assert 3 <= density.gradients - before < 20
     assert value > density.log_prob(start)
 
 
 def test_coincident_nodes_end_a_climb_where_it_began(density):
-    value, end, gradients = density.ascend(np.zeros((1, 60)))
+    before = density.gradients
+    value, end = density.ascend(np.zeros((1, 60)))
     assert (end == 0).all()
-    assert gradients == 1
+    assert density.gradients == before + 1
     assert not np.isfinite(value[0])
 
 

@@ -224,7 +224,7 @@ def test_a_climb_ends_where_it_ends_under_the_oldest(executables) -> None:
     model = LatentSpaceModel(random_network("tutorial", 2, directed=True, hidden=0.0), 2)
     data, start = model.stan_data(), np.random.default_rng(3).normal(size=(1, 80))
     with model.compiled.density(data) as density:
-        expected, _, _ = density.ascend(start, iterations=5)
+        expected, _ = density.ascend(start, iterations=5)
     for executable in executables.values():
         with Density(executable, data) as density:
             np.testing.assert_allclose(density.ascend(start, iterations=5)[0], expected, rtol=1e-8)
