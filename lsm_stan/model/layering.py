@@ -30,6 +30,7 @@ import numpy as np
 from lsm_stan.choices import Structure
 from lsm_stan.errors import InputError
 from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.subset import model_among
 from lsm_stan.network.layers import Layers
 from lsm_stan.typing import FloatArray, IntArray, plain
 
@@ -186,19 +187,42 @@ def check_layered(spec: ModelSpec, layering: Layering) -> None:
     Raises
     ------
     InputError
-        If the model has roles, covariates or clusters, which layers have not yet, or effects by
-        layer are asked for and it has none.
+        If the model has roles or clusters, which layers have not yet, or effects by layer are
+        asked for and it has none.
     """
-    if spec.extensions:
+    not_yet = [name for name in spec.extensions if name != "covariates"]
+    if not_yet:
         raise InputError(
-            f"model {spec.label} has {spec.extensions[0]}, which layers do not take yet; leave them"
-            f" out, or fit each layer by itself"
+            f"model {spec.label} has {not_yet[0]}, which layers do not take yet; leave them out, or"
+            f" fit each layer by itself"
         )
     if layering.layer_effects and not spec.effects:
         raise InputError(
             f"effects by layer are asked for, and model {spec.label} has none; take"
             f" {spec.likelihood}-{spec.form}-effects"
         )
+
+
+def model_of_layer(spec: ModelSpec, layers: Layers, layer: int) -> ModelSpec:
+    """Return the model of one layer's network.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model of the layers, bound to all of their nodes (``layers.pooled``) if it has
+        covariates.
+    layers : Layers
+        The layers.
+    layer : int
+        Number of the layer, from 0.
+
+    Returns
+    -------
+    ModelSpec
+        With the covariates of the layer's nodes; their scales are those of all layers, and so
+        are the coefficients.
+    """
+    return model_among(spec, layers.n_nodes, layers.members[layer])
 
 
 def one_layer(n_nodes: int) -> dict[str, Any]:

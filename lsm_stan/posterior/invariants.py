@@ -194,14 +194,30 @@ def monitored(
         elif name == "role":
             quantities[name] = radii(values[..., nodes, :])
         elif name == "beta":
-            terms = spec.coords["covariate"]
-            quantities |= {f"beta[{term}]": values[..., k] for k, term in enumerate(terms)}
+            quantities |= by_covariate(spec, values)
         elif name in ("theta", "sigma_cluster"):
             ordered = np.sort(values, axis=-1)
             quantities |= {
                 f"{name}[{k + 1}, by size]": ordered[..., k] for k in range(spec.clusters)
             }
     return quantities
+
+
+def by_covariate(spec: ModelSpec, beta: FloatArray) -> dict[str, FloatArray]:
+    """Return the draws of each coefficient by its name, such as ``beta[nodematch(class)]``.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    beta : ndarray of shape (chain, draw, B)
+        Draws of the coefficients.
+
+    Returns
+    -------
+    dict of str to ndarray of shape (chain, draw)
+    """
+    return {f"beta[{term}]": beta[..., k] for k, term in enumerate(spec.with_coefficient)}
 
 
 def distinct(parameters: Parameters) -> dict[str, FloatArray]:

@@ -12,12 +12,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.parameters import Parameters, cloud
 from lsm_stan.network.layers import Layers
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.intervals import interval
 from lsm_stan.posterior.invariants import (
     MONITORED_PAIRS,
+    by_covariate,
     distinct,
     pair_distances,
     pair_labels,
@@ -29,11 +31,15 @@ from lsm_stan.typing import BoolArray, FloatArray, IntArray
 DRAWS, PAIRS_AT_A_TIME = 400, 20_000
 
 
-def monitored_layers(draws: Parameters, log_joint: FloatArray) -> dict[str, FloatArray]:
+def monitored_layers(
+    spec: ModelSpec, draws: Parameters, log_joint: FloatArray
+) -> dict[str, FloatArray]:
     """Return the invariants whose exploration decides whether a sample can be trusted.
 
     Parameters
     ----------
+    spec : ModelSpec
+        The model.
     draws : dict of str to ndarray
         Parameters of layers, leading axes ``(chain, draw)``.
     log_joint : ndarray of shape (chain, draw)
@@ -43,7 +49,7 @@ def monitored_layers(draws: Parameters, log_joint: FloatArray) -> dict[str, Floa
     -------
     dict of str to ndarray
         ``distance`` of a fixed random set of pairs of places, of any layers; ``log_joint``; every
-        scalar, every layer's intercept, and the effects of nodes.
+        scalar, every coefficient, every layer's intercept, and the effects of nodes.
     """
     places = cloud(draws)
     pairs = sample_pairs(places.shape[-2], MONITORED_PAIRS)
@@ -53,6 +59,8 @@ def monitored_layers(draws: Parameters, log_joint: FloatArray) -> dict[str, Floa
             quantities[name] = values
         elif name in ("layer_sender_effect", "layer_receiver_effect"):
             quantities[name] = values.reshape(*values.shape[:2], -1)
+        elif name == "beta":
+            quantities |= by_covariate(spec, values)
     return quantities
 
 
@@ -173,12 +181,14 @@ def changes_of_pairs(
 
 
 def layer_quantities(
-    parameters: Parameters, layers: Layers, pairs: IntArray
+    spec: ModelSpec, parameters: Parameters, layers: Layers, pairs: IntArray
 ) -> dict[str, tuple[str, Sequence[str], FloatArray]]:
     """Return the draws of what can be summarised of layers.
 
     Parameters
     ----------
+    spec : ModelSpec
+        The model.
     parameters : dict of str to ndarray
         Draws, leading axes ``(chain, draw)``.
     layers : Layers
@@ -190,12 +200,14 @@ def layer_quantities(
     -------
     dict of str to tuple
         By name: the dim of the items, or ``""``; their labels; and the draws. Scalars;
-        ``layer_intercept``; ``moved`` of every node (dim ``node``) that is in two layers or more;
-        ``distance_LABEL``, distances of the pairs in each layer (dim ``pair``).
+        ``beta``; ``layer_intercept``; ``moved`` of every node (dim ``node``) that is in two layers
+        or more; ``distance_LABEL``, distances of the pairs in each layer (dim ``pair``).
     """
     quantities: dict[str, tuple[str, Sequence[str], FloatArray]] = {
         name: ("", (), values) for name, values in distinct(parameters).items() if values.ndim == 2
     }
+    if spec.with_coefficient:
+        quantities["beta"] = ("covariate", spec.coords["covariate"], parameters["beta"])
     if "layer_intercept" in parameters:
         quantities["layer_intercept"] = ("layer", layers.labels, parameters["layer_intercept"])
     several = np.flatnonzero(_present(layers).sum(axis=0) > 1)
