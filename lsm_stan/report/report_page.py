@@ -112,7 +112,7 @@ def report_page(report: Report) -> Page:
         },
         summary=summary(report),
         sections=[
-            *([] if report.coefficients.empty else [coefficients_section(report)]),
+            *([] if report.coefficients.empty else [coefficients_section(report.coefficients)]),
             embedding_section(report),
             *([] if report.clusters.empty else [clusters_section(report)]),
             model_section(report),

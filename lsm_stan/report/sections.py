@@ -48,13 +48,13 @@ COEFFICIENTS = (
 )
 
 
-def coefficients_section(report: Report) -> Section:
+def coefficients_section(coefficients: pd.DataFrame) -> Section:
     """Show what covariates add to the log mean weight.
 
     Parameters
     ----------
-    report : Report
-        What :func:`lsm_stan.report.report.make_report` returns.
+    coefficients : DataFrame
+        What :func:`lsm_stan.criticism.tables.coefficients_table` returns; at least one row.
 
     Returns
     -------
@@ -68,13 +68,13 @@ def coefficients_section(report: Report) -> Section:
                 "coefficients",
                 "Mean over draws, and in brackets the 90 % interval; of a mode the value, which"
                 " has none.",
-                report.coefficients,
-                coefficients_beside(report.coefficients).reset_index(),
+                coefficients,
+                coefficients_beside(coefficients).reset_index(),
             ),
             PageFigure(
                 "coefficients",
                 "The same: an interval that holds 0 leaves open whether a covariate adds or takes.",
-                plot_coefficients(report.coefficients),
+                plot_coefficients(coefficients),
             ),
         ],
     )
