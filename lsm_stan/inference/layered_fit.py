@@ -160,7 +160,9 @@ class LayeredFit(Fit):
         """
         if pairs is None:
             pairs = sample_pairs(self.layers.n_nodes, MONITORED_PAIRS)
-        quantities = layer_quantities(self.spec, self.parameters, self.layers, np.asarray(pairs))
+        quantities = layer_quantities(
+            self.spec, self.parameters, self.clusters, self.layers, np.asarray(pairs)
+        )
         return container.invariants(self.idata, quantities)
 
     log_prior_blocks = property(_refused("log priors by block"))

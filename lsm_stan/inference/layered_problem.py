@@ -134,10 +134,16 @@ class LayeredProblem(Problem):
         Returns
         -------
         list of tuple
-            Nodes, by number, and their places.
+            Nodes, by number, and their places; a node with two roles is at two.
         """
         z = point.get("z_layer", np.stack([point["z"]] * self.layers.n_layers))
-        return [(at, z[layer, at]) for layer, at in enumerate(self.layers.members)]
+        roles = {"role": point["role"]} if "role" in point else {}
+        sets = []
+        for layer, at in enumerate(self.layers.members):
+            nodes, places = super().sites({"z": z[layer], **roles})[0]
+            there = np.isin(nodes, at)
+            sets.append((nodes[there], places[there]))
+        return sets
 
     def monitored(self, draws: Parameters, log_joint: FloatArray) -> dict[str, FloatArray]:
         """Return the invariants whose exploration decides whether a sample can be trusted.
@@ -300,8 +306,11 @@ class LayeredProblem(Problem):
         return self.at_declared(values, learned=learned)
 
     def _template(self, learned: bool) -> dict[str, FloatArray]:
-        nowhere = np.ones((self.layers.n_nodes, self.dim))
-        return self.declared({"z": nowhere}, learned=learned)
+        nowhere = {
+            "z": np.ones((self.layers.n_nodes, self.dim)),
+            "centre": np.zeros((self.spec.clusters, self.dim)),
+        }
+        return self.declared(nowhere, learned=learned)
 
     def preconditioner(self, positions: FloatArray) -> None:
         """Return no change of variables: that of one network does not fit layers.

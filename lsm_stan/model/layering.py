@@ -187,15 +187,8 @@ def check_layered(spec: ModelSpec, layering: Layering) -> None:
     Raises
     ------
     InputError
-        If the model has roles or clusters, which layers have not yet, or effects by layer are
-        asked for and it has none.
+        If effects by layer are asked for and the model has none.
     """
-    not_yet = [name for name in spec.extensions if name != "covariates"]
-    if not_yet:
-        raise InputError(
-            f"model {spec.label} has {not_yet[0]}, which layers do not take yet; leave them out, or"
-            f" fit each layer by itself"
-        )
     if layering.layer_effects and not spec.effects:
         raise InputError(
             f"effects by layer are asked for, and model {spec.label} has none; take"

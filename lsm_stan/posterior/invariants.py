@@ -186,6 +186,29 @@ def monitored(
     quantities = {"distance": pair_distances(parameters["z"], pairs), "log_joint": log_joint}
     if spec.form == "inner" or rate_parameters(spec) != ["z"]:
         quantities["log_mean"] = log_mean(spec, parameters, *pairs.T)
+    return quantities | monitored_parameters(spec, parameters, nodes)
+
+
+def monitored_parameters(
+    spec: ModelSpec, parameters: Parameters, nodes: IntArray
+) -> dict[str, FloatArray]:
+    """Return the parameters that rotations and labels of clusters leave unchanged.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    parameters : dict of str to ndarray
+        Draws, leading axes ``(chain, draw)``.
+    nodes : ndarray of int64 of shape (M,)
+        Nodes, from 0, whose effects and roles are wanted.
+
+    Returns
+    -------
+    dict of str to ndarray
+        See :func:`monitored`.
+    """
+    quantities: dict[str, FloatArray] = {}
     for name, values in distinct(parameters).items():
         if values.ndim == 2:
             quantities[name] = values
@@ -194,30 +217,14 @@ def monitored(
         elif name == "role":
             quantities[name] = radii(values[..., nodes, :])
         elif name == "beta":
-            quantities |= by_covariate(spec, values)
+            terms = spec.coords["covariate"]
+            quantities |= {f"beta[{term}]": values[..., k] for k, term in enumerate(terms)}
         elif name in ("theta", "sigma_cluster"):
             ordered = np.sort(values, axis=-1)
             quantities |= {
                 f"{name}[{k + 1}, by size]": ordered[..., k] for k in range(spec.clusters)
             }
     return quantities
-
-
-def by_covariate(spec: ModelSpec, beta: FloatArray) -> dict[str, FloatArray]:
-    """Return the draws of each coefficient by its name, such as ``beta[nodematch(class)]``.
-
-    Parameters
-    ----------
-    spec : ModelSpec
-        The model.
-    beta : ndarray of shape (chain, draw, B)
-        Draws of the coefficients.
-
-    Returns
-    -------
-    dict of str to ndarray of shape (chain, draw)
-    """
-    return {f"beta[{term}]": beta[..., k] for k, term in enumerate(spec.with_coefficient)}
 
 
 def distinct(parameters: Parameters) -> dict[str, FloatArray]:

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
-from scipy.special import gammaln
+from scipy.special import gammaln, logsumexp
 
 from lsm_stan import InputError, LatentSpaceModel, Layers, Network
 from lsm_stan.model.family import find_model
@@ -40,6 +40,11 @@ CASES = [
     ("poisson-inverse+nodecov(x)+nodematch(kind)+offset(size)", "shared", False, False),
     ("bernoulli-exponential-effects+nodeicov(x)+edgecov(w)", "ordered", True, True),
     ("nb-inner+nodecov(x)", "exchangeable", True, False),
+    ("nb-squared-roles", "ordered", True, False),
+    ("poisson-inverse-roles", "shared", True, True),
+    ("bernoulli-inner-roles+edgecov(w)", "exchangeable", True, False),
+    ("nb-squared-effects+clusters(2)", "exchangeable", True, False),
+    ("bernoulli-exponential+clusters(3)", "ordered", False, False),
 ]
 
 #: Facts about nodes; those about dyads depend on whether these have a direction.
@@ -129,11 +134,20 @@ def draw(name: str, structure: str, seed: int, *, directed: bool, by_layer: bool
         p[f"{prefix}receiver_effect"] = (
             rng.normal(size=shape) if directed else p[f"{prefix}sender_effect"]
         )
+    if spec.roles:
+        p["role"] = rng.normal(size=(N, K))
+    if spec.clusters:
+        p["centre"] = rng.normal(size=(spec.clusters, K))
+        p["theta"] = rng.dirichlet(np.ones(spec.clusters))
     if spec.with_coefficient:
         p["beta"] = rng.normal(size=len(spec.with_coefficient))
     if learned:
         if spec.form != "inverse":
             p["sigma_z"] = np.asarray(rng.gamma(3) / 3)
+        if spec.roles:
+            p["sigma_role"] = np.asarray(rng.gamma(3) / 3)
+        if spec.clusters:
+            p["sigma_cluster"] = rng.gamma(3, size=spec.clusters) / 6
         if structure != "shared":
             p["sigma_change"] = np.asarray(rng.gamma(3) / 4)
         if spec.effects:
@@ -145,13 +159,14 @@ def draw(name: str, structure: str, seed: int, *, directed: bool, by_layer: bool
 
 
 def log_mu(spec, p: dict, layer: int, i: int, j: int, directed: bool) -> float:
-    z = p["z_layer"][layer]
-    d = np.linalg.norm(z[i] - z[j])
+    z, role = p["z_layer"][layer], p.get("role", np.zeros((N, K)))
+    there, here = z[i] + role[i], z[j] - role[j]
+    d = np.linalg.norm(there - here)
     value = {
         "inverse": lambda: -np.log(d),
         "exponential": lambda: -np.sqrt(d**2 + 0.01),
         "squared": lambda: -(d**2),
-        "inner": lambda: z[i] @ z[j],
+        "inner": lambda: there @ here,
     }[spec.form]()
     if spec.intercept:
         value += p["layer_intercept"][layer]
@@ -200,10 +215,36 @@ def scipy_log_likelihood(spec, p: dict, data: Layers) -> float:
     return float(total)
 
 
+def of_clusters(spec, p: dict, scale: float) -> float:
+    """Return the log density of the mixture of positions, and of its parameters."""
+    sds = p.get("sigma_cluster", np.full(spec.clusters, spec.cluster_fixed * scale))
+    of_each = [
+        np.log(share) + stats.norm.logpdf(p["z"], loc=centre, scale=sd).sum(axis=1)
+        for share, centre, sd in zip(p["theta"], p["centre"], sds, strict=True)
+    ]
+    total = logsumexp(of_each, axis=0).sum()
+    total += stats.norm.logpdf(p["centre"], scale=scale).sum()
+    # the Jacobian of log(theta / theta[last]) is the product of the shares
+    total += stats.dirichlet.logpdf(p["theta"], np.ones(spec.clusters)) + np.log(p["theta"]).sum()
+    if "sigma_cluster" in p:
+        omega = sds / scale
+        total += stats.norm.logpdf(
+            np.log(omega), np.log(spec.cluster_fixed), spec.cluster_scale
+        ).sum()
+    return float(total)
+
+
 def scipy_log_prior(spec, structure: str, p: dict, *, directed: bool, learned: bool) -> float:
     """Return the log density in the coordinates that Stan declares."""
     scale = float(p.get("sigma_z", 1.0))
     total = stats.norm.logpdf(p["z"], scale=scale).sum()
+    if spec.clusters:
+        total = of_clusters(spec, p, scale)
+    if spec.roles:
+        spread = float(p.get("sigma_role", spec.role_fixed))
+        total += stats.norm.logpdf(p["role"] / spread).sum()
+        if learned:
+            total += stats.halfnorm.logpdf(spread, scale=spec.sigma_scale) + np.log(spread)
     if "sigma_z" in p:
         total += stats.halfnorm.logpdf(scale, scale=spec.sigma_z_scale)
         total += (1 + N * K) * np.log(scale)
@@ -284,7 +325,10 @@ def test_gradient_is_that_of_the_density(
 
 
 @pytest.mark.cmdstan
-@pytest.mark.parametrize("name", ["nb-squared-effects", "poisson-inverse", "bernoulli-inner"])
+@pytest.mark.parametrize(
+    "name",
+    ["nb-squared-effects", "poisson-inverse", "bernoulli-inner", "nb-squared-roles+edgecov(w)"],
+)
 def test_the_kernel_in_stan_says_the_same(name: str) -> None:
     data = layers(1, binary=name.startswith("bernoulli"))
     points = None
@@ -303,11 +347,19 @@ def test_the_kernel_in_stan_says_the_same(name: str) -> None:
 
 
 @pytest.mark.cmdstan
-@pytest.mark.parametrize("name", ["nb-squared-effects", "poisson-inverse", "tutorial"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("nb-squared-effects", "poisson-inverse", "tutorial"),
+        "dyadic-squared+nodecov(x)+edgecov(w)+clusters(2)",
+        "nb-inner-roles+offset(size)+absdiff(x)",
+    ],
+)
 def test_one_layer_is_the_network_alone(name: str) -> None:
-    network = layers(1).networks[0]
+    tables = {"node_table": NODES, "dyad_table": dyads(True, True)}
+    network = replace(layers(1).networks[0], **tables)
     alone = LatentSpaceModel(network, K, model=name, prior_scale=1.0)
-    of_layers = Layers.of({"a": network})
+    of_layers = Layers.of({"a": network}, **tables)
     for structure in ("shared", "exchangeable", "ordered"):
         model = LatentSpaceModel(of_layers, K, model=name, prior_scale=1.0, layers=structure)
         p = draw(name, "shared", 2, directed=True, by_layer=False, learned=True)
@@ -393,8 +445,6 @@ def test_steps_are_square_roots_of_times() -> None:
 @pytest.mark.parametrize(
     ("name", "layering", "message"),
     [
-        ("nb-squared-roles", "shared", "has roles, which layers do not take yet"),
-        ("nb-squared+clusters(2)", "shared", "has clusters, which layers"),
         (
             "nb-squared+nodecov(y)",
             "shared",
