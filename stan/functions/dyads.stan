@@ -31,7 +31,8 @@ real all_pairs(matrix x, vector log_a, vector log_b, array[] int sizes, int loga
   for (n in sizes) {
     array[n] int sends = linspaced_int_array(n, last + 1, last + n);
     array[n] int receives = linspaced_int_array(n, shift + last + 1, shift + last + n);
-    array[shift > 0 ? 2 * n : n] int at = shift > 0 ? append_array(sends, receives) : sends;
+    array[shift > 0 ? 2 * n : n] int at = shift > 0 ? append_array(sends, receives)
+                                          : sends;
     last += n;
     total += kernel_sum(x[at], log_a[at], log_b[at], logarithm, shared, softening, form);
   }
