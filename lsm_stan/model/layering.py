@@ -13,7 +13,8 @@ structure         positions
 with ``s_l`` the square root of the time between the two layers, in units of the mean time between
 successive layers: sigma is the standard deviation of a coordinate's change over a step of mean
 length, whatever the unit of time. Every layer has an intercept of its own and, if asked for,
-effects.
+effects. All else is the same in all layers: the dispersion, coefficients of covariates and their
+values, and the roles of nodes, which are added to z_l. Clusters are of z.
 
 sigma has a half-normal prior in units of the positions' scale. Like other scales it is learned
 where there are draws, and fixed at a mode.

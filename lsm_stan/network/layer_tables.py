@@ -238,8 +238,15 @@ def layers_with_dyads(layers: Layers, dyads: Table) -> Layers:
     Raises
     ------
     InputError
-        As :func:`lsm_stan.network.readers.with_dyads` raises it.
+        As :func:`lsm_stan.network.readers.with_dyads` raises it, or if the table has a column
+        ``layer``.
     """
+    table = dyads if isinstance(dyads, pd.DataFrame) else _table(Path(dyads), ())
+    if "layer" in [*table.columns, *table.index.names]:
+        raise InputError(
+            f"{'table of dyads' if table is dyads else dyads}: it has a column 'layer', and facts"
+            f" about dyads are the same in all layers; give one row a dyad, without that column"
+        )
     pooled = with_dyads(replace(layers.pooled, notes=()), dyads)
     return replace(layers, dyad_table=pooled.dyad_table, notes=(*layers.notes, *pooled.notes))
 

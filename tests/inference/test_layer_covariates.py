@@ -201,6 +201,17 @@ def test_a_layer_without_exposure_is_refused_before_any_fit() -> None:
         )
 
 
+def test_facts_by_layer_are_refused(tmp_path: Path) -> None:
+    _, dyads = tables()
+    table = dyads.reset_index().assign(layer="1")
+    path = tmp_path / "contacts.csv"
+    table.to_csv(path, index=False)
+    edges = simulated()[0].edge_frame()
+    for source, where in ((table, "table of dyads"), (path, "contacts.csv")):
+        with pytest.raises(InputError, match=rf"{where}: it has a column 'layer', and facts"):
+            read_layers(edges, layer="layer", dyads=source)
+
+
 def test_the_command_line_takes_covariates_of_layers(tmp_path: Path) -> None:
     layers, _ = simulated()
     edges, nodes, dyads = (tmp_path / f"{name}.csv" for name in ("edges", "nodes", "dyads"))
