@@ -125,14 +125,19 @@ def show_network(network: Network) -> None:
             "edges by weight": ", ".join(weights),
             f"weight of {cell}": f"mean {facts.mean_cell:.4f}, "
             f"variance / mean {_known(facts.dispersion)}, {facts.share_zero:.1%} zero",
-            **{
-                f"{column}, of a {what}": ", ".join(kinds) or "no covariate"
-                for what, columns in possible_terms(network).items()
-                for column, kinds in columns.items()
-            },
+            **_covariates(network),
         },
     )
     show_notes(facts.notes)
+
+
+def _covariates(network: Network) -> dict[str, str]:
+    """Return the terms that each column of a network's tables can make."""
+    return {
+        f"{column}, of a {what}": ", ".join(kinds) or "no covariate"
+        for what, columns in possible_terms(network).items()
+        for column, kinds in columns.items()
+    }
 
 
 def show_source(source: Network | Layers) -> None:
@@ -147,6 +152,7 @@ def show_source(source: Network | Layers) -> None:
             "layers": f"{source.n_layers}, {'' if source.directed else 'un'}directed",
             "nodes": f"{source.n_nodes:,} ({several:,} of them in two layers or more)",
             "edges": f"{source.n_edges:,} in all layers",
+            **_covariates(source.pooled),
         },
     )
     frame = source.listing()

@@ -311,7 +311,9 @@ model {
     real change = scale * (learned_changes ? exp(log_sigma_change[1]) : change_fixed);
     matrix[n_members, n_dims] at = positions_of_members(z, change_raw, change,
                                      from_layer, step, member_node, layer_size);
-    matrix[n_sites, n_dims] x = sites(at, role, is_inner);
+    matrix[shift, n_dims] role_there = has_roles && n_layers > 1 ? role[member_node]
+                                       : role;
+    matrix[n_sites, n_dims] x = sites(at, role_there, is_inner);
     vector[n_node_covariates] of_nodes = and_ones(head(coefficient, n_node_coefficients),
                                                   n_node_covariates);
     // a half to each: with an inner product the level makes up for the charges

@@ -143,7 +143,9 @@ def predictive_layers(
             "the fit is not one of layers; predictive_checks compares the network of another"
         )
     return {
-        label: check_network(fit.spec, fit.of_layer(label), network, replications, seed=seed + k)
+        label: check_network(
+            fit.model_of_layer(k), fit.of_layer(k), network, replications, seed=seed + k
+        )
         for k, (label, network) in enumerate(
             zip(fit.layers.labels, fit.layers.networks, strict=True)
         )

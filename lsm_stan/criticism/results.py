@@ -119,7 +119,7 @@ def describe_result(fit: Fit, groups: pd.Series[str] | None = None) -> list[Find
         sentences += _of_the_nearest(fit, draws, nodes)
         sentences += _of_the_groups(draws, nodes, groups)
         sentences += _of_the_centre(fit, draws, nodes)
-    return sentences + _of_the_covariates(fit)
+    return sentences + covariate_sentences(fit)
 
 
 def _of_the_places(fit: Fit, placed: Placement) -> Finding | str:
@@ -264,10 +264,21 @@ def _of_the_centre(fit: Fit, draws: FloatArray, nodes: IntArray) -> list[Finding
     return [f"{what} {verb} {listed(told)}; {typical}."]
 
 
-def _of_the_covariates(fit: Fit) -> list[Finding | str]:
-    """Say what covariates add, and of which that is sure."""
+def covariate_sentences(fit: Fit) -> list[str]:
+    """Say what covariates add, and of which that is sure.
+
+    Parameters
+    ----------
+    fit : Fit
+        A fit by any method.
+
+    Returns
+    -------
+    list of str
+        None of a model without covariates.
+    """
     rows = coefficients_table({"": fit}).to_dict("records")
-    sentences: list[Finding | str] = []
+    sentences = []
     what = "odds of an edge" if fit.spec.likelihood == "bernoulli" else "expected weight"
     for row in rows[:NAMED_TERMS]:
         factor, low, high = (np.exp(row[name]) for name in ("mean", "low", "high"))

@@ -269,9 +269,10 @@ class Content:
             absent=folder / ABSENT,
         )
         layers = open_layers(folder / EDGES, how)
-        if layers.digest != record.network.digest:
+        spec = read_spec(record.model.get("model", "tutorial")).bound(layers.pooled)
+        if spec.digest(layers) != record.network.digest:
             raise _other_network(folder)
-        for name in (NODES, HIDDEN, LAYERS, ABSENT):
+        for name in (NODES, HIDDEN, DYADS, LAYERS, ABSENT):
             _ensure_own(folder / name, record)
         layers = replace(layers, notes=tuple(record.network.notes))
         return cls(

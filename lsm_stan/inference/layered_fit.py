@@ -12,8 +12,9 @@ import pandas as pd
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fit_folder import Content
+from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.layered_parameters import of_layer
-from lsm_stan.model.layering import Layering
+from lsm_stan.model.layering import Layering, model_of_layer
 from lsm_stan.network.layers import Layers
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.invariants import MONITORED_PAIRS, sample_pairs
@@ -95,6 +96,21 @@ class LayeredFit(Fit):
         """
         return of_layer(self.parameters, self.layers, self.layers.index(layer))
 
+    def model_of_layer(self, layer: int | str) -> ModelSpec:
+        """Return the model of one layer's network, with the covariates of its nodes.
+
+        Parameters
+        ----------
+        layer : int or str
+            The layer, by number or label.
+
+        Returns
+        -------
+        ModelSpec
+            What, with :meth:`of_layer`, functions of a network alone take.
+        """
+        return model_of_layer(self.spec, self.layers, self.layers.index(layer))
+
     def movers(self) -> pd.DataFrame:
         """Return how far every node moves; see :func:`lsm_stan.posterior.movement.movers_table`.
 
@@ -144,7 +160,9 @@ class LayeredFit(Fit):
         """
         if pairs is None:
             pairs = sample_pairs(self.layers.n_nodes, MONITORED_PAIRS)
-        quantities = layer_quantities(self.parameters, self.layers, np.asarray(pairs))
+        quantities = layer_quantities(
+            self.spec, self.parameters, self.clusters, self.layers, np.asarray(pairs)
+        )
         return container.invariants(self.idata, quantities)
 
     log_prior_blocks = property(_refused("log priors by block"))

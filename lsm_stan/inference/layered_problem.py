@@ -6,7 +6,7 @@ are asked for; the density is that of the layers.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,7 +22,7 @@ from lsm_stan.model.layered_parameters import (
     declared_layers,
     from_declared_layers,
 )
-from lsm_stan.model.layering import Layering, check_layered, layer_data
+from lsm_stan.model.layering import Layering, check_layered, layer_data, model_of_layer
 from lsm_stan.model.parameters import Parameters, unflat
 from lsm_stan.model.stan_data import check_data, check_numbers, fixed_data, run_data
 from lsm_stan.network.layers import Layers
@@ -82,12 +82,13 @@ class LayeredProblem(Problem):
         Raises
         ------
         InputError
-            If a number is out of its range, there is no such model, layers cannot have it, or a
-            layer's weights cannot be its.
+            If a number is out of its range, there is no such model, layers cannot have it, or have
+            not its covariates, or a layer's weights cannot be its.
         """
         dim, prior_scale, jitter = plain([dim, prior_scale, jitter])
         spec = find_model(model)
         check_layered(spec, layering)
+        spec = spec.bound(layers.pooled)
         check_numbers(dim, 1.0 if prior_scale is None else prior_scale, jitter)
         for label, network in zip(layers.labels, layers.networks, strict=True):
             try:
@@ -99,8 +100,8 @@ class LayeredProblem(Problem):
 
     @property
     def digest(self) -> str:
-        """Digest of the data: of all layers."""
-        return self.layers.digest
+        """Digest of the data: of all layers, and of the model's covariates."""
+        return self.spec.digest(self.layers)
 
     @property
     def hierarchical(self) -> bool:
@@ -119,8 +120,8 @@ class LayeredProblem(Problem):
 
     @property
     def coords(self) -> dict[str, Any]:
-        """Labels of layers."""
-        return {"layer": list(self.layers.labels)}
+        """Labels of layers, and of what the model's parameters are labelled by."""
+        return {"layer": list(self.layers.labels), **self.spec.coords}
 
     def sites(self, point: Parameters) -> list[tuple[IntArray, FloatArray]]:
         """Return where nodes are, a set for each layer.
@@ -133,10 +134,16 @@ class LayeredProblem(Problem):
         Returns
         -------
         list of tuple
-            Nodes, by number, and their places.
+            Nodes, by number, and their places; a node with two roles is at two.
         """
         z = point.get("z_layer", np.stack([point["z"]] * self.layers.n_layers))
-        return [(at, z[layer, at]) for layer, at in enumerate(self.layers.members)]
+        roles = {"role": point["role"]} if "role" in point else {}
+        sets = []
+        for layer, at in enumerate(self.layers.members):
+            nodes, places = super().sites({"z": z[layer], **roles})[0]
+            there = np.isin(nodes, at)
+            sets.append((nodes[there], places[there]))
+        return sets
 
     def monitored(self, draws: Parameters, log_joint: FloatArray) -> dict[str, FloatArray]:
         """Return the invariants whose exploration decides whether a sample can be trusted.
@@ -153,15 +160,21 @@ class LayeredProblem(Problem):
         dict of str to ndarray
             See :func:`lsm_stan.posterior.movement.monitored_layers`.
         """
-        return monitored_layers(draws, log_joint)
+        return monitored_layers(self.spec, draws, log_joint)
 
     @property
     def parts(self) -> tuple[Problem, ...]:
         """The problem of each layer's network by itself."""
         return tuple(
-            Problem(network, self.spec, self.dim, self.prior_scale, self.jitter)
-            for network in self.layers.networks
+            Problem(network, spec, self.dim, self.prior_scale, self.jitter)
+            for spec, network in self._models
         )
+
+    @property
+    def _models(self) -> Iterator[tuple[ModelSpec, Network]]:
+        """The model of each layer's network, with the network."""
+        for layer, network in enumerate(self.layers.networks):
+            yield model_of_layer(self.spec, self.layers, layer), network
 
     def as_record(self) -> dict[str, Any]:
         """Return the model and its numbers, for records and configurations.
@@ -205,11 +218,11 @@ class LayeredProblem(Problem):
             fixed_data(
                 network,
                 self.dim,
-                spec=self.spec,
+                spec=spec,
                 prior_scale=self.prior_scale,
                 jitter=self.jitter,
             )
-            for network in self.layers.networks
+            for spec, network in self._models
         ]
         return layer_data(self.layers, self.layering, each)
 
@@ -293,8 +306,11 @@ class LayeredProblem(Problem):
         return self.at_declared(values, learned=learned)
 
     def _template(self, learned: bool) -> dict[str, FloatArray]:
-        nowhere = np.ones((self.layers.n_nodes, self.dim))
-        return self.declared({"z": nowhere}, learned=learned)
+        nowhere = {
+            "z": np.ones((self.layers.n_nodes, self.dim)),
+            "centre": np.zeros((self.spec.clusters, self.dim)),
+        }
+        return self.declared(nowhere, learned=learned)
 
     def preconditioner(self, positions: FloatArray) -> None:
         """Return no change of variables: that of one network does not fit layers.

@@ -41,6 +41,7 @@ from scipy.special import polygamma
 from lsm_stan.errors import InputError
 from lsm_stan.model.covariates import Covariates, covariates
 from lsm_stan.model.terms import NODE_TERMS, OFFSET, Term, read_term, split_outside_brackets
+from lsm_stan.network.layers import Layers
 from lsm_stan.network.network import Network
 from lsm_stan.typing import plain
 
@@ -315,13 +316,13 @@ class ModelSpec:
             return self
         return replace(self, covariates=covariates(self.terms, network))
 
-    def digest(self, network: Network) -> str:
+    def digest(self, network: Network | Layers) -> str:
         """Return the digest of the data of this model: of the network, and of its covariates.
 
         Parameters
         ----------
-        network : Network
-            The network.
+        network : Network or Layers
+            The network, or layers.
 
         Returns
         -------

@@ -27,7 +27,7 @@ import numpy as np
 
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.layering import Layering
-from lsm_stan.model.parameters import Parameters, declared, from_declared
+from lsm_stan.model.parameters import NODE_PARAMETERS, Parameters, declared, from_declared
 from lsm_stan.network.layers import Layers
 from lsm_stan.typing import FloatArray, IntArray
 
@@ -221,8 +221,10 @@ def of_layer(
             alone["intercept"] = values[..., layer]
         elif name in IN_PLACE:
             alone[IN_PLACE[name]] = values[..., layer, :][..., at]
-        elif name in ("sender_effect", "receiver_effect"):
+        elif name in NODE_PARAMETERS:
             alone[name] = values[..., at]
+        elif name == "role":
+            alone[name] = values[..., at, :]
         elif name not in ("z", "z_layer", "sigma_change"):
             alone[name] = values
     return alone

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 from lsm_stan.errors import InputError
@@ -14,7 +16,7 @@ from lsm_stan.model.layered_parameters import of_layer, positions_by_layer
 from lsm_stan.model.layering import Layering, check_layered
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.simulation import draw_parameters, simulate
-from lsm_stan.model.subset import among
+from lsm_stan.model.subset import network_among
 from lsm_stan.network.layers import Layers
 from lsm_stan.typing import FloatArray
 
@@ -32,6 +34,8 @@ def simulate_layers(
     directed: bool = True,
     prior_scale: float = 1.0,
     parameters: Parameters | None = None,
+    node_table: pd.DataFrame | None = None,
+    dyad_table: pd.DataFrame | None = None,
 ) -> tuple[Layers, dict[str, FloatArray]]:
     """Simulate several networks of the same nodes.
 
@@ -60,18 +64,21 @@ def simulate_layers(
     parameters : dict of str to ndarray, optional
         Parameters to use instead of draws from their priors, by name; see
         :mod:`lsm_stan.model.layered_parameters`.
+    node_table, dyad_table : DataFrame, optional
+        Tables that have the covariates' columns; see :class:`lsm_stan.network.layers.Layers`.
 
     Returns
     -------
     layers : Layers
-        Called ``1`` to ``L``; nodes are named ``1`` to ``N``.
+        Called ``1`` to ``L``; nodes are named as in the node table, else ``1`` to ``N``.
     parameters : dict of str to ndarray
         All parameters the weights were drawn at, by name.
 
     Raises
     ------
     InputError
-        If layers cannot have the model, or a mean is too large to draw from.
+        If layers cannot have the model, the tables have not its covariates, or a mean is
+        too large to draw from.
 
     Examples
     --------
@@ -80,12 +87,31 @@ def simulate_layers(
     >>> layers.n_layers, truth["z_layer"].shape
     (4, (4, 20, 2))
     """
-    spec, layering = find_model(model), Layering.of(layers)
-    check_layered(spec, layering)
+    layering = Layering.of(layers)
     if n_layers < 1:
         raise InputError(f"n_layers is {n_layers}; at least one layer is needed")
     rng = np.random.default_rng(seed)
     known = dict(parameters or {})
+    empty, _ = simulate(
+        n_nodes,
+        dim,
+        seed=0,
+        model="poisson-squared",
+        directed=directed,
+        parameters=_none(n_nodes, dim),
+        node_table=node_table,
+    )
+    labels = [str(k + 1) for k in range(n_layers)]
+    title = f"simulated layers (L = {n_layers}, N = {n_nodes}, K = {dim}, seed {seed})"
+    blank = Layers.of(
+        dict.fromkeys(labels, empty),
+        times=times,
+        title=title,
+        node_table=node_table,
+        dyad_table=dyad_table,
+    )
+    spec = find_model(model).bound(blank.pooled)
+    check_layered(spec, layering)
     base = draw_parameters(
         n_nodes,
         dim,
@@ -95,23 +121,13 @@ def simulate_layers(
         prior_scale=prior_scale,
         given=known,
     )
-    empty, _ = simulate(
-        n_nodes,
-        dim,
-        seed=0,
-        model="poisson-squared",
-        directed=directed,
-        parameters=_none(n_nodes, dim),
-    )
-    labels = [str(k + 1) for k in range(n_layers)]
-    blank = Layers.of(dict.fromkeys(labels, empty), times=times)
     drawn = {**base, **_of_layers(base, known, spec, layering, blank, prior_scale, rng)}
     drawn.pop("intercept", None)
     if layering.layer_effects:
         for name in ("sender_effect", "receiver_effect"):
             drawn.pop(name)
-    networks = {}
-    for layer, label in enumerate(labels):
+    networks = []
+    for layer in range(n_layers):
         network, _ = simulate(
             n_nodes,
             dim,
@@ -119,13 +135,13 @@ def simulate_layers(
             model=spec,
             directed=directed,
             parameters=of_layer(drawn, blank, layer),
+            node_table=node_table,
+            dyad_table=dyad_table,
         )
         gone = {node for at, node in absent if at == layer}
         kept = np.array([node for node in range(n_nodes) if node not in gone], dtype=np.int64)
-        networks[label] = among(spec, network, kept)[1] if gone else network
-    names = [str(i + 1) for i in range(n_nodes)]
-    title = f"simulated layers (L = {n_layers}, N = {n_nodes}, K = {dim}, seed {seed})"
-    return Layers.of(networks, times=times, names=names, title=title), drawn
+        networks.append(network_among(network, kept))
+    return replace(blank, networks=tuple(networks)), drawn
 
 
 def _none(n_nodes: int, dim: int) -> dict[str, FloatArray]:

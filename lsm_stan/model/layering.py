@@ -13,7 +13,8 @@ structure         positions
 with ``s_l`` the square root of the time between the two layers, in units of the mean time between
 successive layers: sigma is the standard deviation of a coordinate's change over a step of mean
 length, whatever the unit of time. Every layer has an intercept of its own and, if asked for,
-effects.
+effects. All else is the same in all layers: the dispersion, coefficients of covariates and their
+values, and the roles of nodes, which are added to z_l. Clusters are of z.
 
 sigma has a half-normal prior in units of the positions' scale. Like other scales it is learned
 where there are draws, and fixed at a mode.
@@ -30,6 +31,7 @@ import numpy as np
 from lsm_stan.choices import Structure
 from lsm_stan.errors import InputError
 from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.subset import model_among
 from lsm_stan.network.layers import Layers
 from lsm_stan.typing import FloatArray, IntArray, plain
 
@@ -186,19 +188,35 @@ def check_layered(spec: ModelSpec, layering: Layering) -> None:
     Raises
     ------
     InputError
-        If the model has roles, covariates or clusters, which layers have not yet, or effects by
-        layer are asked for and it has none.
+        If effects by layer are asked for and the model has none.
     """
-    if spec.extensions:
-        raise InputError(
-            f"model {spec.label} has {spec.extensions[0]}, which layers do not take yet; leave them"
-            f" out, or fit each layer by itself"
-        )
     if layering.layer_effects and not spec.effects:
         raise InputError(
             f"effects by layer are asked for, and model {spec.label} has none; take"
             f" {spec.likelihood}-{spec.form}-effects"
         )
+
+
+def model_of_layer(spec: ModelSpec, layers: Layers, layer: int) -> ModelSpec:
+    """Return the model of one layer's network.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model of the layers, bound to all of their nodes (``layers.pooled``) if it has
+        covariates.
+    layers : Layers
+        The layers.
+    layer : int
+        Number of the layer, from 0.
+
+    Returns
+    -------
+    ModelSpec
+        With the covariates of the layer's nodes; their scales are those of all layers, and so
+        are the coefficients.
+    """
+    return model_among(spec, layers.n_nodes, layers.members[layer])
 
 
 def one_layer(n_nodes: int) -> dict[str, Any]:

@@ -29,11 +29,12 @@ import pandas as pd
 from lsm_stan.errors import InputError
 from lsm_stan.network.cells import counted
 from lsm_stan.network.checks import clean_name
-from lsm_stan.network.fact_tables import read_columns
 from lsm_stan.network.formats import NO_MEMORY
 from lsm_stan.network.headers import named_column
 from lsm_stan.network.layer_tables import (
+    hide_in_layers,
     layer_label,
+    layers_with_dyads,
     natural,
     number_of,
     read_absent,
@@ -45,14 +46,12 @@ from lsm_stan.network.network import Network
 from lsm_stan.network.readers import (
     Source,
     Table,
-    hide_listed,
     open_network,
     read_content,
     read_nodes,
 )
 from lsm_stan.network.reading import OF_LAYERS, Reading
 from lsm_stan.network.sources import EdgeList, Matrix
-from lsm_stan.network.text_files import TABLES, inner_suffix
 
 #: What layers are read from besides the sources of a network.
 LayerSource = Source | Mapping[str, Any] | Sequence[Any]
@@ -129,6 +128,7 @@ def read_layers(
     binary: bool = False,
     nodes: Table | None = None,
     hidden: str | Path | None = None,
+    dyads: Table | None = None,
     title: str | None = None,
 ) -> Layers:
     """Read layers from a file, a folder or objects, as the top of this module says.
@@ -156,6 +156,8 @@ def read_layers(
         Table of nodes, which fixes their order.
     hidden : str or Path, optional
         A list of dyads that were not observed; with a column ``layer`` in that layer, else in all.
+    dyads : str, Path or DataFrame, optional
+        Table of facts about dyads, the same in all layers.
     title : str, optional
         What to call them in print. Default: the file's or folder's name.
 
@@ -187,6 +189,7 @@ def read_layers(
         binary=binary,
         nodes=nodes,
         hidden=hidden,
+        dyads=dyads,
         title=title,
     )
     return open_layers(Path(data) if isinstance(data, str) else data, how)
@@ -211,8 +214,6 @@ def open_layers(data: LayerSource, how: Reading) -> Layers:
     InputError
         If the data cannot be read, or cannot be layers of one another.
     """
-    if how.dyads is not None:
-        raise InputError("layers take no table of dyads yet; leave --dyads out")
     unordered, known_times, title = _parts(data, how)
     parts, times = _in_order(unordered, known_times, how)
     absent = {} if how.absent is None else read_absent(how.absent, [part.label for part in parts])
@@ -248,7 +249,9 @@ def open_layers(data: LayerSource, how: Reading) -> Layers:
         notes=notes,
     )
     if how.hidden is not None:
-        layers = _hide(layers, how.hidden)
+        layers = hide_in_layers(layers, how.hidden)
+    if how.dyads is not None:
+        layers = layers_with_dyads(layers, how.dyads)
     return layers.binary() if how.binary else layers
 
 
@@ -294,7 +297,14 @@ def _parts(data: LayerSource, how: Reading) -> tuple[list[_Part], dict[str, floa
 def _of_one(how: Reading) -> Reading:
     """Return how each layer is read."""
     return replace(
-        how, layer=None, time=None, layer_list=None, absent=None, nodes=None, hidden=None
+        how,
+        layer=None,
+        time=None,
+        layer_list=None,
+        absent=None,
+        nodes=None,
+        hidden=None,
+        dyads=None,
     )
 
 
@@ -423,28 +433,3 @@ def _notes(networks: Mapping[str, Network]) -> list[str]:
             if sentence not in notes:
                 notes.append(sentence)
     return notes
-
-
-def _hide(layers: Layers, path: str | Path) -> Layers:
-    """Hide listed dyads: in the layers that a column names, else in all."""
-    table = read_columns(Path(path)) if inner_suffix(Path(path)) in TABLES else pd.DataFrame()
-    if "layer" not in table:
-        for k, network in enumerate(layers.networks):
-            layers = layers.with_layer(k, hide_listed(network, path))
-        return layers
-    for needed in ("source", "target"):
-        if needed not in table:
-            raise InputError(f"{path}: the columns source, target and layer are needed")
-    for value, rows in table.groupby("layer", sort=False):
-        k = layers.index(layer_label(value))
-        network = layers.networks[k]
-        place = {name: i for i, name in enumerate(network.names)}
-        ends = []
-        for needed in ("source", "target"):
-            names = [clean_name(name) for name in rows[needed]]
-            unknown = next((name for name in names if name not in place), None)
-            if unknown is not None:
-                raise InputError(f"{path}: the layer {value!r} has no node {unknown!r}")
-            ends.append([place[name] for name in names])
-        layers = layers.with_layer(k, network.hide(*ends))
-    return layers

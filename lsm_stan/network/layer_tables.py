@@ -1,9 +1,10 @@
-"""Tables that say what layers are: their order, their times, and who is absent; and labels."""
+"""Tables of layers: their order, their times, who is absent, and dyads; and labels."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from lsm_stan.errors import InputError
 from lsm_stan.network.checks import clean_name
 from lsm_stan.network.fact_tables import read_columns
 from lsm_stan.network.formats import readable
+from lsm_stan.network.layers import Layers
+from lsm_stan.network.readers import Table, hide_listed, with_dyads
 from lsm_stan.network.text_files import TABLES, inner_suffix
 
 
@@ -173,6 +176,79 @@ def read_absent(path: str | Path, labels: Sequence[str]) -> dict[str, set[str]]:
             )
         absent.setdefault(label, set()).add(clean_name(name))
     return absent
+
+
+def hide_in_layers(layers: Layers, path: str | Path) -> Layers:
+    """Hide listed dyads: in the layers that a column names, else in all.
+
+    Parameters
+    ----------
+    layers : Layers
+        Any layers.
+    path : str or Path
+        The list; in a table a column ``layer`` names layers.
+
+    Returns
+    -------
+    Layers
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or names another layer or node.
+    """
+    table = read_columns(Path(path)) if inner_suffix(Path(path)) in TABLES else pd.DataFrame()
+    if "layer" not in table:
+        for k, network in enumerate(layers.networks):
+            layers = layers.with_layer(k, hide_listed(network, path))
+        return layers
+    for needed in ("source", "target"):
+        if needed not in table:
+            raise InputError(f"{path}: the columns source, target and layer are needed")
+    for value, rows in table.groupby("layer", sort=False):
+        k = layers.index(layer_label(value))
+        network = layers.networks[k]
+        place = {name: i for i, name in enumerate(network.names)}
+        ends = []
+        for needed in ("source", "target"):
+            names = [clean_name(name) for name in rows[needed]]
+            unknown = next((name for name in names if name not in place), None)
+            if unknown is not None:
+                raise InputError(f"{path}: the layer {value!r} has no node {unknown!r}")
+            ends.append([place[name] for name in names])
+        layers = layers.with_layer(k, network.hide(*ends))
+    return layers
+
+
+def layers_with_dyads(layers: Layers, dyads: Table) -> Layers:
+    """Give layers a table of facts about dyads, the same in all layers.
+
+    Parameters
+    ----------
+    layers : Layers
+        Any layers.
+    dyads : str, Path or DataFrame
+        As :func:`lsm_stan.network.readers.with_dyads` reads it.
+
+    Returns
+    -------
+    Layers
+        Their notes say how many dyads have no row.
+
+    Raises
+    ------
+    InputError
+        As :func:`lsm_stan.network.readers.with_dyads` raises it, or if the table has a column
+        ``layer``.
+    """
+    table = dyads if isinstance(dyads, pd.DataFrame) else _table(Path(dyads), ())
+    if "layer" in [*table.columns, *table.index.names]:
+        raise InputError(
+            f"{'table of dyads' if table is dyads else dyads}: it has a column 'layer', and facts"
+            f" about dyads are the same in all layers; give one row a dyad, without that column"
+        )
+    pooled = with_dyads(replace(layers.pooled, notes=()), dyads)
+    return replace(layers, dyad_table=pooled.dyad_table, notes=(*layers.notes, *pooled.notes))
 
 
 def _table(path: Path, needed: Sequence[str]) -> pd.DataFrame:

@@ -21,6 +21,7 @@ from lsm_stan.errors import InputError
 from lsm_stan.network.attributes import as_facts
 from lsm_stan.network.cells import counted
 from lsm_stan.network.checks import STAN_INT_MAX, check_names, clean_name
+from lsm_stan.network.dyads import checked_dyads
 from lsm_stan.network.layer_checks import (
     cells_among,
     checked_times,
@@ -51,6 +52,8 @@ class Layers:
         When the layers were observed, in any unit; not falling.
     node_table : DataFrame or None
         Facts about the nodes, one row per node in node order, indexed by node name.
+    dyad_table : DataFrame or None
+        Facts about dyads, the same in all layers, indexed by the names of sender and receiver.
     title : str
         What to call them in print.
     notes : tuple of str
@@ -67,6 +70,7 @@ class Layers:
     names: tuple[str, ...]
     times: FloatArray | None = None
     node_table: pd.DataFrame | None = None
+    dyad_table: pd.DataFrame | None = None
     title: str = ""
     notes: tuple[str, ...] = ()
 
@@ -110,6 +114,9 @@ class Layers:
                     f" each of the {self.n_nodes} nodes, in node order"
                 )
             object.__setattr__(self, "node_table", table)
+        if self.dyad_table is not None:
+            dyads = checked_dyads(self.dyad_table, self.names, self.directed, what)
+            object.__setattr__(self, "dyad_table", dyads)
 
     def __repr__(self) -> str:
         edges = sum(network.n_edges for network in self.networks)
@@ -126,6 +133,7 @@ class Layers:
         times: ArrayLike | None = None,
         names: Iterable[object] | None = None,
         node_table: pd.DataFrame | None = None,
+        dyad_table: pd.DataFrame | None = None,
         title: str = "",
         notes: Sequence[str] = (),
     ) -> Layers:
@@ -142,6 +150,8 @@ class Layers:
             All nodes. Default: in the order in which the layers first have them.
         node_table : DataFrame, optional
             Facts about the nodes, indexed by node name; rows of other nodes are left out.
+        dyad_table : DataFrame, optional
+            Facts about dyads, indexed by the names of sender and receiver.
         title : str, default ""
             What to call them in print.
         notes : sequence of str, default ()
@@ -188,6 +198,7 @@ class Layers:
             ordered,
             None if times is None else np.asarray(times, dtype=float),
             node_table,
+            dyad_table,
             title,
             tuple(notes),
         )
@@ -258,6 +269,7 @@ class Layers:
             weight,
             self.directed,
             node_table=self.node_table,
+            dyad_table=self.dyad_table,
             title=self.title,
             notes=self.notes,
             hidden_sender=hidden // n,

@@ -186,6 +186,29 @@ def monitored(
     quantities = {"distance": pair_distances(parameters["z"], pairs), "log_joint": log_joint}
     if spec.form == "inner" or rate_parameters(spec) != ["z"]:
         quantities["log_mean"] = log_mean(spec, parameters, *pairs.T)
+    return quantities | monitored_parameters(spec, parameters, nodes)
+
+
+def monitored_parameters(
+    spec: ModelSpec, parameters: Parameters, nodes: IntArray
+) -> dict[str, FloatArray]:
+    """Return the parameters that rotations and labels of clusters leave unchanged.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model.
+    parameters : dict of str to ndarray
+        Draws, leading axes ``(chain, draw)``.
+    nodes : ndarray of int64 of shape (M,)
+        Nodes, from 0, whose effects and roles are wanted.
+
+    Returns
+    -------
+    dict of str to ndarray
+        See :func:`monitored`.
+    """
+    quantities: dict[str, FloatArray] = {}
     for name, values in distinct(parameters).items():
         if values.ndim == 2:
             quantities[name] = values

@@ -12,28 +12,36 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.layered_parameters import IN_PLACE
 from lsm_stan.model.parameters import Parameters, cloud
 from lsm_stan.network.layers import Layers
+from lsm_stan.posterior.clusters import Clusters
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.posterior.intervals import interval
 from lsm_stan.posterior.invariants import (
     MONITORED_PAIRS,
-    distinct,
+    monitored_parameters,
     pair_distances,
     pair_labels,
     sample_pairs,
 )
+from lsm_stan.posterior.quantities import parameter_quantities
 from lsm_stan.typing import BoolArray, FloatArray, IntArray
 
 #: Draws that tables are made from, at most, and pairs whose draws are held at a time.
 DRAWS, PAIRS_AT_A_TIME = 400, 20_000
 
 
-def monitored_layers(draws: Parameters, log_joint: FloatArray) -> dict[str, FloatArray]:
+def monitored_layers(
+    spec: ModelSpec, draws: Parameters, log_joint: FloatArray
+) -> dict[str, FloatArray]:
     """Return the invariants whose exploration decides whether a sample can be trusted.
 
     Parameters
     ----------
+    spec : ModelSpec
+        The model.
     draws : dict of str to ndarray
         Parameters of layers, leading axes ``(chain, draw)``.
     log_joint : ndarray of shape (chain, draw)
@@ -43,17 +51,16 @@ def monitored_layers(draws: Parameters, log_joint: FloatArray) -> dict[str, Floa
     -------
     dict of str to ndarray
         ``distance`` of a fixed random set of pairs of places, of any layers; ``log_joint``; every
-        scalar, every layer's intercept, and the effects of nodes.
+        scalar and every layer's intercept; and of all nodes and clusters what
+        :func:`lsm_stan.posterior.invariants.monitored` has of them.
     """
     places = cloud(draws)
     pairs = sample_pairs(places.shape[-2], MONITORED_PAIRS)
     quantities = {"distance": pair_distances(places, pairs), "log_joint": log_joint}
-    for name, values in distinct(draws).items():
-        if values.ndim == 2 or name in ("sender_effect", "receiver_effect", "layer_intercept"):
-            quantities[name] = values
-        elif name in ("layer_sender_effect", "layer_receiver_effect"):
-            quantities[name] = values.reshape(*values.shape[:2], -1)
-    return quantities
+    quantities |= monitored_parameters(spec, draws, np.arange(draws["z"].shape[-2]))
+    return quantities | {
+        name: draws[name].reshape(*log_joint.shape, -1) for name in IN_PLACE if name in draws
+    }
 
 
 def moves(parameters: Parameters, layers: Layers) -> FloatArray:
@@ -173,14 +180,22 @@ def changes_of_pairs(
 
 
 def layer_quantities(
-    parameters: Parameters, layers: Layers, pairs: IntArray
+    spec: ModelSpec,
+    parameters: Parameters,
+    clusters: Clusters | None,
+    layers: Layers,
+    pairs: IntArray,
 ) -> dict[str, tuple[str, Sequence[str], FloatArray]]:
     """Return the draws of what can be summarised of layers.
 
     Parameters
     ----------
+    spec : ModelSpec
+        The model.
     parameters : dict of str to ndarray
         Draws, leading axes ``(chain, draw)``.
+    clusters : Clusters or None
+        Clusters with one label in all draws, where the model has them.
     layers : Layers
         The layers.
     pairs : ndarray of shape (P, 2)
@@ -189,13 +204,12 @@ def layer_quantities(
     Returns
     -------
     dict of str to tuple
-        By name: the dim of the items, or ``""``; their labels; and the draws. Scalars;
-        ``layer_intercept``; ``moved`` of every node (dim ``node``) that is in two layers or more;
-        ``distance_LABEL``, distances of the pairs in each layer (dim ``pair``).
+        By name: the dim of the items, or ``""``; their labels; and the draws. What
+        :func:`lsm_stan.posterior.quantities.parameter_quantities` returns; ``layer_intercept``;
+        ``moved`` of every node (dim ``node``) that is in two layers or more; ``distance_LABEL``,
+        distances of the pairs in each layer (dim ``pair``).
     """
-    quantities: dict[str, tuple[str, Sequence[str], FloatArray]] = {
-        name: ("", (), values) for name, values in distinct(parameters).items() if values.ndim == 2
-    }
+    quantities = parameter_quantities(spec, parameters, clusters)
     if "layer_intercept" in parameters:
         quantities["layer_intercept"] = ("layer", layers.labels, parameters["layer_intercept"])
     several = np.flatnonzero(_present(layers).sum(axis=0) > 1)

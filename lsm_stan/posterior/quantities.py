@@ -14,6 +14,37 @@ from lsm_stan.posterior.invariants import distinct, pair_distances, pair_labels,
 from lsm_stan.typing import FloatArray, IntArray
 
 
+def parameter_quantities(
+    spec: ModelSpec, parameters: Parameters, clusters: Clusters | None
+) -> dict[str, tuple[str, Sequence[str], FloatArray]]:
+    """Return the draws of scalars, of coefficients, and of clusters.
+
+    Parameters
+    ----------
+    spec : ModelSpec
+        The model, bound to the network's covariates.
+    parameters : dict of str to ndarray
+        Draws, leading axes ``(chain, draw)``.
+    clusters : Clusters or None
+        Clusters with one label in all draws, where the model has them.
+
+    Returns
+    -------
+    dict of str to tuple
+        As :func:`invariant_quantities` returns it.
+    """
+    quantities: dict[str, tuple[str, Sequence[str], FloatArray]] = {
+        name: ("", (), values) for name, values in distinct(parameters).items() if values.ndim == 2
+    }
+    if spec.with_coefficient:
+        quantities["beta"] = ("covariate", spec.coords["covariate"], parameters["beta"])
+    if clusters is not None:
+        numbers = [str(number) for number in spec.coords["cluster"]]
+        quantities["theta"] = ("cluster", numbers, clusters.theta)
+        quantities["sigma_cluster"] = ("cluster", numbers, clusters.sigma)
+    return quantities
+
+
 def invariant_quantities(
     network: Network,
     spec: ModelSpec,
@@ -45,15 +76,7 @@ def invariant_quantities(
         By name: the dim of the items, or ``""``; their labels; and the draws, of shape
         (chain, draw) or (chain, draw, item).
     """
-    quantities: dict[str, tuple[str, Sequence[str], FloatArray]] = {
-        name: ("", (), values) for name, values in distinct(parameters).items() if values.ndim == 2
-    }
-    if spec.with_coefficient:
-        quantities["beta"] = ("covariate", spec.coords["covariate"], parameters["beta"])
-    if clusters is not None:
-        numbers = [str(number) for number in spec.coords["cluster"]]
-        quantities["theta"] = ("cluster", numbers, clusters.theta)
-        quantities["sigma_cluster"] = ("cluster", numbers, clusters.sigma)
+    quantities = parameter_quantities(spec, parameters, clusters)
     labels = pair_labels(network.names, pairs)
     rates = mean_weight(spec, log_mean(spec, parameters, *pairs.T))
     quantities["distance"] = ("pair", labels, pair_distances(parameters["z"], pairs))

@@ -29,11 +29,12 @@ from scipy.stats import nbinom
 from lsm_stan.errors import InputError
 from lsm_stan.inference.latent_space_model import LatentSpaceModel
 from lsm_stan.inference.layered_fit import LayeredFit
-from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.family import ModelSpec, find_model
 from lsm_stan.model.layered_parameters import IN_PLACE, of_layer
 from lsm_stan.model.layering import Layering
 from lsm_stan.model.pointwise import observed_units
-from lsm_stan.model.subset import among
+from lsm_stan.model.subset import model_among, network_among
+from lsm_stan.network.layer_checks import with_nodes_in_order
 from lsm_stan.network.layers import Layers
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.draws import flat_draws
@@ -100,6 +101,7 @@ def score_layers(
     """
     if layers.n_layers < 2:
         raise InputError("one layer is predicted from others; at least two are needed")
+    find_model(model).bound(layers.pooled)  # refuses covariates that a layer to come would lack
     layering = Layering.of(structure)
     ordered = layering.structure == "ordered"
     possible = range(1 if ordered else 0, layers.n_layers)
@@ -154,15 +156,16 @@ def score_layer(
     kept = np.array([k for k, name in enumerate(network.names) if name in known], dtype=np.int64)
     if len(kept) < 2:
         raise InputError("the layer has fewer than two nodes that the fit knows; no dyad is left")
-    _, target = among(fit.spec, network, kept)
     place = {name: k for k, name in enumerate(fit.layers.names)}
+    target = with_nodes_in_order(network_among(network, kept), place)
     members = np.array([place[name] for name in target.names], dtype=np.int64)
     draws = new_layer(fit, members, time=time, seed=seed)
     units = observed_units(target)
     sender, receiver = units.T
     weight = target.weight_of(sender, receiver)
     pair = units.min(axis=1) * target.n_nodes + units.max(axis=1)
-    predictions = {"model": predict_held_out(fit.spec, draws, None, sender, receiver, weight, pair)}
+    spec = model_among(fit.spec, fit.layers.n_nodes, members)
+    predictions = {"model": predict_held_out(spec, draws, None, sender, receiver, weight, pair)}
     binary = all(int(layer.weight.max(initial=0)) <= 1 for layer in fit.layers.networks)
     pairs = _training_pairs(fit)
     if pairs is not None:

@@ -9,15 +9,19 @@ from typing import cast
 import pandas as pd
 
 from lsm_stan.criticism.ppc import predictive_layers
+from lsm_stan.criticism.results import covariate_sentences
+from lsm_stan.criticism.tables import coefficients_table
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.layered_fit import LayeredFit
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.posterior.checks import Finding
+from lsm_stan.posterior.clusters import cluster_table
 from lsm_stan.posterior.intervals import interval
 from lsm_stan.progress import Progress
 from lsm_stan.report.layer_plots import plot_paths
 from lsm_stan.report.page import Page, PageFigure, PageTable, Section, write_page
+from lsm_stan.report.sections import clusters_section, coefficients_section
 from lsm_stan.text import as_text, brief, counted, listed
 
 #: Rows of tables that the page shows; the CSV has them all.
@@ -115,10 +119,13 @@ def layers_page(fits: Mapping[str, Fit], say: Progress = print) -> Page:
             "model": fit.spec.label,
         },
         summary=[
-            Section("What was found", f"By {name}.", [sentences(fit)]),
+            Section("What was found", f"By {name}.", [sentences(fit) + covariate_sentences(fit)]),
             Section("Whether to trust it", "", [_trust(layered)]),
         ],
-        sections=[*_sections(fit), _provenance(layered)],
+        sections=[
+            *_sections(name, fit, coefficients_table(layered)),
+            _provenance(layered),
+        ],
         footer=f"lsm-stan {fit.record.versions['lsm-stan']}. Everything on this page but the"
         " picture of paths is the same for every rotation and reflection of the draws.",
     )
@@ -190,11 +197,15 @@ def _trust(fits: Mapping[str, LayeredFit]) -> list[Finding]:
     return findings
 
 
-def _sections(fit: LayeredFit) -> list[Section]:
+def _sections(name: str, fit: LayeredFit, coefficients: pd.DataFrame) -> list[Section]:
     layers = fit.layers
     sections = [
         Section("Layers", " ".join(layers.notes), [PageTable("layers", "", layers.listing())])
     ]
+    if len(coefficients):
+        sections.append(coefficients_section(coefficients))
+    if fit.clusters is not None:
+        sections.append(clusters_section(name, fit, cluster_table(fit.clusters)))
     movers = fit.movers()
     if fit.layering.structure != "shared":
         changes = fit.changes()

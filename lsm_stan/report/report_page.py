@@ -112,9 +112,13 @@ def report_page(report: Report) -> Page:
         },
         summary=summary(report),
         sections=[
-            *([] if report.coefficients.empty else [coefficients_section(report)]),
+            *([] if report.coefficients.empty else [coefficients_section(report.coefficients)]),
             embedding_section(report),
-            *([] if report.clusters.empty else [clusters_section(report)]),
+            *(
+                []
+                if report.clusters.empty
+                else [clusters_section(report.comparison.reference, fit, report.clusters)]
+            ),
             model_section(report),
             *([comparison_section(report)] if len(report.fits) > 1 else []),
             priors_section(report),

@@ -8,6 +8,7 @@ from lsm_stan.criticism.tables import (
     coefficients_beside,
     side_by_side,
 )
+from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.posterior.alignment import (
     MIN_RADIUS,
@@ -48,13 +49,13 @@ COEFFICIENTS = (
 )
 
 
-def coefficients_section(report: Report) -> Section:
+def coefficients_section(coefficients: pd.DataFrame) -> Section:
     """Show what covariates add to the log mean weight.
 
     Parameters
     ----------
-    report : Report
-        What :func:`lsm_stan.report.report.make_report` returns.
+    coefficients : DataFrame
+        What :func:`lsm_stan.criticism.tables.coefficients_table` returns; at least one row.
 
     Returns
     -------
@@ -68,13 +69,13 @@ def coefficients_section(report: Report) -> Section:
                 "coefficients",
                 "Mean over draws, and in brackets the 90 % interval; of a mode the value, which"
                 " has none.",
-                report.coefficients,
-                coefficients_beside(report.coefficients).reset_index(),
+                coefficients,
+                coefficients_beside(coefficients).reset_index(),
             ),
             PageFigure(
                 "coefficients",
                 "The same: an interval that holds 0 leaves open whether a covariate adds or takes.",
-                plot_coefficients(report.coefficients),
+                plot_coefficients(coefficients),
             ),
         ],
     )
@@ -253,24 +254,27 @@ def embedding_section(report: Report) -> Section:
     return Section("Where the nodes are", "\n\n".join(intro), items)
 
 
-def clusters_section(report: Report) -> Section:
+def clusters_section(name: str, fit: Fit, clusters: pd.DataFrame) -> Section:
     """Show the clusters of nodes.
 
     Parameters
     ----------
-    report : Report
-        What :func:`lsm_stan.report.report.make_report` returns.
+    name : str
+        What the fit is called.
+    fit : Fit
+        A fit of a model with clusters.
+    clusters : DataFrame
+        What :func:`lsm_stan.posterior.clusters.cluster_table` returns of it.
 
     Returns
     -------
     Section
     """
-    fit, name = report.reference, report.comparison.reference
     many = fit.draws.shape[1] > 1
     ends = "" if fit.network.n_nodes <= MATRIX_NODES else f" (the {MATRIX_NODES:,} strongest)"
     return Section(
         "Clusters of nodes",
-        f"The model's positions have {len(report.clusters)} clusters. Their labels are matched"
+        f"The model's positions have {len(clusters)} clusters. Their labels are matched"
         " among draws; the probability that two nodes are together needs no labels.",
         [
             PageTable(
@@ -279,8 +283,8 @@ def clusters_section(report: Report) -> Section:
                 " there, the partition of a draw with the least expected Binder loss; theta:"
                 " share; sd: standard deviation of a coordinate"
                 + ("; low, high: 90 % intervals." if many else ", held fixed at a mode."),
-                report.clusters,
-                report.clusters.dropna(axis=1, how="all"),
+                clusters,
+                clusters.dropna(axis=1, how="all"),
             ),
             PageFigure(
                 "clusters",

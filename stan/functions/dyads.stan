@@ -18,24 +18,23 @@ real charges_of_edges(vector log_a, vector log_b, vector sent, vector received) 
  * Kernel sum over the pairs of each layer.
  *
  * @param x, log_a, log_b sites and their log charges, see sites.stan
- * @param sizes how many sites each layer has; of one layer it is not looked at
+ * @param sizes how many members each layer has; of one layer it is not looked at
  * @param logarithm, shared, softening, form see kernel_sum in pair_sums.stan
  */
 real all_pairs(matrix x, vector log_a, vector log_b, array[] int sizes, int logarithm,
                int shared, real softening, int form) {
   real total = 0;
+  int shift = rows(x) - sum(sizes); // from where members send to where they receive
   int last = 0;
   if (size(sizes) == 1)
     return kernel_sum(x, log_a, log_b, logarithm, shared, softening, form);
   for (n in sizes) {
-    int first = last + 1;
+    array[n] int sends = linspaced_int_array(n, last + 1, last + n);
+    array[n] int receives = linspaced_int_array(n, shift + last + 1, shift + last + n);
+    array[shift > 0 ? 2 * n : n] int at = shift > 0 ? append_array(sends, receives)
+                                          : sends;
     last += n;
-    {
-      matrix[n, cols(x)] there = x[first : last];
-      vector[n] a = log_a[first : last];
-      vector[n] b = log_b[first : last];
-      total += kernel_sum(there, a, b, logarithm, shared, softening, form);
-    }
+    total += kernel_sum(x[at], log_a[at], log_b[at], logarithm, shared, softening, form);
   }
   return total;
 }
@@ -50,7 +49,7 @@ real all_pairs(matrix x, vector log_a, vector log_b, array[] int sizes, int loga
  * covariates act on are taken out, and put in again with charges of their own.
  *
  * @param x, log_a, log_b sites and their log charges, see sites.stan
- * @param sizes how many sites each layer has, see all_pairs
+ * @param sizes how many members each layer has, see all_pairs
  * @param sender, receiver sites of listed dyads
  * @param back 1 where the reverse direction is in the term, too
  * @param weight how often a term is put in; negative: taken out

@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import stats
-from scipy.special import gammaln
+from scipy.special import gammaln, logsumexp
 
 from lsm_stan import InputError, LatentSpaceModel, Layers, Network
 from lsm_stan.model.family import find_model
@@ -34,10 +35,40 @@ CASES = [
     ("dyadic-squared-effects", "exchangeable", True, False),
     ("dyadic-inner", "ordered", True, False),
     ("tutorial", "ordered", True, False),
+    ("nb-squared-effects+nodeocov(x)+edgecov(w)", "exchangeable", True, False),
+    ("dyadic-squared+edgecov(w)+absdiff(x)+offset(log(hours))", "ordered", True, False),
+    ("poisson-inverse+nodecov(x)+nodematch(kind)+offset(size)", "shared", False, False),
+    ("bernoulli-exponential-effects+nodeicov(x)+edgecov(w)", "ordered", True, True),
+    ("nb-inner+nodecov(x)", "exchangeable", True, False),
+    ("nb-squared-roles", "ordered", True, False),
+    ("poisson-inverse-roles", "shared", True, True),
+    ("bernoulli-inner-roles+edgecov(w)", "exchangeable", True, False),
+    ("nb-squared-effects+clusters(2)", "exchangeable", True, False),
+    ("bernoulli-exponential+clusters(3)", "ordered", False, False),
 ]
 
+#: Facts about nodes; those about dyads depend on whether these have a direction.
+NODES = pd.DataFrame(
+    {"x": [0.5, -1.0, 2.0, 0.1, 0.7, -0.3, 1.1], "kind": list("aabbcab"), "size": np.arange(7) / 9},
+    index=[f"n{node}" for node in range(N)],
+)
 
-def layers(seed: int, *, directed: bool = True, binary: bool = False) -> Layers:
+
+def dyads(directed: bool, sparse: bool) -> pd.DataFrame:
+    """Return facts about dyads: of some, or of all."""
+    pairs = [(i, j) for i in range(N) for j in range(N) if (i != j if directed else i < j)]
+    kept = [(i, j) for i, j in pairs if not sparse or (3 * i + j) % 4 == 0]
+    index = pd.MultiIndex.from_tuples([(f"n{i}", f"n{j}") for i, j in kept])
+    values = {
+        "w": [(i - 2 * j) % 5 / 3 for i, j in kept],
+        "hours": [1 + i + j / 2 for i, j in kept],
+    }
+    return pd.DataFrame(values, index=index)
+
+
+def layers(
+    seed: int, *, directed: bool = True, binary: bool = False, sparse: bool = True
+) -> Layers:
     """Draw layers; the second has not the nodes 2 and 5, and the third has hidden dyads."""
     rng = np.random.default_rng(seed)
     networks = {}
@@ -52,7 +83,36 @@ def layers(seed: int, *, directed: bool = True, binary: bool = False) -> Layers:
         if label == "c":
             drawn = drawn.hide([0, 1, 4], [3, 0, 2])
         networks[label] = drawn.binary() if binary else drawn
-    return Layers.of(networks, times=TIMES)
+    names = [f"n{node}" for node in range(N)]
+    tables = {"node_table": NODES, "dyad_table": dyads(directed, sparse)}
+    return Layers.of(networks, times=TIMES, names=names, **tables)
+
+
+def facts(spec, i: int, j: int, directed: bool) -> np.ndarray:
+    """Return the values of a model's terms for a dyad, from the tables."""
+    table = dyads(directed, sparse=not any(term.column == "log(hours)" for term in spec.terms))
+    x, kind, size = (NODES[name].to_numpy() for name in ("x", "kind", "size"))
+    ends = (i, j) if directed else (min(i, j), max(i, j))
+    row = (f"n{ends[0]}", f"n{ends[1]}")
+    value = {
+        "nodeocov(x)": x[i] - x.mean(),
+        "nodeicov(x)": x[j] - x.mean(),
+        "nodecov(x)": x[i] + x[j] - 2 * x.mean(),
+        "nodematch(kind)": float(kind[i] == kind[j]),
+        "absdiff(x)": abs(x[i] - x[j]),
+        "edgecov(w)": table["w"].get(row, 0.0),
+        "offset(log(hours))": np.log(table["hours"].get(row, np.nan)),
+        "offset(size)": size[i] + size[j],
+    }
+    return np.array([value[str(term)] for term in spec.terms])
+
+
+def term_units(spec, directed: bool) -> np.ndarray:
+    """Return what coefficients are per: of two values their distance, else the spread."""
+    every = [facts(spec, i, j, directed) for i in range(N) for j in range(N) if i != j]
+    with_coefficient = [term.kind != "offset" for term in spec.terms]
+    columns = np.array(every).reshape(len(every), len(spec.terms))[:, with_coefficient]
+    return np.array([np.ptp(c) if len(np.unique(c)) == 2 else c.std() for c in columns.T])
 
 
 def draw(name: str, structure: str, seed: int, *, directed: bool, by_layer: bool, learned: bool):
@@ -74,9 +134,20 @@ def draw(name: str, structure: str, seed: int, *, directed: bool, by_layer: bool
         p[f"{prefix}receiver_effect"] = (
             rng.normal(size=shape) if directed else p[f"{prefix}sender_effect"]
         )
+    if spec.roles:
+        p["role"] = rng.normal(size=(N, K))
+    if spec.clusters:
+        p["centre"] = rng.normal(size=(spec.clusters, K))
+        p["theta"] = rng.dirichlet(np.ones(spec.clusters))
+    if spec.with_coefficient:
+        p["beta"] = rng.normal(size=len(spec.with_coefficient))
     if learned:
         if spec.form != "inverse":
             p["sigma_z"] = np.asarray(rng.gamma(3) / 3)
+        if spec.roles:
+            p["sigma_role"] = np.asarray(rng.gamma(3) / 3)
+        if spec.clusters:
+            p["sigma_cluster"] = rng.gamma(3, size=spec.clusters) / 6
         if structure != "shared":
             p["sigma_change"] = np.asarray(rng.gamma(3) / 4)
         if spec.effects:
@@ -87,14 +158,15 @@ def draw(name: str, structure: str, seed: int, *, directed: bool, by_layer: bool
     return p
 
 
-def log_mu(spec, p: dict, layer: int, i: int, j: int) -> float:
-    z = p["z_layer"][layer]
-    d = np.linalg.norm(z[i] - z[j])
+def log_mu(spec, p: dict, layer: int, i: int, j: int, directed: bool) -> float:
+    z, role = p["z_layer"][layer], p.get("role", np.zeros((N, K)))
+    there, here = z[i] + role[i], z[j] - role[j]
+    d = np.linalg.norm(there - here)
     value = {
         "inverse": lambda: -np.log(d),
         "exponential": lambda: -np.sqrt(d**2 + 0.01),
         "squared": lambda: -(d**2),
-        "inner": lambda: z[i] @ z[j],
+        "inner": lambda: there @ here,
     }[spec.form]()
     if spec.intercept:
         value += p["layer_intercept"][layer]
@@ -102,6 +174,9 @@ def log_mu(spec, p: dict, layer: int, i: int, j: int) -> float:
         by_layer = "layer_sender_effect" in p
         s, r = (p["layer_" * by_layer + f"{way}_effect"] for way in ("sender", "receiver"))
         value += (s[layer] if by_layer else s)[i] + (r[layer] if by_layer else r)[j]
+    beta = iter(p.get("beta", ()))
+    for term, fact in zip(spec.terms, facts(spec, i, j, directed), strict=True):
+        value += fact * (1.0 if term.kind == "offset" else next(beta))
     return float(value)
 
 
@@ -122,7 +197,7 @@ def scipy_log_likelihood(spec, p: dict, data: Layers) -> float:
                 ways = [(a, b), (b, a)] if data.directed else [(a, b)]
                 seen = [way for way in ways if way not in hidden]
                 counts = [int(y[way]) for way in seen]
-                log_means = [log_mu(spec, p, layer, at[i], at[j]) for i, j in seen]
+                log_means = [log_mu(spec, p, layer, at[i], at[j], data.directed) for i, j in seen]
                 means = np.exp(log_means).tolist()
                 if spec.likelihood == "poisson":
                     total += stats.poisson.logpmf(counts, means).sum()
@@ -140,10 +215,36 @@ def scipy_log_likelihood(spec, p: dict, data: Layers) -> float:
     return float(total)
 
 
+def of_clusters(spec, p: dict, scale: float) -> float:
+    """Return the log density of the mixture of positions, and of its parameters."""
+    sds = p.get("sigma_cluster", np.full(spec.clusters, spec.cluster_fixed * scale))
+    of_each = [
+        np.log(share) + stats.norm.logpdf(p["z"], loc=centre, scale=sd).sum(axis=1)
+        for share, centre, sd in zip(p["theta"], p["centre"], sds, strict=True)
+    ]
+    total = logsumexp(of_each, axis=0).sum()
+    total += stats.norm.logpdf(p["centre"], scale=scale).sum()
+    # the Jacobian of log(theta / theta[last]) is the product of the shares
+    total += stats.dirichlet.logpdf(p["theta"], np.ones(spec.clusters)) + np.log(p["theta"]).sum()
+    if "sigma_cluster" in p:
+        omega = sds / scale
+        total += stats.norm.logpdf(
+            np.log(omega), np.log(spec.cluster_fixed), spec.cluster_scale
+        ).sum()
+    return float(total)
+
+
 def scipy_log_prior(spec, structure: str, p: dict, *, directed: bool, learned: bool) -> float:
     """Return the log density in the coordinates that Stan declares."""
     scale = float(p.get("sigma_z", 1.0))
     total = stats.norm.logpdf(p["z"], scale=scale).sum()
+    if spec.clusters:
+        total = of_clusters(spec, p, scale)
+    if spec.roles:
+        spread = float(p.get("sigma_role", spec.role_fixed))
+        total += stats.norm.logpdf(p["role"] / spread).sum()
+        if learned:
+            total += stats.halfnorm.logpdf(spread, scale=spec.sigma_scale) + np.log(spread)
     if "sigma_z" in p:
         total += stats.halfnorm.logpdf(scale, scale=spec.sigma_z_scale)
         total += (1 + N * K) * np.log(scale)
@@ -163,6 +264,8 @@ def scipy_log_prior(spec, structure: str, p: dict, *, directed: bool, learned: b
     if spec.dispersed:
         root = p["phi"] ** -0.5
         total += stats.halfnorm.logpdf(root, scale=spec.phi_scale) + np.log(root / 2)
+    if "beta" in p:
+        total += stats.norm.logpdf(p["beta"] * term_units(spec, directed)).sum()
     if spec.effects:
         s, r = (
             p.get(f"layer_{way}_effect", p.get(f"{way}_effect")).reshape(-1)
@@ -185,7 +288,8 @@ def scipy_log_prior(spec, structure: str, p: dict, *, directed: bool, learned: b
 
 
 def model_of(name: str, structure: str, directed: bool, by_layer: bool) -> LatentSpaceModel:
-    data = layers(1, directed=directed, binary=name.startswith("bernoulli"))
+    sparse = "hours" not in name
+    data = layers(1, directed=directed, binary=name.startswith("bernoulli"), sparse=sparse)
     layering = Layering(structure, layer_effects=by_layer)
     return LatentSpaceModel(data, K, model=name, prior_scale=1.0, layers=layering)
 
@@ -221,7 +325,10 @@ def test_gradient_is_that_of_the_density(
 
 
 @pytest.mark.cmdstan
-@pytest.mark.parametrize("name", ["nb-squared-effects", "poisson-inverse", "bernoulli-inner"])
+@pytest.mark.parametrize(
+    "name",
+    ["nb-squared-effects", "poisson-inverse", "bernoulli-inner", "nb-squared-roles+edgecov(w)"],
+)
 def test_the_kernel_in_stan_says_the_same(name: str) -> None:
     data = layers(1, binary=name.startswith("bernoulli"))
     points = None
@@ -240,11 +347,19 @@ def test_the_kernel_in_stan_says_the_same(name: str) -> None:
 
 
 @pytest.mark.cmdstan
-@pytest.mark.parametrize("name", ["nb-squared-effects", "poisson-inverse", "tutorial"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("nb-squared-effects", "poisson-inverse", "tutorial"),
+        "dyadic-squared+nodecov(x)+edgecov(w)+clusters(2)",
+        "nb-inner-roles+offset(size)+absdiff(x)",
+    ],
+)
 def test_one_layer_is_the_network_alone(name: str) -> None:
-    network = layers(1).networks[0]
+    tables = {"node_table": NODES, "dyad_table": dyads(True, True)}
+    network = replace(layers(1).networks[0], **tables)
     alone = LatentSpaceModel(network, K, model=name, prior_scale=1.0)
-    of_layers = Layers.of({"a": network})
+    of_layers = Layers.of({"a": network}, **tables)
     for structure in ("shared", "exchangeable", "ordered"):
         model = LatentSpaceModel(of_layers, K, model=name, prior_scale=1.0, layers=structure)
         p = draw(name, "shared", 2, directed=True, by_layer=False, learned=True)
@@ -330,9 +445,13 @@ def test_steps_are_square_roots_of_times() -> None:
 @pytest.mark.parametrize(
     ("name", "layering", "message"),
     [
-        ("nb-squared-roles", "shared", "has roles, which layers do not take yet"),
-        ("nb-squared+clusters(2)", "shared", "has clusters, which layers"),
-        ("nb-squared+nodecov(x)", "shared", "has covariates, which layers"),
+        (
+            "nb-squared+nodecov(y)",
+            "shared",
+            r"nodecov\(y\): the network has no column .y. in its node table, which has x, kind",
+        ),
+        ("nb-squared+offset(log(hours))", "shared", "dyad 'n0' to 'n1' has no row in the dyad tab"),
+        ("nb-squared+offset(size)+edgecov(age)", "shared", "no column 'age' in its dyad table"),
         ("nb-squared", {"layer_effects": True}, "has none; take nb-squared-effects"),
         ("nb-squared", "between", "layers is 'between'; there are shared, exchangeable"),
         ("nb-squared", {"scale": 1}, "layers have no 'scale'; they have structure"),
