@@ -31,6 +31,7 @@ from lsm_stan.model.family import ModelSpec as ModelSpec
 from lsm_stan.model.family import find_model as find_model
 from lsm_stan.model.layered_simulation import simulate_layers as simulate_layers
 from lsm_stan.model.simulation import simulate as simulate
+from lsm_stan.network.connectomes import load_connectome as load_connectome
 from lsm_stan.network.datasets import load_celegans as load_celegans
 from lsm_stan.network.layer_readers import read_layers as read_layers
 from lsm_stan.network.layers import Layers as Layers
