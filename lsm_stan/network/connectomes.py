@@ -29,13 +29,9 @@ _COUNTED = {
 
 
 @overload
-def load_connectome(
-    name: Literal["white1986"], synapses: Synapses = ...
-) -> Network: ...
+def load_connectome(name: Literal["white1986"], synapses: Synapses = ...) -> Network: ...
 @overload
-def load_connectome(
-    name: Literal["witvliet2021"], synapses: Synapses = ...
-) -> Layers: ...
+def load_connectome(name: Literal["witvliet2021"], synapses: Synapses = ...) -> Layers: ...
 def load_connectome(name: str, synapses: Synapses = "chemical") -> Network | Layers:
     """Load a connectome of *C. elegans* whose neurons have their names.
 
@@ -76,8 +72,8 @@ def load_connectome(name: str, synapses: Synapses = "chemical") -> Network | Lay
     >>> white.n_nodes, white.n_edges, white.total_weight
     (300, 2266, 6509)
     >>> animals = load_connectome("witvliet2021")
-    >>> animals.labels, animals.times[-1], animals.networks[7].n_nodes
-    (('1', '2', '3', '4', '5', '6', '7', '8'), 45.0, 180)
+    >>> animals.n_layers, animals.times.tolist()
+    (8, [0.0, 5.0, 8.0, 16.0, 23.0, 27.0, 45.0, 45.0])
     """
     if synapses not in get_args(Synapses):
         raise InputError(f"synapses is {synapses!r}; it can be 'chemical' or 'electrical'")

@@ -29,10 +29,10 @@ import pandas as pd
 from lsm_stan.errors import InputError
 from lsm_stan.network.cells import counted
 from lsm_stan.network.checks import clean_name
-from lsm_stan.network.fact_tables import read_columns
 from lsm_stan.network.formats import NO_MEMORY
 from lsm_stan.network.headers import named_column
 from lsm_stan.network.layer_tables import (
+    hide_in_layers,
     layer_label,
     natural,
     number_of,
@@ -42,17 +42,16 @@ from lsm_stan.network.layer_tables import (
 )
 from lsm_stan.network.layers import Layers
 from lsm_stan.network.network import Network
+from lsm_stan.network.packaged import LAYERS, is_packaged, packaged_layers
 from lsm_stan.network.readers import (
     Source,
     Table,
-    hide_listed,
     open_network,
     read_content,
     read_nodes,
 )
 from lsm_stan.network.reading import OF_LAYERS, Reading
 from lsm_stan.network.sources import EdgeList, Matrix
-from lsm_stan.network.text_files import TABLES, inner_suffix
 
 #: What layers are read from besides the sources of a network.
 LayerSource = Source | Mapping[str, Any] | Sequence[Any]
@@ -86,6 +85,8 @@ def has_layers(data: object, how: Reading) -> bool:
     """
     if any(getattr(how, name) is not None for name in OF_LAYERS):
         return True
+    if is_packaged(data):
+        return data in LAYERS
     if isinstance(data, str | Path):
         return Path(data).is_dir()
     if isinstance(data, np.ndarray):
@@ -213,6 +214,17 @@ def open_layers(data: LayerSource, how: Reading) -> Layers:
     """
     if how.dyads is not None:
         raise InputError("layers take no table of dyads yet; leave --dyads out")
+    if isinstance(data, str) and is_packaged(data):
+        layers = packaged_layers(data, how)
+    else:
+        layers = _read(data, how)
+    if how.hidden is not None:
+        layers = hide_in_layers(layers, how.hidden)
+    return layers.binary() if how.binary else layers
+
+
+def _read(data: LayerSource, how: Reading) -> Layers:
+    """Read layers that are not packaged; all their dyads are observed, and weights as they are."""
     unordered, known_times, title = _parts(data, how)
     parts, times = _in_order(unordered, known_times, how)
     absent = {} if how.absent is None else read_absent(how.absent, [part.label for part in parts])
@@ -239,7 +251,7 @@ def open_layers(data: LayerSource, how: Reading) -> Layers:
             f" as present with no edges; nodes that were not observed in a layer are listed with"
             f" --absent FILE, columns name and layer."
         )
-    layers = Layers.of(
+    return Layers.of(
         networks,
         times=times,
         names=names,
@@ -247,9 +259,6 @@ def open_layers(data: LayerSource, how: Reading) -> Layers:
         title=title if how.title is None else how.title,
         notes=notes,
     )
-    if how.hidden is not None:
-        layers = _hide(layers, how.hidden)
-    return layers.binary() if how.binary else layers
 
 
 def _parts(data: LayerSource, how: Reading) -> tuple[list[_Part], dict[str, float] | None, str]:
@@ -423,28 +432,3 @@ def _notes(networks: Mapping[str, Network]) -> list[str]:
             if sentence not in notes:
                 notes.append(sentence)
     return notes
-
-
-def _hide(layers: Layers, path: str | Path) -> Layers:
-    """Hide listed dyads: in the layers that a column names, else in all."""
-    table = read_columns(Path(path)) if inner_suffix(Path(path)) in TABLES else pd.DataFrame()
-    if "layer" not in table:
-        for k, network in enumerate(layers.networks):
-            layers = layers.with_layer(k, hide_listed(network, path))
-        return layers
-    for needed in ("source", "target"):
-        if needed not in table:
-            raise InputError(f"{path}: the columns source, target and layer are needed")
-    for value, rows in table.groupby("layer", sort=False):
-        k = layers.index(layer_label(value))
-        network = layers.networks[k]
-        place = {name: i for i, name in enumerate(network.names)}
-        ends = []
-        for needed in ("source", "target"):
-            names = [clean_name(name) for name in rows[needed]]
-            unknown = next((name for name in names if name not in place), None)
-            if unknown is not None:
-                raise InputError(f"{path}: the layer {value!r} has no node {unknown!r}")
-            ends.append([place[name] for name in names])
-        layers = layers.with_layer(k, network.hide(*ends))
-    return layers

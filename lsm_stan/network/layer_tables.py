@@ -1,4 +1,4 @@
-"""Tables that say what layers are: their order, their times, and who is absent; and labels."""
+"""Tables that say what layers are: order, times, labels, who is absent, which dyads are hidden."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from lsm_stan.errors import InputError
 from lsm_stan.network.checks import clean_name
 from lsm_stan.network.fact_tables import read_columns
 from lsm_stan.network.formats import readable
+from lsm_stan.network.layers import Layers
+from lsm_stan.network.readers import hide_listed
 from lsm_stan.network.text_files import TABLES, inner_suffix
 
 
@@ -173,6 +175,49 @@ def read_absent(path: str | Path, labels: Sequence[str]) -> dict[str, set[str]]:
             )
         absent.setdefault(label, set()).add(clean_name(name))
     return absent
+
+
+def hide_in_layers(layers: Layers, path: str | Path) -> Layers:
+    """Hide listed dyads: in the layers that a column names, else in all.
+
+    Parameters
+    ----------
+    layers : Layers
+        The layers.
+    path : str or Path
+        A table with columns ``source``, ``target`` and, if wanted, ``layer``; or what
+        :func:`lsm_stan.network.readers.hide_listed` reads.
+
+    Returns
+    -------
+    Layers
+
+    Raises
+    ------
+    InputError
+        If the file cannot be read, or names a layer or node that is not there.
+    """
+    table = read_columns(Path(path)) if inner_suffix(Path(path)) in TABLES else pd.DataFrame()
+    if "layer" not in table:
+        for k, network in enumerate(layers.networks):
+            layers = layers.with_layer(k, hide_listed(network, path))
+        return layers
+    for needed in ("source", "target"):
+        if needed not in table:
+            raise InputError(f"{path}: the columns source, target and layer are needed")
+    for value, rows in table.groupby("layer", sort=False):
+        k = layers.index(layer_label(value))
+        network = layers.networks[k]
+        place = {name: i for i, name in enumerate(network.names)}
+        ends = []
+        for needed in ("source", "target"):
+            names = [clean_name(name) for name in rows[needed]]
+            unknown = next((name for name in names if name not in place), None)
+            if unknown is not None:
+                raise InputError(f"{path}: the layer {value!r} has no node {unknown!r}")
+            ends.append([place[name] for name in names])
+        layers = layers.with_layer(k, network.hide(*ends))
+    return layers
 
 
 def _table(path: Path, needed: Sequence[str]) -> pd.DataFrame:
