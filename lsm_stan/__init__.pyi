@@ -42,6 +42,7 @@ from lsm_stan.posterior.alignment import align as align
 from lsm_stan.posterior.alignment import mean_positions as mean_positions
 from lsm_stan.posterior.alignment import principal_axes as principal_axes
 from lsm_stan.prediction.dyads import predict as predict
+from lsm_stan.prediction.layer_folds import score_dyads as score_dyads
 from lsm_stan.prediction.layer_scores import score_layer as score_layer
 from lsm_stan.prediction.layer_scores import score_layers as score_layers
 from lsm_stan.prediction.loo import loo as loo
