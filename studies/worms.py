@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
@@ -25,7 +25,6 @@ from lsm_stan import (
     load_connectome,
     score_dyads,
     score_layer,
-    score_layers,
     simulate_layers,
 )
 from lsm_stan.files import write_files
@@ -56,24 +55,25 @@ class Design:
         Candidates of K.
     changes
         Candidates of the scale of changes at a mode, in units of the positions' scale.
-    methods
-        Methods that predict folds, with their arguments.
+    runs
+        Structures and methods that predict the last animal.
     """
 
     dims: Sequence[int]
     changes: Sequence[float]
-    methods: dict[str, dict[str, Any]]
+    runs: Sequence[tuple[str, str]]
 
 
-WHOLE = Design(
-    dims=(2, 3, 5, 8),
-    changes=(0.03, 0.3),
-    methods={
-        "map": {"starts": 2},
-        "nuts": {"chains": 1, "iter_warmup": 300, "iter_sampling": 200},  # means of predictions
-    },
-)
-QUICK = Design(dims=(1, 2), changes=(0.3,), methods={"map": {"starts": 1}})
+#: By NUTS changes come out near 0, where both structures are one model: one of them is enough.
+RUNS = (("exchangeable", "map"), ("ordered", "map"), ("exchangeable", "nuts"))
+WHOLE = Design(dims=(2, 5, 8), changes=(0.03, 0.3), runs=RUNS)
+QUICK = Design(dims=(1, 2), changes=(0.3,), runs=RUNS[:2])
+
+#: How each method fits; predictions are means over draws, for which one chain is enough.
+ARGUMENTS: dict[str, dict[str, Any]] = {
+    "map": {"starts": 1},
+    "nuts": {"chains": 1, "iter_warmup": 300, "iter_sampling": 200},
+}
 
 
 def animals(quick: bool) -> Layers:
@@ -87,24 +87,31 @@ def animals(quick: bool) -> Layers:
     return drawn
 
 
+def predict_last(layers: Layers, structure: Layering, dim: int, method: str) -> pd.DataFrame:
+    """Predict the last animal from those before it, with the level of the one before it."""
+    last = layers.n_layers - 1
+    model = LatentSpaceModel(layers.chosen(range(last)), dim, model=MODEL, layers=structure)
+    fit = model.fit(method, seed=SEED, show_progress=False, **ARGUMENTS[method])
+    time = None if layers.times is None else float(layers.times[last])
+    network = layers.networks[last]
+    return score_layer(cast(LayeredFit, fit), network, time=time, like=last - 1, seed=SEED)
+
+
 def choose(layers: Layers, design: Design) -> pd.DataFrame:
     """Predict the last animal but one from those before it, by every candidate."""
     before = layers.chosen(range(layers.n_layers - 1))
     tables = []
     for structure, dim, change in product(STRUCTURES, design.dims, design.changes):
         print(f"choosing: {structure}, K = {dim}, change {change:g}", flush=True)
-        table = score_layers(
-            before,
-            dim,
-            model=MODEL,
-            structure=Layering(structure, change_fixed=change),
-            seed=SEED,
-            which=[before.n_layers - 1],
-            **design.methods["map"],
-        )
+        table = predict_last(before, layering(structure, change), dim, "map")
         tables.append(table.assign(structure=structure, dim=dim, change=change))
     scores = pd.concat(tables, ignore_index=True)
     return scores[scores["predictor"] == "model"].drop(columns="predictor")
+
+
+def layering(structure: str, change: float) -> Layering:
+    """Return a layering with its scale of changes at a mode."""
+    return replace(Layering.of(structure), change_fixed=change)
 
 
 def chosen(candidates: pd.DataFrame) -> dict[str, tuple[int, float]]:
@@ -116,21 +123,13 @@ def chosen(candidates: pd.DataFrame) -> dict[str, tuple[int, float]]:
 def predict_whole(
     layers: Layers, best: dict[str, tuple[int, float]], design: Design
 ) -> pd.DataFrame:
-    """Predict the last animal from the others; its level is that of the one before it."""
-    last = layers.n_layers - 1
-    others = layers.chosen(range(last))
-    time = None if layers.times is None else float(layers.times[last])
+    """Predict the last animal from the others."""
     tables = []
-    for structure, (dim, change) in best.items():
-        layering = Layering(structure, change_fixed=change)  # type: ignore[arg-type]
-        for method, arguments in design.methods.items():
-            print(f"the whole animal: {structure}, {method}", flush=True)
-            model = LatentSpaceModel(others, dim, model=MODEL, layers=layering)
-            fit = model.fit(method, seed=SEED, show_progress=False, **arguments)
-            table = score_layer(
-                cast(LayeredFit, fit), layers.networks[last], time=time, like=last - 1, seed=SEED
-            )
-            tables.append(table.assign(structure=structure, dim=dim, method=method))
+    for structure, method in design.runs:
+        print(f"the whole animal: {structure}, {method}", flush=True)
+        dim, change = best[structure]
+        table = predict_last(layers, layering(structure, change), dim, method)
+        tables.append(table.assign(structure=structure, dim=dim, method=method))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -139,22 +138,22 @@ def predict_folds(
 ) -> pd.DataFrame:
     """Predict folds of the last animal's dyads from the rest of it and the other animals."""
     tables = []
-    for structure, (dim, change) in best.items():
-        for method, arguments in design.methods.items():
-            table = score_dyads(
-                layers,
-                layers.n_layers - 1,
-                dim,
-                model=MODEL,
-                structure=Layering(structure, change_fixed=change),  # type: ignore[arg-type]
-                seed=SEED,
-                n_folds=FOLDS,
-                method=method,
-                beside=[layers.n_layers - 2],
-                say=lambda said, structure=structure: print(f"{structure}: {said}", flush=True),
-                **arguments,
-            )
-            tables.append(table.assign(structure=structure, dim=dim, method=method))
+    for structure, method in design.runs:
+        dim, change = best[structure]
+        table = score_dyads(
+            layers,
+            layers.n_layers - 1,
+            dim,
+            model=MODEL,
+            structure=layering(structure, change),
+            seed=SEED,
+            n_folds=FOLDS,
+            method=method,
+            beside=[layers.n_layers - 2],
+            say=lambda said, structure=structure: print(f"{structure}: {said}", flush=True),
+            **ARGUMENTS[method],
+        )
+        tables.append(table.assign(structure=structure, dim=dim, method=method))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -285,7 +284,7 @@ def page(
         ),
         Section(
             "The whole animal",
-            "No dyad of the last animal is known. *model* has the level of the animal before it."
+            "No dyad of the last animal is known. *model* takes the level of the animal before it."
             " *counts* is a regression on the animal before (ordered) or on the mean of all others"
             " (exchangeable), learned from the other animals.",
             [

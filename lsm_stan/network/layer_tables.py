@@ -183,10 +183,9 @@ def hide_in_layers(layers: Layers, path: str | Path) -> Layers:
     Parameters
     ----------
     layers : Layers
-        The layers.
+        Any layers.
     path : str or Path
-        A table with columns ``source``, ``target`` and, if wanted, ``layer``; or what
-        :func:`lsm_stan.network.readers.hide_listed` reads.
+        The list; in a table a column ``layer`` names layers.
 
     Returns
     -------
@@ -195,7 +194,7 @@ def hide_in_layers(layers: Layers, path: str | Path) -> Layers:
     Raises
     ------
     InputError
-        If the file cannot be read, or names a layer or node that is not there.
+        If it cannot be read, or names another layer or node.
     """
     table = read_columns(Path(path)) if inner_suffix(Path(path)) in TABLES else pd.DataFrame()
     if "layer" not in table:
