@@ -1,18 +1,17 @@
 """How well do seven animals predict the eighth? ``python -m studies.worms reports/worms``.
 
-The animals are those of Witvliet et al. (2021), and their chemical synapses are predicted. K and
-the scale of changes at a mode are chosen on animal 7, from animals 1 to 6; animal 8 is then
-predicted as a whole, and in folds of its dyads.
+The animals are those of Witvliet et al. (2021), and their chemical synapses are predicted. K is
+chosen on animal 7, from animals 1 to 6; animal 8 is then predicted as a whole, and in folds of its
+dyads.
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import product
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import pandas as pd
@@ -29,7 +28,6 @@ from lsm_stan import (
 )
 from lsm_stan.files import write_files
 from lsm_stan.inference.layered_fit import LayeredFit
-from lsm_stan.model.layering import Layering
 from lsm_stan.posterior.intervals import interval
 from lsm_stan.prediction.scores import split_error
 from lsm_stan.report.markdown import markdown_files
@@ -45,35 +43,8 @@ SEED, FOLDS = 1, 5
 SCORES = ["log_density", "auc", "auc_pr", "edge_log_density"]
 
 
-@dataclass(frozen=True)
-class Design:
-    """What is fitted.
-
-    Attributes
-    ----------
-    dims
-        Candidates of K.
-    changes
-        Candidates of the scale of changes at a mode, in units of the positions' scale.
-    runs
-        Structures and methods that predict the last animal.
-    """
-
-    dims: Sequence[int]
-    changes: Sequence[float]
-    runs: Sequence[tuple[str, str]]
-
-
-#: By NUTS changes come out near 0, where both structures are one model: one of them is enough.
-RUNS = (("exchangeable", "map"), ("ordered", "map"), ("exchangeable", "nuts"))
-WHOLE = Design(dims=(2, 5, 8), changes=(0.03, 0.3), runs=RUNS)
-QUICK = Design(dims=(1, 2), changes=(0.3,), runs=RUNS[:2])
-
-#: How each method fits; predictions are means over draws, for which one chain is enough.
-ARGUMENTS: dict[str, dict[str, Any]] = {
-    "map": {"starts": 1},
-    "nuts": {"chains": 1, "iter_warmup": 300, "iter_sampling": 200},
-}
+#: Candidates of K, and those of a trial.
+DIMS, QUICK_DIMS = (2, 5, 8), (1, 2)
 
 
 def animals(quick: bool) -> Layers:
@@ -87,73 +58,61 @@ def animals(quick: bool) -> Layers:
     return drawn
 
 
-def predict_last(layers: Layers, structure: Layering, dim: int, method: str) -> pd.DataFrame:
+def predict_last(layers: Layers, structure: str, dim: int) -> pd.DataFrame:
     """Predict the last animal from those before it, with the level of the one before it."""
     last = layers.n_layers - 1
     model = LatentSpaceModel(layers.chosen(range(last)), dim, model=MODEL, layers=structure)
-    fit = model.fit(method, seed=SEED, show_progress=False, **ARGUMENTS[method])
+    fit = model.optimize(seed=SEED, starts=1, show_progress=False)
     time = None if layers.times is None else float(layers.times[last])
     network = layers.networks[last]
     return score_layer(cast(LayeredFit, fit), network, time=time, like=last - 1, seed=SEED)
 
 
-def choose(layers: Layers, design: Design) -> pd.DataFrame:
+def choose(layers: Layers, dims: Sequence[int]) -> pd.DataFrame:
     """Predict the last animal but one from those before it, by every candidate."""
     before = layers.chosen(range(layers.n_layers - 1))
     tables = []
-    for structure, dim, change in product(STRUCTURES, design.dims, design.changes):
-        print(f"choosing: {structure}, K = {dim}, change {change:g}", flush=True)
-        table = predict_last(before, layering(structure, change), dim, "map")
-        tables.append(table.assign(structure=structure, dim=dim, change=change))
+    for structure, dim in product(STRUCTURES, dims):
+        print(f"choosing: {structure}, K = {dim}", flush=True)
+        table = predict_last(before, structure, dim)
+        tables.append(table.assign(structure=structure, dim=dim))
     scores = pd.concat(tables, ignore_index=True)
     return scores[scores["predictor"] == "model"].drop(columns="predictor")
 
 
-def layering(structure: str, change: float) -> Layering:
-    """Return a layering with its scale of changes at a mode."""
-    return replace(Layering.of(structure), change_fixed=change)
-
-
-def chosen(candidates: pd.DataFrame) -> dict[str, tuple[int, float]]:
-    """Return K and the scale of changes that predicted best, by structure."""
+def chosen(candidates: pd.DataFrame) -> dict[str, int]:
+    """Return the K that predicted best, by structure."""
     best = candidates.loc[candidates.groupby("structure")["log_density"].idxmax()]
-    return {row["structure"]: (row["dim"], row["change"]) for row in best.to_dict("records")}
+    return dict(zip(best["structure"], best["dim"], strict=True))
 
 
-def predict_whole(
-    layers: Layers, best: dict[str, tuple[int, float]], design: Design
-) -> pd.DataFrame:
+def predict_whole(layers: Layers, best: dict[str, int]) -> pd.DataFrame:
     """Predict the last animal from the others."""
     tables = []
-    for structure, method in design.runs:
-        print(f"the whole animal: {structure}, {method}", flush=True)
-        dim, change = best[structure]
-        table = predict_last(layers, layering(structure, change), dim, method)
-        tables.append(table.assign(structure=structure, dim=dim, method=method))
+    for structure, dim in best.items():
+        print(f"the whole animal: {structure}", flush=True)
+        table = predict_last(layers, structure, dim)
+        tables.append(table.assign(structure=structure))
     return pd.concat(tables, ignore_index=True)
 
 
-def predict_folds(
-    layers: Layers, best: dict[str, tuple[int, float]], design: Design
-) -> pd.DataFrame:
+def predict_folds(layers: Layers, best: dict[str, int]) -> pd.DataFrame:
     """Predict folds of the last animal's dyads from the rest of it and the other animals."""
     tables = []
-    for structure, method in design.runs:
-        dim, change = best[structure]
+    for structure, dim in best.items():
         table = score_dyads(
             layers,
             layers.n_layers - 1,
             dim,
             model=MODEL,
-            structure=layering(structure, change),
+            structure=structure,
             seed=SEED,
             n_folds=FOLDS,
-            method=method,
             beside=[layers.n_layers - 2],
             say=lambda said, structure=structure: print(f"{structure}: {said}", flush=True),
-            **ARGUMENTS[method],
+            starts=1,
         )
-        tables.append(table.assign(structure=structure, dim=dim, method=method))
+        tables.append(table.assign(structure=structure))
     return pd.concat(tables, ignore_index=True)
 
 
@@ -179,15 +138,15 @@ def folded(folds: pd.DataFrame) -> pd.DataFrame:
     """Return means over folds, and how far log densities are above those of counts."""
     by_counts = folds[folds["predictor"] == "counts"].groupby("fold")["log_density"].first()
     rows = []
-    for _, group in folds.groupby(["structure", "method", "predictor"], sort=False):
-        first = group.iloc[0][["structure", "method", "predictor"]]
+    for _, group in folds.groupby(["structure", "predictor"], sort=False):
+        first = group.iloc[0][["structure", "predictor"]]
         above = group.set_index("fold")["log_density"] - by_counts
         compared = {"above_counts": above.mean(), "error": split_error(above, 1 / len(above))}
         rows.append({**first, **group[SCORES].mean(), **compared})
     table = pd.DataFrame(rows)
     of_model = table["predictor"].isin(["model", "both"])
-    # regressions on counts know nothing of structures and methods
-    others = table[~of_model].drop_duplicates("predictor").assign(structure="", method="")
+    # regressions on counts know nothing of structures
+    others = table[~of_model].drop_duplicates("predictor").assign(structure="")
     return pd.concat([table[of_model], others], ignore_index=True)
 
 
@@ -197,7 +156,7 @@ def plot(folds: pd.DataFrame) -> Figure:
     panels = figure.subplots(1, 2, sharey=True)
     rows = folds.sort_values("log_density")
     names = [
-        " ".join(filter(None, [row["predictor"], row["structure"], row["method"]]))
+        " ".join(filter(None, [row["predictor"], row["structure"]]))
         for row in rows.to_dict("records")
     ]
     colours = [PALETTE[int(name in ("model", "both"))] for name in rows["predictor"]]
@@ -229,7 +188,7 @@ def sentence(folds: pd.DataFrame) -> str:
     model = model.loc[model["log_density"].idxmax()]
     single = next(name for name in by.index if name.startswith("counts of"))
     return (
-        f"Best is *{best['predictor']}* ({best['structure']}, {best['method']}):"
+        f"Best is *{best['predictor']}* ({best['structure']}):"
         f" {best['log_density']:.3f} nats a dyad, AUC {best['auc']:.3f}. The model alone has"
         f" {model['log_density']:.3f} and {model['auc']:.3f} at best, the counts of all other"
         f" animals {by['counts']:.3f}, those of the animal before {by[single]:.3f}, a constant"
@@ -246,8 +205,8 @@ def page(
 ) -> Page:
     """Lay the results out as a page, for Markdown."""
     means, best = folded(folds), chosen(candidates)
-    kept = ["structure", "dim", "change", *SCORES]
-    told = ", ".join(f"{s}: K = {k}, {c:g}" for s, (k, c) in best.items())
+    kept = ["structure", "dim", *SCORES]
+    told = ", ".join(f"K = {dim} ({structure})" for structure, dim in best.items())
     sections = [
         Section(
             "Question",
@@ -262,7 +221,7 @@ def page(
         Section(
             "Folds of the last animal's dyads",
             f"{FOLDS} folds; both directions of a pair are hidden together, and predicted from all"
-            " other dyads of the animal and from the other animals. " + sentence(means),
+            " other dyads of the animal and from the other animals, at modes. " + sentence(means),
             [
                 PageTable(
                     "folds",
@@ -292,17 +251,14 @@ def page(
                     "whole",
                     "Standard errors of log densities are of dyads, taken as independent.",
                     whole,
-                    shown(
-                        whole[["structure", "method", "predictor", *SCORES, "log_density_error"]]
-                    ),
+                    shown(whole[["structure", "predictor", *SCORES, "log_density_error"]]),
                 )
             ],
         ),
         Section(
             "How it was chosen",
-            "The last animal but one was predicted from those before it, at modes. *change*: scale"
-            " of changes, in units of the positions' scale, which is fixed at a mode. Best, and"
-            f" used above: {told}.",
+            "The last animal but one was predicted from those before it, at modes. Best, and used"
+            f" above: {told}.",
             [PageTable("choice", "", candidates, shown(candidates[kept]))],
         ),
     ]
@@ -339,11 +295,11 @@ def page(
 
 def main(folder: Path, *, quick: bool = False) -> None:
     """Run, and write the tables, the figure and the page."""
-    layers, design = animals(quick), QUICK if quick else WHOLE
-    candidates = choose(layers, design)
+    layers = animals(quick)
+    candidates = choose(layers, QUICK_DIMS if quick else DIMS)
     best = chosen(candidates)
-    whole = predict_whole(layers, best, design)
-    folds = predict_folds(layers, best, design)
+    whole = predict_whole(layers, best)
+    folds = predict_folds(layers, best)
     made = page(layers, candidates, whole, folds, changes(folder))
     write_files(folder, markdown_files(made))
     print(f"written to {folder}")
