@@ -16,6 +16,7 @@ from typing import cast
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lsm_stan import (
     Fit,
@@ -165,6 +166,7 @@ def plot(folds: pd.DataFrame) -> Figure:
         panel.errorbar(rows[score], names, xerr=errors, fmt="none", ecolor="#888888", capsize=3)
         panel.scatter(rows[score], names, c=colours, zorder=3)
         panel.grid(axis="x", alpha=0.3)
+        panel.xaxis.set_major_locator(MaxNLocator(5))
     panels[0].set_xlabel("log density a dyad, nats")
     panels[1].set_xlabel("AUC of an edge")
     return figure
@@ -226,9 +228,9 @@ def page(
                 PageTable(
                     "folds",
                     "Means over folds. *model*: the latent space model. *counts*: regression on the"
-                    " mean count in all other animals. *counts of*: on that of one. *both*: on the"
-                    " mean count and the model's rate, learned from the other folds. Log densities"
-                    " are nats a dyad. *above_counts*: difference to *counts* in the same folds,"
+                    " mean count in all other animals. *counts of*: on that of one. *both*: on"
+                    " these counts and the model's rate, learned from the other folds. Log"
+                    " densities are nats a dyad. *above_counts*: difference to *counts* in the same folds,"
                     " with its standard *error*.",
                     folds,
                     shown(means),
@@ -268,7 +270,10 @@ def page(
             Section(
                 "What is common, and what changes",
                 "All animals, by NUTS. More on the pages of the fits:"
-                " [exchangeable](exchangeable/README.md), [ordered](ordered/README.md).",
+                " [exchangeable](exchangeable/README.md), [ordered](ordered/README.md). A change"
+                " that is small beside the scale says that animals share the positions of their"
+                " neurons: they differ in their levels, and in what the model takes for noise."
+                " Where animals are ordered, those of one age have one place.",
                 [
                     PageTable(
                         "changes",

@@ -4,9 +4,9 @@ The layer's dyads are divided into folds. Each fold is hidden, all layers are fi
 dyads are predicted. Beside the model stand regressions that are learned from the layer's other
 dyads: on the mean weight in all other layers, on the weight in single ones, and on nothing.
 
-``both`` joins the model and the counts: a regression on the mean weight in all other layers and on
-the model's rate of an edge, log(-log P(no edge)). It is learned from the other folds, where the
-model had not seen the weights either.
+``both`` joins the model and the counts: a regression on the weights that the others are regressions
+on, and on the model's rate of an edge, log(-log P(no edge)). It is learned from the other folds,
+where the model had not seen the weights either.
 """
 
 from __future__ import annotations
@@ -148,7 +148,7 @@ def _by_counts(
     weight: IntArray,
     columns: dict[str, list[int]],
 ) -> tuple[dict[str, Prediction], FloatArray]:
-    """Predict dyads by regressions on other layers; return the mean weight in them too."""
+    """Predict dyads by regressions on other layers; return the features of these too."""
     members = layers.members[target]
     known = observed_units(hidden)
     y = hidden.weight_of(*known.T)
@@ -164,4 +164,4 @@ def _by_counts(
         name: Regression.of(x, y, binary).predict(at, weight)
         for name, (x, at) in {**features, "constant": nothing}.items()
     }
-    return predictions, features["counts"][1]
+    return predictions, np.hstack([at for _, at in features.values()])
