@@ -230,8 +230,8 @@ def page(
                     "Means over folds. *model*: the latent space model. *counts*: regression on the"
                     " mean count in all other animals. *counts of*: on that of one. *both*: on"
                     " these counts and the model's rate, learned from the other folds. Log"
-                    " densities are nats a dyad. *above_counts*: difference to *counts* in the same folds,"
-                    " with its standard *error*.",
+                    " densities are nats a dyad. *above_counts*: difference to *counts* in the same"
+                    " folds, with its standard *error*.",
                     folds,
                     shown(means),
                 ),
