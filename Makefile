@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 
-.PHONY: help analysis models notebook test test-versions lint format docs gallery bench choosing calibration approximations clean
+.PHONY: help analysis models notebook test test-versions lint format docs gallery worms bench choosing calibration approximations clean
 .DEFAULT_GOAL := help
 
 help:  ## show this list
@@ -46,6 +46,11 @@ docs: $(BIN)/.installed-docs  ## build the documentation site, with every link c
 gallery: $(BIN)/.installed  ## fit the networks of the gallery: results in reports/gallery
 	$(BIN)/lsm-stan setup
 	for file in reports/gallery/*.toml; do $(BIN)/lsm-stan run $$file || exit 1; done
+
+worms: $(BIN)/.installed  ## fit eight connectomes, and predict the eighth from seven: results in reports/worms
+	$(BIN)/lsm-stan setup
+	for file in reports/worms/*.toml; do $(BIN)/lsm-stan run $$file || exit 1; done
+	$(BIN)/python -W ignore -m studies.worms reports/worms
 
 bench: $(BIN)/.installed-bench  ## compare speed with JAX, PyMC and plain Stan: results in reports/benchmarks
 	$(BIN)/lsm-stan setup

@@ -21,7 +21,7 @@ root_doc = "docs/index"
 include_patterns = [
     "docs/**.md",
     "reports/**/README.md",
-    "lsm_stan/network/data/celegans/README.md",
+    "lsm_stan/network/data/*/README.md",
     "CHANGELOG.md",
     "CONTRIBUTING.md",
 ]

@@ -31,6 +31,7 @@ from lsm_stan.model.family import ModelSpec as ModelSpec
 from lsm_stan.model.family import find_model as find_model
 from lsm_stan.model.layered_simulation import simulate_layers as simulate_layers
 from lsm_stan.model.simulation import simulate as simulate
+from lsm_stan.network.connectomes import load_connectome as load_connectome
 from lsm_stan.network.datasets import load_celegans as load_celegans
 from lsm_stan.network.layer_readers import read_layers as read_layers
 from lsm_stan.network.layers import Layers as Layers
@@ -41,6 +42,7 @@ from lsm_stan.posterior.alignment import align as align
 from lsm_stan.posterior.alignment import mean_positions as mean_positions
 from lsm_stan.posterior.alignment import principal_axes as principal_axes
 from lsm_stan.prediction.dyads import predict as predict
+from lsm_stan.prediction.layer_folds import score_dyads as score_dyads
 from lsm_stan.prediction.layer_scores import score_layer as score_layer
 from lsm_stan.prediction.layer_scores import score_layers as score_layers
 from lsm_stan.prediction.loo import loo as loo

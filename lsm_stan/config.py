@@ -27,6 +27,7 @@ from lsm_stan.model.family import read_spec
 from lsm_stan.model.layering import Layering
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
 from lsm_stan.network import reading
+from lsm_stan.network.packaged import is_packaged
 from lsm_stan.network.reading import Reading
 
 #: The keys that say how to read a network.
@@ -111,7 +112,8 @@ class NetworkConfig(_Strict):
     Attributes
     ----------
     file
-        ``celegans``, or a file that :func:`lsm_stan.network.readers.read_network` reads.
+        The name of a packaged network, such as ``celegans``, or of packaged layers; or a file that
+        :func:`lsm_stan.network.readers.read_network` reads, or a folder of layers.
     how
         The other keys: the attributes of a :class:`lsm_stan.network.reading.Reading`.
     """
@@ -246,7 +248,7 @@ def _resolved(config: AnalysisConfig, folder: Path) -> AnalysisConfig:
             fit = fit.model_copy(update={"arguments": arguments})
         fits.append(fit)
     network = config.network
-    file = network.file if network.file == "celegans" else str(folder / network.file)
+    file = network.file if is_packaged(network.file) else str(folder / network.file)
     tables = {name: getattr(network.how, name) for name in _FILES}
     absolute: dict[str, Any] = {
         name: str(folder / table) for name, table in tables.items() if table is not None

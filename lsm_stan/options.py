@@ -26,9 +26,10 @@ NetworkArgument = Annotated[
     str,
     typer.Argument(
         metavar="NETWORK",
-        help="celegans, or a file: .csv, .tsv or .txt edge list or labelled matrix, .npy, .npz,"
-        " .mtx, .gml, .graphml, .gexf, .net; also compressed, such as .csv.gz; for fit also a"
-        " folder of such, each by itself, or with --layers as layers of one network",
+        help="celegans, white1986, witvliet2021 (layers), or a file: .csv, .tsv or .txt edge list"
+        " or labelled matrix, .npy, .npz, .mtx, .gml, .graphml, .gexf, .net; also compressed, such"
+        " as .csv.gz; for fit also a folder of such, each by itself, or with --layers as layers of"
+        " one network",
     ),
 ]
 

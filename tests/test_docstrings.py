@@ -37,6 +37,8 @@ def definitions(
     """Yield public functions, classes and their methods, by name."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.FunctionDef | ast.ClassDef) and not child.name.startswith("_"):
+            if any(ast.unparse(mark) == "overload" for mark in child.decorator_list):
+                continue  # a signature; what it does is said once
             yield prefix + child.name, child
             if isinstance(child, ast.ClassDef):
                 yield from definitions(child, f"{child.name}.")

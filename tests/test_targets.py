@@ -19,7 +19,7 @@ QUICK = {
     "docs": "test_site.py",
     "gallery": "test_docs.py",
     **dict.fromkeys(
-        ("approximations", "bench", "calibration", "choosing", "models"), "test_targets.py"
+        ("approximations", "bench", "calibration", "choosing", "models", "worms"), "test_targets.py"
     ),
 }
 
@@ -91,6 +91,32 @@ def test_make_models(toolchain: Toolchain, tmp_path: Path) -> None:
     assert (fitted.groupby("run")["split"].nunique() == 5).all()
     assert "spectral-nb, K = 3" in text
     assert "that are not in" not in text
+
+
+@pytest.mark.slow
+@pytest.mark.cmdstan
+def test_make_worms(toolchain: Toolchain, tmp_path: Path) -> None:
+    text = run_quickly("worms", tmp_path)
+    tables = {"folds.csv", "whole.csv", "choice.csv"}
+    packaged = "../../lsm_stan/network/data/worms/README.md"
+    named = set(links(text)) - {packaged}
+    assert named == tables | {"figures/scores.png"}
+    assert all((tmp_path / name).stat().st_size > 0 for name in named)
+    folds, whole = pd.read_csv(tmp_path / "folds.csv"), pd.read_csv(tmp_path / "whole.csv")
+    predictors = {"model", "both", "counts", "counts of 3", "constant"}
+    for _, of_structure in folds.groupby("structure"):
+        assert set(of_structure["predictor"]) == predictors
+        assert (of_structure.groupby("predictor")["dyads"].sum() == 14 * 13).all()
+    assert (whole["dyads"] == 14 * 13).all()
+    mean = folds[folds["predictor"] == "constant"]["log_density"].mean()
+    assert f"a constant {mean:.3f}" in text
+
+
+def test_the_configurations_of_make_worms_are_read() -> None:
+    for name in ("exchangeable", "ordered"):
+        config = load_config(ROOT / "reports" / "worms" / f"{name}.toml")
+        assert (config.network.file, config.layers) == ("witvliet2021", name)
+        assert [fit.method for fit in config.fit] == ["map", "nuts"]
 
 
 @pytest.mark.slow

@@ -13,6 +13,7 @@ from lsm_stan.inference.preconditioning import (
     is_preconditioned,
     preconditioner_of,
 )
+from lsm_stan.model.exposure import hide_unexposed
 from lsm_stan.model.family import ModelSpec, find_model
 from lsm_stan.model.parameters import Parameters, declared, from_flat, from_stan
 from lsm_stan.model.stan_data import check_data, check_numbers, fixed_data, run_data
@@ -83,6 +84,7 @@ class Problem:
         """
         ensure_network(network)
         dim, prior_scale, jitter = plain([dim, prior_scale, jitter])
+        network = hide_unexposed(find_model(model).terms, network)
         spec = find_model(model).bound(network)
         check_numbers(dim, 1.0 if prior_scale is None else prior_scale, jitter)
         check_data(spec, network)

@@ -254,7 +254,7 @@ def _is_of_nodes(term: Term, network: Network) -> bool:
     having = [
         what
         for what, table in tables.items()
-        if table is not None and not {term.column, _logarithm_of(term)}.isdisjoint(table.columns)
+        if table is not None and not {term.column, logarithm_of(term)}.isdisjoint(table.columns)
     ]
     if len(having) == 2:
         raise InputError(
@@ -273,8 +273,19 @@ def _is_of_nodes(term: Term, network: Network) -> bool:
     return having[0] == "node table"
 
 
-def _logarithm_of(term: Term) -> str | None:
-    """Return the column whose logarithm an offset is; None where it is none."""
+def logarithm_of(term: Term) -> str | None:
+    """Return the column whose logarithm an offset is.
+
+    Parameters
+    ----------
+    term : Term
+        Any term.
+
+    Returns
+    -------
+    str or None
+        None where it is no offset, or none of a logarithm.
+    """
     match = re.fullmatch(r"log\s*\((.+)\)", term.column)
     return match[1].strip() if match and term.kind == OFFSET else None
 
@@ -315,9 +326,14 @@ def _codes(term: Term, network: Network) -> FloatArray:
     values = _column(term, network.dyad_table, "dyad table", network)
     table = network.dyad_table
     assert table is not None
-    numbers = _as_numbers(term, values, [f"{s!r} to {r!r}" for s, r in table.index], "dyad")
     index = {name: number for number, name in enumerate(network.names)}
     ends = np.array([(index[s], index[r]) for s, r in table.index], dtype=np.int64).reshape(-1, 2)
+    if values.name != term.column:  # a logarithm: without exposure there is none, and no row
+        unexposed = pd.to_numeric(values, errors="coerce").to_numpy() == 0
+        kept = ~(unexposed & (network.weight_of(*ends.T) < 0))
+        values, ends = values[kept], ends[kept]
+    names = [f"{s!r} to {r!r}" for s, r in values.index]
+    numbers = _as_numbers(term, values, names, "dyad")
     if not network.directed:
         ends, numbers = np.vstack([ends, ends[:, ::-1]]), np.tile(numbers, 2)
     cells, first = np.unique(ends[:, 0] * network.n_nodes + ends[:, 1], return_index=True)
@@ -345,7 +361,7 @@ def _column(
 ) -> pd.Series[float]:
     column = term.column
     if table is not None and column not in table.columns:
-        column = _logarithm_of(term) or column
+        column = logarithm_of(term) or column
     if table is None or column not in table.columns:
         has = "is not there" if table is None else f"has {', '.join(table.columns) or 'none'}"
         raise InputError(

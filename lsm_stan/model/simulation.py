@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lsm_stan.errors import InputError
+from lsm_stan.model.exposure import hide_unexposed
 from lsm_stan.model.family import ModelSpec, find_model
 from lsm_stan.model.parameters import Parameters, rate_parameters
 from lsm_stan.model.stan_data import DIAGONAL_JITTER, check_data, check_numbers
@@ -182,6 +183,7 @@ def simulate(
     )
     if empty.n_nodes != n_nodes:
         raise InputError(f"the node table has {empty.n_nodes} rows; {n_nodes}, n_nodes, are needed")
+    empty = hide_unexposed(find_model(model).terms, empty)
     spec = find_model(model).bound(empty)
     check_numbers(dim, prior_scale, jitter)
     check_data(spec, empty)

@@ -65,7 +65,7 @@ def load_celegans(parallel_edges: ParallelEdges = "first") -> Network:
     >>> load_celegans(parallel_edges="sum").total_weight
     8819
     """
-    edges, nodes = _read("edges.csv"), _read("nodes.csv")
+    edges, nodes = packaged_table("celegans/edges.csv"), packaged_table("celegans/nodes.csv")
     agreement = pd.to_numeric(nodes["agreement"])
     sure = agreement >= SURE_AGREEMENT
     names = nodes["matched_neuron"].where(sure, "node " + nodes["label"])
@@ -102,8 +102,18 @@ def load_celegans(parallel_edges: ParallelEdges = "first") -> Network:
     return replace(network, notes=(*network.notes, unsure, muscles))
 
 
-def _read(name: str) -> pd.DataFrame:
-    """Read one packaged table as text."""
-    folder = resources.files("lsm_stan.network") / "data" / "celegans"
-    with (folder / name).open(encoding="utf-8") as file:
-        return pd.read_csv(file, dtype=str, keep_default_na=False)
+def packaged_table(file: str) -> pd.DataFrame:
+    """Read a packaged table as text.
+
+    Parameters
+    ----------
+    file : str
+        Its path in ``lsm_stan/network/data``.
+
+    Returns
+    -------
+    DataFrame
+    """
+    folder = resources.files("lsm_stan.network") / "data"
+    with (folder / file).open(encoding="utf-8") as stream:
+        return pd.read_csv(stream, dtype=str, keep_default_na=False)

@@ -43,6 +43,7 @@ from lsm_stan.network.layer_tables import (
 )
 from lsm_stan.network.layers import Layers
 from lsm_stan.network.network import Network
+from lsm_stan.network.packaged import LAYERS, is_packaged, packaged_layers
 from lsm_stan.network.readers import (
     Source,
     Table,
@@ -85,6 +86,8 @@ def has_layers(data: object, how: Reading) -> bool:
     """
     if any(getattr(how, name) is not None for name in OF_LAYERS):
         return True
+    if is_packaged(data):
+        return data in LAYERS
     if isinstance(data, str | Path):
         return Path(data).is_dir()
     if isinstance(data, np.ndarray):
@@ -214,6 +217,19 @@ def open_layers(data: LayerSource, how: Reading) -> Layers:
     InputError
         If the data cannot be read, or cannot be layers of one another.
     """
+    if isinstance(data, str) and is_packaged(data):
+        layers = packaged_layers(data, how)
+    else:
+        layers = _read(data, how)
+    if how.hidden is not None:
+        layers = hide_in_layers(layers, how.hidden)
+    if how.dyads is not None:
+        layers = layers_with_dyads(layers, how.dyads)
+    return layers.binary() if how.binary else layers
+
+
+def _read(data: LayerSource, how: Reading) -> Layers:
+    """Read layers that are not packaged; all their dyads are observed, and weights as they are."""
     unordered, known_times, title = _parts(data, how)
     parts, times = _in_order(unordered, known_times, how)
     absent = {} if how.absent is None else read_absent(how.absent, [part.label for part in parts])
@@ -240,7 +256,7 @@ def open_layers(data: LayerSource, how: Reading) -> Layers:
             f" as present with no edges; nodes that were not observed in a layer are listed with"
             f" --absent FILE, columns name and layer."
         )
-    layers = Layers.of(
+    return Layers.of(
         networks,
         times=times,
         names=names,
@@ -248,11 +264,6 @@ def open_layers(data: LayerSource, how: Reading) -> Layers:
         title=title if how.title is None else how.title,
         notes=notes,
     )
-    if how.hidden is not None:
-        layers = hide_in_layers(layers, how.hidden)
-    if how.dyads is not None:
-        layers = layers_with_dyads(layers, how.dyads)
-    return layers.binary() if how.binary else layers
 
 
 def _parts(data: LayerSource, how: Reading) -> tuple[list[_Part], dict[str, float] | None, str]:

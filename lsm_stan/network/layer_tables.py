@@ -1,4 +1,4 @@
-"""Tables of layers: their order, their times, who is absent, and dyads; and labels."""
+"""Tables that say what layers are: order, times, labels, who is absent; hidden dyads, and facts."""
 
 from __future__ import annotations
 

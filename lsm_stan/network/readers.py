@@ -40,7 +40,6 @@ from lsm_stan.network.arrays import checked_sparse
 from lsm_stan.network.attributes import check_columns
 from lsm_stan.network.cells import SparseMatrix, counted
 from lsm_stan.network.checks import clean_name, look_alike
-from lsm_stan.network.datasets import load_celegans
 from lsm_stan.network.dyads import DYAD_ENDS
 from lsm_stan.network.fact_tables import index_by_ends, index_by_name, read_columns
 from lsm_stan.network.formats import NO_MEMORY, read_file, readable
@@ -48,7 +47,8 @@ from lsm_stan.network.frames import read_frame
 from lsm_stan.network.graphs import read_graph
 from lsm_stan.network.headers import find_ends
 from lsm_stan.network.network import Network
-from lsm_stan.network.reading import OF_COLUMNS, OF_LAYERS, Reading
+from lsm_stan.network.packaged import is_packaged, packaged_network
+from lsm_stan.network.reading import OF_LAYERS, Reading
 from lsm_stan.network.sources import EdgeList, Matrix
 from lsm_stan.network.text_files import TABLES, inner_suffix, read_rows, refuse_marked
 from lsm_stan.network.two_sets import hide_within_sets, in_two_sets
@@ -70,7 +70,7 @@ def open_network(data: Source, how: Reading = AS_IT_SAYS) -> Network:
     Parameters
     ----------
     data : str, Path, DataFrame, ndarray, SciPy sparse array or networkx graph
-        ``"celegans"`` for the packaged *C. elegans* network, or what `read_network` reads.
+        A name of :data:`lsm_stan.network.packaged.NETWORKS`, or what `read_network` reads.
     how : Reading, default Reading()
         How to read it. A packaged network is directed and brings its own node table.
 
@@ -85,8 +85,8 @@ def open_network(data: Source, how: Reading = AS_IT_SAYS) -> Network:
         `how` contradicts a packaged network.
     """
     doing(f"reading {data if isinstance(data, str | Path) else 'the network'}")
-    if isinstance(data, str) and data == "celegans":
-        where, network = data, _packaged(how)
+    if isinstance(data, str) and is_packaged(data):
+        where, network = data, packaged_network(data, how)
     else:
         where, network = _read(data, how)
     network = replace(network, notes=(*network.notes, *look_alike(network.names)))
@@ -116,18 +116,6 @@ def ensure_network(value: object) -> None:
             f"the network is an object of type {type(value).__name__}; a Network is needed, which"
             f" lsm_stan.read_network makes of graphs, data frames, arrays and files"
         )
-
-
-def _packaged(how: Reading) -> Network:
-    """Load the packaged network."""
-    how.refuse(OF_COLUMNS, "celegans", "the packaged network is no table")
-    if how.directed is False or how.nodes is not None:
-        raise InputError(
-            "celegans: the packaged network is directed and has its own node table; "
-            "it takes neither directed=False nor nodes"
-        )
-    network = load_celegans(how.parallel_edges or "first")
-    return network if how.title is None else replace(network, title=how.title)
 
 
 def _read(data: Source, how: Reading) -> tuple[str, Network]:

@@ -18,13 +18,10 @@ mean weight in all others, learned from the layers of the fit.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, cast
 
 import numpy as np
 import pandas as pd
-from scipy.optimize import minimize
-from scipy.stats import nbinom
 
 from lsm_stan.errors import InputError
 from lsm_stan.inference.latent_space_model import LatentSpaceModel
@@ -38,16 +35,13 @@ from lsm_stan.network.layer_checks import with_nodes_in_order
 from lsm_stan.network.layers import Layers
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.draws import flat_draws
-from lsm_stan.prediction.baselines import negative_binomial
-from lsm_stan.prediction.scores import Prediction, predict_held_out, scores
+from lsm_stan.prediction.layer_counts import Regression, log_counts, mean_weights, weights_in
+from lsm_stan.prediction.scores import predict_held_out, scores
 from lsm_stan.progress import Progress
 from lsm_stan.typing import FloatArray, IntArray
 
 #: Draws of a layer's positions: of a fit with fewer, each is taken several times.
 DRAWS = 200
-
-#: What is added to counts before their logarithm is taken.
-COUNTED = 0.1
 
 
 def score_layers(
@@ -126,7 +120,12 @@ def score_layers(
 
 
 def score_layer(
-    fit: LayeredFit, network: Network, *, time: float | None = None, seed: int = 0
+    fit: LayeredFit,
+    network: Network,
+    *,
+    time: float | None = None,
+    like: int | str | None = None,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Score the prediction of a layer that a fit has not seen.
 
@@ -139,6 +138,9 @@ def score_layer(
     time : float or None, default None
         When it was observed, at or after the last layer of the fit; by default a step of mean
         length after it. Only ``ordered`` layers look at it.
+    like : int, str or None, default None
+        The layer of the fit whose intercept, and effects by layer, the new one has; by default of
+        ``ordered`` layers the last, else one drawn at random for every draw.
     seed : int, default 0
         Seed of the draws.
 
@@ -150,7 +152,8 @@ def score_layer(
     Raises
     ------
     InputError
-        If the time is before the last layer's, or fewer than two nodes are known.
+        If the time is before the last layer's, fewer than two nodes are known, or no layer of the
+        fit is called as `like` says.
     """
     known = set(fit.layers.names)
     kept = np.array([k for k, name in enumerate(network.names) if name in known], dtype=np.int64)
@@ -159,7 +162,7 @@ def score_layer(
     place = {name: k for k, name in enumerate(fit.layers.names)}
     target = with_nodes_in_order(network_among(network, kept), place)
     members = np.array([place[name] for name in target.names], dtype=np.int64)
-    draws = new_layer(fit, members, time=time, seed=seed)
+    draws = new_layer(fit, members, time=time, like=like, seed=seed)
     units = observed_units(target)
     sender, receiver = units.T
     weight = target.weight_of(sender, receiver)
@@ -169,14 +172,16 @@ def score_layer(
     binary = all(int(layer.weight.max(initial=0)) <= 1 for layer in fit.layers.networks)
     pairs = _training_pairs(fit)
     if pairs is not None:
-        learned = _Regression.of(*pairs, binary)
-        x = _predictor(fit, members[units])
-        predictions["counts"] = learned.predict(np.where(np.isnan(x), learned.usual, x), weight)
+        known_counts, known_weights = pairs
+        usual = float(known_counts.mean())
+        learned = Regression.of(log_counts(known_counts, usual), known_weights, binary)
+        x = log_counts(_predictor(fit, members[units]), usual)
+        predictions["counts"] = learned.predict(x, weight)
     every = np.concatenate(
         [layer.weight_of(*observed_units(layer).T) for layer in fit.layers.networks]
     )
-    constant = _Regression.of(np.ones(len(every)), every, binary)
-    predictions["constant"] = constant.predict(np.ones(len(weight)), weight)
+    constant = Regression.of(np.zeros((len(every), 0)), every, binary)
+    predictions["constant"] = constant.predict(np.zeros((len(weight), 0)), weight)
     rows = [
         {"predictor": name, "dyads": len(weight), **scores(prediction, weight, pair)}
         for name, prediction in predictions.items()
@@ -185,7 +190,12 @@ def score_layer(
 
 
 def new_layer(
-    fit: LayeredFit, members: IntArray, *, time: float | None = None, seed: int = 0
+    fit: LayeredFit,
+    members: IntArray,
+    *,
+    time: float | None = None,
+    like: int | str | None = None,
+    seed: int = 0,
 ) -> dict[str, FloatArray]:
     """Draw the parameters of a layer that a fit has not seen.
 
@@ -196,6 +206,8 @@ def new_layer(
     members : ndarray of int64 of shape (M,)
         The nodes of the layer, by their numbers in the fit.
     time : float or None, default None
+        As in :func:`score_layer`.
+    like : int, str or None, default None
         As in :func:`score_layer`.
     seed : int, default 0
         The same seed gives the same draws.
@@ -208,7 +220,7 @@ def new_layer(
     Raises
     ------
     InputError
-        If the time is before the last layer's.
+        If the time is before the last layer's, or no layer of the fit is called as `like` says.
     """
     rng = np.random.default_rng(seed)
     draws = flat_draws(fit.parameters, DRAWS)
@@ -216,15 +228,19 @@ def new_layer(
     draws = {name: np.repeat(values, times, axis=0) for name, values in draws.items()}
     n_draws, structure = len(draws["z"]), fit.layering.structure
     last = fit.layers.n_layers - 1
-    like = rng.integers(last + 1, size=n_draws)
     there, step = draws["z"], float(structure != "shared")
     if structure == "ordered":
-        like, there, step = np.full(n_draws, last), draws["z_layer"][:, last], _step(fit, time)
+        there, step = draws["z_layer"][:, last], _step(fit, time)
+        like = last if like is None else like
+    if like is None:
+        level_of = rng.integers(last + 1, size=n_draws)
+    else:
+        level_of = np.full(n_draws, fit.layers.index(like))
     scale = draws.get("sigma_z", np.full(n_draws, fit.prior_scale))
     sigma = draws.get("sigma_change", scale * fit.layering.change_fixed)
     z = there + step * sigma[:, None, None] * rng.normal(size=there.shape)
     as_in = {
-        name: values[np.arange(n_draws), like][:, None]
+        name: values[np.arange(n_draws), level_of][:, None]
         for name, values in draws.items()
         if name in IN_PLACE
     }
@@ -246,32 +262,12 @@ def _step(fit: LayeredFit, time: float | None) -> float:
     return float(np.sqrt(gap / mean)) if mean > 0 else 1.0
 
 
-def _weights(layers: Layers, layer: int, dyads: IntArray) -> FloatArray:
-    """Return the weights of dyads in a layer; NaN where it did not observe them."""
-    place = np.full(layers.n_nodes, -1)
-    place[layers.members[layer]] = np.arange(len(layers.members[layer]))
-    there = place[dyads]
-    weight = np.full(len(dyads), np.nan)
-    both = (there >= 0).all(axis=1)
-    seen = layers.networks[layer].weight_of(*there[both].T).astype(float)
-    weight[both] = np.where(seen < 0, np.nan, seen)
-    return weight
-
-
-def _mean(columns: Sequence[FloatArray]) -> FloatArray:
-    """Return the mean of what is known; NaN where nothing is."""
-    stacked = np.array(columns)
-    known = ~np.isnan(stacked)
-    total = np.where(known, stacked, 0.0).sum(axis=0)
-    return np.asarray(total / np.where(known.any(axis=0), known.sum(axis=0), np.nan))
-
-
 def _predictor(fit: LayeredFit, dyads: IntArray) -> FloatArray:
     """Return the counts that a new layer is predicted from."""
     layers = fit.layers
     if fit.layering.structure == "ordered":
-        return _weights(layers, layers.n_layers - 1, dyads)
-    return _mean([_weights(layers, k, dyads) for k in range(layers.n_layers)])
+        return weights_in(layers, layers.n_layers - 1, dyads)
+    return mean_weights(layers, range(layers.n_layers), dyads)
 
 
 def _training_pairs(fit: LayeredFit) -> tuple[FloatArray, FloatArray] | None:
@@ -281,56 +277,13 @@ def _training_pairs(fit: LayeredFit) -> tuple[FloatArray, FloatArray] | None:
     for layer in range(first, layers.n_layers if layers.n_layers > 1 else 0):
         dyads = layers.members[layer][observed_units(layers.networks[layer])]
         if fit.layering.structure == "ordered":
-            x = _weights(layers, layer - 1, dyads)
+            x = weights_in(layers, layer - 1, dyads)
         else:
             others = [k for k in range(layers.n_layers) if k != layer]
-            x = _mean([_weights(layers, k, dyads) for k in others])
+            x = mean_weights(layers, others, dyads)
         known = ~np.isnan(x)
         predictors.append(x[known])
-        counts.append(_weights(layers, layer, dyads)[known])
+        counts.append(weights_in(layers, layer, dyads)[known])
     if not sum(map(len, counts)):
         return None
     return np.concatenate(predictors), np.concatenate(counts)
-
-
-@dataclass(frozen=True)
-class _Regression:
-    """Weights given counts x: mean, or odds, exp(level + slope log(x + 0.1))."""
-
-    level: float
-    slope: float
-    size: float
-    usual: float
-    binary: bool
-
-    @classmethod
-    def of(cls, x: FloatArray, y: FloatArray, binary: bool) -> _Regression:
-        """Fit it by maximum likelihood."""
-        table, times = np.unique(np.column_stack([x, y]), axis=0, return_counts=True)
-        log_x = np.log(table[:, 0] + COUNTED)
-        flat = np.ptp(log_x) == 0
-
-        def loss(values: FloatArray) -> float:
-            level, slope, log_size = values
-            eta = level + (0.0 if flat else slope) * log_x
-            if binary:
-                log_p = table[:, 1] * eta - np.logaddexp(0.0, eta)
-            else:
-                size, mu = np.exp(log_size), np.exp(eta)
-                log_p = nbinom.logpmf(table[:, 1], size, size / (size + mu))
-            penalty = 1e-6 * float(values @ values)
-            return float(penalty - times @ log_p / times.sum())
-
-        start = np.array([np.log(max(float(y.mean()), 1e-6)), 0.0, 0.0])
-        bounds = [(-30.0, 30.0), (-10.0, 10.0), (-10.0, 10.0)]
-        level, slope, log_size = minimize(loss, start, bounds=bounds).x
-        usual = float(x.mean())
-        return cls(level, 0.0 if flat else slope, float(np.exp(log_size)), usual, binary)
-
-    def predict(self, x: FloatArray, weight: IntArray) -> Prediction:
-        """Predict weights, of means that counts x lead to."""
-        eta = self.level + self.slope * np.log(x + COUNTED)
-        if not self.binary:
-            return negative_binomial(np.exp(eta), self.size, weight)
-        log_empty = -np.logaddexp(0.0, eta)
-        return Prediction(np.where(weight > 0, eta + log_empty, log_empty), log_empty)

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy.optimize import minimize_scalar
+from scipy.stats import nbinom
 from typer.testing import CliRunner
 
 from lsm_stan import (
@@ -16,6 +18,7 @@ from lsm_stan import (
     predict,
     predictive_layers,
     read_layers,
+    score_dyads,
     score_layer,
     score_layers,
     simulate_layers,
@@ -26,6 +29,7 @@ from lsm_stan.inference.layered_fit import LayeredFit
 from lsm_stan.model.layering import Layering
 from lsm_stan.posterior.invariants import pair_distances, sample_pairs
 from lsm_stan.posterior.movement import movers_table, moves
+from lsm_stan.prediction.holdout import folds
 from lsm_stan.prediction.layer_scores import new_layer
 from lsm_stan.report.layers_page import layers_page
 
@@ -211,6 +215,57 @@ def test_the_score_of_counts_is_that_of_the_regression() -> None:
     table = score_layer(fit, layers.networks[0]).set_index("predictor")
     assert table.loc["counts", "auc"] == 1.0
     assert table.loc["counts", "log_density"] > table.loc["model", "log_density"]
+
+
+def test_a_new_layer_has_the_level_of_the_one_that_it_is_like(
+    sampled: tuple[LayeredFit, dict],
+) -> None:
+    fit, _ = sampled
+    levels = fit.parameters["layer_intercept"]
+    drawn = new_layer(fit, np.arange(24), like="2", seed=3)
+    assert set(drawn["intercept"]) <= set(levels[..., 1].ravel())
+    assert set(new_layer(fit, np.arange(24), seed=3)["intercept"]) <= set(levels[..., 3].ravel())
+    network = fit.layers.networks[1]
+    scored = [score_layer(fit, network, time=4, like=like)["log_density"][0] for like in ("2", "4")]
+    assert scored[0] != scored[1]
+    with pytest.raises(InputError, match="there is no layer '9'"):
+        new_layer(fit, np.arange(24), like="9")
+
+
+def test_dyads_of_a_layer_are_predicted_from_the_others() -> None:
+    layers, _ = simulated("shared", absent=())
+    table = score_dyads(
+        layers, "3", model="nb-squared", structure="shared", seed=1, n_folds=2, beside=["1"]
+    )
+    assert table["predictor"].unique().tolist() == [
+        *("model", "counts", "counts of 1", "constant", "both")
+    ]
+    assert table.groupby("predictor")["dyads"].sum().eq(24 * 23).all()
+    mean = table.groupby("predictor")["log_density"].mean()
+    # the truth: positions are the same, so that their distances say more than counts with noise
+    assert mean["model"] > mean["counts"] > mean["counts of 1"] > mean["constant"]
+    assert mean["both"] > mean["counts"]
+
+
+def test_a_fold_is_predicted_from_the_other_folds_alone() -> None:
+    """The constant is the negative binomial of the other fold's weights, by SciPy."""
+    layers, _ = simulated("shared", n_nodes=12, absent=())
+    asked = {"model": "nb-squared", "structure": "shared", "seed": 1, "n_folds": 2}
+    table = score_dyads(layers, "3", **asked).set_index(["fold", "predictor"])
+    network = layers.networks[2]
+    weights = [network.weight_of(*dyads) for dyads in folds(network, 2, seed=1)]
+    for number, (held, rest) in enumerate([weights, weights[::-1]], start=1):
+        mean = rest.mean()  # the greatest likelihood has the mean of the weights
+
+        def loss(log_size: float, rest=rest, mean=mean) -> float:
+            size = np.exp(log_size)
+            return -nbinom.logpmf(rest, size, size / (size + mean)).sum()
+
+        size = np.exp(minimize_scalar(loss, bounds=(-10, 10), method="bounded").x)
+        expected = nbinom.logpmf(held, size, size / (size + mean)).mean()
+        assert table.loc[(number, "constant"), "log_density"] == pytest.approx(expected, abs=1e-4)
+    with pytest.raises(InputError, match="there is no layer '9'"):
+        score_dyads(layers, "9", **asked)
 
 
 def test_each_layer_is_checked_and_the_page_says_what_moved(

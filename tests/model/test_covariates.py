@@ -280,6 +280,52 @@ def test_an_offset_of_nodes_is_the_sum_of_both_ends() -> None:
     assert bound.log_exposure == pytest.approx(np.log(exposure))
 
 
+def without_exposure(directed: bool = True) -> Network:
+    """Return a network of three, of whom 'c' was never seen to meet 'a'."""
+    pairs = [("a", "b"), ("b", "a"), ("b", "c"), ("c", "b"), ("a", "c"), ("c", "a")]
+    pairs = pairs if directed else pairs[::2]
+    hours = [0.0 if set(pair) == {"a", "c"} else 2.0 for pair in pairs]
+    table = pd.DataFrame({"hours": hours}, pd.MultiIndex.from_tuples(pairs))
+    return replace(Network.from_edges("ab", "bc", directed=directed), dyad_table=table)
+
+
+@pytest.mark.parametrize(("directed", "hidden"), [(True, 2), (False, 1)])
+def test_dyads_without_exposure_are_no_observations(directed: bool, hidden: int) -> None:
+    network = without_exposure(directed)
+    model = LatentSpaceModel(network, 2, model="poisson-squared+offset(log(hours))")
+    assert network.n_hidden == 0
+    assert model.network.n_hidden == hidden
+    assert any("without exposure" in note for note in model.network.notes)
+    point = {"z": np.eye(3, 2), "intercept": np.asarray(0.0)}
+    sent, _ = expected_strengths(model.spec, point, np.arange(3))
+    assert sent[[0, 2]] == pytest.approx(2 * np.exp([-2.0, -1.0]))  # with 'b' alone, at distances²
+    again = LatentSpaceModel(model.network, 2, model="poisson-squared+offset(log(hours))")
+    assert again.network is model.network
+
+
+def test_an_edge_without_exposure_is_refused() -> None:
+    network = replace(
+        Network.from_edges("a", "c", [4], names="abc"), dyad_table=without_exposure().dyad_table
+    )
+    with pytest.raises(InputError, match=r"dyad 'a' to 'c' has an edge of weight 4, and"):
+        LatentSpaceModel(network, 2, model="poisson-squared+offset(log(hours))")
+
+
+def test_what_has_no_exposure_is_simulated_without_edges() -> None:
+    table = without_exposure().dyad_table
+    network, _ = simulate(
+        3,
+        2,
+        seed=1,
+        model="poisson-squared+offset(log(hours))",
+        parameters={"z": np.zeros((3, 2)), "intercept": np.asarray(3.0)},
+        node_table=pd.DataFrame({"size": [1, 2, 3]}, list("abc")),
+        dyad_table=table,
+    )
+    assert network.n_hidden == 2
+    assert network.n_edges == 4
+
+
 def test_offsets_that_are_not_known_are_refused() -> None:
     ends = pd.MultiIndex.from_tuples([(a, b) for a in "abc" for b in "abc" if a != b])
     hours = pd.Series(range(6), ends, dtype=float)

@@ -1,0 +1,71 @@
+"""Dyads without exposure: they cannot have an edge, so that to see none is no observation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+from lsm_stan.errors import InputError
+from lsm_stan.model.covariates import logarithm_of
+from lsm_stan.model.terms import Term
+from lsm_stan.network.cells import counted
+from lsm_stan.network.network import Network
+
+
+def hide_unexposed(terms: Sequence[Term], network: Network) -> Network:
+    """Hide the dyads whose exposure is 0, in an offset such as ``offset(log(hours))``.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+        The terms of a model.
+    network : Network
+        Any network, with a table of dyads that has the offset's column.
+
+    Returns
+    -------
+    Network
+        With a note of how many dyads were hidden; the same network where none was.
+
+    Raises
+    ------
+    InputError
+        If a dyad without exposure has an edge.
+
+    Examples
+    --------
+    >>> ends = pd.MultiIndex.from_tuples([("a", "b"), ("b", "a")])
+    >>> table = pd.DataFrame({"hours": [3.0, 0.0]}, ends)
+    >>> network = replace(Network.from_edges(["a"], ["b"], [2]), dyad_table=table)
+    >>> hide_unexposed([Term("offset", "log(hours)")], network).hidden_frame()
+      source target
+    0      b      a
+    """
+    table = network.dyad_table
+    columns = {} if table is None else {term: logarithm_of(term) for term in terms}
+    place = {name: k for k, name in enumerate(network.names)}
+    for term, column in columns.items():
+        assert table is not None
+        if column is None or column not in table or term.column in table:
+            continue
+        without = table.index[pd.to_numeric(table[column], errors="coerce") == 0]
+        ends = np.array([(place[s], place[r]) for s, r in without], dtype=np.int64).reshape(-1, 2)
+        weight = network.weight_of(*ends.T)
+        for k in np.flatnonzero(weight > 0)[:1]:
+            sender, receiver = without[k]
+            raise InputError(
+                f"{term}: dyad {sender!r} to {receiver!r} has an edge of weight {weight[k]}, and"
+                f" an exposure of 0, with which none can be; correct one of them"
+            )
+        new = ends[weight == 0]
+        if len(new):
+            note = (
+                f"{counted(len(new), 'dyad')} without exposure ({term} of 0): no observations, and"
+                f" no weight is expected there."
+            )
+            network = network.hide(*new.T)
+            network = replace(network, notes=(*network.notes, note))
+    return network
