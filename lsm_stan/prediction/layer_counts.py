@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.optimize import minimize
-from scipy.stats import nbinom
+from scipy.special import gammaln
 
 from lsm_stan.network.layers import Layers
 from lsm_stan.prediction.baselines import negative_binomial
@@ -138,8 +138,11 @@ class Regression:
             if binary:
                 log_p = weight * eta - np.logaddexp(0.0, eta)
             else:
-                size, mu = np.exp(values[-1]), np.exp(eta)
-                log_p = nbinom.logpmf(weight, size, size / (size + mu))
+                # a negative binomial by logarithms: means that are tried may overflow
+                log_size, total = values[-1], np.logaddexp(values[-1], eta)
+                size = np.exp(log_size)
+                log_p = gammaln(weight + size) - gammaln(size) - gammaln(weight + 1)
+                log_p += size * (log_size - total) + weight * (eta - total)
             return float(1e-6 * values @ values - times @ log_p / times.sum())
 
         start = np.zeros(x.shape[1] + 2)

@@ -12,12 +12,13 @@ where the model had not seen the weights either.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pandas as pd
 
 from lsm_stan.inference.latent_space_model import LatentSpaceModel
+from lsm_stan.inference.layered_fit import LayeredFit
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.layered_parameters import of_layer
 from lsm_stan.model.layering import Layering
@@ -118,13 +119,16 @@ def score_dyads(
         say(f"fold {number} of {n_folds}: {method} of {layers.n_layers} layers")
         hidden = network.hide(*dyads)
         known = layers.with_layer(target, hidden)
-        fit = LatentSpaceModel(known, dim, model=model, layers=layering).fit(
-            method, seed=seed, **{"show_progress": False, **arguments}
+        fitted = LatentSpaceModel(known, dim, model=model, layers=layering)
+        fit = cast(
+            LayeredFit,
+            fitted.fit(method, seed=seed, **{"show_progress": False, **arguments}),
         )
         weight = network.weight_of(*dyads)
         pair = pair_number(*dyads) if together else np.arange(len(weight))
         draws = of_layer(flat_draws(fit.parameters), known, target)
-        by_model = predict_held_out(fit.spec, draws, hidden, *dyads, weight, pair)
+        spec = fit.model_of_layer(target)
+        by_model = predict_held_out(spec, draws, hidden, *dyads, weight, pair)
         by_counts, counts = _by_counts(known, target, hidden, dyads, weight, columns)
         made.append(_Fold(weight, pair, counts, {"model": by_model, **by_counts}))
     binary = all(int(x.weight.max(initial=0)) <= 1 for x in layers.networks)

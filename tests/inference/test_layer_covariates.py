@@ -14,6 +14,7 @@ from lsm_stan import (
     Layers,
     predictive_layers,
     read_layers,
+    score_dyads,
     score_layer,
     score_layers,
     simulate_layers,
@@ -168,6 +169,20 @@ def test_covariates_help_to_predict_a_layer() -> None:
         name: score_layers(layers, 2, model=name, **common)
         .set_index("predictor")
         .loc["model", "log_density"]
+        for name in ("nb-squared", MODEL)
+    }
+    assert score[MODEL] > score["nb-squared"] + 0.05
+
+
+def test_covariates_help_to_predict_folds_of_a_layer() -> None:
+    """A node is absent there: facts are those of the layer's own nodes."""
+    layers, _ = simulated()
+    assert layers.networks[1].n_nodes < layers.n_nodes
+    common = {"structure": "exchangeable", "seed": 1, "n_folds": 2, "starts": 1}
+    score = {
+        name: score_dyads(layers, "2", model=name, **common)
+        .groupby("predictor")["log_density"]
+        .mean()["model"]
         for name in ("nb-squared", MODEL)
     }
     assert score[MODEL] > score["nb-squared"] + 0.05

@@ -60,3 +60,11 @@ def test_a_feature_that_does_not_vary_has_no_slope():
     learned = Regression.of(np.column_stack([np.full(4, 7.0), [0.0, 1.0, 0.0, 1.0]]), y, False)
     assert learned.slopes[0] == 0
     assert learned.slopes[1] > 0
+
+
+def test_means_that_are_tried_may_overflow():
+    """A steep feature of few counts: the way to the maximum leads through large slopes."""
+    x = np.array([[0.0], [-2.3], [-2.3], [50.0]])
+    learned = Regression.of(x, np.array([0, 0, 1, 9]), binary=False)
+    assert np.isfinite([learned.level, *learned.slopes, learned.size]).all()
+    assert np.exp(learned.level + 50 * learned.slopes[0]) == pytest.approx(9, rel=0.05)
