@@ -16,6 +16,7 @@ import numpy as np
 from lsm_stan.errors import InputError
 from lsm_stan.inference.preconditioning import Preconditioner
 from lsm_stan.inference.problem import Problem
+from lsm_stan.model.exposure import hide_unexposed_in_layers
 from lsm_stan.model.family import ModelSpec, find_model
 from lsm_stan.model.layered_parameters import (
     Shape,
@@ -88,6 +89,7 @@ class LayeredProblem(Problem):
         dim, prior_scale, jitter = plain([dim, prior_scale, jitter])
         spec = find_model(model)
         check_layered(spec, layering)
+        layers = hide_unexposed_in_layers(spec.terms, layers)
         spec = spec.bound(layers.pooled)
         check_numbers(dim, 1.0 if prior_scale is None else prior_scale, jitter)
         for label, network in zip(layers.labels, layers.networks, strict=True):

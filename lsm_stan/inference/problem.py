@@ -84,8 +84,9 @@ class Problem:
         """
         ensure_network(network)
         dim, prior_scale, jitter = plain([dim, prior_scale, jitter])
-        network = hide_unexposed(find_model(model).terms, network)
-        spec = find_model(model).bound(network)
+        spec = find_model(model)
+        network = hide_unexposed(spec.terms, network, network.dyad_table)
+        spec = spec.bound(network)
         check_numbers(dim, 1.0 if prior_scale is None else prior_scale, jitter)
         check_data(spec, network)
         scale = spec.default_scale(dim) if prior_scale is None else prior_scale

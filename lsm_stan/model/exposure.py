@@ -12,10 +12,11 @@ from lsm_stan.errors import InputError
 from lsm_stan.model.covariates import logarithm_of
 from lsm_stan.model.terms import Term
 from lsm_stan.network.cells import counted
+from lsm_stan.network.layers import Layers
 from lsm_stan.network.network import Network
 
 
-def hide_unexposed(terms: Sequence[Term], network: Network) -> Network:
+def hide_unexposed(terms: Sequence[Term], network: Network, table: pd.DataFrame | None) -> Network:
     """Hide the dyads whose exposure is 0, in an offset such as ``offset(log(hours))``.
 
     Parameters
@@ -23,7 +24,10 @@ def hide_unexposed(terms: Sequence[Term], network: Network) -> Network:
     terms : sequence of Term
         The terms of a model.
     network : Network
-        Any network, with a table of dyads that has the offset's column.
+        Any network.
+    table : DataFrame or None
+        Facts about dyads, which has the offset's column; also about dyads of nodes that the
+        network has not.
 
     Returns
     -------
@@ -39,19 +43,19 @@ def hide_unexposed(terms: Sequence[Term], network: Network) -> Network:
     --------
     >>> ends = pd.MultiIndex.from_tuples([("a", "b"), ("b", "a")])
     >>> table = pd.DataFrame({"hours": [3.0, 0.0]}, ends)
-    >>> network = replace(Network.from_edges(["a"], ["b"], [2]), dyad_table=table)
-    >>> hide_unexposed([Term("offset", "log(hours)")], network).hidden_frame()
+    >>> network = Network.from_edges(["a"], ["b"], [2])
+    >>> hide_unexposed([Term("offset", "log(hours)")], network, table).hidden_frame()
       source target
     0      b      a
     """
-    table = network.dyad_table
     columns = {} if table is None else {term: logarithm_of(term) for term in terms}
     place = {name: k for k, name in enumerate(network.names)}
     for term, column in columns.items():
         assert table is not None
         if column is None or column not in table or term.column in table:
             continue
-        without = table.index[pd.to_numeric(table[column], errors="coerce") == 0]
+        zero = table.index[pd.to_numeric(table[column], errors="coerce") == 0]
+        without = [(s, r) for s, r in zero if s in place and r in place]
         ends = np.array([(place[s], place[r]) for s, r in without], dtype=np.int64).reshape(-1, 2)
         weight = network.weight_of(*ends.T)
         for k in np.flatnonzero(weight > 0)[:1]:
@@ -69,3 +73,32 @@ def hide_unexposed(terms: Sequence[Term], network: Network) -> Network:
             network = network.hide(*new.T)
             network = replace(network, notes=(*network.notes, note))
     return network
+
+
+def hide_unexposed_in_layers(terms: Sequence[Term], layers: Layers) -> Layers:
+    """Hide the dyads whose exposure is 0 in every layer, as :func:`hide_unexposed` does in one.
+
+    Parameters
+    ----------
+    terms : sequence of Term
+        The terms of a model.
+    layers : Layers
+        The layers.
+
+    Returns
+    -------
+    Layers
+
+    Raises
+    ------
+    InputError
+        If a dyad without exposure has an edge in a layer.
+    """
+    for layer, (label, network) in enumerate(zip(layers.labels, layers.networks, strict=True)):
+        try:
+            exposed = hide_unexposed(terms, network, layers.dyad_table)
+        except InputError as error:
+            raise InputError(f"layer {label!r}: {error}") from error
+        if exposed is not network:
+            layers = layers.with_layer(layer, exposed)
+    return layers

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 
 from lsm_stan.errors import InputError
+from lsm_stan.model.exposure import hide_unexposed_in_layers
 from lsm_stan.model.family import ModelSpec, find_model
 from lsm_stan.model.layered_parameters import of_layer, positions_by_layer
 from lsm_stan.model.layering import Layering, check_layered
@@ -110,8 +111,10 @@ def simulate_layers(
         node_table=node_table,
         dyad_table=dyad_table,
     )
-    spec = find_model(model).bound(blank.pooled)
+    spec = find_model(model)
     check_layered(spec, layering)
+    blank = hide_unexposed_in_layers(spec.terms, blank)
+    spec = spec.bound(blank.pooled)
     base = draw_parameters(
         n_nodes,
         dim,

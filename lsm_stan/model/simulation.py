@@ -183,8 +183,9 @@ def simulate(
     )
     if empty.n_nodes != n_nodes:
         raise InputError(f"the node table has {empty.n_nodes} rows; {n_nodes}, n_nodes, are needed")
-    empty = hide_unexposed(find_model(model).terms, empty)
-    spec = find_model(model).bound(empty)
+    spec = find_model(model)
+    empty = hide_unexposed(spec.terms, empty, dyad_table)
+    spec = spec.bound(empty)
     check_numbers(dim, prior_scale, jitter)
     check_data(spec, empty)
     given = {**(parameters or {}), **({} if positions is None else {"z": positions})}

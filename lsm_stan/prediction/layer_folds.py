@@ -19,7 +19,8 @@ import pandas as pd
 
 from lsm_stan.inference.latent_space_model import LatentSpaceModel
 from lsm_stan.inference.layered_fit import LayeredFit
-from lsm_stan.model.family import ModelSpec
+from lsm_stan.model.exposure import hide_unexposed_in_layers
+from lsm_stan.model.family import ModelSpec, find_model
 from lsm_stan.model.layered_parameters import of_layer
 from lsm_stan.model.layering import Layering
 from lsm_stan.model.pointwise import observed_units
@@ -110,6 +111,7 @@ def score_dyads(
         If there is no such layer, or fewer than 2 folds or dyads for them.
     """
     target, layering = layers.index(layer), Layering.of(structure)
+    layers = hide_unexposed_in_layers(find_model(model).terms, layers)
     others = [k for k in range(layers.n_layers) if k != target]
     single = {f"counts of {layers.labels[k]}": [k] for k in map(layers.index, beside)}
     columns = {"counts": others, **single}

@@ -26,6 +26,7 @@ import pandas as pd
 from lsm_stan.errors import InputError
 from lsm_stan.inference.latent_space_model import LatentSpaceModel
 from lsm_stan.inference.layered_fit import LayeredFit
+from lsm_stan.model.exposure import hide_unexposed, hide_unexposed_in_layers
 from lsm_stan.model.family import ModelSpec, find_model
 from lsm_stan.model.layered_parameters import IN_PLACE, of_layer
 from lsm_stan.model.layering import Layering
@@ -95,7 +96,9 @@ def score_layers(
     """
     if layers.n_layers < 2:
         raise InputError("one layer is predicted from others; at least two are needed")
-    find_model(model).bound(layers.pooled)  # refuses covariates that a layer to come would lack
+    spec = find_model(model)
+    layers = hide_unexposed_in_layers(spec.terms, layers)
+    spec.bound(layers.pooled)  # refuses covariates that a layer to come would lack
     layering = Layering.of(structure)
     ordered = layering.structure == "ordered"
     possible = range(1 if ordered else 0, layers.n_layers)
@@ -161,6 +164,7 @@ def score_layer(
         raise InputError("the layer has fewer than two nodes that the fit knows; no dyad is left")
     place = {name: k for k, name in enumerate(fit.layers.names)}
     target = with_nodes_in_order(network_among(network, kept), place)
+    target = hide_unexposed(fit.spec.terms, target, fit.layers.dyad_table)
     members = np.array([place[name] for name in target.names], dtype=np.int64)
     draws = new_layer(fit, members, time=time, like=like, seed=seed)
     units = observed_units(target)

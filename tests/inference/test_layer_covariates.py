@@ -1,5 +1,6 @@
 """Layers with covariates: coefficients are found, kept and shown, and help to predict."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from lsm_stan import (
     InputError,
     LatentSpaceModel,
     Layers,
+    Network,
     predictive_layers,
     read_layers,
     score_dyads,
@@ -213,6 +215,58 @@ def test_a_layer_without_exposure_is_refused_before_any_fit() -> None:
             model=MODEL,
             structure="exchangeable",
             seed=1,
+        )
+
+
+def without_exposure() -> Layers:
+    """Layers in which no edge can lead from node 0 to node 2, and none does."""
+    nodes, dyads = tables()
+    dyads.loc[("n0", "n2"), "hours"] = 0.0
+    return simulate_layers(
+        N,
+        2,
+        L,
+        seed=4,
+        model=MODEL,
+        layers="exchangeable",
+        parameters=GIVEN,
+        node_table=nodes,
+        dyad_table=dyads,
+    )[0]
+
+
+def test_dyads_without_exposure_are_no_observations_in_any_layer() -> None:
+    layers = without_exposure()
+    assert [x.weight_of(np.array([0]), np.array([2]))[0] for x in layers.networks] == [-1] * L
+    bare = dict(zip(layers.labels, layers.networks, strict=True))
+    seen = Layers.of(
+        {label: replace(x, hidden_sender=x.sender[:0], hidden_receiver=x.sender[:0])
+         for label, x in bare.items()},
+        names=layers.names, node_table=layers.node_table, dyad_table=layers.dyad_table,
+    )  # fmt: skip
+    fit = LatentSpaceModel(seen, 2, model=MODEL, layers="exchangeable").optimize(
+        seed=1, starts=1, show_progress=False
+    )
+    for network in fit.layers.networks:
+        assert network.n_hidden == 1
+        assert any("without exposure" in note for note in network.notes)
+    spec, draws = fit.model_of_layer("1"), fit.of_layer("1")
+    assert log_mean(spec, draws, np.array([0]), np.array([2])) == -np.inf
+    scores = score_dyads(
+        seen, "1", model=MODEL, structure="exchangeable", seed=1, n_folds=2, starts=1
+    )
+    assert scores.groupby("predictor")["dyads"].sum().eq(N * (N - 1) - 1).all()
+
+
+def test_an_edge_without_exposure_is_refused_by_layer() -> None:
+    layers = without_exposure()
+    edges = Network.from_edges(["n0"], ["n2"], [4], names=layers.names)
+    with pytest.raises(InputError, match=r"layer '1'.*'n0' to 'n2' has an edge of weight 4"):
+        LatentSpaceModel(
+            Layers.of({"1": edges}, node_table=layers.node_table, dyad_table=layers.dyad_table),
+            2,
+            model=MODEL,
+            layers="exchangeable",
         )
 
 
