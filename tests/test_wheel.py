@@ -24,6 +24,7 @@ from lsm_stan.cmdstan.sources import STAN_DIR
 from lsm_stan.model.stan_data import stan_data
 found = {path.name for path in STAN_DIR.iterdir()}
 assert {"functions", "kernel", "latent_space.stan", "main.cpp", "methods"} <= found
+assert lsm_stan.load_connectome("witvliet2021").n_layers == 8
 network = lsm_stan.load_celegans("first")
 print(lsm_stan.__file__, STAN_DIR, stan_data(network, 3)["n_nodes"], network.total_weight)
 """

@@ -646,7 +646,7 @@ def test_the_packaged_network_by_name():
 
 @pytest.mark.parametrize("change", [{"directed": False}, {"nodes": "nodes.csv"}])
 def test_what_the_packaged_network_is_not(change):
-    with pytest.raises(InputError, match=r"celegans: .* takes neither directed=False nor nodes"):
+    with pytest.raises(InputError, match=r"celegans: .* take neither directed=False nor nodes"):
         open_network("celegans", Reading(**change))
 
 
