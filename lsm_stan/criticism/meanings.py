@@ -140,6 +140,14 @@ MEANINGS: dict[str, Meaning] = {
             "Power-scaling reweights draws, and needs some hundred of them. A mode has none.",
         ),
         (
+            "search",
+            "Whether the search began",
+            "L-BFGS looks along a line for a higher point. Where it finds none at once it ends where"
+            " it began, and nothing was searched: the gradient there is too steep for its step, or"
+            " the log joint too large for double precision to tell two points apart. That says"
+            " nothing about the model. Count in a larger unit, or start elsewhere.",
+        ),
+        (
             "gradient",
             "Whether the search ended",
             "At a mode nothing is to be gained: a Newton step from there would gain less than 0.001"

@@ -16,18 +16,23 @@ from lsm_stan.inference.continuation import continuation, distinct_modes
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.hops import hop
 from lsm_stan.inference.log_joint import LogJoint
-from lsm_stan.inference.mode_checks import settle_mode, settled_ends
+from lsm_stan.inference.mode_checks import is_settled, settle_mode, settled_ends
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
 from lsm_stan.inference.starts import prior_starts
 from lsm_stan.inference.symmetries import freely_moved
 from lsm_stan.inference.units import counted_in, counting_units, first_step, length, recounted
 from lsm_stan.model.parameters import Parameters, cloud, flat
+from lsm_stan.posterior.checks import Check
 from lsm_stan.progress import has_bars
 from lsm_stan.text import counted
+from lsm_stan.typing import FloatArray
 
 #: An L-BFGS run of the continuation.
 LBFGS = {"algorithm": "lbfgs", "history_size": 20, "iter": 2000, "sig_figs": 18}
+
+#: Positions that differ by less than this share of the largest coordinate are in one place.
+SAME_PLACE = 1e-9
 
 #: The last L-BFGS run of a start goes on until the line search can improve no more: CmdStan
 #: refuses tolerances of 0.
@@ -120,7 +125,8 @@ def best_mode(
     Fit
         One chain of one draw.
     """
-    ends = settled_ends(log_joint, find_modes(run, starts, ladder, cmdstan))
+    searched, began = find_modes(run, starts, ladder, cmdstan)
+    ends = settled_ends(log_joint, searched)
     of_starts = starts_of_record(log_joint, ends)
     best = ends[of_starts[0]["start"] - 1]
     modes = max(start["mode"] for start in of_starts)
@@ -134,14 +140,19 @@ def best_mode(
         draws={name: value[None, None] for name, value in mode.point.items()},
         log_joint=np.full((1, 1), mode.log_joint),
         estimate=mode.point,
-        checks=mode.checks,
-        details={**mode.details, **details, "ladder": ladder, "starts": of_starts},
+        checks=searched_checks(mode.checks, starts - sum(began), starts),
+        details={
+            **mode.details,
+            **details,
+            "ladder": ladder,
+            "starts": [{**start, "moved": began[start["start"] - 1]} for start in of_starts],
+        },
     )
 
 
 def find_modes(
     run: Run, starts: int, ladder: Sequence[float], cmdstan: Mapping[str, Any]
-) -> list[Parameters]:
+) -> tuple[list[Parameters], list[bool]]:
     """Run softened continuation from starts that are drawn from the prior.
 
     Parameters
@@ -158,15 +169,23 @@ def find_modes(
 
     Returns
     -------
-    list of dict of str to ndarray
+    ends : list of dict of str to ndarray
         Parameters at the end of each start.
+    moved : list of bool
+        Whether L-BFGS left the place where it began, on any rung of a start.
     """
     problem, rungs = run.problem, rungs_of(run.problem, ladder)
     points = prior_starts(rungs[0].problem, starts, run.seed)
+    moved = [False] * starts
     run.say(f"{starts} starts of {len(rungs)} L-BFGS runs")
 
     def descend(point: Parameters, rung: Rung, *, start: int) -> Parameters:
-        point = recounted(point, problem, rung.before, rung.unit)
+        if rung.before != rung.unit:
+            # a mode in coarse counts: L-BFGS would leave the way from it to that in finer ones
+            point = recounted(point, problem, rung.before, rung.unit)
+            point, *_ = settled_ends(LogJoint(rung.problem, run.compiled), [point])
+            if not rung.last and is_settled(rung.problem, point):
+                return point
         # only the runs that end in the exact model leave their files with the fit; there the
         # stiffness of heavy pairs would cost thousands of iterations, where the ladder has come
         # near enough to a mode to know it
@@ -185,7 +204,9 @@ def find_modes(
                     **cmdstan,
                 },
             )
-            return rung.problem.from_stan(result)
+            end = rung.problem.from_stan(result)
+        moved[start] |= _differ(point["z"], end["z"])
+        return end
 
     hidden = not has_bars(run.show_progress)
     with (
@@ -200,7 +221,44 @@ def find_modes(
             for number, rung in enumerate(rungs[:-1])
         }
         ends = continuation(descend, points, rungs, bar.update)
-    return [freely_moved(problem, end) for end in ends]
+    return [freely_moved(problem, end) for end in ends], moved
+
+
+def _differ(before: FloatArray, after: FloatArray) -> bool:
+    """Return whether positions differ by more than the digits they are handed on with."""
+    return bool(np.abs(after - before).max() > SAME_PLACE * np.abs(before).max())
+
+
+def searched_checks(of_mode: Sequence[Check], stuck: int, starts: int) -> list[Check]:
+    """Return the checks of a mode, and before them what came of its search, if that never began.
+
+    Parameters
+    ----------
+    of_mode : sequence of Check
+        What :func:`lsm_stan.inference.mode_checks.settle_mode` says of the best end.
+    stuck : int
+        Number of starts from which L-BFGS ended at once.
+    starts : int
+        Number of starts.
+
+    Returns
+    -------
+    list of Check
+        Where nothing was searched it has failed, even if Newton's method then found a mode; and it
+        is not said that there may be none.
+    """
+    if not stuck:
+        return list(of_mode)
+    whose = "every start" if stuck == starts else f"{stuck} of {counted(starts, 'start')}"
+    search = Check(
+        "search",
+        stuck < starts and all(check.passed for check in of_mode),
+        f"L-BFGS ended at once from {whose}, where it began: its line search found no step up",
+        "count in a larger unit, or take other starts (another seed)",
+    )
+    if stuck < starts:
+        return [search, *of_mode]
+    return [search, *(check for check in of_mode if check.passed or check.name != "curvature")]
 
 
 def starts_of_record(log_joint: LogJoint, ends: Sequence[Parameters]) -> list[dict[str, Any]]:
