@@ -142,10 +142,10 @@ MEANINGS: dict[str, Meaning] = {
         (
             "search",
             "Whether the search began",
-            "L-BFGS looks along a line for a higher point. Where it finds none at once it ends where"
-            " it began, and nothing was searched: the gradient there is too steep for its step, or"
-            " the log joint too large for double precision to tell two points apart. That says"
-            " nothing about the model. Count in a larger unit, or start elsewhere.",
+            "L-BFGS looks along a line for a higher point. Where it finds none it ends at once, and"
+            " nothing was searched: its steps are too long or too short there, or the log joint is"
+            " so large that double precision cannot tell two points apart. That says nothing about"
+            " the model. Count in a larger unit, or start elsewhere.",
         ),
         (
             "gradient",

@@ -226,17 +226,16 @@ class Quadratic:
         Returns
         -------
         ndarray of shape (P,)
-            Second derivative of the bent way, whose gradient changes as if it were straight and
-            the log joint quadratic. Along the valley, where there is little but error in
-            `second`, it does not bend.
+            Second derivative of the bent way. Along the valley, where there is little but error
+            in `second`, it does not bend.
 
         Notes
         -----
-        The geodesic acceleration of Transtrum & Sethna, arXiv:1201.5885, 2012.
+        Geodesic acceleration: Transtrum & Sethna, arXiv:1201.5885, 2012.
         """
         slope = (self.scale * second) @ self.vectors
         steep = self.values > STEEP * self.values.max()
-        return self.scale * (self.vectors[:, steep] @ (slope[steep] / self.values[steep]))
+        return np.asarray(self.scale * (self.vectors[:, steep] @ (slope / self.values)[steep]))
 
     def _moved(self, gradient: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return a Newton step in the coordinates of the vectors, and the gradient there."""

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lsm_stan import LatentSpaceModel, read_network
+from lsm_stan import LatentSpaceModel, describe_result, read_network
 from lsm_stan.inference.optimize import searched_checks
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.units import counted_in, counting_units, levels, recounted
@@ -140,6 +140,20 @@ def test_a_network_without_structure_has_its_mode_at_the_origin():
         assert mode.warnings == [], (weight, model)
         assert np.abs(mode.positions).max() < 1e-6
         assert mode.record.details["curvature"]["rotations"] == 0, "at the origin nothing turns"
+
+
+@pytest.mark.cmdstan
+def test_a_star_in_one_dimension_has_no_latent_structure():
+    star = np.zeros((6, 6), dtype=int)
+    star[0, 1:] = 1
+    mode = LatentSpaceModel(read_network(star), dim=1, model="nb-squared").optimize(
+        seed=1, show_progress=False
+    )
+    assert mode.warnings == []
+    assert np.abs(mode.positions).max() < 1e-12
+    first = describe_result(mode)[0]
+    assert first.about == "no-structure"
+    assert first.text.startswith("No latent structure was found: all nodes are at one point")
 
 
 @pytest.mark.cmdstan
