@@ -119,27 +119,6 @@ def settle_mode(log_joint: LogJoint, point: Parameters) -> Mode:
     return Mode(problem.at_flat(mode), height, gradient, checks, details, around)
 
 
-def is_settled(problem: Problem, point: Parameters) -> bool:
-    """Return whether Newton's method goes on from every point of a search.
-
-    Parameters
-    ----------
-    problem : Problem
-        The model and its network.
-    point : dict of str to ndarray
-        All parameters, of any of its points.
-
-    Returns
-    -------
-    bool
-        Not for usual counts, nor for more than :data:`MAX_SETTLED` parameters.
-    """
-    return (
-        len(counting_units(problem.network)) > 1
-        and flat(problem.declared(point)).size <= MAX_SETTLED
-    )
-
-
 def settled_ends(log_joint: LogJoint, ends: Sequence[Parameters]) -> list[Parameters]:
     """Go on by Newton's method from every end of a search, where counts are large.
 
@@ -158,7 +137,9 @@ def settled_ends(log_joint: LogJoint, ends: Sequence[Parameters]) -> list[Parame
     list of dict of str to ndarray
         The ends themselves for usual counts, or more than :data:`MAX_SETTLED` parameters.
     """
-    if not is_settled(log_joint.problem, ends[0]):
+    problem = log_joint.problem
+    size = flat(problem.declared(ends[0])).size
+    if len(counting_units(problem.network)) == 1 or size > MAX_SETTLED:
         return list(ends)
     return [settle_mode(log_joint, end).point for end in ends]
 

@@ -16,7 +16,7 @@ from lsm_stan.inference.continuation import continuation, distinct_modes
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.hops import hop
 from lsm_stan.inference.log_joint import LogJoint
-from lsm_stan.inference.mode_checks import is_settled, settle_mode, settled_ends
+from lsm_stan.inference.mode_checks import settle_mode, settled_ends
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
 from lsm_stan.inference.starts import prior_starts
@@ -180,12 +180,7 @@ def find_modes(
     run.say(f"{starts} starts of {len(rungs)} L-BFGS runs")
 
     def descend(point: Parameters, rung: Rung, *, start: int) -> Parameters:
-        if rung.before != rung.unit:
-            # a mode in coarse counts: L-BFGS would leave the way from it to that in finer ones
-            point = recounted(point, problem, rung.before, rung.unit)
-            point, *_ = settled_ends(LogJoint(rung.problem, run.compiled), [point])
-            if not rung.last and is_settled(rung.problem, point):
-                return point
+        point = recounted(point, problem, rung.before, rung.unit)
         # only the runs that end in the exact model leave their files with the fit; there the
         # stiffness of heavy pairs would cost thousands of iterations, where the ladder has come
         # near enough to a mode to know it

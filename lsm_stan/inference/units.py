@@ -22,7 +22,7 @@ from lsm_stan.typing import FloatArray
 MEAN_WEIGHT = 5.0
 
 #: From one counting unit to the next.
-FINER = 10
+FINER = 100
 
 #: Total weight up to which L-BFGS's first step is CmdStan's own; beyond, it is shorter in
 #: proportion, as gradients are larger.
@@ -49,7 +49,7 @@ def counting_units(network: Network) -> list[int]:
     Examples
     --------
     >>> counting_units(Network.from_edges(["a", "b"], ["b", "a"], [3_000_000, 1_000_000]))
-    [400000, 40000, 4000, 400, 40, 4, 1]
+    [400000, 4000, 40, 1]
     """
     units = [max(1, math.ceil(mean_weight(network) / MEAN_WEIGHT))]
     while units[-1] > 1:
