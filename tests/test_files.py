@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from lsm_stan.files import (
     LOCK,
     PARTIAL,
     TEMPORARY,
+    content_of,
     ensure_ours,
     ensure_room,
     ensure_writable,
@@ -112,6 +114,40 @@ def test_a_stop_between_two_files_leaves_the_page(tmp_path: Path, monkeypatch) -
     assert [path.name for path in (tmp_path / "page").rglob("*") if path.is_file()] == [
         "index.html"
     ]
+
+
+#: Writes a page, and is killed within its n-th file, half of which is on the disk by then.
+HALF_A_PAGE = """
+import os, signal, sys
+from pathlib import Path
+from lsm_stan.files import write_files
+write, written = Path.write_bytes, []
+def killed(path, content):
+    written.append(path)
+    if len(written) == int(sys.argv[2]):
+        write(path, content[: len(content) // 2])
+        os.kill(os.getpid(), signal.SIGKILL)
+    return write(path, content)
+Path.write_bytes = killed
+files = {"figures/a.png": b"figure", "t.csv": b"table", "index.html": b"<html></html>"}
+write_files(Path(sys.argv[1]), files)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("number", [1, 2, 3])
+def test_a_page_that_is_killed_half_written_is_none(tmp_path: Path, number: int) -> None:
+    """Nothing of it is in its place; the page before stays; the next one sweeps it."""
+    page = tmp_path / "page"
+    write_files(page, {"t.csv": b"before", "index.html": b"page before"})
+    killed = subprocess.run([sys.executable, "-c", HALF_A_PAGE, str(page), str(number)])
+    assert killed.returncode == -signal.SIGKILL
+    assert any(path.name.endswith(PARTIAL) for path in page.iterdir()), "killed within the writing"
+    assert content_of(page) == ["index.html", "t.csv"]
+    assert (page / "index.html").read_bytes() == b"page before"
+    assert (page / "t.csv").read_bytes() == b"before"
+    write_files(page, {"t.csv": b"table", "index.html": b"page"})
+    assert sorted(path.name for path in page.iterdir()) == ["index.html", "t.csv"]
 
 
 def test_a_full_disk_leaves_no_file_and_is_said(tmp_path: Path, monkeypatch) -> None:

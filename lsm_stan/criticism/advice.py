@@ -198,10 +198,10 @@ def _largest(spec: ModelSpec, more: bool) -> tuple[str, Step]:
 
 def _variation(spec: ModelSpec, more: bool) -> tuple[str, Step]:
     if not more and spec.dispersed:
-        changes = {"likelihood": "poisson"} if spec.effects else EFFECTS.changes
+        # not a Poisson likelihood: with it the network was too much dispersed, or would be
         return (
-            "one frailty of all dyads varies more than the weights do",
-            Step("a Poisson likelihood, or node effects if there are none,", changes),
+            "one frailty of all dyads makes up for what positions and effects leave out",
+            Step("more dimensions, or covariates,", DIMENSIONS) if spec.effects else EFFECTS,
         )
     if spec.likelihood == "poisson" and more:
         return "a Poisson count stays near its rate", NEGATIVE_BINOMIAL
@@ -233,13 +233,12 @@ def _reciprocity(spec: ModelSpec, more: bool) -> tuple[str, Step]:
             " network",
             ROLES if spec.effects else EFFECTS,
         )
-    if spec.roles:
-        return "a node sends and receives at two places", Step(
-            "the model without roles", {"roles": False}
-        )
     if spec.likelihood in ("poisson", "nb"):
-        step = Step("likelihood dyadic", {"likelihood": "dyadic"})
-        return "a pair's directions share their distance and no more", step
+        cause = "a pair's directions share their distance and no more"
+        if spec.roles:  # without them, and without more, it was or would be too little, too
+            cause = "a node sends and receives at two places"
+        step = Step("likelihood dyadic", {"likelihood": "dyadic", "roles": False})
+        return cause, step
     if spec.likelihood == "dyadic":
         return "one frailty of all pairs is not enough", Step("an edgecov of the pairs")
     step = Step("more dimensions", DIMENSIONS)

@@ -140,6 +140,14 @@ MEANINGS: dict[str, Meaning] = {
             "Power-scaling reweights draws, and needs some hundred of them. A mode has none.",
         ),
         (
+            "search",
+            "Whether the search began",
+            "L-BFGS looks along a line for a higher point. Where it finds none it ends at once, and"
+            " nothing was searched: its steps are too long or too short there, or the log joint is"
+            " so large that double precision cannot tell two points apart. That says nothing about"
+            " the model. Count in a larger unit, or start elsewhere.",
+        ),
+        (
             "gradient",
             "Whether the search ended",
             "At a mode nothing is to be gained: a Newton step from there would gain less than 0.001"

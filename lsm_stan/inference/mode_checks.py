@@ -31,7 +31,7 @@ from lsm_stan.typing import FloatArray
 #: method goes on from where L-BFGS stopped until it is a thousandth of that.
 MAX_NEWTON_GAIN = 1e-3
 ENOUGH = 1e-3 * MAX_NEWTON_GAIN
-NEWTON_STEPS = 20
+NEWTON_STEPS = 40
 
 #: Positions that are all within this, in prior standard deviations, may be at the origin.
 NEAR = 0.01
@@ -41,6 +41,10 @@ NOISE = 1e-13
 
 #: Shares of a Newton step that are tried at once.
 SHARES = 0.5 ** np.arange(12)
+
+#: How many times what its slope promises a step may gain. Where rates overflow or cancel, the log
+#: joint that is computed has peaks that are none.
+MOST_PROMISED = 10.0
 
 #: Largest number of parameters whose Hessian is computed at a mode; of more it is only multiplied.
 MAX_CURVATURE_SIZE = 3000
@@ -182,17 +186,46 @@ def _climb(
         enough = gradient @ step / 2 < ENOUGH and around.judged(gradient).is_mode
         if not steps_left or enough:
             break
+        straight = step * SHARES[:, None]
+        bent = straight + _bend(log_joint, mode, gradient, step, around) * SHARES[:, None] ** 2
         # where the gradient is far from zero, what is known of the curvature is not yet exact
-        steps = np.concatenate(
-            [step * SHARES[:, None], around.newton_elsewhere(gradient) * SHARES[:, None]]
+        elsewhere = around.newton_elsewhere(gradient) * SHARES[:, None]
+        near = np.linalg.norm((bent - straight) / around.scale, axis=1) < np.linalg.norm(
+            straight / around.scale, axis=1
         )
+        steps = np.concatenate([straight, bent[near], elsewhere])
         tries = mode + steps
         noise = _noise(problem, float(value))
-        better = _better(around, noise, float(value), gain, *evaluated(log_joint, tries))
+        values, gradients = evaluated(log_joint, tries)
+        credible = values - value <= MOST_PROMISED * np.abs(steps @ gradient) + noise
+        values = np.where(credible, values, np.nan)
+        better = _better(around, noise, float(value), gain, values, gradients)
         if better is None:
             break
         mode = tries[better]
     return mode, float(value), gradient, around
+
+
+def _bend(
+    log_joint: LogJoint,
+    mode: FloatArray,
+    gradient: FloatArray,
+    step: FloatArray,
+    around: Quadratic,
+) -> FloatArray:
+    """Return how the way that a Newton step sets out on bends: half its acceleration.
+
+    Along it the gradient shrinks and does not turn. Where counts are large modes lie far along
+    narrow, curved valleys, in which straight steps have to be short.
+    """
+    problem = log_joint.problem
+    reach = flat(lengths(problem, problem.at_flat(mode)))
+    part = STEP / max(float(np.abs(step / reach).max()), STEP)
+    sides = evaluated(log_joint, mode + part * np.array([[1.0], [-1.0]]) * step)[1]
+    second = (sides.sum(axis=0) - 2 * gradient) / part**2
+    if not np.isfinite(second).all():
+        return np.zeros_like(step)
+    return around.bent(second) / 2
 
 
 def _better(
@@ -207,7 +240,7 @@ def _better(
 
     A log joint of 1e10 nats cannot tell differences of 1e-6 nats; its gradient can.
     """
-    finite = np.isfinite(gradients).all(axis=1)
+    finite = np.isfinite(gradients).all(axis=1) & np.isfinite(values)
     values = np.where(finite, values, -np.inf)
     best = int(np.argmax(values))
     if values[best] > value + noise:
@@ -233,7 +266,9 @@ def lengths(problem: Problem, point: Parameters) -> dict[str, FloatArray]:
     -------
     dict of str to ndarray
         By Stan's names, each of the shape of what it says. A rate of 1/d changes over a node's
-        distance from its nearest neighbour, one rounded off at ε over ε, the others over 1.
+        distance from its nearest neighbour, one rounded off at ε over ε, one of exp(-d²) over one
+        of its largest distance, an inner product over one of the largest position; none over
+        more than 1.
     """
     values = problem.declared(point)
     form, spec = problem.spec.form, problem.spec
@@ -243,6 +278,12 @@ def lengths(problem: Problem, point: Parameters) -> dict[str, FloatArray]:
         for nodes, sites in problem.sites(point):
             np.minimum.at(nearest, nodes, np.asarray(cKDTree(sites).query(sites, k=2)[0])[:, 1])
         reach = np.maximum(nearest, 1e-300)
+    elif form in ("squared", "inner"):
+        steepest = max(
+            np.linalg.norm(sites - (sites.mean(axis=0) if form == "squared" else 0.0), axis=1).max()
+            for _, sites in problem.sites(point)
+        )
+        reach = reach / max(1.0, (4.0 if form == "squared" else 1.0) * float(steepest))
     of_nodes = {"z_raw": reach, "change_raw": reach, "role_raw": reach / spec.role_fixed}
     return {
         name: np.broadcast_to(of_nodes[name][:, None], value.shape)

@@ -24,14 +24,19 @@ from lsm_stan.inference.starts import prior_starts
 from lsm_stan.inference.symmetries import freely_moved
 from lsm_stan.inference.units import counted_in, counting_units, first_step, length, recounted
 from lsm_stan.model.parameters import Parameters, cloud, flat
+from lsm_stan.posterior.checks import Check
 from lsm_stan.progress import has_bars
 from lsm_stan.text import counted
+from lsm_stan.typing import FloatArray
 
 if TYPE_CHECKING:
     import cmdstanpy
 
 #: An L-BFGS run of the continuation.
 LBFGS = {"algorithm": "lbfgs", "history_size": 20, "iter": 2000, "sig_figs": 18}
+
+#: Positions that differ by less than this share of the largest coordinate are in one place.
+SAME_PLACE = 1e-9
 
 #: The last L-BFGS run of a start goes on until the line search can improve no more: CmdStan
 #: refuses tolerances of 0.
@@ -62,6 +67,25 @@ class Rung:
     unit: int
     softening: float
     last: bool = False
+
+
+@dataclass(frozen=True)
+class Search:
+    """What came of the starts.
+
+    Attributes
+    ----------
+    ends : list of dict of str to ndarray
+        Parameters at the end of each start.
+    moved : list of bool
+        Whether L-BFGS left the place where it began, on any rung of a start.
+    gradients : int
+        How many gradients L-BFGS took.
+    """
+
+    ends: list[Parameters]
+    moved: list[bool]
+    gradients: int
 
 
 def rungs_of(problem: Problem, ladder: Sequence[float]) -> list[Rung]:
@@ -124,12 +148,13 @@ def best_mode(
     Fit
         One chain of one draw.
     """
-    ends, gradients = find_modes(run, starts, ladder, cmdstan)
-    ends = settled_ends(log_joint, ends)
+    search = find_modes(run, starts, ladder, cmdstan)
+    ends = settled_ends(log_joint, search.ends)
     of_starts = starts_of_record(log_joint, ends)
     best = ends[of_starts[0]["start"] - 1]
     modes = max(start["mode"] for start in of_starts)
     details: dict[str, Any] = {"distinct_modes": modes, "hops": hops}
+    gradients = search.gradients
     if hops:
         run.say(f"{counted(hops, 'hop')} from the best of them")
         hopping = hop(run, best, hops)
@@ -140,12 +165,12 @@ def best_mode(
         draws={name: value[None, None] for name, value in mode.point.items()},
         log_joint=np.full((1, 1), mode.log_joint),
         estimate=mode.point,
-        checks=mode.checks,
+        checks=searched_checks(mode.checks, starts - sum(search.moved), starts),
         details={
             **mode.details,
             **details,
             "ladder": ladder,
-            "starts": of_starts,
+            "starts": [{**start, "moved": search.moved[start["start"] - 1]} for start in of_starts],
             "gradients": gradients,
         },
     )
@@ -153,7 +178,7 @@ def best_mode(
 
 def find_modes(
     run: Run, starts: int, ladder: Sequence[float], cmdstan: Mapping[str, Any]
-) -> tuple[list[Parameters], int]:
+) -> Search:
     """Run softened continuation from starts that are drawn from the prior.
 
     Parameters
@@ -170,13 +195,11 @@ def find_modes(
 
     Returns
     -------
-    ends : list of dict of str to ndarray
-        Parameters at the end of each start.
-    gradients : int
-        How many gradients L-BFGS took.
+    Search
     """
     problem, rungs = run.problem, rungs_of(run.problem, ladder)
     points = prior_starts(rungs[0].problem, starts, run.seed)
+    moved = [False] * starts
     run.say(f"{starts} starts of {len(rungs)} L-BFGS runs")
     gradients: list[int] = []
 
@@ -201,7 +224,9 @@ def find_modes(
                 },
             )
             gradients.append(evaluations(result))
-            return rung.problem.from_stan(result)
+            end = rung.problem.from_stan(result)
+        moved[start] |= _differ(point["z"], end["z"])
+        return end
 
     hidden = not has_bars(run.show_progress)
     with (
@@ -216,7 +241,7 @@ def find_modes(
             for number, rung in enumerate(rungs[:-1])
         }
         ends = continuation(descend, points, rungs, bar.update)
-    return [freely_moved(problem, end) for end in ends], sum(gradients)
+    return Search([freely_moved(problem, end) for end in ends], moved, sum(gradients))
 
 
 def evaluations(result: cmdstanpy.CmdStanMLE) -> int:
@@ -237,6 +262,43 @@ def evaluations(result: cmdstanpy.CmdStanMLE) -> int:
     # iteration, log prob, ||dx||, ||grad||, alpha, alpha0, evaluations, notes
     rows = re.findall(r"^ *\d+(?: +[-+.\dainfe]+){5} +(\d+)\b", said, re.MULTILINE)
     return int(rows[-1]) if rows else 1
+
+
+def _differ(before: FloatArray, after: FloatArray) -> bool:
+    """Return whether positions differ by more than the digits they are handed on with."""
+    return bool(np.abs(after - before).max() > SAME_PLACE * np.abs(before).max())
+
+
+def searched_checks(of_mode: Sequence[Check], stuck: int, starts: int) -> list[Check]:
+    """Return the checks of a mode, and before them what came of its search, if that never began.
+
+    Parameters
+    ----------
+    of_mode : sequence of Check
+        What :func:`lsm_stan.inference.mode_checks.settle_mode` says of the best end.
+    stuck : int
+        Number of starts from which L-BFGS ended at once.
+    starts : int
+        Number of starts.
+
+    Returns
+    -------
+    list of Check
+        Where nothing was searched it has failed, even if Newton's method then found a mode; and it
+        is not said that there may be none.
+    """
+    if not stuck:
+        return list(of_mode)
+    whose = "every start" if stuck == starts else f"{stuck} of {counted(starts, 'start')}"
+    search = Check(
+        "search",
+        stuck < starts and all(check.passed for check in of_mode),
+        f"L-BFGS ended at once from {whose}, where it began: its line search found no step up",
+        "count in a larger unit, or take other starts (another seed)",
+    )
+    if stuck < starts:
+        return [search, *of_mode]
+    return [search, *(check for check in of_mode if check.passed or check.name != "curvature")]
 
 
 def starts_of_record(log_joint: LogJoint, ends: Sequence[Parameters]) -> list[dict[str, Any]]:

@@ -1,6 +1,7 @@
 """Predictive checks: statistics as NumPy and networkx have them, p-values as they should be."""
 
 import tracemalloc
+from graphlib import TopologicalSorter
 
 import numpy as np
 import pandas as pd
@@ -348,6 +349,17 @@ def test_the_next_model_of_every_model_is_another_one_or_has_more_dimensions():
                 following = next_model(spec, {name: more})
                 assert following is None or following.spec.name in MODELS
                 assert following is None or (following.spec != spec) != bool(following.more_dims)
+
+
+def test_advice_never_leads_back():
+    """A model that was left for another is not advised again, whatever fails on the way."""
+    steps = {}
+    for spec in MODELS.values():
+        failures = ({name: more} for name in STATISTICS for more in (False, True))
+        following = (next_model(spec, failed) for failed in failures)
+        steps[spec.name] = {step.spec.name for step in following if step and not step.more_dims}
+    assert "nb-squared-effects" in steps["poisson-squared-effects"]
+    list(TopologicalSorter(steps).static_order())  # raises CycleError
 
 
 def test_fewer_networks_are_drawn_where_they_take_long(monkeypatch):

@@ -6,10 +6,12 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from lsm_stan import LatentSpaceModel, read_network
+from lsm_stan import LatentSpaceModel, describe_result, read_network
+from lsm_stan.inference.optimize import searched_checks
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.units import counted_in, counting_units, levels, recounted
 from lsm_stan.model.stan_data import DIAGONAL_JITTER
+from lsm_stan.posterior.checks import Check
 
 LARGEST = 2**31 - 1
 
@@ -94,6 +96,33 @@ def test_every_start_finds_the_mode_whatever_the_unit(model):
     assert min(shares) >= shares[0] - 0.26, shares
 
 
+def test_a_search_that_ended_at_once_is_said_and_not_taken_for_a_model_without_a_mode():
+    rises = Check("curvature", False, "this model may have no mode here")
+    steep = Check("gradient", False, "a Newton step would gain 5 nats")
+    assert searched_checks([steep, rises], 0, 8) == [steep, rises]
+    search, *others = searched_checks([steep, rises], 8, 8)
+    assert not search.passed
+    assert search.message.startswith("L-BFGS ended at once from every start, where it began")
+    assert others == [steep]
+    search, *others = searched_checks([steep, rises], 3, 8)
+    assert "from 3 of 8 starts" in search.message
+    assert others == [steep, rises]
+    fine = Check("gradient", True, "")
+    assert searched_checks([fine], 3, 8)[0].passed
+    assert not searched_checks([fine], 8, 8)[0].passed
+
+
+@pytest.mark.cmdstan
+def test_l_bfgs_that_ends_where_it_began_is_seen():
+    """Steps too short for any digit to change."""
+    model = LatentSpaceModel(read_network(counts()), dim=2, model="poisson-squared")
+    stuck = model.optimize(seed=1, starts=2, hops=0, init_alpha=1e-300, show_progress=False)
+    assert [start["moved"] for start in stuck.record.details["starts"]] == [False, False]
+    assert not stuck.converged
+    assert stuck.warnings[0].startswith("L-BFGS ended at once from every start")
+    assert not any("no mode" in warning for warning in stuck.warnings)
+
+
 @pytest.mark.cmdstan
 def test_a_network_without_structure_has_its_mode_at_the_origin():
     """Constant weights: the Hessian at the origin is negative definite, and Newton gets there."""
@@ -111,6 +140,20 @@ def test_a_network_without_structure_has_its_mode_at_the_origin():
         assert mode.warnings == [], (weight, model)
         assert np.abs(mode.positions).max() < 1e-6
         assert mode.record.details["curvature"]["rotations"] == 0, "at the origin nothing turns"
+
+
+@pytest.mark.cmdstan
+def test_a_star_in_one_dimension_has_no_latent_structure():
+    star = np.zeros((6, 6), dtype=int)
+    star[0, 1:] = 1
+    mode = LatentSpaceModel(read_network(star), dim=1, model="nb-squared").optimize(
+        seed=1, show_progress=False
+    )
+    assert mode.warnings == []
+    assert np.abs(mode.positions).max() < 1e-12
+    first = describe_result(mode)[0]
+    assert first.about == "no-structure"
+    assert first.text.startswith("No latent structure was found: all nodes are at one point")
 
 
 @pytest.mark.cmdstan
