@@ -18,9 +18,6 @@ from lsm_stan.typing import FloatArray
 #: by along the directions whose curvature is known. The second is for those directions.
 ZERO_EIGENVALUE, ZERO_KNOWN = 1e-13, 1e-8
 
-#: Directions of at least this share of the largest curvature are steep: the walls of a valley.
-STEEP = 1e-5
-
 #: Curvatures of single coordinates below this are not scaled up any more.
 LEAST_CURVATURE = 1e-8
 
@@ -214,28 +211,6 @@ class Quadratic:
         moved, _ = self._moved(gradient)
         others = slice(len(moved) - self.n_known)
         return self.scale * (self.vectors[:, others] @ moved[others])
-
-    def bent(self, second: FloatArray) -> FloatArray:
-        """Return how a straight way has to bend to stay between the walls of a valley.
-
-        Parameters
-        ----------
-        second : ndarray of shape (P,)
-            Second derivative of the gradient of the log joint along the way.
-
-        Returns
-        -------
-        ndarray of shape (P,)
-            Second derivative of the bent way. Along the valley, where there is little but error
-            in `second`, it does not bend.
-
-        Notes
-        -----
-        Geodesic acceleration: Transtrum & Sethna, arXiv:1201.5885, 2012.
-        """
-        slope = (self.scale * second) @ self.vectors
-        steep = self.values > STEEP * self.values.max()
-        return np.asarray(self.scale * (self.vectors[:, steep] @ (slope / self.values)[steep]))
 
     def _moved(self, gradient: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return a Newton step in the coordinates of the vectors, and the gradient there."""

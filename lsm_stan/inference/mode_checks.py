@@ -31,7 +31,7 @@ from lsm_stan.typing import FloatArray
 #: method goes on from where L-BFGS stopped until it is a thousandth of that.
 MAX_NEWTON_GAIN = 1e-3
 ENOUGH = 1e-3 * MAX_NEWTON_GAIN
-NEWTON_STEPS = 40
+NEWTON_STEPS = 20
 
 #: Positions that are all within this, in prior standard deviations, may be at the origin.
 NEAR = 0.01
@@ -186,14 +186,10 @@ def _climb(
         enough = gradient @ step / 2 < ENOUGH and around.judged(gradient).is_mode
         if not steps_left or enough:
             break
-        straight = step * SHARES[:, None]
-        bent = straight + _bend(log_joint, mode, gradient, step, around) * SHARES[:, None] ** 2
         # where the gradient is far from zero, what is known of the curvature is not yet exact
-        elsewhere = around.newton_elsewhere(gradient) * SHARES[:, None]
-        near = np.linalg.norm((bent - straight) / around.scale, axis=1) < np.linalg.norm(
-            straight / around.scale, axis=1
+        steps = np.concatenate(
+            [step * SHARES[:, None], around.newton_elsewhere(gradient) * SHARES[:, None]]
         )
-        steps = np.concatenate([straight, bent[near], elsewhere])
         tries = mode + steps
         noise = _noise(problem, float(value))
         values, gradients = evaluated(log_joint, tries)
@@ -204,28 +200,6 @@ def _climb(
             break
         mode = tries[better]
     return mode, float(value), gradient, around
-
-
-def _bend(
-    log_joint: LogJoint,
-    mode: FloatArray,
-    gradient: FloatArray,
-    step: FloatArray,
-    around: Quadratic,
-) -> FloatArray:
-    """Return how the way that a Newton step sets out on bends: half its acceleration.
-
-    Along it the gradient shrinks and does not turn. Where counts are large modes lie far along
-    narrow, curved valleys, in which straight steps have to be short.
-    """
-    problem = log_joint.problem
-    reach = flat(lengths(problem, problem.at_flat(mode)))
-    part = STEP / max(float(np.abs(step / reach).max()), STEP)
-    sides = evaluated(log_joint, mode + part * np.array([[1.0], [-1.0]]) * step)[1]
-    second = (sides.sum(axis=0) - 2 * gradient) / part**2
-    if not np.isfinite(second).all():
-        return np.zeros_like(step)
-    return around.bent(second) / 2
 
 
 def _better(
