@@ -113,9 +113,9 @@ def layers_page(fits: Mapping[str, Fit], say: Progress = print) -> Page:
         f" {counted(fit.record.dim, 'dimension')}, fitted by"
         f" {listed([METHODS[each.method].title for each in layered.values()])}",
         facts={
-            "layers": f"{layers.n_layers}, {fit.layering.structure}",
+            f"{fit.layering.structure} layers": f"{layers.n_layers}",
             "nodes": f"{layers.n_nodes:,}",
-            "edges": f"{layers.n_edges:,} in all layers",
+            "edges in all layers": f"{layers.n_edges:,}",
             "model": fit.spec.label,
         },
         summary=[
