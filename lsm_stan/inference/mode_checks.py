@@ -114,6 +114,10 @@ def settle_mode(log_joint: LogJoint, point: Parameters) -> Mode:
         checks = [Check("curvature", False, f"{error}: whether it is a mode is not known")]
         return Mode(point, float(value), gradient, checks, {})
     measured = around.judged(gradient)
+    if measured.negative and measured.newton_gain <= MAX_NEWTON_GAIN:
+        # what rises with the gradient's rounding, and not without it, is not known to rise
+        still = _quadratic(log_joint, problem.at_flat(mode), np.zeros_like(gradient))
+        measured = min(measured, still.judged(gradient), key=lambda seen: seen.negative)
     checks = [_newton_check(measured.newton_gain), _curvature_check(measured)]
     details = {"newton_gain": measured.newton_gain, "curvature": measured.as_record()}
     return Mode(problem.at_flat(mode), height, gradient, checks, details, around)
