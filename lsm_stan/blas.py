@@ -23,7 +23,8 @@ def on_one_blas_thread(function: Callable[P, T]) -> Callable[P, T]:
     Returns
     -------
     callable
-        Two threads took three times the CPU time of one in the report of 297 nodes.
+        Two threads took three times the CPU time of one in the report of 297 nodes; on busy cores
+        OpenBLAS's threads wait for each other a hundred times as long as they work.
     """
 
     @wraps(function)

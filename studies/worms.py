@@ -27,6 +27,7 @@ from lsm_stan import (
     score_layer,
     simulate_layers,
 )
+from lsm_stan.criticism.tables import interval_text
 from lsm_stan.files import write_files
 from lsm_stan.inference.layered_fit import LayeredFit
 from lsm_stan.posterior.intervals import interval
@@ -34,7 +35,7 @@ from lsm_stan.prediction.scores import split_error
 from lsm_stan.report.markdown import markdown_files
 from lsm_stan.report.page import Page, PageFigure, PageTable, Section
 from lsm_stan.report.plots import PALETTE
-from lsm_stan.text import brief
+from lsm_stan.text import as_text, brief
 
 MODEL = "nb-squared-effects"
 STRUCTURES = ("exchangeable", "ordered")
@@ -128,8 +129,10 @@ def changes(folder: Path) -> pd.DataFrame:
         row = {"structure": structure, "K": fit.record.dim, "checks passed": fit.converged}
         for shown, name in {"change": "sigma_change", "scale": "sigma_z", "phi": "phi"}.items():
             draws = fit.parameters[name].reshape(-1, 1)
-            low, high = interval(draws)
-            row[shown] = f"{brief(draws.mean())} ({brief(low[0])} to {brief(high[0])})"
+            (low,), (high,) = interval(draws)
+            row[shown] = interval_text(
+                {"mean": draws.mean(), "sd": draws.std(), "low": low, "high": high}
+            )
         row["median node"] = brief(fit.movers()["moved"].median())
         rows.append(row)
     return pd.DataFrame(rows)
@@ -170,16 +173,6 @@ def plot(folds: pd.DataFrame) -> Figure:
     panels[0].set_xlabel("log density a dyad, nats")
     panels[1].set_xlabel("AUC of an edge")
     return figure
-
-
-def shown(table: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of scores for people."""
-    return pd.DataFrame(
-        {
-            name: column.map(brief) if column.dtype.kind == "f" else column
-            for name, column in table.items()
-        }
-    )
 
 
 def sentence(folds: pd.DataFrame) -> str:
@@ -233,7 +226,7 @@ def page(
                     " densities are nats a dyad. *above_counts*: difference to *counts* in the same"
                     " folds, with its standard *error*.",
                     folds,
-                    shown(means),
+                    as_text(means),
                 ),
                 PageFigure(
                     "scores",
@@ -253,7 +246,7 @@ def page(
                     "whole",
                     "Standard errors of log densities are of dyads, taken as independent.",
                     whole,
-                    shown(whole[["structure", "predictor", *SCORES, "log_density_error"]]),
+                    as_text(whole[["structure", "predictor", *SCORES, "log_density_error"]]),
                 )
             ],
         ),
@@ -261,7 +254,7 @@ def page(
             "How it was chosen",
             "The last animal but one was predicted from those before it, at modes. Best, and used"
             f" above: {told}.",
-            [PageTable("choice", "", candidates, shown(candidates[kept]))],
+            [PageTable("choice", "", candidates, as_text(candidates[kept]))],
         ),
     ]
     if len(changed):

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from scipy.linalg import LinAlgError
 from scipy.optimize import minimize
-from threadpoolctl import threadpool_limits
 
+from lsm_stan.blas import on_one_blas_thread
 from lsm_stan.errors import InputError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.log_joint import LogJoint
@@ -91,6 +91,7 @@ class Climb:
     trace: list[tuple[int, float]]
 
 
+@on_one_blas_thread
 def climb(
     bound: Bound,
     normals: Normals,
@@ -115,9 +116,8 @@ def climb(
     hottest = WARM if bound.problem.spec.learns_positions_scale else HOT
     schedule = np.geomspace(hottest, 1.0, COOLING) if annealed else np.ones(1)
     trace: list[tuple[int, float]] = []
-    # on busy cores OpenBLAS's threads wait for each other a hundred times as long as they work;
     # a line search may look where numbers overflow, and comes back
-    with threadpool_limits(1, "blas"), np.errstate(over="ignore", invalid="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         if not annealed:
             normals = widened(bound, normals)
         for number in range(ROUNDS):

@@ -21,6 +21,7 @@ from scipy.special import logsumexp
 
 from lsm_stan.errors import InputError
 from lsm_stan.model.terms import NODE_TERMS, OFFSET, Term, read_term
+from lsm_stan.network.dyads import numbered_ends
 from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import dyad_blocks
 from lsm_stan.typing import BoolArray, FloatArray, IntArray
@@ -326,8 +327,7 @@ def _codes(term: Term, network: Network) -> FloatArray:
     values = _column(term, network.dyad_table, "dyad table", network)
     table = network.dyad_table
     assert table is not None
-    index = {name: number for number, name in enumerate(network.names)}
-    ends = np.array([(index[s], index[r]) for s, r in table.index], dtype=np.int64).reshape(-1, 2)
+    ends = numbered_ends(table.index, network.names)
     if values.name != term.column:  # a logarithm: without exposure there is none, and no row
         unexposed = pd.to_numeric(values, errors="coerce").to_numpy() == 0
         kept = ~(unexposed & (network.weight_of(*ends.T) < 0))

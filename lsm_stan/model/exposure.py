@@ -12,6 +12,7 @@ from lsm_stan.errors import InputError
 from lsm_stan.model.covariates import logarithm_of
 from lsm_stan.model.terms import Term
 from lsm_stan.network.cells import counted
+from lsm_stan.network.dyads import numbered_ends
 from lsm_stan.network.layers import Layers
 from lsm_stan.network.network import Network
 
@@ -48,15 +49,16 @@ def hide_unexposed(terms: Sequence[Term], network: Network, table: pd.DataFrame 
       source target
     0      b      a
     """
-    columns = {} if table is None else {term: logarithm_of(term) for term in terms}
-    place = {name: k for k, name in enumerate(network.names)}
-    for term, column in columns.items():
-        assert table is not None
+    if table is None:
+        return network
+    known = set(network.names)
+    for term in terms:
+        column = logarithm_of(term)
         if column is None or column not in table or term.column in table:
             continue
         zero = table.index[pd.to_numeric(table[column], errors="coerce") == 0]
-        without = [(s, r) for s, r in zero if s in place and r in place]
-        ends = np.array([(place[s], place[r]) for s, r in without], dtype=np.int64).reshape(-1, 2)
+        without = [dyad for dyad in zero if known.issuperset(dyad)]
+        ends = numbered_ends(without, network.names)
         weight = network.weight_of(*ends.T)
         for k in np.flatnonzero(weight > 0)[:1]:
             sender, receiver = without[k]

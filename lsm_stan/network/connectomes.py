@@ -21,10 +21,9 @@ Synapses = Literal["chemical", "electrical"]
 #: L2, 6 in L3, the last two are adults.
 HOURS = {"1": 0, "2": 5, "3": 8, "4": 16, "5": 23, "6": 27, "7": 45, "8": 45}
 
-_README = "lsm_stan/network/data/worms/README.md"
 _COUNTED = {
-    "chemical": "Weights are numbers of chemical synapses, from sender to receiver",
-    "electrical": "Weights are numbers of gap junctions, which have no direction",
+    "chemical": "chemical synapses, from sender to receiver",
+    "electrical": "gap junctions, which have no direction",
 }
 
 
@@ -89,8 +88,7 @@ def _white(synapses: Synapses) -> Network:
     there = neurons[neurons["white1986"] == "1"]
     table = _synapses("white1986", synapses)
     title = f"C. elegans, {synapses} synapses, White et al. 1986"
-    note = f"{_COUNTED[synapses]}; neurons only, without muscles and glia: {_README}."
-    return _network(table, table["weight"], there, synapses, title, (note,))
+    return _network(table, table["weight"], there, synapses, title, (_note(synapses),))
 
 
 def _witvliet(synapses: Synapses) -> Layers:
@@ -102,7 +100,7 @@ def _witvliet(synapses: Synapses) -> Layers:
     }
     in_any = neurons[(neurons[list(HOURS)] == "1").any(axis=1)]
     notes = [
-        f"{_COUNTED[synapses]}; neurons only, without muscles and glia: {_README}.",
+        _note(synapses),
         "Times are hours after birth, about; animals 7 and 8 are adults. A neuron without a"
         " recorded connection in an animal is absent there.",
     ]
@@ -115,6 +113,13 @@ def _witvliet(synapses: Synapses) -> Layers:
         node_table=_facts(in_any),
         title=f"C. elegans, {synapses} synapses of eight animals, Witvliet et al. 2021",
         notes=notes,
+    )
+
+
+def _note(synapses: Synapses) -> str:
+    return (
+        f"Weights are numbers of {_COUNTED[synapses]}; neurons only, without muscles and glia:"
+        " lsm_stan/network/data/worms/README.md."
     )
 
 

@@ -2,16 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+import numpy as np
 import pandas as pd
 
 from lsm_stan.errors import InputError
 from lsm_stan.network.attributes import as_facts
 from lsm_stan.network.checks import clean_name
+from lsm_stan.typing import IntArray
 
 #: The columns of a file that the names of a dyad's ends are in.
 DYAD_ENDS = ("source", "target")
+
+
+def numbered_ends(dyads: Iterable[tuple[str, str]], names: Sequence[str]) -> IntArray:
+    """Return the numbers of the nodes that dyads are named by.
+
+    Parameters
+    ----------
+    dyads : iterable of tuple of (str, str)
+        Names of sender and receiver, such as the index of a table of dyads.
+    names : sequence of str
+        The nodes' names.
+
+    Returns
+    -------
+    ndarray of int64 of shape (D, 2)
+        From 0.
+    """
+    number = {name: k for k, name in enumerate(names)}
+    ends = [(number[sender], number[receiver]) for sender, receiver in dyads]
+    return np.array(ends, dtype=np.int64).reshape(-1, 2)
 
 
 def checked_dyads(

@@ -217,10 +217,7 @@ def open_layers(data: LayerSource, how: Reading) -> Layers:
     InputError
         If the data cannot be read, or cannot be layers of one another.
     """
-    if isinstance(data, str) and is_packaged(data):
-        layers = packaged_layers(data, how)
-    else:
-        layers = _read(data, how)
+    layers = packaged_layers(data, how) if is_packaged(data) else _read(data, how)
     if how.hidden is not None:
         layers = hide_in_layers(layers, how.hidden)
     if how.dyads is not None:

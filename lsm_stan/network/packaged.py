@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TypeVar
+from typing import TypeGuard, TypeVar
 
 from lsm_stan.errors import InputError
 from lsm_stan.network.connectomes import load_connectome
@@ -18,7 +18,7 @@ NETWORKS, LAYERS = ("celegans", "white1986"), ("witvliet2021",)
 Named = TypeVar("Named", Network, Layers)
 
 
-def is_packaged(data: object) -> bool:
+def is_packaged(data: object) -> TypeGuard[str]:
     """Return whether something is the name of packaged data.
 
     Parameters

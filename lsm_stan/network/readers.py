@@ -85,7 +85,7 @@ def open_network(data: Source, how: Reading = AS_IT_SAYS) -> Network:
         `how` contradicts a packaged network.
     """
     doing(f"reading {data if isinstance(data, str | Path) else 'the network'}")
-    if isinstance(data, str) and is_packaged(data):
+    if is_packaged(data):
         where, network = data, packaged_network(data, how)
     else:
         where, network = _read(data, how)

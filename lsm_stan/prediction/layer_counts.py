@@ -18,6 +18,21 @@ from lsm_stan.typing import FloatArray, IntArray
 COUNTED = 0.1
 
 
+def are_binary(layers: Layers) -> bool:
+    """Return whether all weights of layers are 0 and 1.
+
+    Parameters
+    ----------
+    layers : Layers
+        The layers.
+
+    Returns
+    -------
+    bool
+    """
+    return all(int(network.weight.max(initial=0)) <= 1 for network in layers.networks)
+
+
 def weights_in(layers: Layers, layer: int, dyads: IntArray) -> FloatArray:
     """Return the weights of dyads in a layer.
 

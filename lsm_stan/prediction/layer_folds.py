@@ -29,7 +29,7 @@ from lsm_stan.network.network import Network
 from lsm_stan.network.pairs import pair_number
 from lsm_stan.posterior.draws import flat_draws
 from lsm_stan.prediction.holdout import Dyads, folds
-from lsm_stan.prediction.layer_counts import Regression, log_counts, mean_weights
+from lsm_stan.prediction.layer_counts import Regression, are_binary, log_counts, mean_weights
 from lsm_stan.prediction.scores import Prediction, predict_held_out, scores
 from lsm_stan.progress import Progress
 from lsm_stan.typing import FloatArray, IntArray
@@ -133,7 +133,7 @@ def score_dyads(
         by_model = predict_held_out(spec, draws, hidden, *dyads, weight, pair)
         by_counts, counts = _by_counts(known, target, hidden, dyads, weight, columns)
         made.append(_Fold(weight, pair, counts, {"model": by_model, **by_counts}))
-    binary = all(int(x.weight.max(initial=0)) <= 1 for x in layers.networks)
+    binary = are_binary(layers)
     rows = []
     for number, fold in enumerate(made):
         rest = [other for k, other in enumerate(made) if k != number]
@@ -158,7 +158,7 @@ def _by_counts(
     members = layers.members[target]
     known = observed_units(hidden)
     y = hidden.weight_of(*known.T)
-    binary = all(int(x.weight.max(initial=0)) <= 1 for x in layers.networks)
+    binary = are_binary(layers)
     features = {}
     for name, among in columns.items():
         seen = mean_weights(layers, among, members[known])

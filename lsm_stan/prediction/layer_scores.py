@@ -36,7 +36,13 @@ from lsm_stan.network.layer_checks import with_nodes_in_order
 from lsm_stan.network.layers import Layers
 from lsm_stan.network.network import Network
 from lsm_stan.posterior.draws import flat_draws
-from lsm_stan.prediction.layer_counts import Regression, log_counts, mean_weights, weights_in
+from lsm_stan.prediction.layer_counts import (
+    Regression,
+    are_binary,
+    log_counts,
+    mean_weights,
+    weights_in,
+)
 from lsm_stan.prediction.scores import predict_held_out, scores
 from lsm_stan.progress import Progress
 from lsm_stan.typing import FloatArray, IntArray
@@ -173,7 +179,7 @@ def score_layer(
     pair = units.min(axis=1) * target.n_nodes + units.max(axis=1)
     spec = model_among(fit.spec, fit.layers.n_nodes, members)
     predictions = {"model": predict_held_out(spec, draws, None, sender, receiver, weight, pair)}
-    binary = all(int(layer.weight.max(initial=0)) <= 1 for layer in fit.layers.networks)
+    binary = are_binary(fit.layers)
     pairs = _training_pairs(fit)
     if pairs is not None:
         known_counts, known_weights = pairs
