@@ -14,12 +14,21 @@ from scipy.linalg.lapack import dtrtri
 from lsm_stan.inference.problem import Problem
 from lsm_stan.model.expected_likelihood import ExpectedLikelihood
 from lsm_stan.model.expected_prior import expected_log_prior
+from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.normal_pairs import Gradient
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.typing import FloatArray
 
 #: What a density is over besides positions: as Stan declares it, but for effects in nats.
-OTHERS = ("intercept", "log_phi", "effect", "log_sigma", "rho_raw", "log_sigma_z")
+OTHERS = (
+    "intercept",
+    "log_phi",
+    "effect",
+    "log_sigma",
+    "rho_raw",
+    "log_sigma_z",
+    "coefficient",
+)
 
 #: Entropy of a standard normal variable, in nats.
 UNIT_ENTROPY = 0.5 * (1 + math.log(2 * math.pi))
@@ -208,11 +217,13 @@ class Normals:
         return values, log_q
 
 
-def parameters_of(values: Parameters) -> dict[str, FloatArray]:
+def parameters_of(spec: ModelSpec, values: Parameters) -> dict[str, FloatArray]:
     """Return the parameters of the model that a density's values are.
 
     Parameters
     ----------
+    spec : ModelSpec
+        The model.
     values : dict of str to ndarray
         Values by the names that a density has, with any leading axes ``(...)``.
 
@@ -234,6 +245,8 @@ def parameters_of(values: Parameters) -> dict[str, FloatArray]:
         parameters["rho"] = np.tanh(values["rho_raw"][..., 0])
     if "log_sigma_z" in values:
         parameters["sigma_z"] = np.exp(values["log_sigma_z"][..., 0])
+    if spec.covariates is not None and "coefficient" in values:
+        parameters["beta"] = values["coefficient"] / spec.covariates.scale
     return parameters
 
 

@@ -305,7 +305,7 @@ def check_served(problem: Problem, covariance: str) -> None:
     spec, n_nodes = problem.spec, problem.network.n_nodes
     if problem.layered:
         raise InputError("method vi has no closed form for layers; take advi, or nuts")
-    others = spec.extensions
+    others = [part for part in spec.extensions if part != "covariates"]
     if spec.form not in FORMS:
         others = [f"form {spec.form!r}", *others]
     if spec.likelihood not in LIKELIHOODS:
@@ -355,13 +355,13 @@ def approximate_in_closed_form(
     run.say(f"a covariance of {'all nodes' if shared else 'each node'}")
     end = climb(bound, Normals.around(problem, start, width, shared=shared), annealed=annealed)
     values, log_q = end.normals.draw(draws, np.random.default_rng(run.seed))
-    parameters = parameters_of(values)
+    parameters = parameters_of(problem.spec, values)
     log_joint = LogJoint(problem, run.compiled).at(parameters)[0]
     log_q += log_volume(values)
     return run.finish(
         draws={name: value[None] for name, value in parameters.items()},
         log_joint=log_joint[None],
-        estimate=parameters_of(end.normals.mean),
+        estimate=parameters_of(problem.spec, end.normals.mean),
         sample_stats={"log_q": log_q[None]},
         checks=[gain_check(end)],
         details={

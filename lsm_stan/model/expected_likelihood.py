@@ -19,18 +19,20 @@ greater by the variance: that is what a factor of :math:`e^l` does (``bernoulli`
 from __future__ import annotations
 
 import math
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
-from functools import cache, cached_property
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cache, cached_property, partial
 
 import numpy as np
 from scipy.special import gammaln, psi
 
+from lsm_stan.model.charges import Charges, Dyads
 from lsm_stan.model.expectations import Expectation
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.likelihood import log_rising
 from lsm_stan.model.normal_pairs import Gradient, Pairs, at_nodes, blocks_of_pairs, of_covariance
 from lsm_stan.model.parameters import Parameters
+from lsm_stan.model.sites import Sites
 from lsm_stan.model.soft_plus import Differences, SoftPlus, best_tilts, bounded, logarithm
 from lsm_stan.network.network import Network
 from lsm_stan.typing import FloatArray, IntArray
@@ -42,13 +44,35 @@ KEPT = 4_000_000
 HERMITE = 40
 
 
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some pairs of sites, and the dyads that meet there.
+
+    Attributes
+    ----------
+    key : hashable
+        What tells it from other blocks.
+    pairs : Pairs
+        P pairs of sites.
+    ways : tuple of Dyads
+        P dyads each: one direction of each pair, or both.
+    times : float
+        How many times they count; below 0 they are taken out again.
+    """
+
+    key: Hashable
+    pairs: Pairs
+    ways: tuple[Dyads, ...]
+    times: float
+
+
 class ExpectedLikelihood:
     """The expected log likelihood of a network, or its lower bound.
 
     Parameters
     ----------
     spec : ModelSpec
-        The model: a distance form, no roles, covariates or clusters, not ``dyadic``.
+        The model, bound to its network if it has covariates; not ``dyadic``.
     network : Network
         The network.
     jitter : float
@@ -58,10 +82,12 @@ class ExpectedLikelihood:
     def __init__(self, spec: ModelSpec, network: Network, jitter: float) -> None:
         self.spec, self.network = spec, network
         n = network.n_nodes
+        self.sites = Sites.of(spec, n)
         loop = network.sender == network.receiver
         self.weight = network.weight[~loop].astype(float)
-        self.edges = Pairs(network.sender[~loop], network.receiver[~loop], n)
-        self.hidden = Pairs(network.hidden_sender, network.hidden_receiver, n)
+        self.edges = self._block("edges", network.sender[~loop], network.receiver[~loop], 1.0)
+        hidden = network.hidden_sender, network.hidden_receiver
+        self.hidden = self._block("hidden", *hidden, -1.0)
         self.constant = -float(gammaln(self.weight + 1).sum())
         if spec.diagonal:
             of_node = at_nodes(network.sender[loop], network.weight[loop], n)
@@ -89,10 +115,11 @@ class ExpectedLikelihood:
         Parameters
         ----------
         mean : dict of str to ndarray
-            Means: ``z`` of shape (N, K); and where the model has them ``intercept`` and
-            ``log_phi`` of shape (1,), ``effect`` of shape (N, C).
-        spread : ndarray of shape (N, N) or (N,)
-            Covariance of the nodes in each coordinate, or variances of independent ones.
+            Means: ``z`` of shape (M, K), of sites (:mod:`lsm_stan.model.sites`); and where the
+            model has them ``intercept`` and ``log_phi`` of shape (1,), ``effect`` of shape
+            (N, C), and ``coefficient`` of shape (B,).
+        spread : ndarray of shape (M, M) or (M,)
+            Covariance of the sites in each coordinate, or variances of independent ones.
         variance : dict of str to ndarray
             Variances of the parameters other than positions, all independent.
         means_only : bool, default False
@@ -106,13 +133,13 @@ class ExpectedLikelihood:
         """
         spec = self.spec
         total = Gradient.of_zeros(mean, spread[:0] if means_only else spread, variance)
-        charges = Charges.of_normals(spec, mean, variance)
-        value = self.constant + self._edge_sum(charges, mean["z"], spread, total)
+        charges = Charges.of_normals(spec, self.network.n_nodes, mean, variance)
         at = charges, mean["z"], spread, total
-        for number, pairs in enumerate(self._blocks()):
-            value -= self._dyads(number, pairs, *at, 1.0)
-        if len(self.hidden.first):
-            value -= self._dyads("hidden", self.hidden, *at, -1.0)
+        value = self.constant + self._edge_sum(*at)
+        for block in self._blocks():
+            value -= self._dyads(block, *at)
+        if len(self.hidden.pairs.first):
+            value -= self._dyads(self.hidden, *at)
         if spec.dispersed:
             value += rising(self.weight, mean, variance, total)
         charges.add_to(total)
@@ -120,16 +147,35 @@ class ExpectedLikelihood:
             total.spread = of_covariance(total.spread)
         return value, total
 
-    def _blocks(self) -> Iterable[Pairs]:
-        return self._kept if self._keeps else blocks_of_pairs(self.network.n_nodes)
+    def _blocks(self) -> Iterable[Block]:
+        return self._kept if self._keeps else self._all_blocks()
+
+    def _all_blocks(self) -> Iterator[Block]:
+        """Yield all dyads, both directions of a pair together where they meet at the same sites."""
+        for number, (first, second) in enumerate(blocks_of_pairs(self.network.n_nodes)):
+            if not self.network.directed:
+                yield self._block((number, 0), first, second, 1.0)
+            elif self.spec.symmetric:
+                yield self._block((number, 0), first, second, 2.0)
+            elif self.spec.roles:
+                yield self._block((number, 0), first, second, 1.0)
+                yield self._block((number, 1), second, first, 1.0)
+            else:
+                there = self._block((number, 0), first, second, 1.0)
+                back = Dyads.of(self.spec, second, first)
+                yield replace(there, ways=(*there.ways, back))
+
+    def _block(self, key: Hashable, sender: IntArray, receiver: IntArray, times: float) -> Block:
+        pairs = Pairs(sender, receiver + self.sites.receiving, self.sites.total)
+        return Block(key, pairs, (Dyads.of(self.spec, sender, receiver),), times)
 
     @property
     def _keeps(self) -> bool:
         return self.network.n_nodes * (self.network.n_nodes - 1) // 2 <= KEPT
 
     @cached_property
-    def _kept(self) -> list[Pairs]:
-        return list(blocks_of_pairs(self.network.n_nodes))
+    def _kept(self) -> list[Block]:
+        return list(self._all_blocks())
 
     def retilt(self, mean: Parameters, spread: FloatArray, variance: Parameters) -> None:
         """Make the bounds as tight as they can be at a place; nothing where it is exact.
@@ -140,7 +186,7 @@ class ExpectedLikelihood:
         ----------
         mean : dict of str to ndarray
             As in :meth:`at`.
-        spread : ndarray of shape (N, N) or (N,)
+        spread : ndarray of shape (M, M) or (M,)
             As in :meth:`at`.
         variance : dict of str to ndarray
             As in :meth:`at`.
@@ -152,240 +198,92 @@ class ExpectedLikelihood:
 
     def _bounded(
         self,
-        key: Hashable,
+        key: tuple[Hashable, int],
         charges: Charges,
-        ends: tuple[IntArray, IntArray],
+        dyads: Dyads,
         between: Differences,
         log_form: Expectation,
         shift: tuple[float, float],
     ) -> SoftPlus:
         """Return the bound of dyads' log(1 + u); if asked to, keep the tilts that are best."""
-        mean, variance = charges.between(*ends)
+        mean, variance = charges.between(dyads)
         mean, variance = mean + shift[0], variance + shift[1]
         before = self._tilts.get(key)
         bound = bounded(mean, variance, between, log_form, before)
-        if self._shares is not None and (key in ("edges", ("hidden", 0)) or self._keeps):
+        if self._shares is not None and (key[0] in ("edges", "hidden") or self._keeps):
             self._shares[key] = best_tilts(mean, variance, between, log_form, bound, before)
         return bound
 
     def _edge_sum(
-        self, charges: Charges, positions: FloatArray, spread: FloatArray, total: Gradient
+        self, charges: Charges, sites: FloatArray, spread: FloatArray, total: Gradient
     ) -> float:
         """Return what edges have besides other dyads, and add its derivatives."""
-        edges, weight = self.edges, self.weight
-        difference, square = edges.apart(positions)
-        between = Differences(self.spec.form, square, edges.variances(spread), difference.shape[1])
+        (edges,), weight = self.edges.ways, self.weight
+        between, give = self._met(self.edges.pairs, sites, spread)
         cost = between.minus_log_form()
         by_square, by_variance = -weight * cost.by_square, -weight * cost.by_variance
         value = charges.linear(edges, weight) - float(weight @ cost.value)
         if self.spec.dispersed:
-            log_form, ends = logarithm(between.form_mean()), (edges.first, edges.second)
+            log_form = logarithm(between.form_mean())
             shift = -charges.log_phi, charges.log_phi_variance
-            bound = self._bounded("edges", charges, ends, between, log_form, shift)
+            bound = self._bounded(("edges", 0), charges, edges, between, log_form, shift)
             value -= float(weight @ bound.value)
             by_square -= weight * bound.of_distance.by_square
             by_variance -= weight * bound.of_distance.by_variance
             by_mean, by_spread = weight * bound.by_mean, weight * bound.by_variance
-            charges.count(*ends, -by_mean, -by_spread)
+            charges.count(edges, -by_mean, -by_spread)
             charges.by_log_phi += float(by_mean.sum())
             charges.by_log_phi_variance -= float(by_spread.sum())
-        edges.add_to(total, difference, by_square, by_variance)
+        give(total, by_square=by_square, by_variance=by_variance)
         return value
 
     def _dyads(
         self,
-        key: Hashable,
-        pairs: Pairs,
+        block: Block,
         charges: Charges,
-        positions: FloatArray,
+        sites: FloatArray,
         spread: FloatArray,
         total: Gradient,
-        sign: float,
     ) -> float:
-        """Return what dyads cost, edge or not, and take its derivatives off.
-
-        Where the sign is 1 it is both dyads of a pair; else those listed, taken out again.
-        """
-        difference, square = pairs.apart(positions)
-        between = Differences(self.spec.form, square, pairs.variances(spread), difference.shape[1])
+        """Return what dyads cost, edge or not, and take its derivatives off."""
+        between, give = self._met(block.pairs, sites, spread)
         form = between.form_mean()
         log_form = form if self.exact else logarithm(form)
-        ways = [(pairs.first, pairs.second)]
-        if self.network.directed and sign > 0:
-            if self.spec.symmetric:
-                sign = 2.0
-            else:
-                ways.append((pairs.second, pairs.first))
-        value, by_square, by_variance = 0.0, np.zeros(len(square)), np.zeros(len(square))
-        for way, ends in enumerate(ways):
+        value, times = 0.0, block.times
+        by_square, by_variance = np.zeros_like(form.by_square), np.zeros_like(form.by_variance)
+        for way, dyads in enumerate(block.ways):
             if self.exact:
-                mean, variance = charges.between(*ends)
-                charge = sign * np.exp(mean + 0.5 * variance)
+                mean, variance = charges.between(dyads)
+                charge = times * np.exp(mean + 0.5 * variance)
                 cost = charge * form.value
                 value += float(cost.sum())
                 by_square -= charge * form.by_square
                 by_variance -= charge * form.by_variance
-                charges.count(*ends, -cost, -0.5 * cost)
+                charges.count(dyads, -cost, -0.5 * cost)
                 continue
             # a factor of phi moves the mean of log(phi) by its variance
             shift = -charges.log_phi - charges.log_phi_variance, charges.log_phi_variance
-            bound = self._bounded((key, way), charges, ends, between, log_form, shift)
-            scale = sign * charges.size
+            bound = self._bounded((block.key, way), charges, dyads, between, log_form, shift)
+            scale = times * charges.size
             cost_of_all = scale * float(bound.value.sum())
             value += cost_of_all
             by_square -= scale * bound.of_distance.by_square
             by_variance -= scale * bound.of_distance.by_variance
             by_mean, by_spread = scale * bound.by_mean, scale * bound.by_variance
-            charges.count(*ends, -by_mean, -by_spread)
+            charges.count(dyads, -by_mean, -by_spread)
             gained = float(np.sum(by_mean))
             charges.by_log_phi -= cost_of_all - gained
             charges.by_log_phi_variance -= 0.5 * cost_of_all - gained + float(np.sum(by_spread))
-        pairs.add_to(total, difference, by_square, by_variance)
+        give(total, by_square=by_square, by_variance=by_variance)
         return value
 
-
-@dataclass(eq=False)
-class Charges:
-    """What dyads have besides distance, and derivatives in it, as they are added up.
-
-    The log mean weight of a dyad is η + log f(d); its η is normal.
-
-    Attributes
-    ----------
-    spec : ModelSpec
-        The model.
-    sent, received : ndarray of shape (N, 2)
-        Means and variances of the sender's and the receiver's parts of η.
-    log_phi, log_phi_variance : float
-        Mean and variance of log(phi); 0 where there is none.
-    by_sent, by_received : ndarray of shape (N, 2)
-        Derivatives in the means and variances.
-    by_log_phi, by_log_phi_variance : float
-        The same of log(phi).
-    """
-
-    spec: ModelSpec
-    sent: FloatArray
-    received: FloatArray
-    log_phi: float
-    log_phi_variance: float
-    by_sent: FloatArray
-    by_received: FloatArray
-    by_log_phi: float = 0.0
-    by_log_phi_variance: float = 0.0
-
-    @classmethod
-    def of_normals(cls, spec: ModelSpec, mean: Parameters, variance: Parameters) -> Charges:
-        """Return those of normal parameters.
-
-        Parameters
-        ----------
-        spec : ModelSpec
-            The model.
-        mean, variance : dict of str to ndarray
-            As in :meth:`ExpectedLikelihood.at`.
-
-        Returns
-        -------
-        Charges
-        """
-        shape = len(mean["z"]), 2
-        sent, received = np.zeros(shape), np.zeros(shape)
-        log_phi = log_phi_variance = 0.0
-        for moment, values in enumerate((mean, variance)):
-            if spec.intercept:
-                sent[:, moment] += values["intercept"]
-            if spec.effects:
-                sent[:, moment] += values["effect"][:, 0]
-                received[:, moment] += values["effect"][:, -1]
-        if spec.dispersed:
-            log_phi, log_phi_variance = mean["log_phi"].item(), variance["log_phi"].item()
-        by_sent, by_received = np.zeros(shape), np.zeros(shape)
-        return cls(spec, sent, received, log_phi, log_phi_variance, by_sent, by_received)
-
-    @property
-    def size(self) -> float:
-        """The mean of phi."""
-        return math.exp(self.log_phi + 0.5 * self.log_phi_variance)
-
-    def between(self, sender: IntArray, receiver: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Return means and variances of η of dyads.
-
-        Parameters
-        ----------
-        sender, receiver : ndarray of int64 of shape (P,)
-            0-based node indices.
-
-        Returns
-        -------
-        mean, variance : ndarray of shape (P,) or ()
-        """
-        if self.spec.symmetric:  # all have one
-            mean, variance = self.sent[0]
-            return np.asarray(mean), np.asarray(variance)
-        mean, variance = (
-            self.sent[sender, moment] + self.received[receiver, moment] for moment in (0, 1)
-        )
-        return mean, variance
-
-    def linear(self, edges: Pairs, weight: FloatArray) -> float:
-        """Return the means of η of edges times their weights, and count the derivatives.
-
-        Parameters
-        ----------
-        edges : Pairs
-            Senders and receivers.
-        weight : ndarray of shape (E,)
-            Their weights.
-
-        Returns
-        -------
-        float
-        """
-        self.count(edges.first, edges.second, weight, np.zeros(len(weight)))
-        return float(np.sum(weight * self.between(edges.first, edges.second)[0]))
-
-    def count(
-        self,
-        sender: IntArray,
-        receiver: IntArray,
-        by_mean: FloatArray,
-        by_variance: FloatArray,
-    ) -> None:
-        """Add derivatives in what η has of dyads.
-
-        Parameters
-        ----------
-        sender, receiver : ndarray of int64 of shape (P,)
-            0-based node indices.
-        by_mean, by_variance : ndarray of shape (P,)
-            Derivatives in its mean and variance.
-        """
-        for moment, values in enumerate((by_mean, by_variance)):
-            if self.spec.symmetric:
-                self.by_sent[0, moment] += values.sum()
-            else:
-                n_nodes = len(self.by_sent)
-                self.by_sent[:, moment] += at_nodes(sender, values, n_nodes)
-                self.by_received[:, moment] += at_nodes(receiver, values, n_nodes)
-
-    def add_to(self, total: Gradient) -> None:
-        """Add the derivatives in the parameters' means and variances to a gradient.
-
-        Parameters
-        ----------
-        total : Gradient
-            What is added to.
-        """
-        for moment, values in enumerate((total.mean, total.variance)):
-            if self.spec.intercept:
-                values["intercept"] += self.by_sent[:, moment].sum()
-            if self.spec.effects:
-                values["effect"][:, 0] += self.by_sent[:, moment]
-                values["effect"][:, -1] += self.by_received[:, moment]
-        if self.spec.dispersed:
-            total.mean["log_phi"] += self.by_log_phi
-            total.variance["log_phi"] += self.by_log_phi_variance
+    def _met(
+        self, pairs: Pairs, sites: FloatArray, spread: FloatArray
+    ) -> tuple[Differences, Callable[..., None]]:
+        """Return what the form takes of pairs, and what gives its derivatives to a gradient."""
+        difference, square = pairs.apart(sites)
+        between = Differences(self.spec.form, square, pairs.variances(spread), sites.shape[1])
+        return between, partial(pairs.add_to, difference=difference)
 
 
 def rising(weight: FloatArray, mean: Parameters, variance: Parameters, total: Gradient) -> float:

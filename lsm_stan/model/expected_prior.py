@@ -35,11 +35,11 @@ def expected_log_prior(
     Parameters
     ----------
     spec : ModelSpec
-        The model; no roles, covariates or clusters.
+        The model; no roles or clusters.
     mean : dict of str to ndarray
         Means: ``z`` of shape (N, K), and where the model has them ``intercept``, ``log_phi``,
-        ``rho_raw`` and ``log_sigma_z`` of shape (1,), ``effect`` of shape (N, C) and
-        ``log_sigma`` of shape (C,).
+        ``rho_raw`` and ``log_sigma_z`` of shape (1,), ``effect`` of shape (N, C), ``log_sigma``
+        of shape (C,) and ``coefficient`` of shape (B,).
     spread : ndarray of shape (N, N) or (N,)
         Covariance of the nodes in each coordinate, or variances of independent ones.
     variance : dict of str to ndarray
@@ -56,11 +56,9 @@ def expected_log_prior(
     """
     value = _positions(mean, spread, variance, prior_scale, total)
     if spec.intercept:
-        precision = spec.intercept_scale**-2
-        m, v = mean["intercept"], variance["intercept"]
-        value += -0.5 * precision * (m**2 + v).item() - math.log(spec.intercept_scale) - LOG_ROOT
-        total.mean["intercept"] -= precision * m
-        total.variance["intercept"] -= 0.5 * precision
+        value += _normal("intercept", spec.intercept_scale, mean, variance, total)
+    if spec.with_coefficient:  # in units of the covariates
+        value += _normal("coefficient", spec.beta_scale, mean, variance, total)
     if spec.dispersed:  # 1 / sqrt(phi) is half-normal
         value += _half_normal("log_phi", -0.5, spec.phi_scale, mean, variance, total)
     if "log_sigma_z" in mean:
@@ -95,6 +93,15 @@ def _positions(
     elif total.spread.size:
         total.spread[np.diag_indices(n_nodes)] -= 0.5 * dim * precision
     return -0.5 * precision * squares - z.size * (log_scale + LOG_ROOT)
+
+
+def _normal(
+    name: str, scale: float, mean: Parameters, variance: Parameters, total: Gradient
+) -> float:
+    precision, m, v = scale**-2, mean[name], variance[name]
+    total.mean[name] -= precision * m
+    total.variance[name] -= 0.5 * precision
+    return float(-0.5 * precision * np.sum(m**2 + v) - m.size * (math.log(scale) + LOG_ROOT))
 
 
 def _half_normal(
