@@ -355,19 +355,19 @@ def approximate_in_closed_form(
     run.say(f"a covariance of {'all nodes' if shared else 'each node'}")
     end = climb(bound, Normals.around(problem, start, width, shared=shared), annealed=annealed)
     values, log_q = end.normals.draw(draws, np.random.default_rng(run.seed))
-    parameters = parameters_of(problem.spec, values)
+    parameters = parameters_of(problem, values)
     log_joint = LogJoint(problem, run.compiled).at(parameters)[0]
-    log_q += log_volume(values)
+    log_q += log_volume(problem, values)
     return run.finish(
         draws={name: value[None] for name, value in parameters.items()},
         log_joint=log_joint[None],
-        estimate=parameters_of(problem.spec, end.normals.mean),
+        estimate=parameters_of(problem, end.normals.mean),
         sample_stats={"log_q": log_q[None]},
         checks=[gain_check(end)],
         details={
             "elbo": end.elbo,
             "elbo_trace": end.trace,
-            "elbo_exact": bound.likelihood.exact,
+            "elbo_exact": bound.exact,
             "elbo_of_draws": float(np.mean(log_joint - log_q)),
             "khat": approximation_khat(log_joint - log_q),
             "draws": draws,

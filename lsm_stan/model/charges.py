@@ -126,8 +126,17 @@ class Charges:
                 coefficient[~spec.covariates.offsets, moment] = values["coefficient"]
         if spec.dispersed:
             log_phi, log_phi_variance = mean["log_phi"].item(), variance["log_phi"].item()
-        zeros = map(np.zeros_like, (sent, received, coefficient))
-        return cls(spec, sent, received, coefficient, log_phi, log_phi_variance, *zeros)
+        return cls(
+            spec,
+            sent,
+            received,
+            coefficient,
+            log_phi,
+            log_phi_variance,
+            np.zeros_like(sent),
+            np.zeros_like(received),
+            np.zeros_like(coefficient),
+        )
 
     @property
     def size(self) -> float:

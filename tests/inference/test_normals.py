@@ -28,6 +28,10 @@ MODELS = [
     "poisson-squared-effects+nodecov(size)+nodematch(class)+offset(log(hours))",
     "nb-inverse+edgecov(contact)+nodeicov(size)+offset(log(hours))",
     "poisson-exponential+offset(area)",
+    "poisson-squared+clusters(2)",
+    "nb-inverse-effects+clusters(3)",
+    "poisson-inverse-roles",
+    "nb-squared-roles+edgecov(contact)+clusters(2)",
 ]
 
 
@@ -79,6 +83,7 @@ def random_normals(problem, *, shared=True):
         "z": rng.normal(size=(n, problem.dim)),
         "sender_effect": rng.normal(size=n) * 0.5,
         "receiver_effect": rng.normal(size=n) * 0.5,
+        "role": 0.4 * rng.normal(size=(n, problem.dim)),
         "beta": rng.normal(size=len(problem.spec.with_coefficient)),
     }
     scalars = {"intercept": 0.3, "phi": 0.7, "rho": 0.4, "sigma_z": 1.3}
@@ -89,9 +94,17 @@ def random_normals(problem, *, shared=True):
         name: values * np.exp(0.5 * rng.normal(size=values.shape))
         for name, values in around.shape.variance.items()
     }
-    root = 0.3 * rng.normal(size=(n, n))
-    precision = np.linalg.inv(root @ root.T + 0.05 * np.eye(n))
+    m = len(around.mean["z"])
+    root = 0.3 * rng.normal(size=(m, m))
+    precision = np.linalg.inv(root @ root.T + 0.05 * np.eye(m))
     return Normals(around.mean, Shape(precision if shared else np.diag(precision), variance))
+
+
+def narrowed(normals, times):
+    """Return a density of so many times smaller variances."""
+    shape = normals.shape
+    variance = {name: values / times for name, values in shape.variance.items()}
+    return Normals(normals.mean, Shape(shape.precision * times, variance))
 
 
 def log_joint(problem, parameters):
@@ -114,18 +127,21 @@ def log_joint(problem, parameters):
 def log_ratios(problem, normals, draws):
     """Return log joint less log q of draws, whose mean is the ELBO."""
     values, log_q = normals.draw(draws, np.random.default_rng(6))
-    return log_joint(problem, parameters_of(problem.spec, values)) - log_q - log_volume(values)
+    return log_joint(problem, parameters_of(problem, values)) - log_q - log_volume(problem, values)
 
 
 @pytest.mark.parametrize("dim", [2, 3, 4, 5])
 @pytest.mark.parametrize("model", MODELS)
 def test_the_elbo_is_that_of_draws(model, dim):
     """Exactly for Poisson models; for the others it is below, tightened not far."""
-    problem = problem_of(model, dim, directed=dim != 4, hidden=dim == 5)
+    directed = dim != 4 or "roles" in model
+    problem = problem_of(model, dim, directed=directed, hidden=dim == 5)
     normals, bound = random_normals(problem, shared=dim != 3), Bound(problem)
+    if problem.spec.clusters:  # a wide density is in no cluster, and the bound is far
+        normals = narrowed(normals, 4)
     elbo, ratios = bound.elbo(normals), log_ratios(problem, normals, 6_000)
     error = ratios.std() / np.sqrt(len(ratios))
-    if bound.likelihood.exact:
+    if bound.exact:
         assert abs(elbo - ratios.mean()) < 4.5 * error
         bound.tighten(normals)
         assert bound.elbo(normals) == elbo
@@ -133,21 +149,21 @@ def test_the_elbo_is_that_of_draws(model, dim):
     assert elbo < ratios.mean() + 4 * error
     bound.tighten(normals)
     tight = bound.elbo(normals)
-    assert elbo < tight < ratios.mean() + 4 * error
+    assert elbo <= tight < ratios.mean() + 4 * error
     assert ratios.mean() - tight < 6
 
 
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("model", MODELS)
 def test_the_gradient_is_that_of_the_value(model, shared):
-    problem = problem_of(model, 2, directed=shared, hidden=shared)
+    problem = problem_of(model, 2, directed=shared or "roles" in model, hidden=shared)
     normals, bound = random_normals(problem, shared=shared), Bound(problem)
     bound.tighten(normals)
     state = (normals.mean, np.array(normals.shape.spread), normals.shape.variance)
     gradient = bound.energy(normals)[1]
 
     def energy():
-        prior = problem.spec, *state, problem.prior_scale, Gradient.of_zeros(*state)
+        prior = problem.spec, bound.likelihood.sites, *state, problem.prior_scale, Gradient.of_zeros(*state)
         return bound.likelihood.at(*state)[0] + expected_log_prior(*prior)
 
     def slope(array, *places):
