@@ -34,6 +34,9 @@ OTHERS = (
     "log_omega",
 )
 
+#: Most variance of positions at first, where it is of inner products: at 1 the ELBO is infinite.
+MOST_INNER = 0.5
+
 #: Entropy of a standard normal variable, in nats.
 UNIT_ENTROPY = 0.5 * (1 + math.log(2 * math.pi))
 
@@ -181,7 +184,7 @@ class Normals:
         points = {"role": np.zeros_like(start["z"])} | dict(start) | {"centre": values["centre"]}
         mean = {"z": Sites.of(problem.spec, len(none)).joined(points)}
         mean |= {name: np.array(values[name]) for name in OTHERS if values[name].size}
-        each = np.full(len(mean["z"]), 1 / (variance * problem.prior_scale**2))
+        each = np.full(len(mean["z"]), 1 / (variance * widest(problem)))
         others = {name: np.full(mean[name].shape, variance) for name in mean if name != "z"}
         return cls(mean, Shape(np.diag(each) if shared else each, others))
 
@@ -220,6 +223,23 @@ class Normals:
             log_q += 0.5 * (mean.size - np.sum(noise**2, axis=tuple(range(1, noise.ndim))))
             values[name] = mean + self.shape.scale(name, noise)
         return values, log_q
+
+
+def widest(problem: Problem) -> float:
+    """Return the most variance that positions have at first.
+
+    Parameters
+    ----------
+    problem : Problem
+        The model and its network.
+
+    Returns
+    -------
+    float
+        In squared units of positions: the prior's, or less where the ELBO would not be finite.
+    """
+    variance = problem.prior_scale**2
+    return min(variance, MOST_INNER) if problem.spec.form == "inner" else variance
 
 
 def parameters_of(problem: Problem, values: Parameters) -> dict[str, FloatArray]:

@@ -34,6 +34,7 @@ from lsm_stan.inference.normals import (
     Shape,
     log_volume,
     parameters_of,
+    widest,
 )
 from lsm_stan.inference.preconditioning import MAX_NODES
 from lsm_stan.inference.problem import Problem
@@ -279,7 +280,7 @@ def widened(bound: Bound, normals: Normals) -> Normals:
     wanted = wanted_precision(normals, gradient)
     each = wanted if wanted.ndim == 1 else np.diagonal(wanted)
     # no less precise than the prior
-    precision = np.maximum(each, bound.problem.prior_scale**-2)
+    precision = np.maximum(each, 1 / widest(bound.problem))
     variance = {name: 1 / np.maximum(-2 * by, 1.0) for name, by in gradient.variance.items()}
     return Normals(
         normals.mean, Shape(precision if wanted.ndim == 1 else np.diag(precision), variance)

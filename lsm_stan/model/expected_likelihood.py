@@ -31,9 +31,10 @@ from lsm_stan.model.expectations import Expectation
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.likelihood import log_rising
 from lsm_stan.model.normal_pairs import Gradient, Pairs, at_nodes, blocks_of_pairs, of_covariance
+from lsm_stan.model.normal_products import Products, add_products_to
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.sites import Sites
-from lsm_stan.model.soft_plus import Differences, SoftPlus, best_tilts, bounded, logarithm
+from lsm_stan.model.soft_plus import Differences, SoftPlus, best_tilts, bounded
 from lsm_stan.network.network import Network
 from lsm_stan.typing import FloatArray, IntArray
 
@@ -144,7 +145,9 @@ class ExpectedLikelihood:
             value += rising(self.weight, mean, variance, total)
         charges.add_to(total)
         if total.spread.size and spread.ndim == 2:
-            total.spread = of_covariance(total.spread)
+            by_pair = total.spread
+            inner = spec.form == "inner"
+            total.spread = 0.5 * (by_pair + by_pair.T) if inner else of_covariance(by_pair)
         return value, total
 
     def _blocks(self) -> Iterable[Block]:
@@ -201,7 +204,7 @@ class ExpectedLikelihood:
         key: tuple[Hashable, int],
         charges: Charges,
         dyads: Dyads,
-        between: Differences,
+        between: Differences | Products,
         log_form: Expectation,
         shift: tuple[float, float],
     ) -> SoftPlus:
@@ -224,7 +227,7 @@ class ExpectedLikelihood:
         by_square, by_variance = -weight * cost.by_square, -weight * cost.by_variance
         value = charges.linear(edges, weight) - float(weight @ cost.value)
         if self.spec.dispersed:
-            log_form = logarithm(between.form_mean())
+            log_form = between.log_form_mean()
             shift = -charges.log_phi, charges.log_phi_variance
             bound = self._bounded(("edges", 0), charges, edges, between, log_form, shift)
             value -= float(weight @ bound.value)
@@ -247,8 +250,7 @@ class ExpectedLikelihood:
     ) -> float:
         """Return what dyads cost, edge or not, and take its derivatives off."""
         between, give = self._met(block.pairs, sites, spread)
-        form = between.form_mean()
-        log_form = form if self.exact else logarithm(form)
+        form = between.form_mean() if self.exact else between.log_form_mean()
         value, times = 0.0, block.times
         by_square, by_variance = np.zeros_like(form.by_square), np.zeros_like(form.by_variance)
         for way, dyads in enumerate(block.ways):
@@ -263,7 +265,7 @@ class ExpectedLikelihood:
                 continue
             # a factor of phi moves the mean of log(phi) by its variance
             shift = -charges.log_phi - charges.log_phi_variance, charges.log_phi_variance
-            bound = self._bounded((block.key, way), charges, dyads, between, log_form, shift)
+            bound = self._bounded((block.key, way), charges, dyads, between, form, shift)
             scale = times * charges.size
             cost_of_all = scale * float(bound.value.sum())
             value += cost_of_all
@@ -279,8 +281,11 @@ class ExpectedLikelihood:
 
     def _met(
         self, pairs: Pairs, sites: FloatArray, spread: FloatArray
-    ) -> tuple[Differences, Callable[..., None]]:
+    ) -> tuple[Differences | Products, Callable[..., None]]:
         """Return what the form takes of pairs, and what gives its derivatives to a gradient."""
+        if self.spec.form == "inner":
+            products = Products.of(pairs, sites, spread)
+            return products, partial(add_products_to, pairs=pairs, sites=sites)
         difference, square = pairs.apart(sites)
         between = Differences(self.spec.form, square, pairs.variances(spread), sites.shape[1])
         return between, partial(pairs.add_to, difference=difference)

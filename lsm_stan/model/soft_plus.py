@@ -25,6 +25,7 @@ from lsm_stan.model.expectations import (
     expected_power,
 )
 from lsm_stan.model.family import Form
+from lsm_stan.model.normal_products import Products
 from lsm_stan.typing import FloatArray
 
 #: A tilt by the squared distance is at most this, divided by the variance of a coordinate: at 1/2
@@ -42,8 +43,8 @@ class SoftPlus(NamedTuple):
     by_mean, by_variance : ndarray of shape (P,)
         Derivatives in the mean and the variance of η; the first is also the share of u in 1 + u.
     of_distance : Expectation
-        Derivatives in the squared length of the mean difference and in a coordinate's variance;
-        its value is the bound's.
+        Derivatives in the squared length of the mean difference and in a coordinate's variance, or
+        in what inner products have instead; its value is the bound's.
     """
 
     value: FloatArray
@@ -80,6 +81,15 @@ class Differences(NamedTuple):
         Expectation
         """
         return expected_form(self.form, self.square, self.variance, self.dim)
+
+    def log_form_mean(self) -> Expectation:
+        """Return the logarithm of the expectation of f(d).
+
+        Returns
+        -------
+        Expectation
+        """
+        return logarithm(self.form_mean())
 
     def minus_log_form(self) -> Expectation:
         """Return the expectation of -log f(d).
@@ -147,7 +157,7 @@ def logarithm(expectation: Expectation) -> Expectation:
 def bounded(
     mean: FloatArray,
     variance: FloatArray,
-    between: Differences,
+    between: Differences | Products,
     log_form: Expectation,
     tilts: tuple[FloatArray, FloatArray] | None = None,
 ) -> SoftPlus:
@@ -157,8 +167,8 @@ def bounded(
     ----------
     mean, variance : ndarray of shape (P,) or ()
         Mean and variance of η.
-    between : Differences
-        The differences of positions.
+    between : Differences or Products
+        The differences of positions, or their inner products.
     log_form : Expectation
         Logarithm of the expectation of f.
     tilts : tuple of ndarray of shape (P,), or None, default None
@@ -174,7 +184,7 @@ def bounded(
         of_distance = Expectation(value, share * log_form.by_square, share * log_form.by_variance)
         return SoftPlus(value, share, 0.5 * share, of_distance)
     t, r = tilts
-    if between.form == "exponential":
+    if isinstance(between, Differences) and between.form == "exponential":
         zero = np.zeros(r.shape)
         minus_log, down, up = (Expectation(zero, zero, zero),) * 2 + (log_form,)
     else:
@@ -200,7 +210,7 @@ def bounded(
 def best_tilts(
     mean: FloatArray,
     variance: FloatArray,
-    between: Differences,
+    between: Differences | Products,
     log_form: Expectation,
     bound: SoftPlus,
     tilts: tuple[FloatArray, FloatArray] | None,
@@ -224,7 +234,7 @@ def best_tilts(
     -------
     t, r : ndarray of shape (P,)
     """
-    shape = between.square.shape
+    shape = log_form.value.shape
     none = np.zeros(shape)
     best_t, best_r = tilts or (none, none)
     least, share = np.broadcast_to(bound.value, shape), np.broadcast_to(bound.by_mean, shape)
