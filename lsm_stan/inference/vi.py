@@ -66,9 +66,6 @@ NARROW, WIDE = 1e-4, 0.5
 #: What L-BFGS is told of places where numbers overflow: it turns back.
 FORBIDDEN = 1e300
 
-#: Models that have the expectations.
-LIKELIHOODS, FORMS = ("poisson", "nb", "bernoulli"), ("inverse", "exponential", "squared")
-
 
 @dataclass(frozen=True, eq=False)
 class Climb:
@@ -300,32 +297,27 @@ def check_served(problem: Problem, covariance: str) -> None:
     Raises
     ------
     InputError
-        If the likelihood, the form, or a part of the model is another than is served; K = 1 with
-        the inverse form; or a covariance of more than :data:`MAX_NODES` nodes.
+        If there are layers, or a likelihood ``dyadic``; K = 1 with the inverse form; or a
+        covariance of more than :data:`MAX_NODES` sites (:mod:`lsm_stan.model.sites`).
     """
-    spec, n_nodes = problem.spec, problem.network.n_nodes
+    spec = problem.spec
     if problem.layered:
         raise InputError("method vi has no closed form for layers; take advi, or nuts")
-    others = [part for part in spec.extensions if part != "covariates"]
-    if spec.form not in FORMS:
-        others = [f"form {spec.form!r}", *others]
-    if spec.likelihood not in LIKELIHOODS:
-        others = [f"likelihood {spec.likelihood!r}", *others]
-    if others:
+    if spec.likelihood == "dyadic":
         raise InputError(
-            f"method vi has no closed form for {others[0]} of model {spec.label!r}; it serves the"
-            f" likelihoods {', '.join(LIKELIHOODS)} with the forms {', '.join(FORMS)}, with"
-            " effects or without: take advi, or one of those models"
+            f"method vi has no closed form for the frailty that both directions of a pair share in"
+            f" model {spec.label!r}; take likelihood nb, whose dyads have one each, or method advi"
         )
     if spec.form == "inverse" and problem.dim == 1:
         raise InputError(
             "dim is 1, where the mean of 1/d under a normal density is infinite, and so is the"
             " bound of method vi; take dim 2 or more, or a model of form exponential or squared"
         )
-    if covariance == "shared" and n_nodes > MAX_NODES:
+    n_sites = Sites.of(spec, problem.network.n_nodes).total
+    if covariance == "shared" and n_sites > MAX_NODES:
         raise InputError(
-            f"vi: covariance is 'shared', that of {n_nodes:,} nodes; at most {MAX_NODES:,} can have"
-            " one: take covariance = 'isotropic'"
+            f"vi: covariance is 'shared', that of {n_sites:,} {sites_name(spec)}; at most"
+            f" {MAX_NODES:,} can have one: take covariance = 'isotropic'"
         )
 
 
