@@ -148,7 +148,8 @@ class Normals:
     Attributes
     ----------
     mean : dict of str to ndarray
-        Means: sites, ``z`` of shape (M, K) (:mod:`lsm_stan.model.sites`), and others by the names of :data:`OTHERS`.
+        Means: sites, ``z`` of shape (M, K) (:mod:`lsm_stan.model.sites`), and others by the names
+        of :data:`OTHERS`.
     shape : Shape
         Covariance and variances.
     """

@@ -41,6 +41,7 @@ from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
 from lsm_stan.model.normal_pairs import Gradient
 from lsm_stan.model.parameters import Parameters
+from lsm_stan.model.sites import Sites
 from lsm_stan.posterior.checks import Check, approximation_khat
 from lsm_stan.typing import FloatArray
 
@@ -284,6 +285,22 @@ def widened(bound: Bound, normals: Normals) -> Normals:
     )
 
 
+def count_sites(problem: Problem) -> int:
+    """Return how many positions a covariance would be of.
+
+    Parameters
+    ----------
+    problem : Problem
+        The model and its network.
+
+    Returns
+    -------
+    int
+        A node with two roles has two; clusters have one each.
+    """
+    return Sites.of(problem.spec, problem.network.n_nodes).total
+
+
 def check_served(problem: Problem, covariance: str) -> None:
     """Raise InputError where a model has no ELBO in closed form, or a network is too large.
 
@@ -297,27 +314,24 @@ def check_served(problem: Problem, covariance: str) -> None:
     Raises
     ------
     InputError
-        If there are layers, or a likelihood ``dyadic``; K = 1 with the inverse form; or a
-        covariance of more than :data:`MAX_NODES` sites (:mod:`lsm_stan.model.sites`).
+        If there are layers; K = 1 with the inverse form; or a covariance of more than
+        :data:`MAX_NODES` sites (:mod:`lsm_stan.model.sites`).
     """
-    spec = problem.spec
     if problem.layered:
-        raise InputError("method vi has no closed form for layers; take advi, or nuts")
-    if spec.likelihood == "dyadic":
         raise InputError(
-            f"method vi has no closed form for the frailty that both directions of a pair share in"
-            f" model {spec.label!r}; take likelihood nb, whose dyads have one each, or method advi"
+            "method vi has no closed form for layers, whose positions are sums of changes on a"
+            " scale that is learned; take advi, or nuts"
         )
-    if spec.form == "inverse" and problem.dim == 1:
+    if problem.spec.form == "inverse" and problem.dim == 1:
         raise InputError(
             "dim is 1, where the mean of 1/d under a normal density is infinite, and so is the"
             " bound of method vi; take dim 2 or more, or a model of form exponential or squared"
         )
-    n_sites = Sites.of(spec, problem.network.n_nodes).total
+    n_sites = count_sites(problem)
     if covariance == "shared" and n_sites > MAX_NODES:
         raise InputError(
-            f"vi: covariance is 'shared', that of {n_sites:,} {sites_name(spec)}; at most"
-            f" {MAX_NODES:,} can have one: take covariance = 'isotropic'"
+            f"vi: covariance is 'shared', that of {n_sites:,} positions; at most {MAX_NODES:,} can"
+            " have one: take covariance = 'isotropic'"
         )
 
 

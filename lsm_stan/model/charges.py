@@ -76,8 +76,12 @@ class Charges:
         Derivatives in the means and variances.
     by_coefficient : ndarray of shape (T, 2)
         The same of coefficients.
+    intercept_variance : float
+        Variance of the intercept, a part of the senders' that all dyads share; 0 without one.
+    by_intercept_variance : float
+        Derivative in it, beyond that in the senders' parts.
     by_log_phi, by_log_phi_variance : float
-        The same of log(phi).
+        As those before, of log(phi).
     """
 
     spec: ModelSpec
@@ -89,6 +93,8 @@ class Charges:
     by_sent: FloatArray
     by_received: FloatArray
     by_coefficient: FloatArray
+    intercept_variance: float = 0.0
+    by_intercept_variance: float = 0.0
     by_log_phi: float = 0.0
     by_log_phi_variance: float = 0.0
 
@@ -136,6 +142,7 @@ class Charges:
             np.zeros_like(sent),
             np.zeros_like(received),
             np.zeros_like(coefficient),
+            variance["intercept"].item() if spec.intercept else 0.0,
         )
 
     @property
@@ -166,6 +173,34 @@ class Charges:
             mean += dyads.covariates @ self.coefficient[:, 0]
             variance += dyads.covariates**2 @ self.coefficient[:, 1]
         return mean, variance
+
+    def covariance(self, there: Dyads, back: Dyads) -> FloatArray:
+        """Return the covariances of η of dyads and of their reverses.
+
+        Parameters
+        ----------
+        there, back : Dyads
+            D dyads, and their reverses, in a directed network.
+
+        Returns
+        -------
+        ndarray of shape (D,)
+        """
+        of_terms = there.covariates * back.covariates @ self.coefficient[:, 1]
+        return np.asarray(self.intercept_variance + of_terms)
+
+    def count_covariance(self, there: Dyads, back: Dyads, values: FloatArray) -> None:
+        """Add derivatives in the covariances of η of dyads and of their reverses.
+
+        Parameters
+        ----------
+        there, back : Dyads
+            As in :meth:`covariance`.
+        values : ndarray of shape (D,)
+            The derivatives.
+        """
+        self.by_intercept_variance += float(values.sum())
+        self.by_coefficient[:, 1] += values @ (there.covariates * back.covariates)
 
     def linear(self, edges: Dyads, weight: FloatArray) -> float:
         """Return the means of η of edges times their weights, and count the derivatives.
@@ -222,6 +257,8 @@ class Charges:
                 values["effect"][:, -1] += self.by_received[:, moment]
             if spec.covariates is not None and spec.with_coefficient:
                 values["coefficient"] += self.by_coefficient[~spec.covariates.offsets, moment]
+        if spec.intercept:
+            total.variance["intercept"] += self.by_intercept_variance
         if spec.dispersed:
             total.mean["log_phi"] += self.by_log_phi
             total.variance["log_phi"] += self.by_log_phi_variance

@@ -18,31 +18,33 @@ greater by the variance: that is what a factor of :math:`e^l` does (``bernoulli`
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
+from itertools import chain
 
 import numpy as np
-from scipy.special import gammaln, psi
+from scipy.special import gammaln
 
-from lsm_stan.model.charges import Charges, Dyads
+from lsm_stan.model.charges import LEAST, Charges, Dyads
 from lsm_stan.model.expectations import Expectation
+from lsm_stan.model.expected_dispersion import rising
 from lsm_stan.model.family import ModelSpec
-from lsm_stan.model.likelihood import log_rising
 from lsm_stan.model.normal_pairs import Gradient, Pairs, at_nodes, blocks_of_pairs, of_covariance
 from lsm_stan.model.normal_products import Products, add_products_to
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.sites import Sites
-from lsm_stan.model.soft_plus import Differences, SoftPlus, best_tilts, bounded
+from lsm_stan.model.soft_plus import Differences, SoftPlus, Tilts, best_tilts, bounded
+from lsm_stan.model.soft_plus_both import Both, bounded_both
+from lsm_stan.model.stan_data import frailty_totals, hidden_terms
 from lsm_stan.network.network import Network
 from lsm_stan.typing import FloatArray, IntArray
 
 #: Pairs that are kept from one evaluation to the next, at most: some 300 MB.
 KEPT = 4_000_000
 
-#: Nodes of the Gauss-Hermite rules of one normal variable.
-HERMITE = 40
+#: Blocks whose bounds are tight even where there are too many pairs to be kept.
+ALWAYS_TIGHT = ("totals", "hidden")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,14 +59,72 @@ class Block:
         P pairs of sites.
     ways : tuple of Dyads
         P dyads each: one direction of each pair, or both.
-    times : float
+    times : float or ndarray of shape (P,)
         How many times they count; below 0 they are taken out again.
+    back : ndarray of shape (P,) or None, default None
+        Where both directions are under one logarithm: what is added to the second's log mean, 0 or,
+        where it is not there, :data:`lsm_stan.model.charges.LEAST`.
     """
 
     key: Hashable
     pairs: Pairs
     ways: tuple[Dyads, ...]
-    times: float
+    times: FloatArray | float
+    back: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.pairs.first)
+
+
+@dataclass(eq=False)
+class Cost:
+    """What some dyads cost, and its derivatives.
+
+    Attributes
+    ----------
+    value : float
+        In nats.
+    of_form : Expectation
+        Derivatives in what the form takes of the pairs; no value.
+    by_mean, by_spread : float
+        Derivatives in what all their means of log u have in common, and in what all variances.
+    """
+
+    value: float
+    of_form: Expectation
+    by_mean: float = 0.0
+    by_spread: float = 0.0
+
+    @classmethod
+    def of_zeros(cls, form: Expectation) -> Cost:
+        """Return one of nothing.
+
+        Parameters
+        ----------
+        form : Expectation
+            Arrays of the derivatives' shapes.
+
+        Returns
+        -------
+        Cost
+        """
+        return cls(0.0, Expectation(*map(np.zeros_like, form)))
+
+    def add(self, value: float, scale: FloatArray | float, form: Expectation) -> None:
+        """Add a value, and derivatives that are multiplied by a scale.
+
+        Parameters
+        ----------
+        value : float
+            In nats.
+        scale : ndarray of shape (P,) or float
+            The scale.
+        form : Expectation
+            The derivatives.
+        """
+        self.value += value
+        self.of_form.by_square[...] += scale * form.by_square
+        self.of_form.by_variance[...] += scale * form.by_variance
 
 
 class ExpectedLikelihood:
@@ -73,7 +133,7 @@ class ExpectedLikelihood:
     Parameters
     ----------
     spec : ModelSpec
-        The model, bound to its network if it has covariates; not ``dyadic``.
+        The model, bound to its network if it has covariates.
     network : Network
         The network.
     jitter : float
@@ -87,16 +147,26 @@ class ExpectedLikelihood:
         loop = network.sender == network.receiver
         self.weight = network.weight[~loop].astype(float)
         self.edges = self._block("edges", network.sender[~loop], network.receiver[~loop], 1.0)
-        hidden = network.hidden_sender, network.hidden_receiver
-        self.hidden = self._block("hidden", *hidden, -1.0)
+        self.shared = spec.likelihood == "dyadic"
+        sender, receiver, back, weight = frailty_totals(network, shared=self.shared)
+        self.total_weight = weight.astype(float)
+        self.totals = self._block("totals", sender, receiver, self.total_weight, back)
+        self.hidden = [self._block("hidden", network.hidden_sender, network.hidden_receiver, -1.0)]
+        if self.shared:  # pairs as a whole, then put in again what was observed of them
+            sender, receiver, back, weight = hidden_terms(network, shared=True)
+            self.hidden = [
+                self._block(key, sender[part], receiver[part], -times, back[part])
+                for key, times in (("hidden", 1.0), ("half hidden", -1.0))
+                for part in [weight == times]
+            ]
         self.constant = -float(gammaln(self.weight + 1).sum())
         if spec.diagonal:
             of_node = at_nodes(network.sender[loop], network.weight[loop], n)
             log_rate = -0.5 * np.log(jitter)
             log_p = of_node * log_rate - np.exp(log_rate) - gammaln(of_node + 1)
             self.constant += float(log_p.sum())
-        self._tilts: dict[Hashable, tuple[FloatArray, FloatArray]] = {}
-        self._shares: dict[Hashable, tuple[FloatArray, FloatArray]] | None = None
+        self._tilts: dict[Hashable, Tilts] = {}
+        self._shares: dict[Hashable, Tilts] | None = None
 
     @property
     def exact(self) -> bool:
@@ -137,12 +207,10 @@ class ExpectedLikelihood:
         charges = Charges.of_normals(spec, self.network.n_nodes, mean, variance)
         at = charges, mean["z"], spread, total
         value = self.constant + self._edge_sum(*at)
-        for block in self._blocks():
-            value -= self._dyads(block, *at)
-        if len(self.hidden.pairs.first):
-            value -= self._dyads(self.hidden, *at)
         if spec.dispersed:
-            value += rising(self.weight, mean, variance, total)
+            value -= self._total_sum(*at) - rising(self.total_weight, mean, variance, total)
+        for block in chain(self._blocks(), filter(len, self.hidden)):
+            value -= self._dyads(block, *at)
         charges.add_to(total)
         if total.spread.size and spread.ndim == 2:
             by_pair = total.spread
@@ -158,6 +226,8 @@ class ExpectedLikelihood:
         for number, (first, second) in enumerate(blocks_of_pairs(self.network.n_nodes)):
             if not self.network.directed:
                 yield self._block((number, 0), first, second, 1.0)
+            elif self.shared:
+                yield self._block((number, 0), first, second, 1.0, np.ones(len(first)))
             elif self.spec.symmetric:
                 yield self._block((number, 0), first, second, 2.0)
             elif self.spec.roles:
@@ -168,9 +238,21 @@ class ExpectedLikelihood:
                 back = Dyads.of(self.spec, second, first)
                 yield replace(there, ways=(*there.ways, back))
 
-    def _block(self, key: Hashable, sender: IntArray, receiver: IntArray, times: float) -> Block:
+    def _block(
+        self,
+        key: Hashable,
+        sender: IntArray,
+        receiver: IntArray,
+        times: FloatArray | float,
+        back: FloatArray | IntArray | None = None,
+    ) -> Block:
+        """Return dyads; with the reverse ones, where `back` is not 0, if they share frailties."""
         pairs = Pairs(sender, receiver + self.sites.receiving, self.sites.total)
-        return Block(key, pairs, (Dyads.of(self.spec, sender, receiver),), times)
+        there = Dyads.of(self.spec, sender, receiver)
+        if back is None or not self.shared:
+            return Block(key, pairs, (there,), times)
+        ways = there, Dyads.of(self.spec, receiver, sender)
+        return Block(key, pairs, ways, times, np.where(back, 0.0, LEAST))
 
     @property
     def _keeps(self) -> bool:
@@ -199,46 +281,27 @@ class ExpectedLikelihood:
             self.at(mean, spread, variance, means_only=True)
             self._tilts, self._shares = self._shares, None
 
-    def _bounded(
-        self,
-        key: tuple[Hashable, int],
-        charges: Charges,
-        dyads: Dyads,
-        between: Differences | Products,
-        log_form: Expectation,
-        shift: tuple[float, float],
-    ) -> SoftPlus:
-        """Return the bound of dyads' log(1 + u); if asked to, keep the tilts that are best."""
-        mean, variance = charges.between(dyads)
-        mean, variance = mean + shift[0], variance + shift[1]
-        before = self._tilts.get(key)
-        bound = bounded(mean, variance, between, log_form, before)
-        if self._shares is not None and (key[0] in ("edges", "hidden") or self._keeps):
-            self._shares[key] = best_tilts(mean, variance, between, log_form, bound, before)
-        return bound
-
     def _edge_sum(
         self, charges: Charges, sites: FloatArray, spread: FloatArray, total: Gradient
     ) -> float:
-        """Return what edges have besides other dyads, and add its derivatives."""
+        """Return the log means of edges times their weights, and add its derivatives."""
         (edges,), weight = self.edges.ways, self.weight
         between, give = self._met(self.edges.pairs, sites, spread)
         cost = between.minus_log_form()
-        by_square, by_variance = -weight * cost.by_square, -weight * cost.by_variance
-        value = charges.linear(edges, weight) - float(weight @ cost.value)
-        if self.spec.dispersed:
-            log_form = between.log_form_mean()
-            shift = -charges.log_phi, charges.log_phi_variance
-            bound = self._bounded(("edges", 0), charges, edges, between, log_form, shift)
-            value -= float(weight @ bound.value)
-            by_square -= weight * bound.of_distance.by_square
-            by_variance -= weight * bound.of_distance.by_variance
-            by_mean, by_spread = weight * bound.by_mean, weight * bound.by_variance
-            charges.count(edges, -by_mean, -by_spread)
-            charges.by_log_phi += float(by_mean.sum())
-            charges.by_log_phi_variance -= float(by_spread.sum())
-        give(total, by_square=by_square, by_variance=by_variance)
-        return value
+        give(total, by_square=-weight * cost.by_square, by_variance=-weight * cost.by_variance)
+        return charges.linear(edges, weight) - float(weight @ cost.value)
+
+    def _total_sum(
+        self, charges: Charges, sites: FloatArray, spread: FloatArray, total: Gradient
+    ) -> float:
+        """Return what weights cost that share a frailty, and take its derivatives off."""
+        between, give = self._met(self.totals.pairs, sites, spread)
+        form, log_phi = between.log_form_mean(), charges.log_phi
+        cost = self._soft_plus(self.totals, charges, between, form, self.totals.times, log_phi)
+        charges.by_log_phi += cost.by_mean
+        charges.by_log_phi_variance -= cost.by_spread
+        give(total, by_square=-cost.of_form.by_square, by_variance=-cost.of_form.by_variance)
+        return cost.value
 
     def _dyads(
         self,
@@ -250,34 +313,80 @@ class ExpectedLikelihood:
     ) -> float:
         """Return what dyads cost, edge or not, and take its derivatives off."""
         between, give = self._met(block.pairs, sites, spread)
-        form = between.form_mean() if self.exact else between.log_form_mean()
-        value, times = 0.0, block.times
-        by_square, by_variance = np.zeros_like(form.by_square), np.zeros_like(form.by_variance)
-        for way, dyads in enumerate(block.ways):
-            if self.exact:
-                mean, variance = charges.between(dyads)
-                charge = times * np.exp(mean + 0.5 * variance)
-                cost = charge * form.value
-                value += float(cost.sum())
-                by_square -= charge * form.by_square
-                by_variance -= charge * form.by_variance
-                charges.count(dyads, -cost, -0.5 * cost)
-                continue
+        if self.exact:
+            cost = _rates(block, charges, between.form_mean())
+        else:
             # a factor of phi moves the mean of log(phi) by its variance
-            shift = -charges.log_phi - charges.log_phi_variance, charges.log_phi_variance
-            bound = self._bounded((block.key, way), charges, dyads, between, form, shift)
-            scale = times * charges.size
-            cost_of_all = scale * float(bound.value.sum())
-            value += cost_of_all
-            by_square -= scale * bound.of_distance.by_square
-            by_variance -= scale * bound.of_distance.by_variance
+            log_phi, scale = charges.log_phi + charges.log_phi_variance, block.times * charges.size
+            form = between.log_form_mean()
+            cost = self._soft_plus(block, charges, between, form, scale, log_phi)
+            charges.by_log_phi -= cost.value - cost.by_mean
+            charges.by_log_phi_variance -= 0.5 * cost.value - cost.by_mean + cost.by_spread
+        give(total, by_square=-cost.of_form.by_square, by_variance=-cost.of_form.by_variance)
+        return cost.value
+
+    def _soft_plus(
+        self,
+        block: Block,
+        charges: Charges,
+        between: Differences | Products,
+        log_form: Expectation,
+        scale: FloatArray | float,
+        log_phi: float,
+    ) -> Cost:
+        """Return a bound of a scaled sum of log(1 + u); take its derivatives off the charges."""
+        cost = Cost.of_zeros(log_form)
+        for ways, bound in self._bounds(block, charges, between, log_form, log_phi):
             by_mean, by_spread = scale * bound.by_mean, scale * bound.by_variance
-            charges.count(dyads, -by_mean, -by_spread)
-            gained = float(np.sum(by_mean))
-            charges.by_log_phi -= cost_of_all - gained
-            charges.by_log_phi_variance -= 0.5 * cost_of_all - gained + float(np.sum(by_spread))
-        give(total, by_square=by_square, by_variance=by_variance)
-        return value
+            of_ways = zip(ways, np.atleast_2d(by_mean), np.atleast_2d(by_spread), strict=False)
+            for dyads, of_mean, of_spread in of_ways:
+                charges.count(dyads, -of_mean, -of_spread)
+            if len(ways) == 2:
+                charges.count_covariance(*ways, -by_spread[2])
+            cost.add(float(np.sum(scale * bound.value)), scale, bound.of_distance)
+            cost.by_mean += float(by_mean.sum())
+            cost.by_spread += float(by_spread.sum())
+        return cost
+
+    def _bounds(
+        self,
+        block: Block,
+        charges: Charges,
+        between: Differences | Products,
+        log_form: Expectation,
+        log_phi: float,
+    ) -> Iterator[tuple[tuple[Dyads, ...], SoftPlus]]:
+        """Yield the bounds of dyads' log(1 + u): of each direction, or of both under one."""
+        moments = [charges.between(dyads) for dyads in block.ways]
+        shifted = [(m - log_phi, v + charges.log_phi_variance) for m, v in moments]
+        if block.back is None:
+            for way, (dyads, eta) in enumerate(zip(block.ways, shifted, strict=True)):
+                bound_at = partial(bounded, *eta, between, log_form)
+                yield (dyads,), self._tightest((block.key, way), bound_at, between)
+            return
+        there, back = block.ways
+        (mean, variance), (mean_back, variance_back) = shifted
+        spreads = [np.broadcast_to(v, block.back.shape) for v in (variance, variance_back)]
+        both = Both(
+            np.stack(np.broadcast_arrays(mean, mean_back + block.back)),
+            np.stack(spreads),
+            charges.covariance(there, back) + charges.log_phi_variance,
+        )
+        bound_at = partial(bounded_both, both, between, log_form)
+        yield block.ways, self._tightest((block.key, 0), bound_at, between)
+
+    def _tightest(
+        self,
+        key: tuple[Hashable, int],
+        bound_at: Callable[[Tilts | None], SoftPlus],
+        between: Differences | Products,
+    ) -> SoftPlus:
+        """Return a bound with the tilts that are kept; if asked to, keep those that are best."""
+        before = self._tilts.get(key)
+        bound = bound_at(before)
+        if self._shares is not None and (key[0] in ALWAYS_TIGHT or self._keeps):
+            self._shares[key] = best_tilts(bound_at, between, bound, before)
+        return bound
 
     def _met(
         self, pairs: Pairs, sites: FloatArray, spread: FloatArray
@@ -291,40 +400,13 @@ class ExpectedLikelihood:
         return between, partial(pairs.add_to, difference=difference)
 
 
-def rising(weight: FloatArray, mean: Parameters, variance: Parameters, total: Gradient) -> float:
-    """Return the expected log rising factorials of phi, less ``y log(phi)``.
-
-    Parameters
-    ----------
-    weight : ndarray of shape (E,)
-        The weights, y.
-    mean, variance : dict of str to ndarray
-        As in :meth:`ExpectedLikelihood.at`.
-    total : Gradient
-        What the derivatives are added to.
-
-    Returns
-    -------
-    float
-        Summed over the weights; by the Gauss-Hermite rule.
-    """
-    counts, times = np.unique(weight, return_counts=True)
-    sd = math.sqrt(variance["log_phi"].item())
-    nodes, shares = normal_rule()
-    phi = np.exp(mean["log_phi"].item() + sd * nodes)
-    slope = phi * (psi(phi + counts[:, None]) - psi(phi)) - counts[:, None]
-    total.mean["log_phi"] += times @ slope @ shares
-    total.variance["log_phi"] += times @ slope @ (shares * nodes) / (2 * sd)
-    return float(times @ log_rising(phi, counts[:, None]) @ shares)
-
-
-@cache
-def normal_rule() -> tuple[FloatArray, FloatArray]:
-    """Return the nodes and shares of the Gauss-Hermite rule of a standard normal variable.
-
-    Returns
-    -------
-    nodes, shares : ndarray of shape (M,)
-    """
-    nodes, weights = np.polynomial.hermite_e.hermegauss(HERMITE)
-    return nodes, weights / weights.sum()
+def _rates(block: Block, charges: Charges, form: Expectation) -> Cost:
+    """Return the sum of mean weights, and take its derivatives off the charges."""
+    cost = Cost.of_zeros(form)
+    for dyads in block.ways:
+        mean, variance = charges.between(dyads)
+        charge = block.times * np.exp(mean + 0.5 * variance)
+        rates = charge * form.value
+        charges.count(dyads, -rates, -0.5 * rates)
+        cost.add(float(rates.sum()), charge, form)
+    return cost

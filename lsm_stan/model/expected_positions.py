@@ -127,7 +127,9 @@ class Moments:
             return math.log(fixed), 0.0
         return self.mean[name].item(), self.variance[name].item()
 
-    def count(self, name: str, by_mean: FloatArray | float, by_variance: FloatArray | float) -> None:
+    def count(
+        self, name: str, by_mean: FloatArray | float, by_variance: FloatArray | float
+    ) -> None:
         """Add derivatives in mean and variance of a parameter, if it is one.
 
         Parameters

@@ -12,13 +12,14 @@ import math
 
 import numpy as np
 
-from lsm_stan.model.expected_likelihood import normal_rule
+from lsm_stan.model.expected_dispersion import normal_rule
 from lsm_stan.model.expected_positions import LOG_ROOT, Moments, expected_log_positions
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.normal_pairs import Gradient
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.model.sites import Sites
 from lsm_stan.typing import FloatArray
+
 
 def expected_log_prior(
     spec: ModelSpec,

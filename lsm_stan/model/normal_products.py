@@ -6,8 +6,8 @@ c. With :math:`h = 1 - tc` and :math:`D = h^2 - t^2 a b`
 .. math:: \log E\,e^{t\,x \cdot y} = -\frac{K}{2}\log D
           + \frac{t^2 (b|m|^2 + a|n|^2) / 2 + t h\, m \cdot n}{D}
 
-where :math:`h > |t|\sqrt{ab}`. Else it is infinite: for t = 1 where
-:math:`c + \sqrt{ab} \ge 1`, so that no position can have a variance of 1 unless others move with it.
+where :math:`h > |t|\sqrt{ab}`. Else it is infinite: for t = 1 where :math:`c + \sqrt{ab} \ge 1`,
+as it is of two independent positions of variance 1.
 """
 
 from __future__ import annotations
@@ -155,7 +155,7 @@ class Products(NamedTuple):
         ndarray of shape (P,)
         """
         apart = np.sqrt(self.variances[0] * self.variances[1]) - self.covariance
-        return np.minimum(share, MOST / np.maximum(apart, MOST))
+        return np.asarray(np.minimum(share, MOST / np.maximum(apart, MOST)))
 
 
 def add_products_to(

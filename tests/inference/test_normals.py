@@ -32,6 +32,10 @@ MODELS = [
     "nb-inverse-effects+clusters(3)",
     "poisson-inverse-roles",
     "poisson-inner-effects",
+    "dyadic-squared",
+    "dyadic-inverse-effects+nodecov(size)+edgecov(contact)",
+    "dyadic-exponential+nodematch(class)+offset(log(hours))",
+    "dyadic-inner-effects+clusters(2)",
     "bernoulli-inner",
     "nb-inner-roles+offset(log(hours))",
     "nb-squared-roles+edgecov(contact)+clusters(2)",
@@ -59,6 +63,10 @@ def problem_of(model, dim, *, directed=True, hidden=False):
     if hidden:
         network = network.hide([0, 2], [1, 0])
     return Problem.of(network, dim, model=model, prior_scale=1.4, jitter=1e3)
+
+
+def only_directed(model):
+    return "roles" in model or model.startswith("dyadic")
 
 
 def tables(network, rng):
@@ -141,7 +149,7 @@ def log_ratios(problem, normals, draws):
 @pytest.mark.parametrize("model", MODELS)
 def test_the_elbo_is_that_of_draws(model, dim):
     """Exactly for Poisson models; for the others it is below, tightened not far."""
-    directed = dim != 4 or "roles" in model
+    directed = dim != 4 or only_directed(model)
     problem = problem_of(model, dim, directed=directed, hidden=dim == 5)
     normals, bound = random_normals(problem, shared=dim != 3), Bound(problem)
     elbo, ratios = bound.elbo(normals), log_ratios(problem, normals, 6_000)
@@ -161,14 +169,20 @@ def test_the_elbo_is_that_of_draws(model, dim):
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("model", MODELS)
 def test_the_gradient_is_that_of_the_value(model, shared):
-    problem = problem_of(model, 2, directed=shared or "roles" in model, hidden=shared)
+    problem = problem_of(model, 2, directed=shared or only_directed(model), hidden=shared)
     normals, bound = random_normals(problem, shared=shared), Bound(problem)
     bound.tighten(normals)
     state = (normals.mean, np.array(normals.shape.spread), normals.shape.variance)
     gradient = bound.energy(normals)[1]
 
     def energy():
-        prior = problem.spec, bound.likelihood.sites, *state, problem.prior_scale, Gradient.of_zeros(*state)
+        prior = (
+            problem.spec,
+            bound.likelihood.sites,
+            *state,
+            problem.prior_scale,
+            Gradient.of_zeros(*state),
+        )
         return bound.likelihood.at(*state)[0] + expected_log_prior(*prior)
 
     def slope(array, *places):
