@@ -79,12 +79,13 @@ class Contrasts:
         by_square : ndarray of shape (R,)
             The derivatives.
         """
-        dim = sums.shape[1]
+        n_sites, dim = total.mean["z"].shape
         by_sum = 2 * by_square[:, None] * sums
         for sites, weight in zip(self.sites.T, self.weights, strict=True):
-            np.add.at(total.mean["z"], sites, weight * by_sum)
+            for k, column in enumerate(by_sum.T):
+                total.mean["z"][:, k] += at_nodes(sites, weight * column, n_sites)
             if total.spread.ndim == 1 and total.spread.size:
-                total.spread += at_nodes(sites, dim * weight**2 * by_square, len(total.spread))
+                total.spread += at_nodes(sites, dim * weight**2 * by_square, n_sites)
             elif total.spread.size:
                 for others, factor in zip(self.sites.T, self.weights, strict=True):
                     np.add.at(total.spread, (sites, others), dim * weight * factor * by_square)
