@@ -1,5 +1,6 @@
 """The ELBO against Monte Carlo, its gradient against differences."""
 
+import math
 from dataclasses import replace
 from itertools import combinations, permutations
 
@@ -8,14 +9,17 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose
 from scipy import stats
+from scipy.special import logsumexp
 
 from lsm_stan import Network, load_celegans
 from lsm_stan.inference.normals import Bound, Normals, Shape, log_volume, parameters_of
 from lsm_stan.inference.problem import Problem
+from lsm_stan.model.expected_positions import Moments, expected_log_positions
 from lsm_stan.model.expected_prior import expected_log_prior
 from lsm_stan.model.likelihood import pair_log_likelihood
 from lsm_stan.model.log_prior import log_jacobian, log_prior
 from lsm_stan.model.normal_pairs import Gradient
+from lsm_stan.model.sites import Sites
 
 MODELS = [
     "tutorial",
@@ -204,6 +208,42 @@ def test_the_gradient_is_that_of_the_value(model, shared):
     assert_allclose(gradient.spread[2, 2], slope(state[1], (2, 2)), rtol=1e-7, atol=1e-7)
     both = slope(state[1], (1, 4), (4, 1))
     assert_allclose(2 * gradient.spread[1, 4], both, rtol=1e-7, atol=1e-7)
+
+
+def test_the_bound_of_clusters_is_that_of_the_best_responsibilities():
+    """The sum over nodes of log sum over clusters of exp, of what is expected of each of them."""
+    problem = problem_of("poisson-squared+clusters(3)", 2)
+    spec, normals = problem.spec, random_normals(problem)
+    state = normals.mean, normals.shape.spread, normals.shape.variance
+    moments = Moments(*(state[i] for i in (0, 2, 1)), Gradient.of_zeros(*state))
+    value = expected_log_positions(spec, Sites.of(spec, 7), moments, problem.prior_scale)
+    values, _ = normals.draw(100_000, np.random.default_rng(2))
+    z, centre = values["z"][:, :7], values["z"][:, 7:]
+    scale = np.exp(values["log_sigma_z"])
+    sigma = np.exp(values["log_omega"]) * scale
+    ratio = np.concatenate([values["theta_raw"], np.zeros((len(z), 1))], axis=1)
+    log_theta = ratio.mean(axis=0) - np.log(np.exp(ratio).mean(axis=0).sum())
+    each = stats.norm.logpdf(z[:, :, None], centre[:, None], sigma[:, None, :, None])
+    expected = logsumexp(log_theta + each.sum(axis=-1).mean(axis=0), axis=1).sum()
+    expected += stats.norm.logpdf(centre, 0, scale[:, None]).sum(axis=(1, 2)).mean()
+    expected += spec.concentration * log_theta.sum() + math.lgamma(3 * spec.concentration)
+    expected -= 3 * math.lgamma(spec.concentration)
+    prior = stats.norm(np.log(spec.cluster_fixed), spec.cluster_scale)
+    expected += prior.logpdf(values["log_omega"]).sum(axis=1).mean()
+    assert value == pytest.approx(expected, abs=0.1)
+
+
+def test_a_position_that_is_too_uncertain_has_no_elbo():
+    """The mean of exp(z_i . z_j) is infinite where two independent variances reach 1."""
+    problem = problem_of("poisson-inner", 2)
+    around = random_normals(problem)
+    certain, uncertain = (
+        Normals(around.mean, Shape(np.full(7, precision), around.shape.variance))
+        for precision in (1.1, 1.0)
+    )
+    assert np.isfinite(Bound(problem).elbo(certain))
+    with np.errstate(invalid="ignore"):
+        assert Bound(problem).elbo(uncertain) == -np.inf
 
 
 def test_draws_have_the_density_they_are_said_to_have():
