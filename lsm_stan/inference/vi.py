@@ -200,7 +200,7 @@ def promise(normals: Normals, gradient: Gradient, heat: float = 1.0) -> float:
 
 
 def wanted_precision(normals: Normals, gradient: Gradient, heat: float = 1.0) -> FloatArray:
-    """Return the precision of the nodes at which the derivative in their covariance is 0.
+    """Return the precision of the sites at which the derivative in their covariance is 0.
 
     Parameters
     ----------
@@ -213,7 +213,7 @@ def wanted_precision(normals: Normals, gradient: Gradient, heat: float = 1.0) ->
 
     Returns
     -------
-    ndarray of shape (N, N) or (N,)
+    ndarray of shape (M, M) or (M,)
     """
     return np.asarray(gradient.spread * (-2 / (normals.mean["z"].shape[1] * heat)))
 
@@ -349,7 +349,7 @@ def approximate_in_closed_form(
     annealed : bool
         Whether the start is a random one.
     shared : bool
-        Whether nodes have a covariance.
+        Whether positions have a covariance.
     draws : int
         Number of draws.
 
@@ -359,7 +359,7 @@ def approximate_in_closed_form(
     """
     problem, bound = run.problem, Bound(run.problem)
     width = WIDE if annealed else NARROW
-    run.say(f"a covariance of {'all nodes' if shared else 'each node'}")
+    run.say(f"a covariance of {'all positions' if shared else 'each position'}")
     end = climb(bound, Normals.around(problem, start, width, shared=shared), annealed=annealed)
     values, log_q = end.normals.draw(draws, np.random.default_rng(run.seed))
     parameters = parameters_of(problem, values)

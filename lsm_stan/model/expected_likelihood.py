@@ -1,11 +1,12 @@
-r"""The expected log likelihood of independent normal positions and effects, with its gradient.
+r"""The expected log likelihood of normal positions and all else, with its gradient.
 
 With :math:`\mu_{ij} = e^{\eta_{ij}} f(d_{ij})` and its mean :math:`\bar\mu_{ij}`, which is closed
-(:mod:`lsm_stan.model.expectations`), the expectation is exact for ``poisson``,
+(:mod:`lsm_stan.model.expectations`, :mod:`lsm_stan.model.normal_products`), the expectation is
+exact for ``poisson``,
 
 .. math:: \sum_{edges} y\,E\log\mu - \sum_{dyads} \bar\mu - \sum_{edges} \log y!,
 
-and for ``nb`` and ``bernoulli`` a lower bound of it, by upper bounds
+and for the other likelihoods a lower bound of it, by upper bounds
 (:mod:`lsm_stan.model.soft_plus`) of what a dyad and an edge cost:
 
 .. math:: E\,(y + \varphi)\log(1 + \mu/\varphi)
@@ -13,7 +14,9 @@ and for ``nb`` and ``bernoulli`` a lower bound of it, by upper bounds
 
 where :math:`l = \log\varphi` is normal, independent of the rest, and :math:`l'` its like, the mean
 greater by the variance: that is what a factor of :math:`e^l` does (``bernoulli``:
-:math:`\varphi = 1`, and no y). The bounds' tilts are state, and change in :meth:`retilt` alone.
+:math:`\varphi = 1`, and no y). In ``dyadic`` y is the sum of both directions of a pair, and both
+are under one logarithm (:mod:`lsm_stan.model.soft_plus_both`). The bounds' tilts are state, and
+change in :meth:`retilt` alone.
 """
 
 from __future__ import annotations
@@ -192,7 +195,7 @@ class ExpectedLikelihood:
         spread : ndarray of shape (M, M) or (M,)
             Covariance of the sites in each coordinate, or variances of independent ones.
         variance : dict of str to ndarray
-            Variances of the parameters other than positions, all independent.
+            Variances of the parameters other than sites, all independent.
         means_only : bool, default False
             Whether to leave out the derivatives in `spread`, which take a third of the time.
 

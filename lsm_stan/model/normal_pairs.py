@@ -88,7 +88,7 @@ class Pairs:
 
         Parameters
         ----------
-        positions : ndarray of shape (M, K)
+        sites : ndarray of shape (M, K)
             Sites.
 
         Returns

@@ -27,9 +27,9 @@ class Both(NamedTuple):
     Attributes
     ----------
     mean, variance : ndarray of shape (2, P)
-        Of η and η'.
+        Means and variances of η and η'.
     covariance : ndarray of shape (P,)
-        Of one with the other.
+        Covariances of η with η'.
     """
 
     mean: FloatArray

@@ -261,9 +261,13 @@ def test_draws_have_the_density_they_are_said_to_have():
         assert log_q[draw] == pytest.approx(expected)
 
 
-def test_blocks_of_rows_add_up_to_all_pairs(monkeypatch):
+@pytest.mark.parametrize(
+    "model",
+    ["poisson-squared-effects", "dyadic-inverse-effects+edgecov(contact)", "nb-inner-roles"],
+)
+def test_blocks_of_rows_add_up_to_all_pairs(model, monkeypatch):
     """Beyond what is kept, pairs come some rows at a time."""
-    problem = problem_of("poisson-squared-effects", 2)
+    problem = problem_of(model, 2, hidden=True)
     normals = random_normals(problem, shared=False)
     whole = Bound(problem).energy(normals)
     monkeypatch.setattr("lsm_stan.model.normal_pairs.BLOCK", 20)
