@@ -87,14 +87,15 @@ class Cost:
     ----------
     value : float
         In nats.
-    of_form : Expectation
-        Derivatives in what the form takes of the pairs; no value.
+    by_square, by_variance : ndarray of shape (..., P)
+        Derivatives of minus the value in what the form takes of the pairs.
     by_mean, by_spread : float
         Derivatives in what all their means of log u have in common, and in what all variances.
     """
 
     value: float
-    of_form: Expectation
+    by_square: FloatArray
+    by_variance: FloatArray
     by_mean: float = 0.0
     by_spread: float = 0.0
 
@@ -111,7 +112,7 @@ class Cost:
         -------
         Cost
         """
-        return cls(0.0, Expectation(*map(np.zeros_like, form)))
+        return cls(0.0, np.zeros_like(form.by_square), np.zeros_like(form.by_variance))
 
     def add(self, value: float, scale: FloatArray | float, form: Expectation) -> None:
         """Add a value, and derivatives that are multiplied by a scale.
@@ -126,8 +127,8 @@ class Cost:
             The derivatives.
         """
         self.value += value
-        self.of_form.by_square[...] += scale * form.by_square
-        self.of_form.by_variance[...] += scale * form.by_variance
+        self.by_square -= scale * form.by_square
+        self.by_variance -= scale * form.by_variance
 
 
 class ExpectedLikelihood:
@@ -209,9 +210,14 @@ class ExpectedLikelihood:
         total = Gradient.of_zeros(mean, spread[:0] if means_only else spread, variance)
         charges = Charges.of_normals(spec, self.network.n_nodes, mean, variance)
         at = charges, mean["z"], spread, total
-        value = self.constant + self._edge_sum(*at)
+        met = self._met(self.edges.pairs, mean["z"], spread)
+        value = self.constant + self._edge_sum(charges, *met, total)
         if spec.dispersed:
-            value -= self._total_sum(*at) - rising(self.total_weight, mean, variance, total)
+            if self.shared:
+                met = self._met(self.totals.pairs, mean["z"], spread)
+            value -= self._total_sum(charges, *met, total) - rising(
+                self.total_weight, mean, variance, total
+            )
         for block in chain(self._blocks(), filter(len, self.hidden)):
             value -= self._dyads(block, *at)
         charges.add_to(total)
@@ -285,25 +291,31 @@ class ExpectedLikelihood:
             self._tilts, self._shares = self._shares, None
 
     def _edge_sum(
-        self, charges: Charges, sites: FloatArray, spread: FloatArray, total: Gradient
+        self,
+        charges: Charges,
+        between: Differences | Products,
+        give: Callable[..., None],
+        total: Gradient,
     ) -> float:
         """Return the log means of edges times their weights, and add its derivatives."""
         (edges,), weight = self.edges.ways, self.weight
-        between, give = self._met(self.edges.pairs, sites, spread)
         cost = between.minus_log_form()
         give(total, by_square=-weight * cost.by_square, by_variance=-weight * cost.by_variance)
         return charges.linear(edges, weight) - float(weight @ cost.value)
 
     def _total_sum(
-        self, charges: Charges, sites: FloatArray, spread: FloatArray, total: Gradient
+        self,
+        charges: Charges,
+        between: Differences | Products,
+        give: Callable[..., None],
+        total: Gradient,
     ) -> float:
         """Return what weights cost that share a frailty, and take its derivatives off."""
-        between, give = self._met(self.totals.pairs, sites, spread)
         form, log_phi = between.log_form_mean(), charges.log_phi
         cost = self._soft_plus(self.totals, charges, between, form, self.totals.times, log_phi)
         charges.by_log_phi += cost.by_mean
         charges.by_log_phi_variance -= cost.by_spread
-        give(total, by_square=-cost.of_form.by_square, by_variance=-cost.of_form.by_variance)
+        give(total, by_square=cost.by_square, by_variance=cost.by_variance)
         return cost.value
 
     def _dyads(
@@ -325,7 +337,7 @@ class ExpectedLikelihood:
             cost = self._soft_plus(block, charges, between, form, scale, log_phi)
             charges.by_log_phi -= cost.value - cost.by_mean
             charges.by_log_phi_variance -= 0.5 * cost.value - cost.by_mean + cost.by_spread
-        give(total, by_square=-cost.of_form.by_square, by_variance=-cost.of_form.by_variance)
+        give(total, by_square=cost.by_square, by_variance=cost.by_variance)
         return cost.value
 
     def _soft_plus(
@@ -360,15 +372,18 @@ class ExpectedLikelihood:
         log_phi: float,
     ) -> Iterator[tuple[tuple[Dyads, ...], SoftPlus]]:
         """Yield the bounds of dyads' log(1 + u): of each direction, or of both under one."""
-        moments = [charges.between(dyads) for dyads in block.ways]
-        shifted = [(m - log_phi, v + charges.log_phi_variance) for m, v in moments]
+
+        def eta(dyads: Dyads) -> tuple[FloatArray, FloatArray]:
+            mean, variance = charges.between(dyads)
+            return mean - log_phi, variance + charges.log_phi_variance
+
         if block.back is None:
-            for way, (dyads, eta) in enumerate(zip(block.ways, shifted, strict=True)):
-                bound_at = partial(bounded, *eta, between, log_form)
+            for way, dyads in enumerate(block.ways):
+                bound_at = partial(bounded, *eta(dyads), between, log_form)
                 yield (dyads,), self._tightest((block.key, way), bound_at, between)
             return
         there, back = block.ways
-        (mean, variance), (mean_back, variance_back) = shifted
+        (mean, variance), (mean_back, variance_back) = eta(there), eta(back)
         spreads = [np.broadcast_to(v, block.back.shape) for v in (variance, variance_back)]
         both = Both(
             np.stack(np.broadcast_arrays(mean, mean_back + block.back)),

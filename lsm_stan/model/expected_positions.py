@@ -59,12 +59,15 @@ class Contrasts:
         sums : ndarray of shape (R, K)
         squares : ndarray of shape (R,)
         """
-        sums = np.einsum("rtk,t->rk", mean[self.sites], self.weights)
-        if spread.ndim == 1:
-            variance = spread[self.sites] @ self.weights**2
-        else:
-            covariance = spread[self.sites[:, :, None], self.sites[:, None]]
-            variance = np.einsum("rts,t,s->r", covariance, self.weights, self.weights)
+        terms = list(zip(self.sites.T, self.weights, strict=True))
+        sums = np.sum([weight * mean[sites] for sites, weight in terms], axis=0)
+        variance = np.zeros(len(sums))
+        for sites, weight in terms:
+            if spread.ndim == 1:
+                variance += weight**2 * spread[sites]
+            else:
+                for others, factor in terms:
+                    variance += weight * factor * spread[sites, others]
         return sums, np.einsum("rk,rk->r", sums, sums) + mean.shape[1] * variance
 
     def add_to(self, total: Gradient, sums: FloatArray, by_square: FloatArray) -> None:
