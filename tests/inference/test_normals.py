@@ -173,7 +173,8 @@ def test_the_elbo_is_that_of_draws(model, dim):
 @pytest.mark.parametrize("shared", [True, False])
 @pytest.mark.parametrize("model", MODELS)
 def test_the_gradient_is_that_of_the_value(model, shared):
-    problem = problem_of(model, 2, directed=shared or only_directed(model), hidden=shared)
+    dim, directed = 2 if shared else 3, shared or only_directed(model)
+    problem = problem_of(model, dim, directed=directed, hidden=shared)
     normals, bound = random_normals(problem, shared=shared), Bound(problem)
     bound.tighten(normals)
     state = (normals.mean, np.array(normals.shape.spread), normals.shape.variance)
