@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import math
+from dataclasses import dataclass, field
+
 import numpy as np
 
 from lsm_stan.errors import InputError
@@ -13,6 +16,39 @@ from lsm_stan.inference.run import Run
 from lsm_stan.model.parameters import Parameters, flat
 from lsm_stan.posterior.checks import approximation_khat
 from lsm_stan.typing import FloatArray
+
+
+@dataclass(frozen=True)
+class CountedLogJoint(LogJoint):
+    """A log joint density that counts its gradients.
+
+    Attributes
+    ----------
+    counts : list of int
+        How many each evaluation took.
+    """
+
+    counts: list[int] = field(default_factory=list)
+
+    def at_flat(
+        self, points: FloatArray, *, learned: bool = False
+    ) -> tuple[FloatArray, FloatArray]:
+        """Evaluate it as :meth:`LogJoint.at_flat` does, and count.
+
+        Parameters
+        ----------
+        points : ndarray of shape (..., P)
+            As there.
+        learned : bool, default False
+            As there.
+
+        Returns
+        -------
+        log_joint : ndarray of shape (...)
+        gradient : ndarray of shape (..., P)
+        """
+        self.counts.append(math.prod(points.shape[:-1]))
+        return super().at_flat(points, learned=learned)
 
 
 def approximate_at_mode(run: Run, start: Parameters, draws: int) -> Fit:
@@ -36,7 +72,7 @@ def approximate_at_mode(run: Run, start: Parameters, draws: int) -> Fit:
     InputError
         If the model has too many parameters for their Hessian.
     """
-    problem, log_joint = run.problem, LogJoint(run.problem, run.compiled)
+    problem, log_joint = run.problem, CountedLogJoint(run.problem, run.compiled)
     size = flat(problem.declared(start)).size
     if size > MAX_CURVATURE_SIZE:
         raise InputError(
@@ -45,6 +81,7 @@ def approximate_at_mode(run: Run, start: Parameters, draws: int) -> Fit:
         )
     run.say(f"the curvature of {size:,} parameters")
     mode = settle_mode(log_joint, start)
+    gradients = sum(log_joint.counts)
     if mode.around is None:
         points, log_q = (
             np.repeat(flat(problem.declared(mode.point))[None], draws, 0),
@@ -61,7 +98,12 @@ def approximate_at_mode(run: Run, start: Parameters, draws: int) -> Fit:
         estimate=mode.point,
         sample_stats={"log_q": log_q[None]},
         checks=mode.checks,
-        details={**mode.details, "khat": approximation_khat(density - log_q), "draws": draws},
+        details={
+            **mode.details,
+            "khat": approximation_khat(density - log_q),
+            "draws": draws,
+            "gradients": gradients,
+        },
     )
 
 

@@ -31,7 +31,7 @@ from lsm_stan.inference.sample import sample_posterior
 from lsm_stan.inference.setting_out import first_change, starts_for
 from lsm_stan.inference.starts import Init, given_start, is_made, is_random
 from lsm_stan.inference.variational import approximate
-from lsm_stan.inference.vi import approximate_in_closed_form, check_served
+from lsm_stan.inference.vi import approximate_in_closed_form, check_served, count_sites
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.layering import Layering
 from lsm_stan.model.parameters import Parameters
@@ -281,9 +281,9 @@ class LatentSpaceModel(CompiledModel):
         init : Init, default "map"
             The start; see :data:`Init`. A random one is annealed.
         covariance : {"shared", "isotropic"} or None, default None
-            Whether the nodes have a covariance, the same in every coordinate, or each node a
+            Whether the positions have a covariance, the same in every coordinate, or each a
             variance of its own. By default they have one up to
-            :data:`lsm_stan.inference.preconditioning.MAX_NODES` nodes.
+            :data:`lsm_stan.inference.preconditioning.MAX_NODES` of them.
         draws : int, default 1000
             Number of draws.
         show_progress : bool, default True
@@ -293,7 +293,8 @@ class LatentSpaceModel(CompiledModel):
         -------
         Fit
             One chain of draws; the estimate is the density's mean. Its ``elbo`` has every constant;
-            it is exact for Poisson models, and a lower bound for others (``elbo_exact``).
+            it is exact for Poisson models without clusters, and a lower bound for others
+            (``elbo_exact``).
 
         Raises
         ------
@@ -302,7 +303,7 @@ class LatentSpaceModel(CompiledModel):
             :func:`lsm_stan.inference.vi.check_served`.
         """
         if covariance is None:
-            covariance = "shared" if self.network.n_nodes <= MAX_NODES else "isotropic"
+            covariance = "shared" if count_sites(self.problem) <= MAX_NODES else "isotropic"
         check_served(self.problem, covariance)
         asked = {"init": init, "covariance": covariance, "draws": draws}
         run, start = self._begin("vi", seed, asked, show_progress)

@@ -10,16 +10,32 @@ from functools import cached_property
 import numpy as np
 from scipy.linalg import LinAlgError, cholesky
 from scipy.linalg.lapack import dtrtri
+from scipy.special import softmax
 
 from lsm_stan.inference.problem import Problem
 from lsm_stan.model.expected_likelihood import ExpectedLikelihood
 from lsm_stan.model.expected_prior import expected_log_prior
 from lsm_stan.model.normal_pairs import Gradient
 from lsm_stan.model.parameters import Parameters
+from lsm_stan.model.sites import Sites
 from lsm_stan.typing import FloatArray
 
-#: What a density is over besides positions: as Stan declares it, but for effects in nats.
-OTHERS = ("intercept", "log_phi", "effect", "log_sigma", "rho_raw", "log_sigma_z")
+#: What a density is over besides sites: as Stan declares it, but for effects in nats.
+OTHERS = (
+    "intercept",
+    "log_phi",
+    "effect",
+    "log_sigma",
+    "rho_raw",
+    "log_sigma_role",
+    "log_sigma_z",
+    "coefficient",
+    "theta_raw",
+    "log_omega",
+)
+
+#: Most variance of positions at first, where it is of inner products: at 1 the ELBO is infinite.
+MOST_INNER = 0.5
 
 #: Entropy of a standard normal variable, in nats.
 UNIT_ENTROPY = 0.5 * (1 + math.log(2 * math.pi))
@@ -31,8 +47,8 @@ class Shape:
 
     Attributes
     ----------
-    precision : ndarray of shape (N, N) or (N,)
-        The inverse of S, the covariance of the nodes in each coordinate; or, where nodes are
+    precision : ndarray of shape (M, M) or (M,)
+        The inverse of S, the covariance of the sites in each coordinate; or, where sites are
         independent, of its diagonal.
     variance : dict of str to ndarray
         Variances of all other parameters, which are independent; by the names of :data:`OTHERS`.
@@ -76,12 +92,12 @@ class Shape:
         ----------
         name : str
             The parameter.
-        values : ndarray of shape (..., N, K) or (..., S)
+        values : ndarray of shape (..., M, K) or (..., S)
             Values in units of the density.
 
         Returns
         -------
-        ndarray of shape (..., N, K) or (..., S)
+        ndarray of shape (..., M, K) or (..., S)
         """
         if name != "z":
             return self.sd[name] * values
@@ -127,12 +143,13 @@ class Shape:
 
 @dataclass(frozen=True, eq=False)
 class Normals:
-    """A normal density: coordinates of positions share a covariance, all else is independent.
+    """A normal density: coordinates of sites share a covariance, all else is independent.
 
     Attributes
     ----------
     mean : dict of str to ndarray
-        Means: positions, ``z`` of shape (N, K), and others by the names of :data:`OTHERS`.
+        Means: sites, ``z`` of shape (M, K) (:mod:`lsm_stan.model.sites`), and others by the names
+        of :data:`OTHERS`.
     shape : Shape
         Covariance and variances.
     """
@@ -153,9 +170,9 @@ class Normals:
         start : dict of str to ndarray
             Parameters without leading axes.
         variance : float
-            Variance of everything; of positions in squared units of their prior's scale.
+            Variance of everything; of sites in squared units of the positions' scale.
         shared : bool
-            Whether nodes have a covariance.
+            Whether sites have a covariance.
 
         Returns
         -------
@@ -165,9 +182,10 @@ class Normals:
         none = np.zeros(problem.network.n_nodes)
         ends = [start.get(name, none) for name in ("sender_effect", "receiver_effect")]
         values["effect"] = np.stack(ends, axis=1)[:, : values["effect_raw"].shape[1]]
-        mean = {"z": np.array(start["z"])}
+        points = {"role": np.zeros_like(start["z"])} | dict(start) | {"centre": values["centre"]}
+        mean = {"z": Sites.of(problem.spec, len(none)).joined(points)}
         mean |= {name: np.array(values[name]) for name in OTHERS if values[name].size}
-        each = np.full(len(none), 1 / (variance * problem.prior_scale**2))
+        each = np.full(len(mean["z"]), 1 / (variance * widest(problem)))
         others = {name: np.full(mean[name].shape, variance) for name in mean if name != "z"}
         return cls(mean, Shape(np.diag(each) if shared else each, others))
 
@@ -196,7 +214,7 @@ class Normals:
         Returns
         -------
         values : dict of str to ndarray
-            Positions and other parameters, with a leading axis.
+            Sites and other parameters, with a leading axis.
         log_q : ndarray of shape (D,)
             Log densities, in nats.
         """
@@ -208,11 +226,30 @@ class Normals:
         return values, log_q
 
 
-def parameters_of(values: Parameters) -> dict[str, FloatArray]:
+def widest(problem: Problem) -> float:
+    """Return the most variance that positions have at first.
+
+    Parameters
+    ----------
+    problem : Problem
+        The model and its network.
+
+    Returns
+    -------
+    float
+        In squared units of positions: the prior's, or less where the ELBO would not be finite.
+    """
+    variance = problem.prior_scale**2
+    return min(variance, MOST_INNER) if problem.spec.form == "inner" else variance
+
+
+def parameters_of(problem: Problem, values: Parameters) -> dict[str, FloatArray]:
     """Return the parameters of the model that a density's values are.
 
     Parameters
     ----------
+    problem : Problem
+        The model and its network.
     values : dict of str to ndarray
         Values by the names that a density has, with any leading axes ``(...)``.
 
@@ -221,7 +258,8 @@ def parameters_of(values: Parameters) -> dict[str, FloatArray]:
     dict of str to ndarray
         By the names of :mod:`lsm_stan.model.parameters`.
     """
-    parameters = {"z": values["z"]}
+    spec = problem.spec
+    parameters = Sites.of(spec, problem.network.n_nodes).split(values["z"])
     if "intercept" in values:
         parameters["intercept"] = values["intercept"][..., 0]
     if "log_phi" in values:
@@ -232,18 +270,28 @@ def parameters_of(values: Parameters) -> dict[str, FloatArray]:
             parameters[f"sigma_{end}"] = np.exp(values["log_sigma"][..., column])
     if "rho_raw" in values:
         parameters["rho"] = np.tanh(values["rho_raw"][..., 0])
-    if "log_sigma_z" in values:
-        parameters["sigma_z"] = np.exp(values["log_sigma_z"][..., 0])
+    for name in ("sigma_role", "sigma_z"):
+        if f"log_{name}" in values:
+            parameters[name] = np.exp(values[f"log_{name}"][..., 0])
+    if spec.covariates is not None and "coefficient" in values:
+        parameters["beta"] = values["coefficient"] / spec.covariates.scale
+    if spec.clusters:
+        last = np.zeros((*values["theta_raw"].shape[:-1], 1))
+        parameters["theta"] = softmax(np.concatenate([values["theta_raw"], last], -1), axis=-1)
+        scale = parameters.get("sigma_z", np.asarray(problem.prior_scale))
+        parameters["sigma_cluster"] = np.exp(values["log_omega"]) * scale[..., None]
     return parameters
 
 
-def log_volume(values: Parameters) -> FloatArray | float:
+def log_volume(problem: Problem, values: Parameters) -> FloatArray | float:
     """Return the log volume of what a density is over in one of what Stan declares.
 
-    Stan declares positions and effects in units of their scales, where those are learned.
+    Stan declares positions, roles and effects in units of their scales, where those are learned.
 
     Parameters
     ----------
+    problem : Problem
+        The model and its network.
     values : dict of str to ndarray
         As in :func:`parameters_of`.
 
@@ -252,10 +300,11 @@ def log_volume(values: Parameters) -> FloatArray | float:
     float or ndarray of shape (...)
         In nats.
     """
-    n_nodes, dim = values["z"].shape[-2:]
-    total: FloatArray | float = 0.0
-    if "log_sigma_z" in values:
-        total = total + n_nodes * dim * values["log_sigma_z"][..., 0]
+    n_nodes, dim = problem.network.n_nodes, problem.dim
+    total: FloatArray | float = Sites.of(problem.spec, n_nodes).log_volume(dim)
+    for name in ("log_sigma_z", "log_sigma_role"):
+        if name in values:
+            total = total + n_nodes * dim * values[name][..., 0]
     if "log_sigma" in values:
         total = total + n_nodes * values["log_sigma"].sum(axis=-1)
     if "rho_raw" in values:
@@ -297,9 +346,20 @@ class Bound:
         mean, spread, variance = normals.mean, normals.shape.spread, normals.shape.variance
         value, total = self.likelihood.at(mean, spread, variance, means_only=means_only)
         value += expected_log_prior(
-            self.problem.spec, mean, spread, variance, self.problem.prior_scale, total
+            self.problem.spec,
+            self.likelihood.sites,
+            mean,
+            spread,
+            variance,
+            self.problem.prior_scale,
+            total,
         )
         return value, total
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is the expectation itself, no lower bound."""
+        return self.likelihood.exact and not self.problem.spec.clusters
 
     def tighten(self, normals: Normals) -> None:
         """Make the bounds of the expected log likelihood as tight as they can be at a density.

@@ -19,6 +19,9 @@ from lsm_stan.typing import FloatArray
 #: a nat a parameter from its mode; mean-field ADVI of stiff models loses some two.
 MAX_DROP = 10.0
 
+#: How Stan says that its own rule has stopped it.
+CONVERGED = "ELBO CONVERGED"
+
 #: Nats that the last evaluation may have gained without a word.
 EARLY = 10.0
 
@@ -75,6 +78,7 @@ def approximate(
             "elbo_trace": trace,
             "khat": approximation_khat((log_joint - log_q).reshape(-1)),
             "draws": draws["z"].shape[1],
+            "gradients": gradients_taken(console),
             "preconditioned": change is not None,
         },
     )
@@ -97,6 +101,31 @@ def elbo_trace(console: str) -> list[tuple[int, float]]:
     return [(int(iteration), float(elbo)) for iteration, elbo in printed]
 
 
+def gradients_taken(console: str) -> int:
+    """Return how many gradients ADVI took, the search for a step size included.
+
+    Each iteration of either takes ``grad_samples`` (``stan::variational::advi``). Draws without a
+    finite gradient, which Stan replaces without a word, are not counted, nor are the ELBO's, which
+    have no gradient.
+
+    Parameters
+    ----------
+    console : str
+        What CmdStan printed.
+
+    Returns
+    -------
+    int
+    """
+    samples, most = (
+        int(re.findall(rf"^\s*{name} = (\d+)", console, re.MULTILINE)[0])
+        for name in ("grad_samples", "iter")
+    )
+    search = re.findall(r"^Iteration:\s*(\d+) / .*\(Adaptation\)", console, re.MULTILINE)
+    iterations = elbo_trace(console)[-1][0] if CONVERGED in console else most
+    return samples * (iterations + int(search[-1] if search else 0))
+
+
 def elbo_check(console: str) -> Check:
     """Check that ADVI stopped by Stan's own rule, and say what its last step still gained.
 
@@ -110,7 +139,7 @@ def elbo_check(console: str) -> Check:
     Check
         ``elbo``.
     """
-    if "ELBO CONVERGED" not in console:
+    if CONVERGED not in console:
         text = "ADVI reached its last iteration before its ELBO converged: raise iter"
         return Check("elbo", False, text)
     trace = elbo_trace(console)

@@ -34,12 +34,14 @@ from lsm_stan.inference.normals import (
     Shape,
     log_volume,
     parameters_of,
+    widest,
 )
 from lsm_stan.inference.preconditioning import MAX_NODES
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
 from lsm_stan.model.normal_pairs import Gradient
 from lsm_stan.model.parameters import Parameters
+from lsm_stan.model.sites import Sites
 from lsm_stan.posterior.checks import Check, approximation_khat
 from lsm_stan.typing import FloatArray
 
@@ -64,9 +66,6 @@ NARROW, WIDE = 1e-4, 0.5
 
 #: What L-BFGS is told of places where numbers overflow: it turns back.
 FORBIDDEN = 1e300
-
-#: Models that have the expectations.
-LIKELIHOODS, FORMS = ("poisson", "nb", "bernoulli"), ("inverse", "exponential", "squared")
 
 
 @dataclass(frozen=True, eq=False)
@@ -201,7 +200,7 @@ def promise(normals: Normals, gradient: Gradient, heat: float = 1.0) -> float:
 
 
 def wanted_precision(normals: Normals, gradient: Gradient, heat: float = 1.0) -> FloatArray:
-    """Return the precision of the nodes at which the derivative in their covariance is 0.
+    """Return the precision of the sites at which the derivative in their covariance is 0.
 
     Parameters
     ----------
@@ -214,7 +213,7 @@ def wanted_precision(normals: Normals, gradient: Gradient, heat: float = 1.0) ->
 
     Returns
     -------
-    ndarray of shape (N, N) or (N,)
+    ndarray of shape (M, M) or (M,)
     """
     return np.asarray(gradient.spread * (-2 / (normals.mean["z"].shape[1] * heat)))
 
@@ -279,11 +278,27 @@ def widened(bound: Bound, normals: Normals) -> Normals:
     wanted = wanted_precision(normals, gradient)
     each = wanted if wanted.ndim == 1 else np.diagonal(wanted)
     # no less precise than the prior
-    precision = np.maximum(each, bound.problem.prior_scale**-2)
+    precision = np.maximum(each, 1 / widest(bound.problem))
     variance = {name: 1 / np.maximum(-2 * by, 1.0) for name, by in gradient.variance.items()}
     return Normals(
         normals.mean, Shape(precision if wanted.ndim == 1 else np.diag(precision), variance)
     )
+
+
+def count_sites(problem: Problem) -> int:
+    """Return how many positions a covariance would be of.
+
+    Parameters
+    ----------
+    problem : Problem
+        The model and its network.
+
+    Returns
+    -------
+    int
+        A node with two roles has two; clusters have one each.
+    """
+    return Sites.of(problem.spec, problem.network.n_nodes).total
 
 
 def check_served(problem: Problem, covariance: str) -> None:
@@ -299,32 +314,24 @@ def check_served(problem: Problem, covariance: str) -> None:
     Raises
     ------
     InputError
-        If the likelihood, the form, or a part of the model is another than is served; K = 1 with
-        the inverse form; or a covariance of more than :data:`MAX_NODES` nodes.
+        If there are layers; K = 1 with the inverse form; or a covariance of more than
+        :data:`MAX_NODES` sites (:mod:`lsm_stan.model.sites`).
     """
-    spec, n_nodes = problem.spec, problem.network.n_nodes
     if problem.layered:
-        raise InputError("method vi has no closed form for layers; take advi, or nuts")
-    others = spec.extensions
-    if spec.form not in FORMS:
-        others = [f"form {spec.form!r}", *others]
-    if spec.likelihood not in LIKELIHOODS:
-        others = [f"likelihood {spec.likelihood!r}", *others]
-    if others:
         raise InputError(
-            f"method vi has no closed form for {others[0]} of model {spec.label!r}; it serves the"
-            f" likelihoods {', '.join(LIKELIHOODS)} with the forms {', '.join(FORMS)}, with"
-            " effects or without: take advi, or one of those models"
+            "method vi has no closed form for layers, whose positions are sums of changes on a"
+            " scale that is learned; take advi, or nuts"
         )
-    if spec.form == "inverse" and problem.dim == 1:
+    if problem.spec.form == "inverse" and problem.dim == 1:
         raise InputError(
             "dim is 1, where the mean of 1/d under a normal density is infinite, and so is the"
             " bound of method vi; take dim 2 or more, or a model of form exponential or squared"
         )
-    if covariance == "shared" and n_nodes > MAX_NODES:
+    n_sites = count_sites(problem)
+    if covariance == "shared" and n_sites > MAX_NODES:
         raise InputError(
-            f"vi: covariance is 'shared', that of {n_nodes:,} nodes; at most {MAX_NODES:,} can have"
-            " one: take covariance = 'isotropic'"
+            f"vi: covariance is 'shared', that of {n_sites:,} positions; at most {MAX_NODES:,} can"
+            " have one: take covariance = 'isotropic'"
         )
 
 
@@ -342,7 +349,7 @@ def approximate_in_closed_form(
     annealed : bool
         Whether the start is a random one.
     shared : bool
-        Whether nodes have a covariance.
+        Whether positions have a covariance.
     draws : int
         Number of draws.
 
@@ -352,22 +359,22 @@ def approximate_in_closed_form(
     """
     problem, bound = run.problem, Bound(run.problem)
     width = WIDE if annealed else NARROW
-    run.say(f"a covariance of {'all nodes' if shared else 'each node'}")
+    run.say(f"a covariance of {'all positions' if shared else 'each position'}")
     end = climb(bound, Normals.around(problem, start, width, shared=shared), annealed=annealed)
     values, log_q = end.normals.draw(draws, np.random.default_rng(run.seed))
-    parameters = parameters_of(values)
+    parameters = parameters_of(problem, values)
     log_joint = LogJoint(problem, run.compiled).at(parameters)[0]
-    log_q += log_volume(values)
+    log_q += log_volume(problem, values)
     return run.finish(
         draws={name: value[None] for name, value in parameters.items()},
         log_joint=log_joint[None],
-        estimate=parameters_of(end.normals.mean),
+        estimate=parameters_of(problem, end.normals.mean),
         sample_stats={"log_q": log_q[None]},
         checks=[gain_check(end)],
         details={
             "elbo": end.elbo,
             "elbo_trace": end.trace,
-            "elbo_exact": bound.likelihood.exact,
+            "elbo_exact": bound.exact,
             "elbo_of_draws": float(np.mean(log_joint - log_q)),
             "khat": approximation_khat(log_joint - log_q),
             "draws": draws,

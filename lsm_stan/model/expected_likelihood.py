@@ -1,11 +1,12 @@
-r"""The expected log likelihood of independent normal positions and effects, with its gradient.
+r"""The expected log likelihood of normal positions and all else, with its gradient.
 
 With :math:`\mu_{ij} = e^{\eta_{ij}} f(d_{ij})` and its mean :math:`\bar\mu_{ij}`, which is closed
-(:mod:`lsm_stan.model.expectations`), the expectation is exact for ``poisson``,
+(:mod:`lsm_stan.model.expectations`, :mod:`lsm_stan.model.normal_products`), the expectation is
+exact for ``poisson``,
 
 .. math:: \sum_{edges} y\,E\log\mu - \sum_{dyads} \bar\mu - \sum_{edges} \log y!,
 
-and for ``nb`` and ``bernoulli`` a lower bound of it, by upper bounds
+and for the other likelihoods a lower bound of it, by upper bounds
 (:mod:`lsm_stan.model.soft_plus`) of what a dyad and an edge cost:
 
 .. math:: E\,(y + \varphi)\log(1 + \mu/\varphi)
@@ -13,33 +14,121 @@ and for ``nb`` and ``bernoulli`` a lower bound of it, by upper bounds
 
 where :math:`l = \log\varphi` is normal, independent of the rest, and :math:`l'` its like, the mean
 greater by the variance: that is what a factor of :math:`e^l` does (``bernoulli``:
-:math:`\varphi = 1`, and no y). The bounds' tilts are state, and change in :meth:`retilt` alone.
+:math:`\varphi = 1`, and no y). In ``dyadic`` y is the sum of both directions of a pair, and both
+are under one logarithm (:mod:`lsm_stan.model.soft_plus_both`). The bounds' tilts are state, and
+change in :meth:`retilt` alone.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Iterable
-from dataclasses import dataclass
-from functools import cache, cached_property
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import cached_property, partial
+from itertools import chain
 
 import numpy as np
-from scipy.special import gammaln, psi
+from scipy.special import gammaln
 
+from lsm_stan.model.charges import LEAST, Charges, Dyads
 from lsm_stan.model.expectations import Expectation
+from lsm_stan.model.expected_dispersion import rising
 from lsm_stan.model.family import ModelSpec
-from lsm_stan.model.likelihood import log_rising
 from lsm_stan.model.normal_pairs import Gradient, Pairs, at_nodes, blocks_of_pairs, of_covariance
+from lsm_stan.model.normal_products import Products, add_products_to
 from lsm_stan.model.parameters import Parameters
-from lsm_stan.model.soft_plus import Differences, SoftPlus, best_tilts, bounded, logarithm
+from lsm_stan.model.sites import Sites
+from lsm_stan.model.soft_plus import Differences, SoftPlus, Tilts, best_tilts, bounded
+from lsm_stan.model.soft_plus_both import Both, bounded_both
+from lsm_stan.model.stan_data import frailty_totals, hidden_terms
 from lsm_stan.network.network import Network
 from lsm_stan.typing import FloatArray, IntArray
 
 #: Pairs that are kept from one evaluation to the next, at most: some 300 MB.
 KEPT = 4_000_000
 
-#: Nodes of the Gauss-Hermite rules of one normal variable.
-HERMITE = 40
+#: Blocks whose bounds are tight even where there are too many pairs to be kept.
+ALWAYS_TIGHT = ("totals", "hidden")
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some pairs of sites, and the dyads that meet there.
+
+    Attributes
+    ----------
+    key : hashable
+        What tells it from other blocks.
+    pairs : Pairs
+        P pairs of sites.
+    ways : tuple of Dyads
+        P dyads each: one direction of each pair, or both.
+    times : float or ndarray of shape (P,)
+        How many times they count; below 0 they are taken out again.
+    back : ndarray of shape (P,) or None, default None
+        Where both directions are under one logarithm: what is added to the second's log mean, 0 or,
+        where it is not there, :data:`lsm_stan.model.charges.LEAST`.
+    """
+
+    key: Hashable
+    pairs: Pairs
+    ways: tuple[Dyads, ...]
+    times: FloatArray | float
+    back: FloatArray | None = None
+
+    def __len__(self) -> int:
+        return len(self.pairs.first)
+
+
+@dataclass(eq=False)
+class Cost:
+    """What some dyads cost, and its derivatives.
+
+    Attributes
+    ----------
+    value : float
+        In nats.
+    by_square, by_variance : ndarray of shape (..., P)
+        Derivatives of minus the value in what the form takes of the pairs.
+    by_mean, by_spread : float
+        Derivatives in what all their means of log u have in common, and in what all variances.
+    """
+
+    value: float
+    by_square: FloatArray
+    by_variance: FloatArray
+    by_mean: float = 0.0
+    by_spread: float = 0.0
+
+    @classmethod
+    def of_zeros(cls, form: Expectation) -> Cost:
+        """Return one of nothing.
+
+        Parameters
+        ----------
+        form : Expectation
+            Arrays of the derivatives' shapes.
+
+        Returns
+        -------
+        Cost
+        """
+        return cls(0.0, np.zeros_like(form.by_square), np.zeros_like(form.by_variance))
+
+    def add(self, value: float, scale: FloatArray | float, form: Expectation) -> None:
+        """Add a value, and derivatives that are multiplied by a scale.
+
+        Parameters
+        ----------
+        value : float
+            In nats.
+        scale : ndarray of shape (P,) or float
+            The scale.
+        form : Expectation
+            The derivatives.
+        """
+        self.value += value
+        self.by_square -= scale * form.by_square
+        self.by_variance -= scale * form.by_variance
 
 
 class ExpectedLikelihood:
@@ -48,7 +137,7 @@ class ExpectedLikelihood:
     Parameters
     ----------
     spec : ModelSpec
-        The model: a distance form, no roles, covariates or clusters, not ``dyadic``.
+        The model, bound to its network if it has covariates.
     network : Network
         The network.
     jitter : float
@@ -58,18 +147,30 @@ class ExpectedLikelihood:
     def __init__(self, spec: ModelSpec, network: Network, jitter: float) -> None:
         self.spec, self.network = spec, network
         n = network.n_nodes
+        self.sites = Sites.of(spec, n)
         loop = network.sender == network.receiver
         self.weight = network.weight[~loop].astype(float)
-        self.edges = Pairs(network.sender[~loop], network.receiver[~loop], n)
-        self.hidden = Pairs(network.hidden_sender, network.hidden_receiver, n)
+        self.edges = self._block("edges", network.sender[~loop], network.receiver[~loop], 1.0)
+        self.shared = spec.likelihood == "dyadic"
+        sender, receiver, back, weight = frailty_totals(network, shared=self.shared)
+        self.total_weight = weight.astype(float)
+        self.totals = self._block("totals", sender, receiver, self.total_weight, back)
+        self.hidden = [self._block("hidden", network.hidden_sender, network.hidden_receiver, -1.0)]
+        if self.shared:  # pairs as a whole, then put in again what was observed of them
+            sender, receiver, back, weight = hidden_terms(network, shared=True)
+            self.hidden = [
+                self._block(key, sender[part], receiver[part], -times, back[part])
+                for key, times in (("hidden", 1.0), ("half hidden", -1.0))
+                for part in [weight == times]
+            ]
         self.constant = -float(gammaln(self.weight + 1).sum())
         if spec.diagonal:
             of_node = at_nodes(network.sender[loop], network.weight[loop], n)
             log_rate = -0.5 * np.log(jitter)
             log_p = of_node * log_rate - np.exp(log_rate) - gammaln(of_node + 1)
             self.constant += float(log_p.sum())
-        self._tilts: dict[Hashable, tuple[FloatArray, FloatArray]] = {}
-        self._shares: dict[Hashable, tuple[FloatArray, FloatArray]] | None = None
+        self._tilts: dict[Hashable, Tilts] = {}
+        self._shares: dict[Hashable, Tilts] | None = None
 
     @property
     def exact(self) -> bool:
@@ -89,12 +190,13 @@ class ExpectedLikelihood:
         Parameters
         ----------
         mean : dict of str to ndarray
-            Means: ``z`` of shape (N, K); and where the model has them ``intercept`` and
-            ``log_phi`` of shape (1,), ``effect`` of shape (N, C).
-        spread : ndarray of shape (N, N) or (N,)
-            Covariance of the nodes in each coordinate, or variances of independent ones.
+            Means: ``z`` of shape (M, K), of sites (:mod:`lsm_stan.model.sites`); and where the
+            model has them ``intercept`` and ``log_phi`` of shape (1,), ``effect`` of shape
+            (N, C), and ``coefficient`` of shape (B,).
+        spread : ndarray of shape (M, M) or (M,)
+            Covariance of the sites in each coordinate, or variances of independent ones.
         variance : dict of str to ndarray
-            Variances of the parameters other than positions, all independent.
+            Variances of the parameters other than sites, all independent.
         means_only : bool, default False
             Whether to leave out the derivatives in `spread`, which take a third of the time.
 
@@ -106,30 +208,68 @@ class ExpectedLikelihood:
         """
         spec = self.spec
         total = Gradient.of_zeros(mean, spread[:0] if means_only else spread, variance)
-        charges = Charges.of_normals(spec, mean, variance)
-        value = self.constant + self._edge_sum(charges, mean["z"], spread, total)
+        charges = Charges.of_normals(spec, self.network.n_nodes, mean, variance)
         at = charges, mean["z"], spread, total
-        for number, pairs in enumerate(self._blocks()):
-            value -= self._dyads(number, pairs, *at, 1.0)
-        if len(self.hidden.first):
-            value -= self._dyads("hidden", self.hidden, *at, -1.0)
+        met = self._met(self.edges.pairs, mean["z"], spread)
+        value = self.constant + self._edge_sum(charges, *met, total)
         if spec.dispersed:
-            value += rising(self.weight, mean, variance, total)
+            if self.shared:
+                met = self._met(self.totals.pairs, mean["z"], spread)
+            value -= self._total_sum(charges, *met, total) - rising(
+                self.total_weight, mean, variance, total
+            )
+        for block in chain(self._blocks(), filter(len, self.hidden)):
+            value -= self._dyads(block, *at)
         charges.add_to(total)
         if total.spread.size and spread.ndim == 2:
-            total.spread = of_covariance(total.spread)
+            by_pair = total.spread
+            inner = spec.form == "inner"
+            total.spread = 0.5 * (by_pair + by_pair.T) if inner else of_covariance(by_pair)
         return value, total
 
-    def _blocks(self) -> Iterable[Pairs]:
-        return self._kept if self._keeps else blocks_of_pairs(self.network.n_nodes)
+    def _blocks(self) -> Iterable[Block]:
+        return self._kept if self._keeps else self._all_blocks()
+
+    def _all_blocks(self) -> Iterator[Block]:
+        """Yield all dyads, both directions of a pair together where they meet at the same sites."""
+        for number, (first, second) in enumerate(blocks_of_pairs(self.network.n_nodes)):
+            if not self.network.directed:
+                yield self._block((number, 0), first, second, 1.0)
+            elif self.shared:
+                yield self._block((number, 0), first, second, 1.0, np.ones(len(first)))
+            elif self.spec.symmetric:
+                yield self._block((number, 0), first, second, 2.0)
+            elif self.spec.roles:
+                yield self._block((number, 0), first, second, 1.0)
+                yield self._block((number, 1), second, first, 1.0)
+            else:
+                there = self._block((number, 0), first, second, 1.0)
+                back = Dyads.of(self.spec, second, first)
+                yield replace(there, ways=(*there.ways, back))
+
+    def _block(
+        self,
+        key: Hashable,
+        sender: IntArray,
+        receiver: IntArray,
+        times: FloatArray | float,
+        back: FloatArray | IntArray | None = None,
+    ) -> Block:
+        """Return dyads; with the reverse ones, where `back` is not 0, if they share frailties."""
+        pairs = Pairs(sender, receiver + self.sites.receiving, self.sites.total)
+        there = Dyads.of(self.spec, sender, receiver)
+        if back is None or not self.shared:
+            return Block(key, pairs, (there,), times)
+        ways = there, Dyads.of(self.spec, receiver, sender)
+        return Block(key, pairs, ways, times, np.where(back, 0.0, LEAST))
 
     @property
     def _keeps(self) -> bool:
         return self.network.n_nodes * (self.network.n_nodes - 1) // 2 <= KEPT
 
     @cached_property
-    def _kept(self) -> list[Pairs]:
-        return list(blocks_of_pairs(self.network.n_nodes))
+    def _kept(self) -> list[Block]:
+        return list(self._all_blocks())
 
     def retilt(self, mean: Parameters, spread: FloatArray, variance: Parameters) -> None:
         """Make the bounds as tight as they can be at a place; nothing where it is exact.
@@ -140,7 +280,7 @@ class ExpectedLikelihood:
         ----------
         mean : dict of str to ndarray
             As in :meth:`at`.
-        spread : ndarray of shape (N, N) or (N,)
+        spread : ndarray of shape (M, M) or (M,)
             As in :meth:`at`.
         variance : dict of str to ndarray
             As in :meth:`at`.
@@ -150,278 +290,141 @@ class ExpectedLikelihood:
             self.at(mean, spread, variance, means_only=True)
             self._tilts, self._shares = self._shares, None
 
-    def _bounded(
-        self,
-        key: Hashable,
-        charges: Charges,
-        ends: tuple[IntArray, IntArray],
-        between: Differences,
-        log_form: Expectation,
-        shift: tuple[float, float],
-    ) -> SoftPlus:
-        """Return the bound of dyads' log(1 + u); if asked to, keep the tilts that are best."""
-        mean, variance = charges.between(*ends)
-        mean, variance = mean + shift[0], variance + shift[1]
-        before = self._tilts.get(key)
-        bound = bounded(mean, variance, between, log_form, before)
-        if self._shares is not None and (key in ("edges", ("hidden", 0)) or self._keeps):
-            self._shares[key] = best_tilts(mean, variance, between, log_form, bound, before)
-        return bound
-
     def _edge_sum(
-        self, charges: Charges, positions: FloatArray, spread: FloatArray, total: Gradient
+        self,
+        charges: Charges,
+        between: Differences | Products,
+        give: Callable[..., None],
+        total: Gradient,
     ) -> float:
-        """Return what edges have besides other dyads, and add its derivatives."""
-        edges, weight = self.edges, self.weight
-        difference, square = edges.apart(positions)
-        between = Differences(self.spec.form, square, edges.variances(spread), difference.shape[1])
+        """Return the log means of edges times their weights, and add its derivatives."""
+        (edges,), weight = self.edges.ways, self.weight
         cost = between.minus_log_form()
-        by_square, by_variance = -weight * cost.by_square, -weight * cost.by_variance
-        value = charges.linear(edges, weight) - float(weight @ cost.value)
-        if self.spec.dispersed:
-            log_form, ends = logarithm(between.form_mean()), (edges.first, edges.second)
-            shift = -charges.log_phi, charges.log_phi_variance
-            bound = self._bounded("edges", charges, ends, between, log_form, shift)
-            value -= float(weight @ bound.value)
-            by_square -= weight * bound.of_distance.by_square
-            by_variance -= weight * bound.of_distance.by_variance
-            by_mean, by_spread = weight * bound.by_mean, weight * bound.by_variance
-            charges.count(*ends, -by_mean, -by_spread)
-            charges.by_log_phi += float(by_mean.sum())
-            charges.by_log_phi_variance -= float(by_spread.sum())
-        edges.add_to(total, difference, by_square, by_variance)
-        return value
+        give(total, by_square=-weight * cost.by_square, by_variance=-weight * cost.by_variance)
+        return charges.linear(edges, weight) - float(weight @ cost.value)
+
+    def _total_sum(
+        self,
+        charges: Charges,
+        between: Differences | Products,
+        give: Callable[..., None],
+        total: Gradient,
+    ) -> float:
+        """Return what weights cost that share a frailty, and take its derivatives off."""
+        form, log_phi = between.log_form_mean(), charges.log_phi
+        cost = self._soft_plus(self.totals, charges, between, form, self.totals.times, log_phi)
+        charges.by_log_phi += cost.by_mean
+        charges.by_log_phi_variance -= cost.by_spread
+        give(total, by_square=cost.by_square, by_variance=cost.by_variance)
+        return cost.value
 
     def _dyads(
         self,
-        key: Hashable,
-        pairs: Pairs,
+        block: Block,
         charges: Charges,
-        positions: FloatArray,
+        sites: FloatArray,
         spread: FloatArray,
         total: Gradient,
-        sign: float,
     ) -> float:
-        """Return what dyads cost, edge or not, and take its derivatives off.
-
-        Where the sign is 1 it is both dyads of a pair; else those listed, taken out again.
-        """
-        difference, square = pairs.apart(positions)
-        between = Differences(self.spec.form, square, pairs.variances(spread), difference.shape[1])
-        form = between.form_mean()
-        log_form = form if self.exact else logarithm(form)
-        ways = [(pairs.first, pairs.second)]
-        if self.network.directed and sign > 0:
-            if self.spec.symmetric:
-                sign = 2.0
-            else:
-                ways.append((pairs.second, pairs.first))
-        value, by_square, by_variance = 0.0, np.zeros(len(square)), np.zeros(len(square))
-        for way, ends in enumerate(ways):
-            if self.exact:
-                mean, variance = charges.between(*ends)
-                charge = sign * np.exp(mean + 0.5 * variance)
-                cost = charge * form.value
-                value += float(cost.sum())
-                by_square -= charge * form.by_square
-                by_variance -= charge * form.by_variance
-                charges.count(*ends, -cost, -0.5 * cost)
-                continue
+        """Return what dyads cost, edge or not, and take its derivatives off."""
+        between, give = self._met(block.pairs, sites, spread)
+        if self.exact:
+            cost = _rates(block, charges, between.form_mean())
+        else:
             # a factor of phi moves the mean of log(phi) by its variance
-            shift = -charges.log_phi - charges.log_phi_variance, charges.log_phi_variance
-            bound = self._bounded((key, way), charges, ends, between, log_form, shift)
-            scale = sign * charges.size
-            cost_of_all = scale * float(bound.value.sum())
-            value += cost_of_all
-            by_square -= scale * bound.of_distance.by_square
-            by_variance -= scale * bound.of_distance.by_variance
-            by_mean, by_spread = scale * bound.by_mean, scale * bound.by_variance
-            charges.count(*ends, -by_mean, -by_spread)
-            gained = float(np.sum(by_mean))
-            charges.by_log_phi -= cost_of_all - gained
-            charges.by_log_phi_variance -= 0.5 * cost_of_all - gained + float(np.sum(by_spread))
-        pairs.add_to(total, difference, by_square, by_variance)
-        return value
+            log_phi, scale = charges.log_phi + charges.log_phi_variance, block.times * charges.size
+            form = between.log_form_mean()
+            cost = self._soft_plus(block, charges, between, form, scale, log_phi)
+            charges.by_log_phi -= cost.value - cost.by_mean
+            charges.by_log_phi_variance -= 0.5 * cost.value - cost.by_mean + cost.by_spread
+        give(total, by_square=cost.by_square, by_variance=cost.by_variance)
+        return cost.value
 
-
-@dataclass(eq=False)
-class Charges:
-    """What dyads have besides distance, and derivatives in it, as they are added up.
-
-    The log mean weight of a dyad is η + log f(d); its η is normal.
-
-    Attributes
-    ----------
-    spec : ModelSpec
-        The model.
-    sent, received : ndarray of shape (N, 2)
-        Means and variances of the sender's and the receiver's parts of η.
-    log_phi, log_phi_variance : float
-        Mean and variance of log(phi); 0 where there is none.
-    by_sent, by_received : ndarray of shape (N, 2)
-        Derivatives in the means and variances.
-    by_log_phi, by_log_phi_variance : float
-        The same of log(phi).
-    """
-
-    spec: ModelSpec
-    sent: FloatArray
-    received: FloatArray
-    log_phi: float
-    log_phi_variance: float
-    by_sent: FloatArray
-    by_received: FloatArray
-    by_log_phi: float = 0.0
-    by_log_phi_variance: float = 0.0
-
-    @classmethod
-    def of_normals(cls, spec: ModelSpec, mean: Parameters, variance: Parameters) -> Charges:
-        """Return those of normal parameters.
-
-        Parameters
-        ----------
-        spec : ModelSpec
-            The model.
-        mean, variance : dict of str to ndarray
-            As in :meth:`ExpectedLikelihood.at`.
-
-        Returns
-        -------
-        Charges
-        """
-        shape = len(mean["z"]), 2
-        sent, received = np.zeros(shape), np.zeros(shape)
-        log_phi = log_phi_variance = 0.0
-        for moment, values in enumerate((mean, variance)):
-            if spec.intercept:
-                sent[:, moment] += values["intercept"]
-            if spec.effects:
-                sent[:, moment] += values["effect"][:, 0]
-                received[:, moment] += values["effect"][:, -1]
-        if spec.dispersed:
-            log_phi, log_phi_variance = mean["log_phi"].item(), variance["log_phi"].item()
-        by_sent, by_received = np.zeros(shape), np.zeros(shape)
-        return cls(spec, sent, received, log_phi, log_phi_variance, by_sent, by_received)
-
-    @property
-    def size(self) -> float:
-        """The mean of phi."""
-        return math.exp(self.log_phi + 0.5 * self.log_phi_variance)
-
-    def between(self, sender: IntArray, receiver: IntArray) -> tuple[FloatArray, FloatArray]:
-        """Return means and variances of η of dyads.
-
-        Parameters
-        ----------
-        sender, receiver : ndarray of int64 of shape (P,)
-            0-based node indices.
-
-        Returns
-        -------
-        mean, variance : ndarray of shape (P,) or ()
-        """
-        if self.spec.symmetric:  # all have one
-            mean, variance = self.sent[0]
-            return np.asarray(mean), np.asarray(variance)
-        mean, variance = (
-            self.sent[sender, moment] + self.received[receiver, moment] for moment in (0, 1)
-        )
-        return mean, variance
-
-    def linear(self, edges: Pairs, weight: FloatArray) -> float:
-        """Return the means of η of edges times their weights, and count the derivatives.
-
-        Parameters
-        ----------
-        edges : Pairs
-            Senders and receivers.
-        weight : ndarray of shape (E,)
-            Their weights.
-
-        Returns
-        -------
-        float
-        """
-        self.count(edges.first, edges.second, weight, np.zeros(len(weight)))
-        return float(np.sum(weight * self.between(edges.first, edges.second)[0]))
-
-    def count(
+    def _soft_plus(
         self,
-        sender: IntArray,
-        receiver: IntArray,
-        by_mean: FloatArray,
-        by_variance: FloatArray,
-    ) -> None:
-        """Add derivatives in what η has of dyads.
+        block: Block,
+        charges: Charges,
+        between: Differences | Products,
+        log_form: Expectation,
+        scale: FloatArray | float,
+        log_phi: float,
+    ) -> Cost:
+        """Return a bound of a scaled sum of log(1 + u); take its derivatives off the charges."""
+        cost = Cost.of_zeros(log_form)
+        for ways, bound in self._bounds(block, charges, between, log_form, log_phi):
+            by_mean, by_spread = scale * bound.by_mean, scale * bound.by_variance
+            of_ways = zip(ways, np.atleast_2d(by_mean), np.atleast_2d(by_spread), strict=False)
+            for dyads, of_mean, of_spread in of_ways:
+                charges.count(dyads, -of_mean, -of_spread)
+            if len(ways) == 2:
+                charges.count_covariance(*ways, -by_spread[2])
+            cost.add(float(np.sum(scale * bound.value)), scale, bound.of_distance)
+            cost.by_mean += float(by_mean.sum())
+            cost.by_spread += float(by_spread.sum())
+        return cost
 
-        Parameters
-        ----------
-        sender, receiver : ndarray of int64 of shape (P,)
-            0-based node indices.
-        by_mean, by_variance : ndarray of shape (P,)
-            Derivatives in its mean and variance.
-        """
-        for moment, values in enumerate((by_mean, by_variance)):
-            if self.spec.symmetric:
-                self.by_sent[0, moment] += values.sum()
-            else:
-                n_nodes = len(self.by_sent)
-                self.by_sent[:, moment] += at_nodes(sender, values, n_nodes)
-                self.by_received[:, moment] += at_nodes(receiver, values, n_nodes)
+    def _bounds(
+        self,
+        block: Block,
+        charges: Charges,
+        between: Differences | Products,
+        log_form: Expectation,
+        log_phi: float,
+    ) -> Iterator[tuple[tuple[Dyads, ...], SoftPlus]]:
+        """Yield the bounds of dyads' log(1 + u): of each direction, or of both under one."""
 
-    def add_to(self, total: Gradient) -> None:
-        """Add the derivatives in the parameters' means and variances to a gradient.
+        def eta(dyads: Dyads) -> tuple[FloatArray, FloatArray]:
+            mean, variance = charges.between(dyads)
+            return mean - log_phi, variance + charges.log_phi_variance
 
-        Parameters
-        ----------
-        total : Gradient
-            What is added to.
-        """
-        for moment, values in enumerate((total.mean, total.variance)):
-            if self.spec.intercept:
-                values["intercept"] += self.by_sent[:, moment].sum()
-            if self.spec.effects:
-                values["effect"][:, 0] += self.by_sent[:, moment]
-                values["effect"][:, -1] += self.by_received[:, moment]
-        if self.spec.dispersed:
-            total.mean["log_phi"] += self.by_log_phi
-            total.variance["log_phi"] += self.by_log_phi_variance
+        if block.back is None:
+            for way, dyads in enumerate(block.ways):
+                bound_at = partial(bounded, *eta(dyads), between, log_form)
+                yield (dyads,), self._tightest((block.key, way), bound_at, between)
+            return
+        there, back = block.ways
+        (mean, variance), (mean_back, variance_back) = eta(there), eta(back)
+        spreads = [np.broadcast_to(v, block.back.shape) for v in (variance, variance_back)]
+        both = Both(
+            np.stack(np.broadcast_arrays(mean, mean_back + block.back)),
+            np.stack(spreads),
+            charges.covariance(there, back) + charges.log_phi_variance,
+        )
+        bound_at = partial(bounded_both, both, between, log_form)
+        yield block.ways, self._tightest((block.key, 0), bound_at, between)
 
+    def _tightest(
+        self,
+        key: tuple[Hashable, int],
+        bound_at: Callable[[Tilts | None], SoftPlus],
+        between: Differences | Products,
+    ) -> SoftPlus:
+        """Return a bound with the tilts that are kept; if asked to, keep those that are best."""
+        before = self._tilts.get(key)
+        bound = bound_at(before)
+        if self._shares is not None and (key[0] in ALWAYS_TIGHT or self._keeps):
+            self._shares[key] = best_tilts(bound_at, between, bound, before)
+        return bound
 
-def rising(weight: FloatArray, mean: Parameters, variance: Parameters, total: Gradient) -> float:
-    """Return the expected log rising factorials of phi, less ``y log(phi)``.
-
-    Parameters
-    ----------
-    weight : ndarray of shape (E,)
-        The weights, y.
-    mean, variance : dict of str to ndarray
-        As in :meth:`ExpectedLikelihood.at`.
-    total : Gradient
-        What the derivatives are added to.
-
-    Returns
-    -------
-    float
-        Summed over the weights; by the Gauss-Hermite rule.
-    """
-    counts, times = np.unique(weight, return_counts=True)
-    sd = math.sqrt(variance["log_phi"].item())
-    nodes, shares = normal_rule()
-    phi = np.exp(mean["log_phi"].item() + sd * nodes)
-    slope = phi * (psi(phi + counts[:, None]) - psi(phi)) - counts[:, None]
-    total.mean["log_phi"] += times @ slope @ shares
-    total.variance["log_phi"] += times @ slope @ (shares * nodes) / (2 * sd)
-    return float(times @ log_rising(phi, counts[:, None]) @ shares)
+    def _met(
+        self, pairs: Pairs, sites: FloatArray, spread: FloatArray
+    ) -> tuple[Differences | Products, Callable[..., None]]:
+        """Return what the form takes of pairs, and what gives its derivatives to a gradient."""
+        if self.spec.form == "inner":
+            products = Products.of(pairs, sites, spread)
+            return products, partial(add_products_to, pairs=pairs, sites=sites)
+        difference, square = pairs.apart(sites)
+        between = Differences(self.spec.form, square, pairs.variances(spread), sites.shape[1])
+        return between, partial(pairs.add_to, difference=difference)
 
 
-@cache
-def normal_rule() -> tuple[FloatArray, FloatArray]:
-    """Return the nodes and shares of the Gauss-Hermite rule of a standard normal variable.
-
-    Returns
-    -------
-    nodes, shares : ndarray of shape (M,)
-    """
-    nodes, weights = np.polynomial.hermite_e.hermegauss(HERMITE)
-    return nodes, weights / weights.sum()
+def _rates(block: Block, charges: Charges, form: Expectation) -> Cost:
+    """Return the sum of mean weights, and take its derivatives off the charges."""
+    cost = Cost.of_zeros(form)
+    for dyads in block.ways:
+        mean, variance = charges.between(dyads)
+        charge = block.times * np.exp(mean + 0.5 * variance)
+        rates = charge * form.value
+        charges.count(dyads, -rates, -0.5 * rates)
+        cost.add(float(rates.sum()), charge, form)
+    return cost

@@ -1,6 +1,6 @@
 r"""The expected log prior density of independent normal parameters, with its gradient.
 
-The densities are those of :mod:`lsm_stan.model.log_prior`, of positions and effects themselves and
+The densities are those of :mod:`lsm_stan.model.log_prior`, of sites and effects themselves and
 of the logarithms of scales; the correlation's is that of its inverse hyperbolic tangent r. Under a
 normal density all is closed but one function of one variable: with
 :math:`1 - \rho^2 = \cosh^{-2} r`, only :math:`E \log\cosh r` takes a Gauss-Hermite rule.
@@ -12,18 +12,18 @@ import math
 
 import numpy as np
 
-from lsm_stan.model.expected_likelihood import normal_rule
+from lsm_stan.model.expected_dispersion import normal_rule
+from lsm_stan.model.expected_positions import LOG_ROOT, Moments, expected_log_positions
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.model.normal_pairs import Gradient
 from lsm_stan.model.parameters import Parameters
+from lsm_stan.model.sites import Sites
 from lsm_stan.typing import FloatArray
-
-#: The normal density's constant, a coordinate.
-LOG_ROOT = 0.5 * math.log(2 * math.pi)
 
 
 def expected_log_prior(
     spec: ModelSpec,
+    sites: Sites,
     mean: Parameters,
     spread: FloatArray,
     variance: Parameters,
@@ -35,15 +35,16 @@ def expected_log_prior(
     Parameters
     ----------
     spec : ModelSpec
-        The model; no roles, covariates or clusters.
+        The model.
+    sites : Sites
+        Its sites.
     mean : dict of str to ndarray
-        Means: ``z`` of shape (N, K), and where the model has them ``intercept``, ``log_phi``,
-        ``rho_raw`` and ``log_sigma_z`` of shape (1,), ``effect`` of shape (N, C) and
-        ``log_sigma`` of shape (C,).
-    spread : ndarray of shape (N, N) or (N,)
-        Covariance of the nodes in each coordinate, or variances of independent ones.
+        Means: ``z`` of shape (M, K), of sites, and of all else that the model has, by Stan's
+        names, but for ``effect`` of shape (N, C), in nats.
+    spread : ndarray of shape (M, M) or (M,)
+        Covariance of the sites in each coordinate, or variances of independent ones.
     variance : dict of str to ndarray
-        Variances of the parameters other than positions.
+        Variances of the parameters other than sites.
     prior_scale : float
         Standard deviation of a coordinate where it is not learned.
     total : Gradient
@@ -52,49 +53,33 @@ def expected_log_prior(
     Returns
     -------
     float
-        In nats.
+        In nats; where there are clusters a lower bound.
     """
-    value = _positions(mean, spread, variance, prior_scale, total)
+    moments = Moments(mean, variance, spread, total)
+    value = expected_log_positions(spec, sites, moments, prior_scale)
     if spec.intercept:
-        precision = spec.intercept_scale**-2
-        m, v = mean["intercept"], variance["intercept"]
-        value += -0.5 * precision * (m**2 + v).item() - math.log(spec.intercept_scale) - LOG_ROOT
-        total.mean["intercept"] -= precision * m
-        total.variance["intercept"] -= 0.5 * precision
+        value += _normal("intercept", spec.intercept_scale, mean, variance, total)
+    if spec.with_coefficient:  # in units of the covariates
+        value += _normal("coefficient", spec.beta_scale, mean, variance, total)
     if spec.dispersed:  # 1 / sqrt(phi) is half-normal
         value += _half_normal("log_phi", -0.5, spec.phi_scale, mean, variance, total)
     if "log_sigma_z" in mean:
         value += _half_normal("log_sigma_z", 1.0, spec.sigma_z_scale, mean, variance, total)
+    if "log_sigma_role" in mean:
+        value += _half_normal("log_sigma_role", 1.0, spec.sigma_scale, mean, variance, total)
     if spec.effects:
         value += _half_normal("log_sigma", 1.0, spec.sigma_scale, mean, variance, total)
         value += _effects(mean, variance, total)
     return float(value)
 
 
-def _positions(
-    mean: Parameters,
-    spread: FloatArray,
-    variance: Parameters,
-    prior_scale: float,
-    total: Gradient,
+def _normal(
+    name: str, scale: float, mean: Parameters, variance: Parameters, total: Gradient
 ) -> float:
-    z = mean["z"]
-    n_nodes, dim = z.shape
-    trace = spread.sum() if spread.ndim == 1 else np.trace(spread)
-    squares = float(np.sum(z**2) + dim * trace)
-    if "log_sigma_z" in mean:
-        log_scale, v = mean["log_sigma_z"].item(), variance["log_sigma_z"].item()
-        precision = math.exp(2 * (v - log_scale))
-        total.mean["log_sigma_z"] += precision * squares - z.size
-        total.variance["log_sigma_z"] -= precision * squares
-    else:
-        log_scale, precision = math.log(prior_scale), prior_scale**-2
-    total.mean["z"] -= precision * z
-    if total.spread.ndim == 1:
-        total.spread -= 0.5 * dim * precision
-    elif total.spread.size:
-        total.spread[np.diag_indices(n_nodes)] -= 0.5 * dim * precision
-    return -0.5 * precision * squares - z.size * (log_scale + LOG_ROOT)
+    precision, m, v = scale**-2, mean[name], variance[name]
+    total.mean[name] -= precision * m
+    total.variance[name] -= 0.5 * precision
+    return float(-0.5 * precision * np.sum(m**2 + v) - m.size * (math.log(scale) + LOG_ROOT))
 
 
 def _half_normal(

@@ -1,4 +1,4 @@
-"""Pairs of nodes whose positions are normal, and derivatives in what a normal density has."""
+"""Pairs of sites that are normal, and derivatives in what a normal density has."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ class Gradient:
     Attributes
     ----------
     mean : dict of str to ndarray
-        In the means: of positions, ``z``, and of the other parameters.
-    spread : ndarray of shape (N, N) or (N,)
-        In the covariance of the nodes that every coordinate has: in its elements, or, where nodes
+        In the means: of sites, ``z``, and of the other parameters.
+    spread : ndarray of shape (M, M) or (M,)
+        In the covariance of the sites that every coordinate has: in its elements, or, where sites
         are independent, in its diagonal; of size 0 where it is not asked for.
     variance : dict of str to ndarray
         In the variances of the other parameters.
@@ -61,56 +61,56 @@ class Gradient:
 
 @dataclass(frozen=True, eq=False)
 class Pairs:
-    """Pairs of different nodes.
+    """Pairs of different sites; see :mod:`lsm_stan.model.sites`.
 
     Attributes
     ----------
     first, second : ndarray of int64 of shape (P,)
-        0-based node indices.
-    n_nodes : int
-        N.
+        0-based indices of sites.
+    n_sites : int
+        M.
     """
 
     first: IntArray
     second: IntArray
-    n_nodes: int
+    n_sites: int
 
     @cached_property
     def incidence(self) -> csr_array:
-        """A row a pair: 1 at its first node, -1 at its second."""
+        """A row a pair: 1 at its first site, -1 at its second."""
         n_pairs = len(self.first)
         columns = np.stack([self.first, self.second], axis=1).reshape(-1)
         ends, signs = np.arange(0, 2 * n_pairs + 1, 2), np.tile([1.0, -1.0], n_pairs)
-        return csr_array((signs, columns, ends), shape=(n_pairs, self.n_nodes))
+        return csr_array((signs, columns, ends), shape=(n_pairs, self.n_sites))
 
-    def apart(self, positions: FloatArray) -> tuple[FloatArray, FloatArray]:
-        """Return differences of positions, and their squared lengths.
+    def apart(self, sites: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return differences of sites, and their squared lengths.
 
         Parameters
         ----------
-        positions : ndarray of shape (N, K)
-            Positions.
+        sites : ndarray of shape (M, K)
+            Sites.
 
         Returns
         -------
         difference : ndarray of shape (P, K)
         square : ndarray of shape (P,)
         """
-        difference = self.incidence @ positions
+        difference = self.incidence @ sites
         return difference, np.einsum("pk,pk->p", difference, difference)
 
     @cached_property
     def place(self) -> IntArray:
-        """Where pairs are in an N x N array that is laid out in a row."""
-        return self.first * self.n_nodes + self.second
+        """Where pairs are in an M x M array that is laid out in a row."""
+        return self.first * self.n_sites + self.second
 
     def variances(self, spread: FloatArray) -> FloatArray:
         """Return the variances of a coordinate of the differences.
 
         Parameters
         ----------
-        spread : ndarray of shape (N, N) or (N,)
-            Covariance of the nodes, or variances of independent ones.
+        spread : ndarray of shape (M, M) or (M,)
+            Covariance of the sites, or variances of independent ones.
 
         Returns
         -------
@@ -120,7 +120,7 @@ class Pairs:
         sums = each[self.first] + each[self.second]
         if spread.ndim == 1:
             return np.asarray(sums)
-        # rounding can take it to 0 where two nodes move as one
+        # rounding can take it to 0 where two sites move as one
         together = spread.reshape(-1).take(self.place)
         return np.maximum(sums - 2 * together, 1e-14 * sums)
 
@@ -136,7 +136,7 @@ class Pairs:
         Parameters
         ----------
         total : Gradient
-            What is added to. In a covariance of all nodes pairs stand for themselves; see
+            What is added to. In a covariance of all sites pairs stand for themselves; see
             :func:`of_covariance`.
         difference : ndarray of shape (P, K)
             Mean differences.
@@ -148,13 +148,13 @@ class Pairs:
         if not total.spread.size:
             return
         if total.spread.ndim == 1:
-            total.spread += at_nodes(self.first, by_variance, self.n_nodes)
-            total.spread += at_nodes(self.second, by_variance, self.n_nodes)
+            total.spread += at_nodes(self.first, by_variance, self.n_sites)
+            total.spread += at_nodes(self.second, by_variance, self.n_sites)
         else:  # a network lists an edge once, and a block a pair
             total.spread.reshape(-1)[self.place] += by_variance
 
 
-def blocks_of_pairs(n_nodes: int) -> Iterator[Pairs]:
+def blocks_of_pairs(n_nodes: int) -> Iterator[tuple[IntArray, IntArray]]:
     """Yield all unordered pairs of nodes, some rows at a time.
 
     Parameters
@@ -164,12 +164,13 @@ def blocks_of_pairs(n_nodes: int) -> Iterator[Pairs]:
 
     Yields
     ------
-    Pairs
+    first, second : ndarray of int64 of shape (P,)
+        0-based indices, the first below the second.
     """
     most = max(1, BLOCK // n_nodes)
     for start in range(0, n_nodes, most):
         rows, columns = np.triu_indices(min(most, n_nodes - start), 1, n_nodes - start)
-        yield Pairs(rows + start, columns + start, n_nodes)
+        yield rows + start, columns + start
 
 
 def at_nodes(nodes: IntArray, values: FloatArray, n_nodes: int) -> FloatArray:
@@ -196,12 +197,12 @@ def of_covariance(by_pair: FloatArray) -> FloatArray:
 
     Parameters
     ----------
-    by_pair : ndarray of shape (N, N)
+    by_pair : ndarray of shape (M, M)
         Derivatives in ``S_ii + S_jj - 2 S_ij``, in either triangle, or in both to be added up.
 
     Returns
     -------
-    ndarray of shape (N, N)
+    ndarray of shape (M, M)
         Derivatives in S: a graph Laplacian.
     """
     both = by_pair + by_pair.T

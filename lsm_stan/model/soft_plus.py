@@ -13,7 +13,8 @@ best t is about the share :math:`E\,u/(1 + u)`, and so is r where positions are 
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from scipy.special import expit
@@ -25,11 +26,16 @@ from lsm_stan.model.expectations import (
     expected_power,
 )
 from lsm_stan.model.family import Form
+from lsm_stan.model.normal_products import Products
 from lsm_stan.typing import FloatArray
 
 #: A tilt by the squared distance is at most this, divided by the variance of a coordinate: at 1/2
 #: the mean of its exponential is infinite.
 MOST = 0.25
+
+
+#: t and r of dyads.
+Tilts: TypeAlias = tuple[FloatArray, FloatArray]
 
 
 class SoftPlus(NamedTuple):
@@ -42,8 +48,8 @@ class SoftPlus(NamedTuple):
     by_mean, by_variance : ndarray of shape (P,)
         Derivatives in the mean and the variance of η; the first is also the share of u in 1 + u.
     of_distance : Expectation
-        Derivatives in the squared length of the mean difference and in a coordinate's variance;
-        its value is the bound's.
+        Derivatives in the squared length of the mean difference and in a coordinate's variance, or
+        in what inner products have instead; its value is the bound's.
     """
 
     value: FloatArray
@@ -80,6 +86,15 @@ class Differences(NamedTuple):
         Expectation
         """
         return expected_form(self.form, self.square, self.variance, self.dim)
+
+    def log_form_mean(self) -> Expectation:
+        """Return the logarithm of the expectation of f(d).
+
+        Returns
+        -------
+        Expectation
+        """
+        return logarithm(self.form_mean())
 
     def minus_log_form(self) -> Expectation:
         """Return the expectation of -log f(d).
@@ -147,9 +162,9 @@ def logarithm(expectation: Expectation) -> Expectation:
 def bounded(
     mean: FloatArray,
     variance: FloatArray,
-    between: Differences,
+    between: Differences | Products,
     log_form: Expectation,
-    tilts: tuple[FloatArray, FloatArray] | None = None,
+    tilts: Tilts | None = None,
 ) -> SoftPlus:
     """Return the bound.
 
@@ -157,8 +172,8 @@ def bounded(
     ----------
     mean, variance : ndarray of shape (P,) or ()
         Mean and variance of η.
-    between : Differences
-        The differences of positions.
+    between : Differences or Products
+        The differences of positions, or their inner products.
     log_form : Expectation
         Logarithm of the expectation of f.
     tilts : tuple of ndarray of shape (P,), or None, default None
@@ -174,12 +189,7 @@ def bounded(
         of_distance = Expectation(value, share * log_form.by_square, share * log_form.by_variance)
         return SoftPlus(value, share, 0.5 * share, of_distance)
     t, r = tilts
-    if between.form == "exponential":
-        zero = np.zeros(r.shape)
-        minus_log, down, up = (Expectation(zero, zero, zero),) * 2 + (log_form,)
-    else:
-        minus_log = between.minus_log_form()
-        down, up = between.log_power(-r), between.log_power(1 - r)
+    minus_log, down, up = powers(between, log_form, r)
     of_down = 0.5 * t**2 * variance - t * mean + down.value
     of_up = 0.5 * (1 - t) ** 2 * variance + (1 - t) * mean + up.value
     value = t * mean - r * minus_log.value + np.logaddexp(of_down, of_up)
@@ -197,41 +207,61 @@ def bounded(
     )
 
 
+def powers(
+    between: Differences | Products, log_form: Expectation, r: FloatArray
+) -> tuple[Expectation, Expectation, Expectation]:
+    """Return what a bound takes of f.
+
+    Parameters
+    ----------
+    between : Differences or Products
+        As in :func:`bounded`.
+    log_form : Expectation
+        As in :func:`bounded`.
+    r : ndarray of shape (P,)
+        The tilt.
+
+    Returns
+    -------
+    minus_log, down, up : Expectation
+        The mean of -log f; the logarithms of those of f to the powers -r and 1 - r.
+    """
+    if isinstance(between, Differences) and between.form == "exponential":  # r is 0
+        zero = np.zeros(r.shape)
+        return Expectation(zero, zero, zero), Expectation(zero, zero, zero), log_form
+    return between.minus_log_form(), between.log_power(-r), between.log_power(1 - r)
+
+
 def best_tilts(
-    mean: FloatArray,
-    variance: FloatArray,
-    between: Differences,
-    log_form: Expectation,
+    bound_at: Callable[[Tilts | None], SoftPlus],
+    between: Differences | Products,
     bound: SoftPlus,
-    tilts: tuple[FloatArray, FloatArray] | None,
-) -> tuple[FloatArray, FloatArray]:
+    tilts: Tilts | None,
+) -> Tilts:
     """Return tilts that make the bound of each dyad no looser, and mostly tighter.
 
     Parameters
     ----------
-    mean, variance : ndarray of shape (P,) or ()
-        As in :func:`bounded`.
-    between : Differences
-        As in :func:`bounded`.
-    log_form : Expectation
+    bound_at : callable
+        Returns the bound with tilts.
+    between : Differences or Products
         As in :func:`bounded`.
     bound : SoftPlus
         The bound with the present tilts.
-    tilts : tuple of ndarray of shape (P,), or None
-        The present tilts.
+    tilts : tuple of ndarray, or None
+        The present tilts, as in :func:`bounded`, or in
+        :func:`lsm_stan.model.soft_plus_both.bounded_both`.
 
     Returns
     -------
-    t, r : ndarray of shape (P,)
+    t, r : ndarray of the shape of ``bound.by_mean``, and of shape (P,)
     """
-    shape = between.square.shape
-    none = np.zeros(shape)
-    best_t, best_r = tilts or (none, none)
-    least, share = np.broadcast_to(bound.value, shape), np.broadcast_to(bound.by_mean, shape)
-    r = between.tilt(share)
+    least, share = bound.value, bound.by_mean
+    r = between.tilt(share if share.ndim == 1 else share.sum(axis=0))
+    best_t, best_r = tilts or (np.zeros_like(share), np.zeros_like(r))
     for part in (1.0, 0.5, 0.0):
         pair = share, part * r
-        value = bounded(mean, variance, between, log_form, pair).value
+        value = bound_at(pair).value
         better = value < least
         least = np.where(better, value, least)
         best_t, best_r = np.where(better, pair[0], best_t), np.where(better, pair[1], best_r)

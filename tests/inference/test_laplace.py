@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from lsm_stan import InputError, LatentSpaceModel, load_celegans, simulate
+from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.inference.curvature import Known, minus_hessian, quadratic
 from lsm_stan.inference.laplace import normal_draws
 from lsm_stan.model.parameters import flat
@@ -46,6 +47,25 @@ def test_laplace_is_near_a_posterior_that_is_nearly_normal():
     offsets = points - flat(model.problem.declared(fit.estimate))
     sizes = np.linalg.svd(offsets, compute_uv=False)
     assert (sizes > 1e-8 * sizes[0]).sum() == points.shape[1] - 1
+
+
+@pytest.mark.cmdstan
+def test_its_gradients_are_those_that_were_asked_for_before_the_draws(monkeypatch):
+    asked, evaluate = [], Compiled.log_prob_grad
+
+    def counted(self, data, points):
+        asked.append(len(points))
+        return evaluate(self, data, points)
+
+    monkeypatch.setattr(Compiled, "log_prob_grad", counted)
+    network, _ = simulate(12, 2, seed=4, model="poisson-squared")
+    model = LatentSpaceModel(network, dim=2, model="poisson-squared")
+    mode = model.optimize(seed=1, show_progress=False)
+    asked.clear()
+    fit = model.laplace(seed=1, init=mode, draws=30, show_progress=False)
+    gradients = fit.record.details["gradients"]
+    assert gradients >= 2 * 25  # at least two a column of the Hessian
+    assert gradients == sum(asked[: asked.index(30)])
 
 
 @pytest.mark.cmdstan

@@ -145,6 +145,10 @@ def test_advi_cut_short_is_marked(simulated) -> None:
     fit = simulated[0].variational(seed=1, init="random", iter=20, show_progress=False)
     assert not fit.converged
     assert fit.warnings == ["ADVI reached its last iteration before its ELBO converged: raise iter"]
+    # 20 iterations, and 50 of each step size that was tried: at least two
+    search, left = divmod(fit.record.details["gradients"] - 20, 50)
+    assert left == 0
+    assert 2 <= search <= 5
 
 
 @pytest.mark.cmdstan
