@@ -1,15 +1,17 @@
-"""Gradients of large networks: ``python -m benchmarks.large reports/large``.
+"""Gradients and modes of large networks: ``python -m benchmarks.large reports/large``.
 
 Networks of growing size and of one mean degree are simulated, and the log joint density and its
 gradient are evaluated where they come from: by the exact sum over pairs, and by the approximate
 one. Seconds are those of one processor core, in one thread: other work on the machine does not
-count. The error of the approximate sum is measured against the exact sums of random nodes.
+count. The error of the approximate sum is measured against the exact sums of random nodes. MAP with
+the approximate sum, from one random start, is compared with the truth.
 """
 
 from __future__ import annotations
 
 import argparse
 import math
+import resource
 import time
 from pathlib import Path
 
@@ -17,6 +19,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pandas as pd
 import psutil
+from scipy.stats import spearmanr
 
 from benchmarks.machine import describe
 from lsm_stan import LatentSpaceModel, simulate
@@ -30,6 +33,9 @@ MODELS = ("poisson-squared-effects", "nb-squared-effects")
 
 #: Mean number of edges that a node sends, and dimensions.
 DEGREE, DIM = 10, 3
+
+#: Networks whose modes are found, and how many pairs the distances are compared of.
+FOUND, PAIRS = (20_000, 100_000), 100_000
 
 #: The largest network whose exact gradient is timed.
 LARGEST_EXACT = 30_000
@@ -87,6 +93,31 @@ def measure(model: str, n_nodes: int) -> list[dict[str, object]]:
     return rows
 
 
+def recover(model: str, n_nodes: int) -> dict[str, object]:
+    """Return a row: what MAP takes, and how its distances are ordered beside the true ones."""
+    fitted, parameters = made(model, n_nodes)
+    started = time.process_time()
+    fit = fitted.optimize(seed=1, starts=1, sum="approximate", show_progress=False)
+    seconds = time.process_time() - started
+    first, second = np.random.default_rng(3).integers(n_nodes, size=(2, PAIRS))
+    apart = first != second
+    true, estimated = (
+        np.linalg.norm(z[first[apart]] - z[second[apart]], axis=1)
+        for z in (parameters["z"], fit.estimate["z"])
+    )
+    return {
+        "model": model,
+        "nodes": n_nodes,
+        "edges": fitted.network.n_edges,
+        "gradients": fit.record.details["gradients"],
+        "cpu_seconds": seconds,
+        "peak_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        "converged": fit.converged,
+        "log_joint_error": fit.record.details["sum_error"]["relative_error"],
+        "rank_correlation": float(spearmanr(true, estimated).statistic),
+    }
+
+
 def _gradient_error(
     density: Approximate, parameters: dict[str, np.ndarray], gradient: np.ndarray
 ) -> float:
@@ -108,8 +139,15 @@ def exponent(rows: pd.DataFrame) -> float:
     return float(np.polyfit(np.log(rows["nodes"]), np.log(rows["cpu_seconds"]), 1)[0])
 
 
-def write(folder: Path, table: pd.DataFrame) -> None:
-    """Write table, figure and page."""
+def as_table(table: pd.DataFrame) -> str:
+    """Return a table in Markdown."""
+    cells = table.map(lambda value: f"{value:.3g}" if isinstance(value, float) else str(value))
+    lines = [list(table.columns), ["---"] * table.shape[1], *cells.to_numpy().tolist()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines).replace("nan", "")
+
+
+def write(folder: Path, table: pd.DataFrame, modes: pd.DataFrame) -> None:
+    """Write tables, figure and page."""
     figure, axes = plt.subplots(figsize=(6, 4), layout="constrained")
     sentences = []
     for (model, kind), rows in table.groupby(["model", "sum"]):
@@ -120,23 +158,30 @@ def write(folder: Path, table: pd.DataFrame) -> None:
         sentences.append(f"- {model}, {kind} sum: CPU seconds grow as N^{power:.2f}{last}.")
     axes.set(xlabel="nodes", ylabel="CPU seconds of a gradient, one thread")
     axes.legend(frameon=False)
-    cells = table.map(lambda value: f"{value:.3g}" if isinstance(value, float) else str(value))
-    lines = [list(table.columns), ["---"] * table.shape[1], *cells.to_numpy().tolist()]
-    shown = "\n".join(f"| {' | '.join(line)} |" for line in lines).replace("nan", "")
     machine = ", ".join(f"{name} {value}" for name, value in describe().items())
     page = [
-        "# Gradients of large networks",
+        "# Large networks",
         " ".join((__doc__ or "").split("\n\n")[1].split()),
         "![seconds](seconds.png)",
         "\n".join(sentences),
-        shown,
+        as_table(table),
         "`log_joint_error` is a bound from 200 random nodes, relative to the log joint, at a"
         " tolerance of 1e-4; `node_gradient_error_95` is the relative error of the gradients of"
         " 95 % of 200 random nodes, edges and prior included.",
+        "## Modes",
+        "MAP with the approximate sum, from one random start: seconds are those of all threads, the"
+        " memory is the process's, and the rank correlation is Spearman's, of true and estimated"
+        f" distances of {PAIRS:,} random pairs.",
+        as_table(modes),
         f"Measured on: {machine}. The cores were shared with other work.",
     ]
-    files = {"gradients.csv": as_csv(table), "seconds.png": as_png(figure)}
-    write_files(folder, {**files, "README.md": "\n\n".join([*page, ""]).encode()})
+    files = {
+        "gradients.csv": as_csv(table),
+        "modes.csv": as_csv(modes),
+        "seconds.png": as_png(figure),
+        "README.md": "\n\n".join([*page, ""]).encode(),
+    }
+    write_files(folder, files)
 
 
 if __name__ == "__main__":
@@ -144,9 +189,14 @@ if __name__ == "__main__":
     parser.add_argument("folder", type=Path, help="of the results")
     parser.add_argument("--most", type=int, default=SIZES[-1], help="nodes of the largest network")
     arguments = parser.parse_args()
+    modes = []
+    for n in (size for size in FOUND if size <= arguments.most):  # first: memory is the process's
+        for name in MODELS:
+            modes.append(recover(name, n))
+            print(modes[-1], flush=True)
     measured = []
     for n in (size for size in SIZES if size <= arguments.most):
         for name in MODELS:
             measured += measure(name, n)
             print(measured[-1], flush=True)
-    write(arguments.folder, pd.DataFrame(measured))
+    write(arguments.folder, pd.DataFrame(measured), pd.DataFrame(modes))

@@ -1,15 +1,16 @@
 """MAP of large networks: the sum over pairs is approximate, and its error is measured.
 
-L-BFGS runs here, around the log likelihood of :mod:`lsm_stan.model.approximate` and the priors.
-Where it ends, the sums of random nodes are made exactly too: what the sum is wrong by stands in the
-record, and a check fails where that is more than was asked for.
+L-BFGS runs here, around the log likelihood of :mod:`lsm_stan.model.approximate` and the priors, in
+units of :func:`widths`: it takes some tenth of the gradients there. Where it ends, the sums of
+random nodes are made exactly too: what the sum is wrong by stands in the record, and a check fails
+where that is more than was asked for.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -46,9 +47,6 @@ ITERATIONS, MEMORY, LEAST_GAIN = 2000, 10, 1e-10
 
 #: How SciPy says that a line search found no better point.
 STUCK = 2
-
-#: What L-BFGS is told of places where there is no sum: it turns back.
-FORBIDDEN = 1e300
 
 
 @dataclass(frozen=True)
@@ -178,7 +176,7 @@ def approximate_mode(run: Run, starts: int, tolerance: float, iterations: int | 
     ends = []
     for number, start in enumerate(prior_starts(problem, starts, run.seed), start=1):
         run.say(f"start {number} of {starts}, with an approximate sum over pairs")
-        ends.append(climb(density, start, iterations or ITERATIONS))
+        ends.append(climb(density, levelled(problem, start), iterations or ITERATIONS))
     best = max(ends, key=lambda end: end.log_joint)
     point = problem.at_flat(best.point)
     run.say(f"the exact sums of {min(MEASURED, problem.network.n_nodes)} random nodes")
@@ -241,6 +239,75 @@ class End:
     gradients: int
 
 
+def levelled(problem: Problem, start: Parameters) -> Parameters:
+    """Return a start at which the expected total weight is the observed one, and φ at least 1.
+
+    Parameters
+    ----------
+    problem : Problem
+        The model and its network.
+    start : dict of str to ndarray
+        Parameters without leading axes, and without effects.
+
+    Returns
+    -------
+    dict of str to ndarray
+        With another intercept, where the model has one: an approximate sum of a negative binomial
+        or Bernoulli likelihood needs small rates, in units of φ. What positions and effects will
+        explain is not dispersion.
+    """
+    spec, network = problem.spec, problem.network
+    if not spec.intercept:
+        return start
+    ones = np.ones(network.n_nodes)
+    poisson = replace(spec, likelihood="poisson")
+    total = approximate_sums(poisson, start["z"], ones, ones, tolerance=TOLERANCE).value.sum()
+    observed = network.total_weight * (1 if network.directed else 2)
+    dispersion = {"phi": np.maximum(start["phi"], 1.0)} if spec.dispersed else {}
+    return {**start, **dispersion, "intercept": np.log((observed + 0.5) / total)}
+
+
+def widths(problem: Problem, start: Parameters) -> FloatArray:
+    """Return about how uncertain each coordinate is, from the strengths of the nodes.
+
+    An edge of weight y tells the logarithm of its rate with a precision of y, or y / (1 + y / φ)
+    where weights are negative binomial. A node that many edges reach can move less than others.
+
+    Parameters
+    ----------
+    problem : Problem
+        The model and its network.
+    start : dict of str to ndarray
+        Parameters without leading axes.
+
+    Returns
+    -------
+    ndarray of shape (P,)
+        Positive, in units of each coordinate.
+    """
+    spec, network = problem.spec, problem.network
+    weight = network.weight.astype(float)
+    told = weight / (1 + weight / float(start["phi"])) if spec.dispersed else weight
+    usual = told.sum() / network.n_nodes  # pairs without an edge tell something too
+    sent, received = (
+        usual + np.bincount(ends, told, network.n_nodes)
+        for ends in (network.sender, network.receiver)
+    )
+    precision = {name: np.ones_like(part) for name, part in problem.declared(start).items()}
+    # the second derivative of log exp(-d²), and about that of other forms
+    precision["z_raw"] = np.broadcast_to(
+        problem.prior_scale**-2 + 2 * (sent + received)[:, None], precision["z_raw"].shape
+    )
+    if spec.effects:
+        ends = [sent, received] if network.directed else [sent + received]
+        precision["effect_raw"] = 1 + spec.sigma_fixed**2 * np.stack(ends, axis=-1)
+    if spec.intercept:
+        precision["intercept"] = np.atleast_1d(spec.intercept_scale**-2 + told.sum())
+    if spec.dispersed:
+        precision["log_phi"] = np.atleast_1d(1.0 + network.n_edges)
+    return flat(precision) ** -0.5
+
+
 def climb(density: Approximate, start: Parameters, iterations: int) -> End:
     """Climb from a start by L-BFGS.
 
@@ -262,34 +329,37 @@ def climb(density: Approximate, start: Parameters, iterations: int) -> End:
     InferenceError
         If the density cannot be evaluated at the start, or where the way leads.
     """
-    begun, refusals = False, []
+    unit, refusals = widths(density.problem, start), []
+    lowest = gain = math.inf
 
-    def descent(point: FloatArray) -> tuple[float, FloatArray]:
-        nonlocal begun
+    def descent(steps: FloatArray) -> tuple[float, FloatArray]:
+        nonlocal lowest, gain
         try:
-            value, gradient = density.at_flat(point)
+            value, gradient = density.at_flat(steps * unit)
         except InferenceError as error:
-            if not begun:
+            if not math.isfinite(lowest):
                 raise
             refusals.append(error)
-            return FORBIDDEN, np.zeros(len(point))
+            value, gradient = -math.inf, np.zeros(len(steps))
         if not (math.isfinite(value) and np.isfinite(gradient).all()):
-            return FORBIDDEN, np.zeros(len(point))
-        begun = True
-        return -value, -gradient
+            # there is no sum: worse by what the last step gained, so that the next is shorter
+            return lowest + gain, np.zeros(len(steps))
+        if -value < lowest:
+            gain, lowest = min(lowest + value, abs(value)), -value
+        return -value, -gradient * unit
 
-    point = flat(density.problem.declared(start))
+    begin = flat(density.problem.declared(start)) / unit
     options: Any = {"maxiter": iterations, "maxfun": 4 * iterations, "maxcor": MEMORY}
     options |= {"ftol": LEAST_GAIN, "gtol": 0.0}
     with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
-        result = minimize(descent, point, jac=True, method="L-BFGS-B", options=options)
-    if not begun:
+        result = minimize(descent, begin, jac=True, method="L-BFGS-B", options=options)
+    if not math.isfinite(lowest):
         raise InferenceError("map: the log joint is not finite at the start; take another seed")
     if refusals and result.status == STUCK:
         raise refusals[-1]
     inverse_hessian: Any = result.hess_inv
     promise = 0.5 * float(result.jac @ inverse_hessian(result.jac))
-    return End(result.x, -float(result.fun), promise, int(result.nfev))
+    return End(result.x * unit, -float(result.fun), promise, int(result.nfev))
 
 
 def measured_error(

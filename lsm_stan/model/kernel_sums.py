@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from scipy.special import kv
 
-from lsm_stan.errors import InputError
+from lsm_stan.errors import InferenceError, InputError
 from lsm_stan.model.family import ModelSpec
 from lsm_stan.typing import FloatArray
 
@@ -124,7 +124,7 @@ def _fourier(
     wanted = np.ceil(highest * period / np.pi).astype(int)
     most = int(MAX_WAVES ** (1 / dim))
     if spec.form == "squared" and (wanted > most).any():
-        raise InputError(
+        raise InferenceError(
             f"positions span {float((high - low).max()):.3g} units, too many for an approximate sum"
             f" in {dim} dimensions; take sum = 'exact'"
         )

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from lsm_stan import Fit, InferenceError, InputError, LatentSpaceModel, find_model, simulate
-from lsm_stan.inference.approximate import Approximate, climb, measured_error
+from lsm_stan.inference.approximate import Approximate, climb, levelled, measured_error
 from lsm_stan.inference.log_joint import LogJoint
+from lsm_stan.inference.mode_checks import settle_mode
 from lsm_stan.inference.starts import prior_starts
 from lsm_stan.model.parameters import flat
 
@@ -91,10 +92,11 @@ def test_nodes_with_large_rates_are_visited_one_by_one(toolchain):
 def test_the_mode_is_that_of_exact_sums(toolchain, model, tmp_path):
     fitted, _ = made(model, 2, True, level=-4.0)
     fit = fitted.optimize(seed=1, starts=1, sum="approximate", show_progress=False)
-    start = prior_starts(fitted.problem, 1, seed=1)[0]
+    start = levelled(fitted.problem, prior_starts(fitted.problem, 1, seed=1)[0])
     assert fit.log_joint == climb(Approximate(fitted.problem), start, 2000).log_joint
-    exact = fitted.optimize(seed=1, starts=1, hops=0, show_progress=False)
+    exact = settle_mode(LogJoint(fitted.problem, fitted.compiled), fit.estimate)
     assert fit.log_joint == pytest.approx(exact.log_joint, abs=0.05)
+    assert np.abs(exact.point["z"] - fit.estimate["z"]).max() < 0.02
     assert fit.converged
     error = fit.record.details["sum_error"]
     assert error["relative_error"] < 1e-4
@@ -103,6 +105,27 @@ def test_the_mode_is_that_of_exact_sums(toolchain, model, tmp_path):
     loaded = Fit.load(fit.save(tmp_path / "fit"))
     assert loaded.record.details["sum_error"] == error
     assert loaded.record.arguments["tolerance"] == 1e-4
+
+
+def test_a_start_expects_the_observed_weight():
+    problem = made("nb-squared-effects", 2, False)[0].problem
+    start = levelled(problem, prior_starts(problem, 1, seed=1)[0])
+    network, first, second = problem.network, *np.triu_indices(problem.network.n_nodes, 1)
+    squared = ((start["z"][first] - start["z"][second]) ** 2).sum(axis=1)
+    expected = np.exp(start["intercept"] - squared).sum()
+    assert expected == pytest.approx(network.total_weight + 0.25, rel=1e-4)
+    assert start["phi"] >= 1
+
+
+def test_units_of_the_data_save_gradients(monkeypatch):
+    problem = made("poisson-squared-effects", 2, True)[0].problem
+    density = Approximate(problem)
+    start = levelled(problem, prior_starts(problem, 1, seed=1)[0])
+    end = climb(density, start, 2000)
+    monkeypatch.setattr("lsm_stan.inference.approximate.widths", lambda *_: 1.0)
+    plain = climb(density, start, 2000)
+    assert end.log_joint == pytest.approx(plain.log_joint, abs=1)
+    assert 2 * end.gradients < plain.gradients
 
 
 def test_many_large_rates_are_refused(toolchain):
