@@ -15,7 +15,7 @@ from lsm_stan.errors import LsmStanError
 from lsm_stan.files import content_of, ensure_ours, ensure_writable, write_whole
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fit_folder import ensure_replaceable
-from lsm_stan.inference.fits import kept_fit, save_or_rescue
+from lsm_stan.inference.fits import fit_and_save, kept_fit
 from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
 from lsm_stan.inference.plan import warn_if_long
 from lsm_stan.model.family import read_spec
@@ -104,7 +104,7 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
             if kept is None:
                 say(f"{which}: {fit.method}, seed {fit.seed}")
                 warn_if_long(model, fit.method, fit.arguments, say)
-                save_or_rescue(model.fit(fit.method, seed=fit.seed, **fit.arguments), target)
+                fit_and_save(model, fit.method, fit.seed, fit.arguments, target, say)
             else:
                 say(f"{which}: already done, kept ({target})")
             # a fit that is kept may have other notes, another title, tables that it has no use for

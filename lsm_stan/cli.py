@@ -132,7 +132,7 @@ def fit(
     """
     from lsm_stan import terminal
     from lsm_stan.inference.fit_folder import ensure_replaceable
-    from lsm_stan.inference.fits import save_or_rescue
+    from lsm_stan.inference.fits import fit_and_save
     from lsm_stan.inference.latent_space_model import requested_arguments
     from lsm_stan.inference.plan import warn_if_long
     from lsm_stan.network.layer_readers import open_source
@@ -157,9 +157,8 @@ def fit(
     terminal.show_notes(read.notes)
     fitted = lsm.LatentSpaceModel(read, **options, layers=layers)
     warn_if_long(fitted, method.value, arguments, print_progress)
-    result = fitted.fit(method.value, seed=seed, **arguments)
-    save_or_rescue(result, out)
-    terminal.show_fit(result, out)
+    fit_and_save(fitted, method.value, seed, arguments, out, print_progress)
+    terminal.show_fit(lsm.Fit.load(out), out)
 
 
 @app.command()
