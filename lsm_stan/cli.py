@@ -321,6 +321,8 @@ def run(
         Path | None,
         typer.Option(help="Folder for the results. \\[default: CONFIG without its suffix]"),
     ] = None,
+    jobs: JobsOption = None,
+    scheduler: SchedulerOption = None,
 ) -> None:
     r"""Run several fits of one network, then the report.
 
@@ -330,10 +332,9 @@ def run(
     seed, and if wanted name and arguments = {...}, of the method. Instead of a file, \[network]
     says how to read it: file, and if wanted directed, parallel_edges, header, source, target,
     weight, where (a list), binary, bipartite, nodes, hidden, dyads, layer, time, layer_list,
-    absent, title. The other keys are optional: model
-    (a name, or a table that can set scales of priors: {likelihood = "nb", form = "squared",
-    effects = true, sigma_scale = 2.0}), dim, layers (a structure, or a table), prior_scale, jitter,
-    kernel, threads, colour_by, note, and
+    absent, title. The other keys are optional: model (a name, or a table that can set scales of
+    priors: {likelihood = "nb", form = "squared", effects = true, sigma_scale = 2.0}), dim, layers
+    (a structure, or a table), prior_scale, jitter, kernel, threads, colour_by, note, and
     \[reference] with label and loss. Paths are relative to the file.
     """
     from lsm_stan import terminal
@@ -341,8 +342,8 @@ def run(
     loaded = lsm.load_config(config)
     if out is None and not config.suffix:
         raise InputError(f"{config} has no suffix to leave out; name a folder with --out")
-    analysis = lsm.run(loaded, config.with_suffix("") if out is None else out, print_progress)
-    terminal.show_analysis(analysis)
+    out = config.with_suffix("") if out is None else out
+    terminal.show_analysis(lsm.run(loaded, out, print_progress, jobs=jobs, scheduler=scheduler))
 
 
 @app.command()

@@ -376,8 +376,7 @@ class LatentSpaceModel(CompiledModel):
             with no other metric of NUTS. Trees are then of depth 6 unless ``max_treedepth`` says
             otherwise.
         unfinished : str, Path or None, default None
-            A folder for CmdStan's files, which stays: after an interruption the same call goes on
-            from there (:mod:`lsm_stan.inference.going_on`).
+            A folder for CmdStan's files: after an interruption the same call goes on from there.
         show_progress : bool, default True
             Show progress bars.
         **cmdstan : Any
