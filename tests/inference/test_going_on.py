@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from lsm_stan import Fit, InputError, LatentSpaceModel, read_layers, simulate
+from lsm_stan import Fit, InputError, LatentSpaceModel, read_layers, resume, simulate
 from lsm_stan.inference.fits import fit_and_save
 from lsm_stan.inference.run import Run
 from lsm_stan.inference.unfinished import FILES, folder_beside
@@ -172,6 +172,8 @@ def test_a_saved_fit_leaves_no_chains(made, tmp_path, monkeypatch) -> None:
     np.testing.assert_array_equal(fit.draws, whole.draws)
     assert fit.record.details["from_before"]["chains"] == [DRAWS, DRAWS]
     assert fit.record.seconds >= 0
+    longer = resume(fit, draws=10, show_progress=False)
+    np.testing.assert_array_equal(longer.draws[:, :DRAWS], whole.draws)
 
 
 def test_an_error_before_any_draw_leaves_nothing(made, tmp_path, monkeypatch) -> None:
