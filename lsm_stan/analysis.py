@@ -11,13 +11,14 @@ import pandas as pd
 
 from lsm_stan.cmdstan.cache import folder_lock
 from lsm_stan.config import AnalysisConfig
-from lsm_stan.errors import LsmStanError
+from lsm_stan.errors import InferenceError, LsmStanError
 from lsm_stan.files import content_of, ensure_ours, ensure_writable, write_whole
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fit_folder import ensure_replaceable
-from lsm_stan.inference.fits import kept_fit, save_or_rescue
+from lsm_stan.inference.fits import fit_and_save, kept_fit
 from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
 from lsm_stan.inference.plan import warn_if_long
+from lsm_stan.inference.starts import MADE
 from lsm_stan.model.family import read_spec
 from lsm_stan.network.grouping import grouping
 from lsm_stan.network.layer_readers import open_source
@@ -29,6 +30,8 @@ from lsm_stan.report.page import FIGURES, Page, PageTable, Section, write_page
 from lsm_stan.report.report import Report, make_report
 from lsm_stan.report.report_page import is_page, report_page
 from lsm_stan.report.shown import shown_fits
+from lsm_stan.sweeps import check_scheduler
+from lsm_stan.tasks import FitTask, make_fits
 from lsm_stan.text import as_text
 
 #: Tables and figures of the report that the README of the results shows too.
@@ -54,7 +57,14 @@ class Analysis:
     page: Path
 
 
-def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis:
+def run(
+    config: AnalysisConfig,
+    folder: Path,
+    say: Progress = print,
+    *,
+    jobs: int | None = None,
+    scheduler: str | None = None,
+) -> Analysis:
     """Run the fits of a configuration that are missing, and write the report of all.
 
     Parameters
@@ -66,6 +76,11 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
         one asked for is kept, so that an interrupted analysis goes on where it stopped.
     say
         Told what happens, a sentence at a time.
+    jobs
+        Number of fits that run at once on this machine, those apart that start at another; by
+        default 1, which keeps the cores busy with its starts or chains.
+    scheduler
+        As in :func:`lsm_stan.select`.
 
     Returns
     -------
@@ -92,25 +107,23 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
         threads=config.threads,
         layers=config.layers,
     )
-    wanted = {fit.name: (fit, requested_arguments(fit.method, fit.arguments)) for fit in config.fit}
-    for name in wanted:
-        ensure_replaceable(folder / FITS / name)
+    check_scheduler(scheduler)
+    wanted = {
+        fit.name: FitTask(model, fit.method, fit.seed, fit.arguments, folder / FITS / fit.name)
+        for fit in config.fit
+    }
+    for task in wanted.values():
+        ensure_replaceable(task.folder)
     model.compile()
     fits: dict[str, Fit] = {}
     with folder_lock(folder, say, f"running into {folder}"), _going_on(fits, len(wanted), say):
-        for number, (name, (fit, arguments)) in enumerate(wanted.items(), start=1):
-            target, which = folder / FITS / name, f"[{number}/{len(wanted)}] {name}"
-            kept = kept_fit(target, model, (fit.method, fit.seed, arguments), which, say)
-            if kept is None:
-                say(f"{which}: {fit.method}, seed {fit.seed}")
-                warn_if_long(model, fit.method, fit.arguments, say)
-                save_or_rescue(model.fit(fit.method, seed=fit.seed, **fit.arguments), target)
-            else:
-                say(f"{which}: already done, kept ({target})")
-            # a fit that is kept may have other notes, another title, tables that it has no use for
-            there = kept or Fit.load(target)
-            of_layers = isinstance(network, Layers)
-            fits[name] = there if of_layers else replace(there, network=model.network)
+        _make(wanted, fits, say, jobs or (1 if scheduler is None else None), scheduler)
+        # a fit that is kept may have other notes, another title, tables that it has no use for
+        of_layers = isinstance(network, Layers)
+        fits = {
+            name: fits[name] if of_layers else replace(fits[name], network=model.network)
+            for name in wanted
+        }
         say("report: judging and comparing the fits")
         if isinstance(network, Layers):
             page = layers_page(fits, say)
@@ -122,6 +135,64 @@ def run(config: AnalysisConfig, folder: Path, say: Progress = print) -> Analysis
         analysis = Analysis(config, report, write_page(page, folder))
         write_whole(folder / README, as_markdown(_readme(config, report, page)).encode())
     return analysis
+
+
+def _make(
+    wanted: Mapping[str, FitTask],
+    fits: dict[str, Fit],
+    say: Progress,
+    jobs: int | None,
+    scheduler: str | None,
+) -> None:
+    """Load the fits that are there, and make the others: one by one, or several at once."""
+    which = {name: f"[{number}/{len(wanted)}] {name}" for number, name in enumerate(wanted, 1)}
+    failures: list[InferenceError] = []
+
+    def done(name: str, fit: Fit | InferenceError) -> None:
+        if isinstance(fit, Fit):
+            fits[name] = fit
+        else:
+            failures.append(fit)
+
+    one_by_one = jobs == 1 and scheduler is None
+    for batch in [[name] for name in wanted] if one_by_one else _independent(wanted):
+        missing = {}
+        for name in batch:
+            task = wanted[name]
+            asked = task.method, task.seed, requested_arguments(task.method, task.arguments)
+            kept = kept_fit(task.folder, task.model, asked, which[name], say)
+            if kept is None:
+                say(f"{which[name]}: {task.method}, seed {task.seed}")
+                warn_if_long(task.model, task.method, task.arguments, say)
+                missing[name] = task
+            else:
+                say(f"{which[name]}: already done, kept ({task.folder})")
+                fits[name] = kept
+        if one_by_one:
+            for name, task in missing.items():
+                fit_and_save(task.model, task.method, task.seed, task.arguments, task.folder, say)
+                fits[name] = Fit.load(task.folder)
+        elif missing:
+            make_fits(missing, done, jobs=jobs, scheduler=scheduler, finished=len(fits), say=say)
+        if failures:
+            raise failures[0]
+
+
+def _independent(wanted: Mapping[str, FitTask]) -> list[list[str]]:
+    """Return fits in their order, in batches of which none starts at another of its batch."""
+
+    def starts_at(name: str, other: str) -> bool:
+        init = wanted[name].arguments.get("init")
+        path = Path(init).resolve() if isinstance(init, str) and init not in MADE else None
+        return path is not None and path.is_relative_to(wanted[other].folder.resolve())
+
+    batches: list[list[str]] = []
+    for name in wanted:
+        if batches and not any(starts_at(name, o) or starts_at(o, name) for o in batches[-1]):
+            batches[-1].append(name)
+        else:
+            batches.append([name])
+    return batches
 
 
 @contextmanager

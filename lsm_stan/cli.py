@@ -132,7 +132,7 @@ def fit(
     """
     from lsm_stan import terminal
     from lsm_stan.inference.fit_folder import ensure_replaceable
-    from lsm_stan.inference.fits import save_or_rescue
+    from lsm_stan.inference.fits import fit_and_save
     from lsm_stan.inference.latent_space_model import requested_arguments
     from lsm_stan.inference.plan import warn_if_long
     from lsm_stan.network.layer_readers import open_source
@@ -157,9 +157,8 @@ def fit(
     terminal.show_notes(read.notes)
     fitted = lsm.LatentSpaceModel(read, **options, layers=layers)
     warn_if_long(fitted, method.value, arguments, print_progress)
-    result = fitted.fit(method.value, seed=seed, **arguments)
-    save_or_rescue(result, out)
-    terminal.show_fit(result, out)
+    fit_and_save(fitted, method.value, seed, arguments, out, print_progress)
+    terminal.show_fit(lsm.Fit.load(out), out)
 
 
 @app.command()
@@ -322,6 +321,8 @@ def run(
         Path | None,
         typer.Option(help="Folder for the results. \\[default: CONFIG without its suffix]"),
     ] = None,
+    jobs: JobsOption = None,
+    scheduler: SchedulerOption = None,
 ) -> None:
     r"""Run several fits of one network, then the report.
 
@@ -331,10 +332,9 @@ def run(
     seed, and if wanted name and arguments = {...}, of the method. Instead of a file, \[network]
     says how to read it: file, and if wanted directed, parallel_edges, header, source, target,
     weight, where (a list), binary, bipartite, nodes, hidden, dyads, layer, time, layer_list,
-    absent, title. The other keys are optional: model
-    (a name, or a table that can set scales of priors: {likelihood = "nb", form = "squared",
-    effects = true, sigma_scale = 2.0}), dim, layers (a structure, or a table), prior_scale, jitter,
-    kernel, threads, colour_by, note, and
+    absent, title. The other keys are optional: model (a name, or a table that can set scales of
+    priors: {likelihood = "nb", form = "squared", effects = true, sigma_scale = 2.0}), dim, layers
+    (a structure, or a table), prior_scale, jitter, kernel, threads, colour_by, note, and
     \[reference] with label and loss. Paths are relative to the file.
     """
     from lsm_stan import terminal
@@ -342,8 +342,8 @@ def run(
     loaded = lsm.load_config(config)
     if out is None and not config.suffix:
         raise InputError(f"{config} has no suffix to leave out; name a folder with --out")
-    analysis = lsm.run(loaded, config.with_suffix("") if out is None else out, print_progress)
-    terminal.show_analysis(analysis)
+    out = config.with_suffix("") if out is None else out
+    terminal.show_analysis(lsm.run(loaded, out, print_progress, jobs=jobs, scheduler=scheduler))
 
 
 @app.command()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from lsm_stan.errors import InferenceError, InputError, LsmStanError
 from lsm_stan.files import as_csv, content_of, ensure_ours, ensure_writable, write_whole
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fit_folder import ensure_replaceable
-from lsm_stan.inference.fits import kept_fit, save_or_rescue
+from lsm_stan.inference.fits import kept_fit
 from lsm_stan.inference.latent_space_model import LatentSpaceModel, requested_arguments
 from lsm_stan.inference.record import RECORD
 from lsm_stan.model.family import ModelSpec
@@ -24,30 +23,12 @@ from lsm_stan.network.network import Network
 from lsm_stan.network.readers import AS_IT_SAYS, open_network
 from lsm_stan.network.reading import Reading
 from lsm_stan.progress import Progress
-from lsm_stan.sweeps import check_scheduler, sweep
+from lsm_stan.sweeps import check_scheduler
+from lsm_stan.tasks import FitTask, make_fits
 from lsm_stan.text import counted, listed
 
 #: In the folder of the fits: what came of each.
 TABLE = "fits.csv"
-
-
-@dataclass(frozen=True)
-class _Task:
-    """A fit that is to be made, with everything that it needs."""
-
-    model: LatentSpaceModel
-    method: str
-    seed: int
-    arguments: Mapping[str, Any]
-
-    def fit(self) -> Fit | LsmStanError:
-        """Return the fit, or why there is none: others go on."""
-        try:
-            return self.model.fit(
-                self.method, seed=self.seed, show_progress=False, **self.arguments
-            )
-        except InferenceError as error:
-            return error
 
 
 def open_networks(folder: Path, how: Reading = AS_IT_SAYS) -> dict[str, Network]:
@@ -158,7 +139,7 @@ def fit_each(
         ensure_replaceable(folder / name)
     rows: dict[str, dict[str, Any]] = {}
     failures: dict[str, LsmStanError] = {}
-    missing: dict[str, _Task] = {}
+    missing: dict[str, FitTask] = {}
 
     def keep(name: str, fit: Fit | LsmStanError) -> None:
         if isinstance(fit, LsmStanError):
@@ -166,7 +147,6 @@ def fit_each(
             say(f"{name}: {fit}")
             return
         if name in missing:
-            save_or_rescue(fit, folder / name)
             say(
                 f"[{len(rows) + 1}/{len(models)}] {name}: {fit.density}, {fit.record.seconds:.0f} s"
             )
@@ -178,7 +158,7 @@ def fit_each(
             each.compiled = compiled
             kept = kept_fit(folder / name, each, (method, seed, requested), name, say)
             if kept is None:
-                missing[name] = _Task(each, method, seed, given)
+                missing[name] = FitTask(each, method, seed, given, folder / name)
             else:
                 keep(name, kept)
         others = [] if force else [name for name in missing if _is_fit(folder / name)]
@@ -191,8 +171,7 @@ def fit_each(
             say(f"{len(rows)} of {len(models)} fits are already done, and kept")
         try:
             if missing:
-                sweep(
-                    _Task.fit,
+                make_fits(
                     missing,
                     keep,
                     jobs=1 if scheduler is None and jobs is None else jobs,

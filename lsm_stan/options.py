@@ -121,7 +121,7 @@ TogetherOption = Annotated[
 
 JobsOption = Annotated[
     int | None,
-    typer.Option(min=1, help="Fits that run at once. \\[default: as the cores allow]"),
+    typer.Option(min=1, help="Fits at once. \\[default: as the cores allow; of run and fit, 1]"),
 ]
 
 SchedulerOption = Annotated[

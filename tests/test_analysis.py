@@ -2,18 +2,21 @@
 
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 
-from lsm_stan import Fit, analysis, simulate
+from lsm_stan import Fit, LatentSpaceModel, analysis, simulate
 from lsm_stan.analysis import run
 from lsm_stan.config import load_config
 from lsm_stan.errors import InputError, MachineError
+from lsm_stan.inference.chain_files import ChainFile
 
 pytestmark = pytest.mark.cmdstan
 
@@ -273,3 +276,86 @@ def test_a_fit_that_cannot_be_saved_is_not_lost(config: Path, tmp_path, monkeypa
     rescued.rename(config.with_suffix("") / "fits" / "map")
     run(load_config(config), config.with_suffix(""), said.append)
     assert any(line.startswith("[1/1] map: already done") for line in said)
+
+
+@pytest.mark.slow
+def test_a_killed_run_goes_on_from_its_last_draws(config: Path) -> None:
+    both = CONFIG.index('[[fit]]\nmethod = "advi"'), CONFIG.index('[[fit]]\nname = "nuts-short"')
+    text = CONFIG[: both[0]] + CONFIG[both[1] :]
+    config.write_text(text.replace("iter_sampling = 60", "iter_sampling = 2000"))
+    left = config.with_suffix("") / "fits" / "nuts-short.chains.partial" / "cmdstan" / "chains"
+    with start(config) as first:
+        while first.poll() is None and not any(map(draws_in, left.glob("*.csv"))):
+            time.sleep(0.01)
+        first.kill()
+        output, _ = first.communicate()
+    assert first.returncode == -signal.SIGKILL, output
+    with start(config) as second:
+        output, _ = second.communicate()
+    assert second.returncode == 0, output
+    before = [int(number) for number in re.findall(r"chains: (\d+) of 4,?000 draws", output)]
+    fit = Fit.load(config.with_suffix("") / "fits" / "nuts-short")
+    assert fit.draws.shape[:2] == (2, 2000)
+    assert before == [sum(fit.record.details["from_before"]["chains"])]
+    assert before[0] > 0
+    assert not left.exists()
+    undisturbed = LatentSpaceModel(fit.network, 2).sample(
+        seed=3, init=config.with_suffix("") / "fits" / "map", show_progress=False,
+        chains=2, iter_warmup=50, iter_sampling=2000,
+    )  # fmt: skip
+    for chain, count in enumerate(fit.record.details["from_before"]["chains"]):
+        expected = undisturbed.draws[chain, : count or None]
+        np.testing.assert_array_equal(fit.draws[chain, : count or None], expected)
+
+
+def draws_in(file: Path) -> int:
+    return len(ChainFile.read(file.read_bytes()).draws)
+
+
+TWO_STARTS = """
+network = "edges.csv"
+dim = 2
+[[fit]]
+name = "first"
+method = "map"
+seed = 1
+arguments = { starts = 1, hops = 0 }
+[[fit]]
+name = "second"
+method = "map"
+seed = 2
+arguments = { starts = 1, hops = 0 }
+[[fit]]
+method = "laplace"
+seed = 3
+arguments = { init = "results/fits/second", draws = 50 }
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("jobs", "scheduler"), [(2, None), (2, "local")])
+def test_several_fits_at_once_are_those_made_one_by_one(
+    config: Path, jobs, scheduler, monkeypatch
+) -> None:
+    def enough(*_arguments, **_options):
+        raise InputError("no report")
+
+    monkeypatch.setattr(analysis, "make_report", enough)
+    config.write_text(TWO_STARTS)
+
+    def made(**options) -> list[str]:
+        said: list[str] = []
+        with pytest.raises(InputError, match="no report"):
+            run(load_config(config), config.with_suffix(""), said.append, **options)
+        return said
+
+    made()
+    together = config.with_suffix("")  # where the third fit finds its start
+    alone = together.rename(config.with_name("alone"))
+    said = made(jobs=jobs, scheduler=scheduler)
+    # the third waits for the second, whose mode it starts at
+    assert said.index("[3/3] laplace: laplace, seed 3") > said.index("[1/3] first: map, seed 1")
+    for name in ("first", "second", "laplace"):
+        here, there = (Fit.load(each / "fits" / name) for each in (alone, together))
+        np.testing.assert_array_equal(here.draws, there.draws)
+    assert sum("already done" in line for line in made()) == 3

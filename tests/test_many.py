@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lsm_stan import Fit, InferenceError, InputError, fit_each, many, open_networks, simulate
+from lsm_stan import Fit, InferenceError, InputError, fit_each, open_networks, simulate
+from lsm_stan.tasks import FitTask
 from tests.support.dask import cluster
 
 ASKED = {
@@ -105,8 +106,8 @@ def test_what_is_done_is_kept(fitted, connectomes, tmp_path, monkeypatch):
     shutil.copytree(folder, tmp_path / "all")
     shutil.rmtree(tmp_path / "all" / "worm-1")
     said, fits = [], []
-    fit = many._Task.fit
-    monkeypatch.setattr(many._Task, "fit", lambda task: fits.append(task) or fit(task))
+    fit = FitTask.fit_and_save
+    monkeypatch.setattr(FitTask, "fit_and_save", lambda task: fits.append(task) or fit(task))
     again = fit_each(open_networks(connectomes), tmp_path / "all", **ASKED, say=said.append)
     assert said[0] == "3 of 4 fits are already done, and kept"
     assert len(fits) == 1
@@ -129,7 +130,7 @@ def test_other_fits_are_replaced_by_force_only(fitted, connectomes, tmp_path):
 
 
 def test_a_fit_that_fails_does_not_stop_the_others(fitted, connectomes, tmp_path, monkeypatch):
-    fit = many._Task.fit
+    fit = FitTask.fit_and_save
 
     def fail_one(task):
         if task.model.network == networks["worm-1"]:
@@ -137,7 +138,7 @@ def test_a_fit_that_fails_does_not_stop_the_others(fitted, connectomes, tmp_path
         return fit(task)
 
     networks = open_networks(connectomes)
-    monkeypatch.setattr(many._Task, "fit", fail_one)
+    monkeypatch.setattr(FitTask, "fit_and_save", fail_one)
     with pytest.raises(InferenceError, match="1 network of 4 could not be fitted: worm-1; the oth"):
         fit_each(networks, tmp_path / "fits", **ASKED, say=lambda _: None)
     kept = sorted(path.name for path in (tmp_path / "fits").iterdir())

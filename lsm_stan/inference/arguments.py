@@ -111,7 +111,8 @@ def requested(
     defaults = {p.name: p.default for p in parameters if p.default is not p.empty}
     asked = {**defaults, **arguments}
     _check_together(method.name, asked)
-    del asked["show_progress"]  # says nothing of the result
+    for name in ("show_progress", "unfinished"):  # they say nothing of the result
+        asked.pop(name, None)
     return {name: _plain(value) for name, value in asked.items() if value is not None}
 
 

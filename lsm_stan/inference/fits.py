@@ -11,13 +11,18 @@ from typing import Any
 
 import numpy as np
 
+from lsm_stan.cmdstan.cache import folder_lock
 from lsm_stan.errors import DamagedError, InputError, MachineError
 from lsm_stan.inference.compiled_model import CompiledModel
 from lsm_stan.inference.fit import Fit as Fit
 from lsm_stan.inference.fit_folder import INIT
+from lsm_stan.inference.going_on import holds_draws
+from lsm_stan.inference.latent_space_model import LatentSpaceModel
 from lsm_stan.inference.layered_fit import LayeredFit
+from lsm_stan.inference.methods import find_method
 from lsm_stan.inference.record import read_record
-from lsm_stan.inference.starts import MADE, given_start, read_start
+from lsm_stan.inference.starts import MADE, given_start, read_start, without_path
+from lsm_stan.inference.unfinished import discard, folder_beside, remove
 from lsm_stan.progress import Progress
 
 
@@ -118,14 +123,14 @@ def _is_done(
     if record is None or (
         record.method,
         record.seed,
-        _without_path(record.arguments),
+        without_path(record.arguments),
         record.model,
         record.network.digest,
         record.program,
     ) != (
         method,
         seed,
-        _without_path(arguments),
+        without_path(arguments),
         model.as_record(),
         model.problem.digest,
         model.compiled.program,
@@ -142,9 +147,49 @@ def _is_done(
     return start.keys() == had.keys() and all(np.array_equal(start[k], had[k]) for k in start)
 
 
-def _without_path(arguments: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a method's arguments without the name of a start that was given."""
-    return {k: v for k, v in arguments.items() if k != "init" or v in MADE}
+def fit_and_save(
+    model: LatentSpaceModel,
+    method: str,
+    seed: int,
+    arguments: Mapping[str, Any],
+    folder: Path,
+    say: Progress,
+) -> None:
+    """Fit, and save the fit; chains go on where an earlier process was interrupted.
+
+    Parameters
+    ----------
+    model : LatentSpaceModel
+        The model of the network.
+    method : str
+        A key of :data:`lsm_stan.inference.methods.METHODS`.
+    seed : int
+        Seed of the fit.
+    arguments : Mapping
+        The method's.
+    folder : Path
+        Where the fit is to be saved. Chains lie beside it until it is
+        (:mod:`lsm_stan.inference.unfinished`).
+    say : callable
+        Takes a sentence where another process is making the same fit.
+
+    Raises
+    ------
+    LsmStanError
+        If the fit fails, or cannot be saved.
+    """
+    unfinished = folder_beside(folder)
+    of_chains = {"unfinished": unfinished} if find_method(method).chains else {}
+    with folder_lock(folder, say, f"fitting into {folder}"):
+        try:
+            if not of_chains:
+                discard(unfinished)
+            save_or_rescue(model.fit(method, seed=seed, **of_chains, **arguments), folder)
+        except BaseException:
+            if not holds_draws(unfinished):
+                remove(unfinished)
+            raise
+        remove(unfinished)
 
 
 def save_or_rescue(fit: Fit, folder: Path) -> None:

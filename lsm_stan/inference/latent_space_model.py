@@ -8,6 +8,7 @@ passed to CmdStanPy's method as it is, unless it is in
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, Literal
 
 from lsm_stan.choices import Kernel, Sum
@@ -350,6 +351,7 @@ class LatentSpaceModel(CompiledModel):
         init: Init = "map",
         precondition: bool = True,
         moves: bool | None = None,
+        unfinished: str | Path | None = None,
         show_progress: bool = True,
         **cmdstan: Any,
     ) -> Fit:
@@ -374,6 +376,8 @@ class LatentSpaceModel(CompiledModel):
             leaves the posterior as it is. By default where it can be: in preconditioned coordinates
             with no other metric of NUTS. Trees are then of depth 6 unless ``max_treedepth`` says
             otherwise.
+        unfinished : str, Path or None, default None
+            A folder for CmdStan's files: after an interruption the same call goes on from there.
         show_progress : bool, default True
             Show progress bars.
         **cmdstan : Any
@@ -386,8 +390,9 @@ class LatentSpaceModel(CompiledModel):
         """
         chains = plain(chains)
         asked = {"chains": chains, "init": init, "precondition": precondition, "moves": moves}
+        asked |= cmdstan
         moved = has_moves(self.problem, moves, precondition, cmdstan)
-        run, starts = self._begin("nuts", seed, {**asked, **cmdstan}, show_progress, chains)
+        run, starts = self._begin("nuts", seed, asked, show_progress, chains, unfinished)
         change = first_change(run, init, starts, self.optimize) if precondition else None
         return sample_posterior(run, starts, change, moved, cmdstan)
 
@@ -398,11 +403,14 @@ class LatentSpaceModel(CompiledModel):
         arguments: Mapping[str, Any],
         show_progress: bool,
         count: int = 1,
+        unfinished: str | Path | None = None,
     ) -> tuple[Run, list[Parameters]]:
         """Begin a run with its starts; a given one is read before anything is compiled."""
         init = arguments["init"]
         given = None if is_made(init) else given_start(self.problem, init)
         run = self._run(method, seed, arguments, show_progress)
+        if unfinished is not None:
+            run.go_on_in(Path(unfinished), given)
         return run, starts_for(run, given, init, count, self.optimize)
 
     def _run(

@@ -8,15 +8,15 @@ anew and to the same numbers.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 import cmdstanpy
 import numpy as np
 
-from lsm_stan.errors import DamagedError, InputError
+from lsm_stan.errors import InputError
 from lsm_stan.inference.compiled_model import CompiledModel
 from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.going_on import read_files, settings_to_go_on
 from lsm_stan.inference.jumps import learn_jumps
 from lsm_stan.inference.layered_fit import LayeredFit
 from lsm_stan.inference.methods import METHODS
@@ -41,13 +41,6 @@ from lsm_stan.typing import FloatArray, plain
 
 #: The folder of CmdStan's files of each time that chains went on.
 RESUMED = "resumed-{}"
-
-#: Arguments that are of the beginning of a chain, or of this package.
-OF_BEGINNING = {
-    *("chains", "init", "precondition", "moves", "iter_warmup", "iter_sampling", "step_size"),
-    *("adapt_delta", "adapt_engaged", "adapt_init_phase", "adapt_metric_window"),
-    *("adapt_step_size", "inv_metric", "metric", "seed"),
-}
 
 
 def resume(fit: Fit, *, draws: int, show_progress: bool = True) -> Fit:
@@ -103,17 +96,7 @@ def resume(fit: Fit, *, draws: int, show_progress: bool = True) -> Fit:
     run.keep_files(fit.cmdstan_output)
     change, moves = _learned(fit, problem)
     run.say(f"{counted(before[0].chains, 'chain')}, {counted(draws, 'iteration')} more of each")
-    cmdstan: dict[str, Any] = {
-        name: value for name, value in record.arguments.items() if name not in OF_BEGINNING
-    }
-    # CmdStanPy reads no files of chains without a warmup: it is one iteration that adapts nothing
-    cmdstan |= {"iter_warmup": 1, "iter_sampling": draws, "adapt_engaged": False}
-    cmdstan |= {
-        "step_size": np.asarray(before[0].step_size).tolist(),
-        "metric": before[0].metric_type,
-    }
-    if (metric := before[0].inv_metric) is not None:
-        cmdstan["inv_metric"] = list(metric)
+    cmdstan = settings_to_go_on(before[0], record.arguments, draws)
     starts = ends_of(past[-1][0])
     past.append(sample_chains(run, RESUMED.format(times), starts, change, cmdstan, moves))
     run.seed = record.seed
@@ -136,30 +119,18 @@ def _past(fit: Fit) -> list[cmdstanpy.CmdStanMCMC]:
     folders = [fit.cmdstan_output / CHAINS]
     while (next_ := fit.cmdstan_output / RESUMED.format(len(folders))).is_dir():
         folders.append(next_)
-    return [_read(folder) for folder in folders]
-
-
-def _read(folder: Path) -> cmdstanpy.CmdStanMCMC:
-    # in the order of the chains, the tenth after the ninth
-    files = sorted(folder.glob("*.csv"), key=lambda file: (len(file.name), file.name))
-    try:
-        result = cmdstanpy.from_csv([str(file) for file in files])
-    except (OSError, ValueError) as error:
-        raise DamagedError(f"{folder}: CmdStan's files cannot be read ({error})") from error
-    if not isinstance(result, cmdstanpy.CmdStanMCMC):
-        raise DamagedError(f"{folder}: these are no chains of NUTS")
-    return result
+    return [read_files(folder) for folder in folders]
 
 
 def _learned(fit: Fit, problem: Problem) -> tuple[Preconditioner | None, dict[str, Any] | None]:
     """Return the coordinates that the chains had, and the moves between their transitions."""
     if not fit.record.details["preconditioned"]:
         return None, None
-    pilot = read_chains(_read(fit.cmdstan_output / PILOT_FOLDER), problem)[0]["z"]
+    pilot = read_chains(read_files(fit.cmdstan_output / PILOT_FOLDER), problem)[0]["z"]
     change = shaped_by(problem, pilot)
     if change is None or not fit.record.details["moves"]:
         return change, None
-    teacher = read_chains(_read(fit.cmdstan_output / JUMPS_FOLDER), problem)[0]["z"]
+    teacher = read_chains(read_files(fit.cmdstan_output / JUMPS_FOLDER), problem)[0]["z"]
     return change, moves_data(problem, change, learn_jumps(problem, teacher, fit.record.seed))
 
 

@@ -9,8 +9,9 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,14 @@ from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.cmdstan.density import write_data
 from lsm_stan.cmdstan.versions import versions
 from lsm_stan.errors import InferenceError, InputError, MachineError
-from lsm_stan.files import Scratch, ensure_room, needs_room, temporary_folder
+from lsm_stan.files import (
+    ROOM_THERE,
+    Scratch,
+    ensure_room,
+    needs_room,
+    temporary_folder,
+    write_whole,
+)
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fit_folder import INIT
 from lsm_stan.inference.layered_fit import LayeredFit
@@ -31,6 +39,8 @@ from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.methods import Method
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.record import FitRecord, NetworkRecord
+from lsm_stan.inference.starts import without_path
+from lsm_stan.inference.unfinished import FILES, claim, digest_of_start
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.checks import Check
@@ -71,6 +81,11 @@ class Run:
     show_progress : bool
         Whether to say what is being done.
 
+    Attributes
+    ----------
+    from_before : dict of str to list of int
+        How many draws of each chain an earlier process had made, by the chains' folder.
+
     Raises
     ------
     InputError
@@ -95,8 +110,81 @@ class Run:
         self.method = method
         self.seed = seed
         self.arguments = arguments
-        self._scratch = Scratch()
+        self.from_before: dict[str, list[int]] = {}
+        self._scratch: Scratch | None = Scratch()
+        self._files = self._scratch.path
         self._started = time.perf_counter()
+
+    def go_on_in(self, folder: Path, start: Parameters | None) -> None:
+        """Keep CmdStan's files where an interruption leaves them, and take up what one has left.
+
+        Parameters
+        ----------
+        folder : Path
+            The folder (:mod:`lsm_stan.inference.unfinished`), which may be there.
+        start : dict of str to ndarray, or None
+            The start that was given.
+
+        Raises
+        ------
+        InputError
+            If the folder holds something else.
+        """
+        all_versions = versions(self.compiled.toolchain)
+        asked = {
+            "method": self.method.name,
+            "seed": self.seed,
+            "arguments": without_path(self.arguments),
+            "start": digest_of_start(start),
+            "model": {**self.problem.as_record(), **self.compiled.as_record()},
+            "network": self.problem.digest,
+            "program": self.compiled.program,
+            "versions": {name: all_versions[name] for name in ("lsm-stan", "cmdstan")},
+        }
+        with needs_room(f"{folder} was not written: ", ROOM_THERE):
+            self._started -= claim(folder, asked)
+        self._files, self._scratch = folder / FILES, None
+
+    def seed_after(self, chain: int, draws: int) -> int:
+        """Return a seed for a chain that goes on: under its own it would take numbers again.
+
+        Parameters
+        ----------
+        chain : int
+            The chain's number, from 1.
+        draws : int
+            How many it has made.
+
+        Returns
+        -------
+        int
+        """
+        [word] = np.random.SeedSequence([self.seed, chain, draws]).generate_state(1)
+        return int(word) % MAX_SEED
+
+    def made_once(self, name: str, make: Callable[[], Parameters]) -> Parameters:
+        """Return parameters that take long to make; an interruption does not lose them.
+
+        Parameters
+        ----------
+        name : str
+            The name of their file.
+        make : callable
+            Makes them where they are not there yet.
+
+        Returns
+        -------
+        dict of str to ndarray
+            Parameters without leading axes.
+        """
+        if self._scratch is not None:
+            return make()
+        file = self._files / f"{name}.npz"
+        if not file.exists():
+            content = BytesIO()
+            np.savez(content, **make())  # type: ignore[arg-type]
+            write_whole(file, content.getvalue())
+        return dict(np.load(file))
 
     def say(self, step: str) -> None:
         """Tell what is being done.
@@ -127,8 +215,8 @@ class Run:
             if name is None:
                 folder = stack.enter_context(temporary_folder())
             else:
-                folder = self._scratch.path / name
-                folder.mkdir()
+                folder = self._files / name
+                folder.mkdir(exist_ok=True)
             try:
                 yield str(folder)
             except Exception:
@@ -143,7 +231,7 @@ class Run:
         parameters : dict of str to ndarray
             Parameters without leading axes.
         """
-        np.savez(self._scratch.path / INIT, **parameters)  # type: ignore[arg-type]
+        np.savez(self._files / INIT, **parameters)  # type: ignore[arg-type]
 
     def keep_files(self, folder: Path) -> None:
         """Keep CmdStan's files of an earlier run with the fit.
@@ -154,7 +242,7 @@ class Run:
             Where they are.
         """
         with needs_room():
-            shutil.copytree(folder, self._scratch.path, dirs_exist_ok=True)
+            shutil.copytree(folder, self._files, dirs_exist_ok=True)
 
     def cmdstan(
         self,
@@ -173,7 +261,7 @@ class Run:
             Moves between transitions of NUTS, as :func:`lsm_stan.inference.moves.moves_data` has
             them.
         **arguments : Any
-            Further arguments of CmdStanPy.
+            Further arguments of CmdStanPy, a seed among them where it is not the run's.
 
         Returns
         -------
@@ -203,7 +291,7 @@ class Run:
                         write_data(Path(f"{file}{MOVES}"), moves)
                 plain_arguments = {name: plain(value) for name, value in arguments.items()}
                 verb = getattr(self.compiled.executable, self.method.verb)
-                return verb(data=str(file), seed=self.seed, **plain_arguments)
+                return verb(data=str(file), **{"seed": self.seed, **plain_arguments})
         except (TypeError, ValueError) as error:
             raise InputError(f"{self.method.name}: {error}") from error
         except TimeoutError as error:
@@ -295,7 +383,7 @@ class Run:
             # netCDF attributes are numbers and text
             attrs={k: json.dumps(v) if isinstance(v, dict) else v for k, v in attrs.items()},
         )
-        made = network, built, record, self._scratch.path, self._scratch
+        made = network, built, record, self._files, self._scratch
         if isinstance(problem, LayeredProblem):
             return LayeredFit(*made, layers=problem.layers)
         return Fit(*made)

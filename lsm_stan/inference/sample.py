@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lsm_stan.inference.chain_files import ChainFile
 from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.going_on import (
+    can_go_on,
+    folder_after,
+    read_files,
+    settings_of_one,
+    settings_to_go_on,
+    state_after,
+    take_up,
+)
 from lsm_stan.inference.jumps import learn_jumps
 from lsm_stan.inference.moves import DEPTH, accepted_moves, moves_data, what_moved
 from lsm_stan.inference.preconditioning import Preconditioner
@@ -18,6 +32,7 @@ from lsm_stan.model.parameters import Parameters, cloud
 from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import mean_positions, rotation_onto
 from lsm_stan.posterior.checks import ITERATIONS, Check, sampler_checks
+from lsm_stan.processes import cores
 from lsm_stan.progress import has_bars
 from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray
@@ -79,17 +94,63 @@ def sample_chains(
         # in the preconditioned coordinates every direction has about the same scale, and a metric
         # estimated from few draws of a posterior this stiff does harm
         defaults["metric"] = "unit_e"
-    with run.folder(name) as folder:
-        result = run.cmdstan(
+    settings = defaults | {key: value for key, value in cmdstan.items() if value is not None}
+
+    def chains(starts: Sequence[Parameters], folder: Path, settings: Mapping[str, Any]) -> Any:
+        return run.cmdstan(
             data=problem.stan_data(learned=learned, change=change),
             inits=[problem.inits(start, learned=learned, change=change) for start in starts],
             chains=len(starts),
-            output_dir=folder,
+            output_dir=str(folder),
             show_progress=has_bars(run.show_progress),
             moves=moves,
-            **{**defaults, **{name: value for name, value in cmdstan.items() if value is not None}},
+            **settings,
         )
-        return read_chains(result, problem)
+
+    with run.folder(name) as there:
+        folder = Path(there)
+        if not _went_on(run, folder, starts, settings, chains):
+            shutil.rmtree(folder)
+            folder.mkdir()
+            return read_chains(chains(starts, folder, settings), problem)
+        return read_chains(read_files(folder), problem)
+
+
+def _went_on(
+    run: Run,
+    folder: Path,
+    starts: Sequence[Parameters],
+    settings: Mapping[str, Any],
+    sample: Callable[[Sequence[Parameters], Path, Mapping[str, Any]], object],
+) -> bool:
+    """Let chains that were interrupted go on to their ends; return whether there are such."""
+    if not can_go_on(settings):
+        return False
+    iterations, thin = settings.get("iter_sampling", ITERATIONS), settings.get("thin", 1)
+    wanted = math.ceil(iterations / thin)
+    files = take_up(folder, len(starts), wanted)
+    before = [len(file.draws) for file in files]
+    if not any(before):
+        return False
+    run.from_before[folder.name] = before
+    run.say(f"{folder.name}: {sum(before)} of {wanted * len(files)} draws were made before")
+
+    def finish(chain: int, file: ChainFile) -> None:
+        start, others = starts[chain - 1], settings_of_one(settings, chain, len(starts))
+        if file.draws:
+            state = state_after(file, thin)
+            [start] = ends_of(read_chains(state, run.problem)[0])
+            others = settings_to_go_on(state, settings, (wanted - len(file.draws)) * thin)
+            others["seed"] = run.seed_after(chain, len(file.draws))
+        after = folder_after(folder, chain, file)
+        after.mkdir()
+        sample([start], after, {**others, "chain_ids": [chain]})
+
+    with ThreadPoolExecutor(settings.get("parallel_chains") or cores()) as pool:
+        left = [item for item in enumerate(files, start=1) if not item[1].tail]
+        list(pool.map(finish, *zip(*left, strict=True)) if left else ())
+    take_up(folder, len(starts), wanted)
+    return True
 
 
 def read_chains(
@@ -243,6 +304,8 @@ def finish_chains(
         measured |= accepted
         checks.append(Check("moves", True, what_moved(accepted)))
         run.say(what_moved(accepted))
+    if run.from_before:
+        measured["from_before"] = run.from_before
     return run.finish(
         draws=draws,
         log_joint=log_joint,

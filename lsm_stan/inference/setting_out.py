@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.preconditioning import Preconditioner
@@ -38,7 +39,10 @@ def starts_for(
         return [given] * count
     if is_random(init):
         return random_starts(run.problem, count, run.seed)
-    return [optimize(seed=run.seed, show_progress=run.show_progress).estimate] * count
+    mode = run.made_once(
+        "mode", lambda: optimize(seed=run.seed, show_progress=run.show_progress).estimate
+    )
+    return [mode] * count
 
 
 def first_change(
@@ -65,5 +69,6 @@ def first_change(
     """
     problem, positions = run.problem, starts[0]["z"]
     if is_random(init) and problem.preconditioned:
-        positions = optimize(seed=run.seed, starts=1, show_progress=False).positions
+        quick = partial(optimize, seed=run.seed, starts=1, show_progress=False)
+        positions = run.made_once("shape", lambda: {"z": quick().positions})["z"]
     return problem.preconditioner(positions[None])

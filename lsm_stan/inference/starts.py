@@ -55,6 +55,26 @@ def is_random(init: Init) -> bool:
     return isinstance(init, str) and init == "random"
 
 
+def without_path(arguments: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a method's arguments without the name of a start that was given.
+
+    Parameters
+    ----------
+    arguments : Mapping
+        The arguments, by name.
+
+    Returns
+    -------
+    dict of str to object
+
+    Examples
+    --------
+    >>> without_path({"init": "fits/map", "chains": 2}), without_path({"init": "map"})
+    ({'chains': 2}, {'init': 'map'})
+    """
+    return {k: v for k, v in arguments.items() if k != "init" or v in MADE}
+
+
 def prior_starts(problem: Problem, count: int, seed: int) -> list[Parameters]:
     """Draw starting positions from the prior; intercept and dispersion are the data's.
 
