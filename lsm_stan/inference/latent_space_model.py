@@ -293,9 +293,8 @@ class LatentSpaceModel(CompiledModel):
         Returns
         -------
         Fit
-            One chain of draws; the estimate is the density's mean. Its ``elbo`` has every constant;
-            it is exact for Poisson models without clusters, and a lower bound for others
-            (``elbo_exact``).
+            One chain of draws; the estimate is the density's mean. Its ``elbo`` has every constant,
+            and is exact (``elbo_exact``) for Poisson models without clusters, else a lower bound.
 
         Raises
         ------
