@@ -151,7 +151,7 @@ class LatentSpaceModel(CompiledModel):
             default 2 a node, and fewer for more than 300 nodes; of layers none.
         sum : {"exact", "approximate"} or None, default None
             Whether the sum over pairs of nodes visits every pair, which is the default, or is
-            approximate (:mod:`lsm_stan.inference.approximate`), for more than some 20,000 nodes. An
+            approximate (:mod:`lsm_stan.inference.approximate`), for more than some 10,000 nodes. An
             approximate one has no ladder and no hops.
         tolerance : float or None, default None
             Relative error of the log joint that an approximate sum may have; 1e-4 by default.

@@ -7,6 +7,7 @@ ranges, and a network unlike these can leave them.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -14,11 +15,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lsm_stan.errors import LsmStanError
+from lsm_stan.inference.approximate import Approximate, levelled
 from lsm_stan.inference.compiled_model import CompiledModel
 from lsm_stan.inference.latent_space_model import requested_arguments
 from lsm_stan.inference.methods import METHODS
 from lsm_stan.inference.mode_checks import MAX_CURVATURE_SIZE
+from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.starts import prior_starts
+from lsm_stan.model.approximate import check_served
 from lsm_stan.model.parameters import flat
 from lsm_stan.processes import cores
 from lsm_stan.progress import Progress
@@ -38,6 +43,10 @@ GRADIENTS = {
     "advi": (4_000, 60_000),
     "nuts": (20, 250),
 }
+
+#: MAP that does not visit every pair: its name, gradients of a start, vectors that L-BFGS and the
+#: sums hold, and the fewest nodes for which it is worth a plan.
+APPROXIMATE, OF_A_START, VECTORS, LARGE = "map --sum approximate", (100, 1000), 30, 10_000
 
 #: The argument that says how many runs there are, of methods that run as many at once as cores.
 PARALLEL = {"map": "starts", "nuts": "chains"}
@@ -62,7 +71,7 @@ class Estimate:
     Attributes
     ----------
     method : str
-        Name of the method.
+        Name of the method, or :data:`APPROXIMATE`.
     seconds, gigabytes : tuple of float
         Wall-clock time on this machine, and memory, of all processes together: from and to.
     obstacle : str
@@ -93,7 +102,7 @@ class Plan:
     cores, threads : int
         Cores of the machine, and threads of a process.
     estimates : list of Estimate
-        One a method.
+        One a method; for large networks also MAP with an approximate sum over pairs, if it has one.
     """
 
     nodes: int
@@ -179,10 +188,34 @@ def plan(
         cores=cores(),
         threads=model.threads,
         estimates=[
-            _estimate(name, requested_arguments(name, arguments), gradient, size, process, model)
-            for name, arguments in asked.items()
+            *(
+                _estimate(
+                    name, requested_arguments(name, arguments), gradient, size, process, model
+                )
+                for name, arguments in asked.items()
+            ),
+            *_approximate(problem, requested_arguments("map", asked.get("map", {}))),
         ],
     )
+
+
+def _approximate(problem: Problem, arguments: Mapping[str, Any]) -> list[Estimate]:
+    """Estimate MAP with an approximate sum, if there is one, of large networks."""
+    if problem.network.n_nodes < LARGE or problem.layered:
+        return []
+    try:
+        check_served(problem.spec, problem.dim)
+        start = levelled(problem, prior_starts(problem, 1, seed=1)[0])
+        density, point = Approximate(problem), flat(problem.declared(start))
+        density.at_flat(point)  # the libraries plan their transforms
+        begun = time.perf_counter()
+        density.at_flat(point)
+    except LsmStanError:
+        return []
+    gradient = time.perf_counter() - begun
+    low, high = (gradient * arguments["starts"] * each for each in OF_A_START)
+    least, most = ((PYTHON + copies * VECTORS * len(point)) / 1e9 for copies in COPIES)
+    return [Estimate(APPROXIMATE, (low, high), (least, most))]
 
 
 def warn_if_long(

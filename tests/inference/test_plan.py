@@ -96,3 +96,16 @@ def test_the_command_prints_a_table_or_json():
     assert estimate["method"] == "vi"
     refused = CliRunner().invoke(app, ["plan", "celegans", "--set", "chains=2"])
     assert isinstance(refused.exception, InputError)
+
+
+@pytest.mark.cmdstan
+def test_a_large_network_has_an_approximate_sum_if_there_is_one(monkeypatch):
+    monkeypatch.setattr(planning, "LARGE", 30)
+    network = simulate(30, 2, seed=1)[0]
+    last = {
+        name: plan(LatentSpaceModel(network, 2, model=name), {"map": {"starts": 1}}).estimates[-1]
+        for name in ("poisson-squared", "tutorial")
+    }
+    assert last["tutorial"].method == "map"  # 1/d has one for K = 3 alone
+    assert last["poisson-squared"].method == planning.APPROXIMATE
+    assert 0 < last["poisson-squared"].seconds[0] < last["poisson-squared"].seconds[1]
