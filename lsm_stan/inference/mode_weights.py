@@ -33,6 +33,7 @@ from lsm_stan.posterior import idata as container
 from lsm_stan.posterior.alignment import procrustes_rmse
 from lsm_stan.posterior.bridge import Integral, bridge
 from lsm_stan.posterior.slice import RotationSlice
+from lsm_stan.progress import doing
 from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray, IntArray
 
@@ -182,6 +183,7 @@ def weigh_modes(
             )
         )
         weigher = _Weigher(problem, change, *densities)
+        doing(f"climbing from {counted(len(parameters['z']), 'draw')}")
         heights, ends = weigher.climb(parameters)
         best_first = np.argsort(-heights)
         numbers = np.empty(len(ends), dtype=np.int64)
@@ -189,6 +191,7 @@ def weigh_modes(
         firsts = np.unique(numbers, return_index=True)[1]
         for mode, first in enumerate(firsts):
             inside = np.flatnonzero(numbers == mode)
+            doing(f"weighing mode {mode + 1} of {len(firsts)}")
             around = {name: values[inside] for name, values in parameters.items()}
             mass = weigher.mass(around, heights[first], ends[first], rng)
             rows.append(

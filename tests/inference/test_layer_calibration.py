@@ -13,7 +13,7 @@ from studies.ranks import rank
 
 pytestmark = [pytest.mark.cmdstan, pytest.mark.slow]
 
-N, L, SIMULATIONS, DRAWS, THIN = 12, 3, 40, 19, 10
+N, L, SIMULATIONS, DRAWS, THIN = 10, 3, 24, 19, 8
 
 #: Priors under which most networks have some edges, and few have heavy ones.
 SPEC = ModelSpec(
@@ -42,7 +42,7 @@ def test_ranks_are_uniform(structure: str) -> None:
             seed=seed,
             chains=1,
             init="random",
-            iter_warmup=200,
+            iter_warmup=150,
             iter_sampling=DRAWS * THIN,
             show_progress=False,
         )

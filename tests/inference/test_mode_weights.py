@@ -28,6 +28,11 @@ def six():
     return sampled(6, "tutorial", 4000)
 
 
+@pytest.fixture(scope="module")
+def twelve():
+    return sampled(12, "tutorial", 50)
+
+
 def test_all_masses_add_up_to_the_evidence():
     """Four nodes: the mean likelihood of draws from the prior is the same integral."""
     model, fit = sampled(4, "tutorial", 4000)
@@ -88,13 +93,13 @@ def test_the_weighed_posterior_has_the_moments_of_a_run_that_visits_all(six):
     assert drawn.shape == (1, 16_000, 6, 2)
 
 
-def test_too_many_modes_are_said_to_be():
-    model, fit = sampled(30, "tutorial", 100)
+def test_too_many_modes_are_said_to_be(twelve):
+    model, fit = twelve
     weights = weigh_modes(model, [fit])
     assert "the modes are too many to be weighed" in str(weights)
     assert weights.idata is None
     assert weights.table["weight"].isna().all()
-    assert weights.table["draws"].sum() == 400
+    assert weights.table["draws"].sum() == 200
 
 
 @pytest.mark.parametrize(
@@ -167,8 +172,8 @@ def test_the_command_line_weighs_and_a_report_says_it(six, tmp_path, monkeypatch
     assert str(expected) in " ".join(finding.text for finding in cautions(again))
 
 
-def test_where_modes_are_too_many_the_command_line_says_so(tmp_path, monkeypatch):
-    _, fit = sampled(12, "tutorial", 50)
+def test_where_modes_are_too_many_the_command_line_says_so(twelve, tmp_path, monkeypatch):
+    _, fit = twelve
     monkeypatch.chdir(tmp_path)
     fit.save("nuts")
     (tmp_path / "modes").mkdir()
