@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,8 +20,9 @@ from lsm_stan.inference.curvature import (
 )
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.problem import Problem
+from lsm_stan.inference.soft import measured_along
 from lsm_stan.inference.symmetries import evaluated, freely_moved, prior_directions, turns
-from lsm_stan.inference.units import counting_units
+from lsm_stan.inference.units import mean_weight
 from lsm_stan.model.parameters import Parameters, flat, unflat
 from lsm_stan.posterior.checks import Check
 from lsm_stan.text import counted
@@ -48,9 +49,6 @@ MOST_PROMISED = 10.0
 
 #: Largest number of parameters whose Hessian is computed at a mode; of more it is only multiplied.
 MAX_CURVATURE_SIZE = 3000
-
-#: Largest number of parameters for which Newton's method goes on from every start.
-MAX_SETTLED = 200
 
 #: Step of differentiation, in units of the length over which the density changes.
 STEP = 1e-3
@@ -123,31 +121,6 @@ def settle_mode(log_joint: LogJoint, point: Parameters) -> Mode:
     return Mode(problem.at_flat(mode), height, gradient, checks, details, around)
 
 
-def settled_ends(log_joint: LogJoint, ends: Sequence[Parameters]) -> list[Parameters]:
-    """Go on by Newton's method from every end of a search, where counts are large.
-
-    L-BFGS stops where the log joint cannot tell a step any more: for counts of 1e8 that is far from
-    the mode, and two ends near one mode would count as two.
-
-    Parameters
-    ----------
-    log_joint : LogJoint
-        The density.
-    ends : sequence of dict of str to ndarray
-        Where L-BFGS stopped.
-
-    Returns
-    -------
-    list of dict of str to ndarray
-        The ends themselves for usual counts, or more than :data:`MAX_SETTLED` parameters.
-    """
-    problem = log_joint.problem
-    size = flat(problem.declared(ends[0])).size
-    if len(counting_units(problem.network)) == 1 or size > MAX_SETTLED:
-        return list(ends)
-    return [settle_mode(log_joint, end).point for end in ends]
-
-
 def _highest(
     log_joint: LogJoint, mode: FloatArray
 ) -> tuple[FloatArray, float, FloatArray, Quadratic]:
@@ -174,7 +147,10 @@ def _highest(
 
 def _noise(problem: Problem, value: float) -> float:
     """Return what the log joint may be wrong by."""
-    return max(NOISE * problem.network.total_weight, 1e-12 * abs(value))
+    network = problem.network
+    # weights times log rates
+    terms = network.total_weight * math.log(max(mean_weight(network), math.e))
+    return max(NOISE * terms, 1e-12 * abs(value))
 
 
 def _climb(
@@ -291,8 +267,14 @@ def _quadratic(log_joint: LogJoint, point: Parameters, gradient: FloatArray) -> 
         return around
     # so near to a mode the gradient may be the error of computing it: at a mode it is 0
     still = np.zeros_like(gradient)
-    at_mode = quadratic(hessian, rotations, prior_directions(problem, point, still))
-    return at_mode if at_mode.judged(gradient).is_mode else around
+    known = prior_directions(problem, point, still)
+    at_mode = quadratic(hessian, rotations, known)
+    if at_mode.judged(gradient).is_mode:
+        return at_mode
+    if not at_mode.soft.size:
+        return around
+    along = measured_along(gradients, flat(values), at_mode.soft, flat(steps))
+    return quadratic(hessian, rotations, along if known is None else known + along)
 
 
 def _curvature_check(measured: Curvature) -> Check:
