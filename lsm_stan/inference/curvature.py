@@ -348,7 +348,8 @@ def quadratic(hessian: FloatArray, rotations: Known, known: Known | None = None)
     known_vectors = (along - vectors @ solved) @ (size_of[:, None] * turned)
     zero_known = ZERO_KNOWN
     if known is not None:
-        wrong = along.T @ ((known.errors * scale[:, None]) @ unmixed)
+        errors = np.broadcast_to(known.errors, known.products.shape) * scale[:, None]
+        wrong = along.T @ errors @ unmixed
         zero_known += 2 * float(np.linalg.norm(size_of[:, None] * wrong * size_of))
     return Quadratic(
         scale=scale,

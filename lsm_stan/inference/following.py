@@ -25,9 +25,6 @@ from lsm_stan.typing import IntArray
 #: Largest number of parameters for which Newton's method goes on from every start.
 MAX_SETTLED = 200
 
-#: From one counting unit to the next, where a mode is followed.
-FINER = 10
-
 
 def is_followed(problem: Problem) -> bool:
     """Return whether L-BFGS searches coarse counts alone, and Newton's method follows its modes.
@@ -100,7 +97,7 @@ def _is_settled(problem: Problem) -> bool:
 def _followed(log_joint: LogJoint, ends: Sequence[Parameters]) -> list[Parameters]:
     """Return where the modes that are nearest to the ends, in coarse counts, are in counts of 1."""
     problem = log_joint.problem
-    units = counting_units(problem.network, FINER)
+    units = counting_units(problem.network)
     coarse = _counting_in(log_joint, units[0])
     modes = [settle_mode(coarse, end).point for end in ends]
     numbers = numbered_modes(coarse.problem, modes)

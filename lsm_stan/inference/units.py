@@ -32,15 +32,13 @@ USUAL_TOTAL, FIRST_STEP = 1e4, 1e-3
 PHI_RANGE = (0.1, 10.0)
 
 
-def counting_units(network: Network, finer: int = FINER) -> list[int]:
+def counting_units(network: Network) -> list[int]:
     """Return how many counts are one in successive descents.
 
     Parameters
     ----------
     network : Network
         The network.
-    finer : int, default :data:`FINER`
-        How many times finer each unit is than the one before.
 
     Returns
     -------
@@ -55,7 +53,7 @@ def counting_units(network: Network, finer: int = FINER) -> list[int]:
     """
     units = [max(1, math.ceil(mean_weight(network) / MEAN_WEIGHT))]
     while units[-1] > 1:
-        units.append(max(1, units[-1] // finer))
+        units.append(max(1, units[-1] // FINER))
     return units
 
 
