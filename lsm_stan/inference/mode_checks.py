@@ -170,14 +170,10 @@ def _climb(
         if not steps_left or enough:
             break
         # where the gradient is far from zero, what is known of the curvature is not yet exact
-        steps = np.concatenate(
-            [
-                step * SHARES[:, None],
-                around.newton_elsewhere(gradient) * SHARES[:, None],
-                step * SHARES[:, None]
-                + _bend(log_joint, mode, step, around) * SHARES[:, None] ** 2,
-            ]
-        )
+        straight = np.outer(SHARES, step)
+        bent = straight + np.outer(SHARES**2, _bend(log_joint, mode, step, around))
+        elsewhere = np.outer(SHARES, around.newton_elsewhere(gradient))
+        steps = np.concatenate([straight, elsewhere, bent])
         tries = mode + steps
         noise = _noise(problem, float(value))
         values, gradients = evaluated(log_joint, tries)
