@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -280,20 +280,22 @@ def _quadratic(log_joint: LogJoint, point: Parameters, gradient: FloatArray) -> 
     # a gradient turns with the positions, which is what the Hessian does to a rotation
     rotations = Known(moved @ mix, -turned @ mix)
     hessian = minus_hessian(gradients, flat(values), flat(steps))
-    around = quadratic(hessian, rotations, prior_directions(problem, point, gradient))
+    known = prior_directions(problem, point, gradient)
+    around = quadratic(hessian, rotations, known)
     measured = around.judged(gradient)
     if measured.is_mode or measured.newton_gain > MAX_NEWTON_GAIN:
         return around
     # so near to a mode the gradient may be the error of computing it: at a mode it is 0
-    still = np.zeros_like(gradient)
-    known = prior_directions(problem, point, still)
-    at_mode = quadratic(hessian, rotations, known)
+    still = prior_directions(problem, point, np.zeros_like(gradient))
+    at_mode = quadratic(hessian, rotations, still)
     if at_mode.judged(gradient).is_mode:
         return at_mode
-    if not at_mode.soft.size:
-        return around
-    along = measured_along(gradients, flat(values), at_mode.soft, flat(steps))
-    return quadratic(hessian, rotations, along if known is None else known + along)
+    if known is not None and still is not None:
+        known = replace(still, errors=still.products - known.products)
+    if at_mode.soft.size:
+        along = measured_along(gradients, flat(values), at_mode.soft, flat(steps))
+        known = along if known is None else known + along
+    return quadratic(hessian, rotations, known)
 
 
 def _curvature_check(measured: Curvature) -> Check:
