@@ -196,9 +196,12 @@ def _bend(log_joint: LogJoint, mode: FloatArray, step: FloatArray, around: Quadr
     """
     problem = log_joint.problem
     reach = flat(lengths(problem, problem.at_flat(mode)))
-    share = BEND_STEP / max(float(np.abs(step / reach).max()), BEND_STEP)
+    far = float(np.abs(step / reach).max())
+    share = BEND_STEP / max(far, BEND_STEP)
     _, (ahead, here, behind) = evaluated(log_joint, mode + share * np.outer([1, 0, -1], step))
-    return around.newton(np.nan_to_num(ahead - 2 * here + behind) / (2 * share**2))[0]
+    bend = around.newton(np.nan_to_num(ahead - 2 * here + behind) / (2 * share**2))[0]
+    # no longer than the step, of which it is a correction
+    return bend * min(1.0, far / max(float(np.abs(bend / reach).max()), 1e-300))
 
 
 def _better(
