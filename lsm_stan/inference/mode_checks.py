@@ -291,14 +291,15 @@ def _quadratic(log_joint: LogJoint, point: Parameters, gradient: FloatArray) -> 
     # so near to a mode the gradient may be the error of computing it: at a mode it is 0
     still = prior_directions(problem, point, np.zeros_like(gradient))
     at_mode = quadratic(hessian, rotations, still)
-    if at_mode.judged(gradient).is_mode:
-        return at_mode
-    if known is not None and still is not None:
-        known = replace(still, errors=still.products - known.products)
-    if at_mode.soft.size:
+    if at_mode.soft.size and not at_mode.judged(gradient).is_mode:
         along = measured_along(gradients, flat(values), at_mode.soft, flat(steps))
         known = along if known is None else known + along
-    return quadratic(hessian, rotations, known)
+        still = along if still is None else still + along
+        at_mode = quadratic(hessian, rotations, still)
+    if known is None or still is None or at_mode.judged(gradient).is_mode:
+        return at_mode
+    wrong = still.errors + np.abs(still.products - known.products)
+    return quadratic(hessian, rotations, replace(still, errors=wrong))
 
 
 def _curvature_check(measured: Curvature) -> Check:
