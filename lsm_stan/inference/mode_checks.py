@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -22,7 +21,6 @@ from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.soft import measured_along
 from lsm_stan.inference.symmetries import evaluated, freely_moved, prior_directions, turns
-from lsm_stan.inference.units import mean_weight
 from lsm_stan.model.parameters import Parameters, flat, unflat
 from lsm_stan.posterior.checks import Check
 from lsm_stan.text import counted
@@ -150,10 +148,7 @@ def _highest(
 
 def _noise(problem: Problem, value: float) -> float:
     """Return what the log joint may be wrong by."""
-    network = problem.network
-    # weights times log rates
-    terms = network.total_weight * math.log(max(mean_weight(network), math.e))
-    return max(NOISE * terms, 1e-12 * abs(value))
+    return max(NOISE * problem.network.total_weight, 1e-12 * abs(value))
 
 
 def _climb(
