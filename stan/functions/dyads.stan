@@ -34,8 +34,8 @@ real all_pairs(matrix x, vector log_a, vector log_b, array[] int sizes, int loga
     array[shift > 0 ? 2 * n : n] int at = shift > 0 ? append_array(sends, receives)
                                           : sends;
     last += n;
-    total += kernel_sum(x[at], log_a[at], log_b[at], logarithm, shared, shift > 0,
-                        softening, form);
+    total += kernel_sum(x[at], log_a[at], log_b[at], logarithm, shared,
+                        shift > 0, softening, form);
   }
   return total;
 }

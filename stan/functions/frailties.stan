@@ -35,7 +35,7 @@ vector log_rising(real phi, vector t) {
     if (phi > 1e4 * t[i])  // both branches agree there to 1e-12
       rising[i] = t[i] * log(phi)
                   + (first[i] - (0.5 * second[i] - third[i] / (3 * phi)) / phi) / phi;
-    else if (phi > 1e3) // the next term is 1 / (1260 phi^5)
+    else if (phi > 1e3)  // the next term is 1 / (1260 phi^5)
       rising[i] = (phi - 0.5) * log1p(t[i] / phi) + t[i] * (log(phi + t[i]) - 1)
                   + (inv(phi + t[i]) - inv(phi)) / 12
                   - (inv(phi + t[i]) ^ 3 - inv(phi) ^ 3) / 360;

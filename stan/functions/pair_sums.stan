@@ -82,8 +82,8 @@ real edge_sum(matrix z, array[] int sender, array[] int receiver, vector weight,
  * @return the sum; O(N^2) time, O(N) memory beyond the autodiff stack;
  *   +infinity for form 1 when two nodes coincide and eps = 0
  */
-real kernel_sum(matrix z, vector log_a, vector log_b, int logarithm, int shared, int halves,
-                real softening, int form) {
+real kernel_sum(matrix z, vector log_a, vector log_b, int logarithm, int shared,
+                int halves, real softening, int form) {
   int N = rows(z);
   int half = N %/% 2;
   vector[N] a = exp(log_a);
