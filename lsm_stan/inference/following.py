@@ -37,7 +37,8 @@ def is_followed(problem: Problem) -> bool:
     Returns
     -------
     bool
-        Of one network whose edges are heavy, and a model of at most :data:`MAX_SETTLED` parameters.
+        True for one network whose edges are heavy, and a model of at most :data:`MAX_SETTLED`
+        parameters.
     """
     return not problem.layered and _is_settled(problem)
 
@@ -80,7 +81,7 @@ def numbered_modes(problem: Problem, ends: Sequence[Parameters]) -> IntArray:
 
     Returns
     -------
-    ndarray of int64
+    ndarray of int64 of shape (M,)
         From 0, in order of appearance.
     """
     points = {name: np.stack([end[name] for end in ends]) for name in ends[0]}
