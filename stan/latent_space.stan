@@ -38,7 +38,8 @@
  * A node can have two positions, one in each role: it sends from z_i + role_i and
  * receives at z_i - role_i, and d_ij is between the two that meet. All senders and
  * all receivers are then 2 N nodes to the sums over pairs, of which the first half
- * has no charge b and the second none a; a node with itself is a hidden dyad.
+ * has no charge b and the second none a; each of the first meets all of the second but
+ * itself.
  *
  * Covariates x_ij of nodes, of the sender or the receiver, are parts of their charges.
  * A dyad of which other covariates are not 0 has a charge of its own: it is taken out

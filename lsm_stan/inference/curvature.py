@@ -129,16 +129,28 @@ def independent(columns: FloatArray, least: float = 0.0) -> FloatArray:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """Directions, and minus the Hessian times each, known without an error of differentiation.
+    """Directions, and minus the Hessian times each, known better than from the Hessian.
 
     Attributes
     ----------
     directions, products : ndarray of shape (P, S)
         They need not be orthogonal.
+    errors : ndarray of shape (P, S), or float, default 0.0
+        What the products are about wrong by; 0 where they are known without differentiation.
     """
 
     directions: FloatArray
     products: FloatArray
+    errors: FloatArray | float = 0.0
+
+    def __add__(self, other: Known) -> Known:
+        """Return the directions of both."""
+        errors = [np.broadcast_to(part.errors, part.products.shape) for part in (self, other)]
+        return Known(
+            np.column_stack([self.directions, other.directions]),
+            np.column_stack([self.products, other.products]),
+            np.column_stack(errors),
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -211,6 +223,13 @@ class Quadratic:
         moved, _ = self._moved(gradient)
         others = slice(len(moved) - self.n_known)
         return self.scale * (self.vectors[:, others] @ moved[others])
+
+    @property
+    def soft(self) -> FloatArray:
+        """Directions along which differentiation does not see the density fall: a column each."""
+        others = slice(len(self.values) - self.n_known)
+        unseen = self.values[others] <= self.zero[others]
+        return self.scale[:, None] * self.vectors[:, others][:, unseen]
 
     def _moved(self, gradient: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Return a Newton step in the coordinates of the vectors, and the gradient there."""
@@ -311,7 +330,8 @@ def quadratic(hessian: FloatArray, rotations: Known, known: Known | None = None)
     error = float(np.abs(hessian @ basis[:, :n_known] - exact).max(initial=0.0))
     others, along = basis[:, n_known:], basis[:, n_rotations:n_known]
     # what is known, rotations left out: at a mode the Hessian takes them to zero
-    exact = products[:, n_rotations:] @ np.linalg.inv(mixed[n_rotations:n_known, n_rotations:])
+    unmixed = np.linalg.inv(mixed[n_rotations:n_known, n_rotations:])
+    exact = products[:, n_rotations:] @ unmixed
     # where nothing is known, and what couples it with what is
     values, vectors = np.linalg.eigh(others.T @ hessian @ others)
     # entries that are wrong by so much move eigenvalues by as much as this
@@ -326,13 +346,18 @@ def quadratic(hessian: FloatArray, rotations: Known, known: Known | None = None)
     schur = size_of[:, None] * (block - coupling.T @ solved) * size_of
     schur_values, turned = np.linalg.eigh((schur + schur.T) / 2)
     known_vectors = (along - vectors @ solved) @ (size_of[:, None] * turned)
+    zero_known = ZERO_KNOWN
+    if known is not None:
+        errors = np.broadcast_to(known.errors, known.products.shape) * scale[:, None]
+        wrong = along.T @ errors @ unmixed
+        zero_known += 2 * float(np.linalg.norm(size_of[:, None] * wrong * size_of))
     return Quadratic(
         scale=scale,
         error=error,
         rotations=n_rotations,
         n_known=len(schur_values),
         values=np.concatenate([values, schur_values]),
-        zero=np.repeat([zero, ZERO_KNOWN], [len(values), len(schur_values)]),
+        zero=np.repeat([zero, zero_known], [len(values), len(schur_values)]),
         vectors=np.column_stack([vectors, known_vectors]),
     )
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -20,8 +19,8 @@ from lsm_stan.inference.curvature import (
 )
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.problem import Problem
+from lsm_stan.inference.soft import measured_along
 from lsm_stan.inference.symmetries import evaluated, freely_moved, prior_directions, turns
-from lsm_stan.inference.units import counting_units
 from lsm_stan.model.parameters import Parameters, flat, unflat
 from lsm_stan.posterior.checks import Check
 from lsm_stan.text import counted
@@ -49,11 +48,11 @@ MOST_PROMISED = 10.0
 #: Largest number of parameters whose Hessian is computed at a mode; of more it is only multiplied.
 MAX_CURVATURE_SIZE = 3000
 
-#: Largest number of parameters for which Newton's method goes on from every start.
-MAX_SETTLED = 200
-
 #: Step of differentiation, in units of the length over which the density changes.
 STEP = 1e-3
+
+#: Step along which the bend of a Newton step is differentiated, in the same units.
+BEND_STEP = 1e-2
 
 
 @dataclass(frozen=True, eq=False)
@@ -123,31 +122,6 @@ def settle_mode(log_joint: LogJoint, point: Parameters) -> Mode:
     return Mode(problem.at_flat(mode), height, gradient, checks, details, around)
 
 
-def settled_ends(log_joint: LogJoint, ends: Sequence[Parameters]) -> list[Parameters]:
-    """Go on by Newton's method from every end of a search, where counts are large.
-
-    L-BFGS stops where the log joint cannot tell a step any more: for counts of 1e8 that is far from
-    the mode, and two ends near one mode would count as two.
-
-    Parameters
-    ----------
-    log_joint : LogJoint
-        The density.
-    ends : sequence of dict of str to ndarray
-        Where L-BFGS stopped.
-
-    Returns
-    -------
-    list of dict of str to ndarray
-        The ends themselves for usual counts, or more than :data:`MAX_SETTLED` parameters.
-    """
-    problem = log_joint.problem
-    size = flat(problem.declared(ends[0])).size
-    if len(counting_units(problem.network)) == 1 or size > MAX_SETTLED:
-        return list(ends)
-    return [settle_mode(log_joint, end).point for end in ends]
-
-
 def _highest(
     log_joint: LogJoint, mode: FloatArray
 ) -> tuple[FloatArray, float, FloatArray, Quadratic]:
@@ -191,9 +165,10 @@ def _climb(
         if not steps_left or enough:
             break
         # where the gradient is far from zero, what is known of the curvature is not yet exact
-        steps = np.concatenate(
-            [step * SHARES[:, None], around.newton_elsewhere(gradient) * SHARES[:, None]]
-        )
+        straight = np.outer(SHARES, step)
+        bent = straight + np.outer(SHARES**2, _bend(log_joint, mode, step, around))
+        elsewhere = np.outer(SHARES, around.newton_elsewhere(gradient))
+        steps = np.concatenate([straight, elsewhere, bent])
         tries = mode + steps
         noise = _noise(problem, float(value))
         values, gradients = evaluated(log_joint, tries)
@@ -204,6 +179,24 @@ def _climb(
             break
         mode = tries[better]
     return mode, float(value), gradient, around
+
+
+def _bend(log_joint: LogJoint, mode: FloatArray, step: FloatArray, around: Quadratic) -> FloatArray:
+    """Return how a Newton step bends: a valley of the density is narrow, and no straight line.
+
+    Notes
+    -----
+    The geodesic acceleration of Transtrum & Sethna, arXiv:1201.5885: along ``s step + s² bend`` the
+    gradient falls as ``1 - s`` to the second order in s.
+    """
+    problem = log_joint.problem
+    reach = flat(lengths(problem, problem.at_flat(mode)))
+    far = float(np.abs(step / reach).max())
+    share = BEND_STEP / max(far, BEND_STEP)
+    _, (ahead, here, behind) = evaluated(log_joint, mode + share * np.outer([1, 0, -1], step))
+    bend = around.newton(np.nan_to_num(ahead - 2 * here + behind) / (2 * share**2))[0]
+    # no longer than the step, of which it is a correction
+    return bend * min(1.0, far / max(float(np.abs(bend / reach).max()), 1e-300))
 
 
 def _better(
@@ -285,14 +278,23 @@ def _quadratic(log_joint: LogJoint, point: Parameters, gradient: FloatArray) -> 
     # a gradient turns with the positions, which is what the Hessian does to a rotation
     rotations = Known(moved @ mix, -turned @ mix)
     hessian = minus_hessian(gradients, flat(values), flat(steps))
-    around = quadratic(hessian, rotations, prior_directions(problem, point, gradient))
+    known = prior_directions(problem, point, gradient)
+    around = quadratic(hessian, rotations, known)
     measured = around.judged(gradient)
     if measured.is_mode or measured.newton_gain > MAX_NEWTON_GAIN:
         return around
     # so near to a mode the gradient may be the error of computing it: at a mode it is 0
-    still = np.zeros_like(gradient)
-    at_mode = quadratic(hessian, rotations, prior_directions(problem, point, still))
-    return at_mode if at_mode.judged(gradient).is_mode else around
+    still = prior_directions(problem, point, np.zeros_like(gradient))
+    at_mode = quadratic(hessian, rotations, still)
+    if at_mode.soft.size and not at_mode.judged(gradient).is_mode:
+        along = measured_along(gradients, flat(values), at_mode.soft, flat(steps))
+        known = along if known is None else known + along
+        still = along if still is None else still + along
+        at_mode = quadratic(hessian, rotations, still)
+    if known is None or still is None or at_mode.judged(gradient).is_mode:
+        return at_mode
+    wrong = still.errors + np.abs(still.products - known.products)
+    return quadratic(hessian, rotations, replace(still, errors=wrong))
 
 
 def _curvature_check(measured: Curvature) -> Check:

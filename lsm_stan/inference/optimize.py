@@ -13,17 +13,18 @@ import numpy as np
 from tqdm import tqdm
 
 from lsm_stan.cmdstan.density import write_data
-from lsm_stan.inference.continuation import continuation, distinct_modes
+from lsm_stan.inference.continuation import continuation
 from lsm_stan.inference.fit import Fit
+from lsm_stan.inference.following import is_followed, numbered_modes, settled_ends
 from lsm_stan.inference.hops import hop
 from lsm_stan.inference.log_joint import LogJoint
-from lsm_stan.inference.mode_checks import settle_mode, settled_ends
+from lsm_stan.inference.mode_checks import settle_mode
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.run import Run
 from lsm_stan.inference.starts import prior_starts
 from lsm_stan.inference.symmetries import freely_moved
-from lsm_stan.inference.units import counted_in, counting_units, first_step, length, recounted
-from lsm_stan.model.parameters import Parameters, cloud, flat
+from lsm_stan.inference.units import counted_in, counting_units, first_step, recounted
+from lsm_stan.model.parameters import Parameters, flat
 from lsm_stan.posterior.checks import Check
 from lsm_stan.progress import has_bars
 from lsm_stan.text import counted
@@ -59,7 +60,8 @@ class Rung:
     softening : float
         ε of the softened distance, in units of distance.
     last : bool
-        Whether this is the exact model: L-BFGS goes on there until it can improve no more.
+        Whether this is the exact model, in coarse counts where modes are followed from there
+        (:mod:`lsm_stan.inference.following`): L-BFGS goes on until it can improve no more.
     """
 
     problem: Problem
@@ -103,7 +105,9 @@ def rungs_of(problem: Problem, ladder: Sequence[float]) -> list[Rung]:
     list of Rung
     """
     units = [1] if problem.layered else counting_units(problem.network)
-    if units[0] > 1 and not ladder:
+    if is_followed(problem):
+        units = units[:1]
+    elif units[0] > 1 and not ladder:
         ladder = (0.0,)
     unclustered = problem.without_clusters()
     coarse = counted_in(unclustered, units[0])
@@ -114,7 +118,7 @@ def rungs_of(problem: Problem, ladder: Sequence[float]) -> list[Rung]:
     return [
         *(Rung(coarse, units[0], units[0], epsilon) for epsilon in ladder),
         *finer,
-        Rung(problem, [1, *units][-2], 1, 0.0, last=True),
+        Rung(counted_in(problem, units[-1]), units[-2:][0], units[-1], 0.0, last=True),
     ]
 
 
@@ -197,22 +201,22 @@ def find_modes(
     -------
     Search
     """
-    problem, rungs = run.problem, rungs_of(run.problem, ladder)
+    rungs = rungs_of(run.problem, ladder)
     points = prior_starts(rungs[0].problem, starts, run.seed)
     moved = [False] * starts
     run.say(f"{starts} starts of {len(rungs)} L-BFGS runs")
     gradients: list[int] = []
 
     def descend(point: Parameters, rung: Rung, *, start: int) -> Parameters:
-        point = recounted(point, problem, rung.before, rung.unit)
+        point = recounted(point, run.problem, rung.before, rung.unit)
         # only the runs that end in the exact model leave their files with the fit; there the
         # stiffness of heavy pairs would cost thousands of iterations, where the ladder has come
         # near enough to a mode to know it
         near = rung.last and len(rungs) > 1
-        change = problem.preconditioner(point["z"][None]) if near else None
+        change = rung.problem.preconditioner(point["z"][None]) if near else None
         with run.folder(f"start-{start + 1}" if rung.last else None) as folder:
             result = run.cmdstan(
-                data=problem.stan_data(change=change) if rung.last else data[rung],
+                data=rung.problem.stan_data(change=change) if rung.last else data[rung],
                 inits=rung.problem.inits(point, change=change),
                 output_dir=folder,
                 require_converged=False,
@@ -241,7 +245,7 @@ def find_modes(
             for number, rung in enumerate(rungs[:-1])
         }
         ends = continuation(descend, points, rungs, bar.update)
-    return Search([freely_moved(problem, end) for end in ends], moved, sum(gradients))
+    return Search([freely_moved(rungs[-1].problem, end) for end in ends], moved, sum(gradients))
 
 
 def evaluations(result: cmdstanpy.CmdStanMLE) -> int:
@@ -320,7 +324,7 @@ def starts_of_record(log_joint: LogJoint, ends: Sequence[Parameters]) -> list[di
     points = {name: np.stack([end[name] for end in ends]) for name in ends[0]}
     value, gradient = log_joint.at_flat(flat(problem.declared(points)))
     order = np.argsort(-value)
-    numbers = distinct_modes(cloud(points)[order] / length(problem))
+    numbers = numbered_modes(problem, [ends[i] for i in order])
     return [
         {
             "start": int(i) + 1,

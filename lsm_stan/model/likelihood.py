@@ -294,8 +294,9 @@ def log_likelihood(
 def log_rising(size: FloatArray, count: ArrayLike) -> FloatArray:
     """Return the log of the rising factorial of size, less count log(size).
 
-    Where size is large, by the series of the sum over k < count of log(1 + k / size): of the
-    difference of two log gamma functions no digits are left there.
+    Where size is large, the difference of two log gamma functions loses its digits. There it is
+    that of two of Stirling's series, with what they have in common taken off; where size is much
+    larger than count, the series of the sum over k < count of log(1 + k / size).
 
     Parameters
     ----------
@@ -313,9 +314,16 @@ def log_rising(size: FloatArray, count: ArrayLike) -> FloatArray:
     first = 0.5 * count * (count - 1.0)
     second = first * (2 * count - 1) / 3
     series = (first - (0.5 * second - first**2 / (3 * size)) / size) / size
+    stirling = (
+        (size + count - 0.5) * np.log1p(count / size)
+        - count
+        + (1 / (size + count) - 1 / size) / 12
+        - ((size + count) ** -3.0 - size**-3.0) / 360
+    )
     with np.errstate(invalid="ignore"):
         exact = gammaln(size + count) - gammaln(size) - count * np.log(size)
-    return np.asarray(np.where(size > 1e4 * count, series, exact))
+    branches = [size > 1e4 * count, size > 1e3]
+    return np.asarray(np.select(branches, [series, stirling], exact))
 
 
 def frailty(

@@ -237,10 +237,6 @@ def fixed_data(
     if not spec.dispersed:
         totals = tuple(values[:0] for values in totals)
     hidden = hidden_terms(network, shared=spec.likelihood == "dyadic")
-    if spec.roles:  # a node's two positions are no pair
-        nodes = np.arange(network.n_nodes)
-        itself = nodes, nodes, np.zeros_like(nodes), np.ones(network.n_nodes)
-        hidden = tuple(np.concatenate(both) for both in zip(hidden, itself, strict=True))
     return {
         "n_nodes": network.n_nodes,
         "n_dims": int(dim),

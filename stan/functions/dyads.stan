@@ -27,14 +27,15 @@ real all_pairs(matrix x, vector log_a, vector log_b, array[] int sizes, int loga
   int shift = rows(x) - sum(sizes); // from where members send to where they receive
   int last = 0;
   if (size(sizes) == 1)
-    return kernel_sum(x, log_a, log_b, logarithm, shared, softening, form);
+    return kernel_sum(x, log_a, log_b, logarithm, shared, shift > 0, softening, form);
   for (n in sizes) {
     array[n] int sends = linspaced_int_array(n, last + 1, last + n);
     array[n] int receives = linspaced_int_array(n, shift + last + 1, shift + last + n);
     array[shift > 0 ? 2 * n : n] int at = shift > 0 ? append_array(sends, receives)
                                           : sends;
     last += n;
-    total += kernel_sum(x[at], log_a[at], log_b[at], logarithm, shared, softening, form);
+    total += kernel_sum(x[at], log_a[at], log_b[at], logarithm, shared,
+                        shift > 0, softening, form);
   }
   return total;
 }

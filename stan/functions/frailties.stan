@@ -15,8 +15,9 @@ real dispersion_lpdf(vector log_phi, real scale) {
 /**
  * Log of the rising factorial phi (phi + 1) ... (phi + t - 1).
  *
- * It is lgamma(phi + t) - lgamma(phi), which has no digits left where phi is large;
- * there it is t log(phi) plus three terms of the series of sum over k < t of
+ * It is lgamma(phi + t) - lgamma(phi), which loses digits where phi is large. There it is the
+ * difference of two of Stirling's series, with what they have in common taken off; and, where
+ * phi is much larger than t, t log(phi) plus three terms of the series of sum over k < t of
  * log(1 + k / phi).
  *
  * @param phi > 0
@@ -34,6 +35,10 @@ vector log_rising(real phi, vector t) {
     if (phi > 1e4 * t[i])  // both branches agree there to 1e-12
       rising[i] = t[i] * log(phi)
                   + (first[i] - (0.5 * second[i] - third[i] / (3 * phi)) / phi) / phi;
+    else if (phi > 1e3)  // the next term is 1 / (1260 phi^5)
+      rising[i] = (phi - 0.5) * log1p(t[i] / phi) + t[i] * (log(phi + t[i]) - 1)
+                  + (inv(phi + t[i]) - inv(phi)) / 12
+                  - (inv(phi + t[i]) ^ 3 - inv(phi) ^ 3) / 360;
     else
       rising[i] = lgamma(phi + t[i]) - log_gamma;
   return rising;

@@ -62,6 +62,10 @@ real edge_sum(matrix z, array[] int sender, array[] int receiver, vector weight,
  *   logarithm = 1:  sum_{i != j} log1p(u_ij)
  *     shared = 1:   sum_{i < j}  log1p(u_ij + u_ji)
  *
+ * halves = 1: over those i, j alone that are not in the same half, nor at the same place of the
+ * two: nodes with two roles, of which each has a row in the first half that sends, and one in
+ * the second that receives.
+ *
  * With f(d) = 1/d, K = 3 and no logarithm it is (twice) the Coulomb energy of charges
  * a = b. With charges that hold 1/phi, phi times the logarithms are what empty dyads cost in
  * a negative binomial likelihood, whose two directions have a frailty each or share one.
@@ -72,29 +76,33 @@ real edge_sum(matrix z, array[] int sender, array[] int receiver, vector weight,
  * @param log_b logarithms of N receiver charges
  * @param logarithm 0 or 1
  * @param shared 0 or 1
+ * @param halves 0 or 1; the first half is the first N %/% 2 nodes
  * @param softening eps >= 0, see log_form
  * @param form distance form, see log_form
  * @return the sum; O(N^2) time, O(N) memory beyond the autodiff stack;
  *   +infinity for form 1 when two nodes coincide and eps = 0
  */
 real kernel_sum(matrix z, vector log_a, vector log_b, int logarithm, int shared,
-                real softening, int form) {
+                int halves, real softening, int form) {
   int N = rows(z);
+  int half = N %/% 2;
   vector[N] a = exp(log_a);
   vector[N] b = exp(log_b);
   array[N] row_vector[cols(z)] p;
   real total = 0;
   for (i in 1 : N)
     p[i] = z[i];
-  for (i in 1 : (N - 1)) {
-    int rest = N - i;
+  for (i in 1 : (halves ? half : N - 1)) {
+    int before = halves ? half : i;
+    int rest = N - before;
     vector[rest] f;
     vector[rest] there;
     vector[rest] back;
-    for (j in (i + 1) : N)
-      f[j - i] = exp(log_form(squared_distance(p[i], p[j]), softening, form));
-    there = a[i] * b[(i + 1) : N] .* f;
-    back = b[i] * a[(i + 1) : N] .* f;
+    for (j in 1 : rest)
+      f[j] = halves && j == i ? 0
+             : exp(log_form(squared_distance(p[i], p[before + j]), softening, form));
+    there = a[i] * b[(before + 1) : N] .* f;
+    back = b[i] * a[(before + 1) : N] .* f;
     if (!logarithm)
       total += sum(there + back);
     else if (shared)

@@ -26,6 +26,7 @@ LSM_INLINE To bits(From from) {
  * ordinary size (for sums and gradients below 1e100 nothing else occurs). */
 struct Vectorisable {
   static constexpr int lanes = lsm::lanes;
+  static constexpr double away = 1e300;  // a squared distance at which there is no charge
   // Halving the bits of x as an integer halves its exponent: a first y = x^(-1/2)
   // within 3.5 %. A minimax cubic in x y^2 - 1 brings it to 8e-7, two terms of
   // the series of (1 - h)^(-1/2), h = 1 - x y^2, to full precision. At x = 0, y^2
@@ -91,6 +92,7 @@ struct Vectorisable {
 
 struct Standard {
   static constexpr int lanes = 1;
+  static constexpr double away = HUGE_VAL;
   static double rsqrt(double x) { return 1 / std::sqrt(x); }
   static double inverse_distance(double x) { return x == 0 ? 0 : rsqrt(x); }
   static double sqrt(double x) { return std::sqrt(x); }

@@ -91,11 +91,12 @@ stan::return_type_t<Z> edge_sum(const Z& z, const Indices& sender, const Indices
 }
 
 /* sum_{i != j} u_ij, u_ij = a_i b_j f(d_ij); logarithm: of log1p(u_ij); shared, too: of
- * log1p(u_ij + u_ji) over i < j */
+ * log1p(u_ij + u_ji) over i < j; halves: over i, j in different halves, at different places */
 template <typename Z, typename A, typename B>
 stan::return_type_t<Z, A, B> kernel_sum(const Z& z, const A& log_a, const B& log_b,
                                         const int& logarithm, const int& shared,
-                                        const double& softening, const int& form, std::ostream*) {
+                                        const int& halves, const double& softening,
+                                        const int& form, std::ostream*) {
   const int n = z.rows(), K = z.cols();
   stan::math::check_bounded("kernel_sum", "form", form, 1, 3);
   stan::math::check_size_match("kernel_sum", "log_a", log_a.size(), "z", n);
@@ -114,7 +115,9 @@ stan::return_type_t<Z, A, B> kernel_sum(const Z& z, const A& log_a, const B& log
   double value = 0;
   for (bool standard : {false, true}) {
     g = MatrixXd::Zero(n + lanes, K + 2);
-    const Rows rows{K, form, sum, 0, n, n, n + lanes, softening * softening, x.data(), g.data()};
+    const int half = halves ? n / 2 : 0, end = halves ? half : n;
+    const Rows rows{K, form, sum, half, 0, end, n, n + lanes, softening * softening, x.data(),
+                    g.data()};
     value = standard ? pair_rows<Standard>(form, sum, rows) : pair_sum(rows);
     if (ordinary(value, g.data(), g.size()))
       break;

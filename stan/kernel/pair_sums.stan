@@ -3,7 +3,7 @@
 real edge_sum(matrix z, array[] int sender, array[] int receiver, vector weight,
               real softening, int form);
 real kernel_sum(matrix z, vector log_a, vector log_b, int logarithm, int shared,
-                real softening, int form);
+                int halves, real softening, int form);
 real charged_edge_sum(matrix z,
                       vector log_a,
                       vector log_b,

@@ -51,7 +51,7 @@ LSM_INLINE double pair_rows(int form, Sum sum, const Rows& rows) {
   double *g = rows.g, *ga = g + K * stride, *gb = ga + stride, total = 0;
   double r2[block], c[block];
   for (int i = rows.begin; i < rows.end; ++i)
-    for (int start = i + 1; start < rows.n; start += block) {
+    for (int start = rows.first(i); start < rows.n; start += block) {
       const int count = std::min(block, (rows.n - start + Math::lanes - 1) & -Math::lanes);
       std::fill(r2, r2 + count, rows.eps2);
       for (int k = 0; k < K; ++k) {
@@ -59,6 +59,9 @@ LSM_INLINE double pair_rows(int form, Sum sum, const Rows& rows) {
         for (int j = 0; j < count; ++j)
           r2[j] += (xi - xj[j]) * (xi - xj[j]);
       }
+      const int skip = rows.skipped(i) - start;
+      if (skip >= 0 && skip < count)
+        r2[skip] = Math::away;
       const double ai = a[i], bi = b[i], *aj = a + start, *bj = b + start;
       double *gaj = ga + start, *gbj = gb + start, gai = 0, gbi = 0, value = 0;
       LSM_INDEPENDENT
@@ -93,7 +96,8 @@ LSM_INLINE double pair_rows(int form, Sum sum, const Rows& rows) {
   return total;
 }
 
-/* The same for K given coordinates, all at once: faster where a pair costs little. */
+/* The same of the triangle for K given coordinates, all at once: faster where a pair costs
+ * little. */
 template <int K>
 LSM_INLINE double pair_rows_of(int form, Sum sum, const Rows& rows) {
   LSM_REORDER
@@ -157,7 +161,7 @@ struct PairRows {
   template <int form>
   static LSM_INLINE double run(const Rows& rows) {
     const bool cheap = sum == Sum::unit || sum == Sum::plain;
-    switch (cheap ? rows.K : 0) {
+    switch (cheap && rows.half == 0 ? rows.K : 0) {
       case 1: return pair_rows_of<1>(form, sum, rows);
       case 2: return pair_rows_of<2>(form, sum, rows);
       case 3: return pair_rows_of<3>(form, sum, rows);
@@ -186,7 +190,9 @@ inline double pair_sum(const Rows& rows) {
   const int chunks = std::min(32, rows.n / 128);  // a chunk's g must cost less than its pairs
   if (chunks > 1) {
     const auto bound = [&](int t) {
-      return t < chunks ? int(rows.n * (1 - std::sqrt(1 - double(t) / chunks))) & -lanes : rows.n;
+      const double share = double(t) / chunks;
+      const double row = rows.half > 0 ? rows.half * share : rows.n * (1 - std::sqrt(1 - share));
+      return t < chunks ? int(row) & -lanes : rows.end;
     };
     const long size = rows.stride * (rows.K + 2);
     Eigen::VectorXd value(chunks);

@@ -7,6 +7,9 @@
 #include "elementary.hpp"
 #include "rows.hpp"
 
+#include <algorithm>
+#include <cstdlib>
+
 #ifdef LSM_AVX512
 
 namespace lsm {
@@ -69,10 +72,26 @@ LSM_TILE void evaluate(Octet r2, Octet& f, Octet& c) {
   }
 }
 
+/* The lanes of a tile's row i and columns from j that hold pairs of the sum. */
+LSM_INLINE __mmask8 pairs_of(const Rows& rows, int i, int j) {
+  const int before = rows.first(i) - j, skip = rows.skipped(i) - j;
+  const bool skips = skip >= 0 && skip < lanes;
+  if (before >= lanes || i >= rows.end)
+    return 0;
+  return (0xff << std::max(before, 0)) & ~(skips << (skips ? skip : 0));
+}
+
+/* Are all pairs of the tile of rows from i and columns from j in the sum? */
+LSM_INLINE bool is_whole(const Rows& rows, int i, int j) {
+  if (rows.half == 0)
+    return j > i;
+  return j >= rows.half && i + lanes <= rows.end && std::abs(j - i - rows.half) >= lanes;
+}
+
 /* A tile of rows from i and columns from j. What is summed is added to the total. A sum of
  * log1p(t) is the logarithm of a product: there the total is the product of all 1 + t, less
  * 1, so that no digits of small ones are lost. */
-template <int K, int form, Sum sum, bool diagonal>
+template <int K, int form, Sum sum, bool whole>
 LSM_TILE void tile(const Rows& rows, int i, int j, Octet (&gi)[lanes][K + 2], Octet& total) {
   constexpr int columns = sum == Sum::unit ? K : K + 2;
   const long stride = rows.stride;
@@ -91,8 +110,9 @@ LSM_TILE void tile(const Rows& rows, int i, int j, Octet (&gi)[lanes][K + 2], Oc
       r2 += dz[k] * dz[k];
     }
     evaluate<form>(r2, f, c);
-    if (diagonal)  // j > i only
-      f = _mm512_maskz_mov_pd(0xfe << r, f);
+    const __mmask8 pairs = whole ? 0xff : pairs_of(rows, i + r, j);
+    if (!whole)
+      f = _mm512_maskz_mov_pd(pairs, f);
     if (sum == Sum::unit) {
       total += f;
       c *= f;
@@ -119,8 +139,8 @@ LSM_TILE void tile(const Rows& rows, int i, int j, Octet (&gi)[lanes][K + 2], Oc
       gj[K] += v;
       gj[K + 1] += u;
     }
-    if (diagonal)
-      c = _mm512_maskz_mov_pd(0xfe << r, c);
+    if (!whole)
+      c = _mm512_maskz_mov_pd(pairs, c);
     for (int k = 0; k < K; ++k) {
       gi[r][k] -= c * dz[k];
       gj[k] += c * dz[k];
@@ -130,22 +150,35 @@ LSM_TILE void tile(const Rows& rows, int i, int j, Octet (&gi)[lanes][K + 2], Oc
     *reinterpret_cast<Octet*>(rows.g + k * stride + j) = gj[k];
 }
 
+/* Moves a product that grows too large to the total. */
+LSM_TILE void keep_small(Octet& product, Octet& total) {
+  if (_mm512_cmp_pd_mask(product, Octet{} + 1e100, _CMP_GT_OQ)) {
+    total += log1p(product);
+    product = Octet{};
+  }
+}
+
 template <int K, int form, Sum sum>
 LSM_AVX512 double tiled_rows(const Rows& rows) {
   constexpr int columns = sum == Sum::unit ? K : K + 2;
   constexpr bool logarithm = sum == Sum::log1p || sum == Sum::shared;
-  const Octet limit = Octet{} + 1e100;
   Octet total = {}, product = {};
   for (int i = rows.begin; i < rows.end; i += lanes) {
     Octet gi[lanes][K + 2] = {};
-    tile<K, form, sum, true>(rows, i, i, gi, logarithm ? product : total);
-    for (int j = i + lanes; j < rows.n; j += lanes) {
-      if (logarithm && _mm512_cmp_pd_mask(product, limit, _CMP_GT_OQ)) {
-        total += log1p(product);
-        product = Octet{};
+    const int first = std::max(i, rows.half & -lanes);
+    // in loops of their own: each compiles to faster code than both together
+    for (int j = first; j < (rows.half > 0 ? rows.n : i + lanes); j += lanes)
+      if (!is_whole(rows, i, j)) {
+        tile<K, form, sum, false>(rows, i, j, gi, logarithm ? product : total);
+        if (logarithm)
+          keep_small(product, total);
       }
-      tile<K, form, sum, false>(rows, i, j, gi, logarithm ? product : total);
-    }
+    for (int j = first; j < rows.n; j += lanes)
+      if (is_whole(rows, i, j)) {
+        tile<K, form, sum, true>(rows, i, j, gi, logarithm ? product : total);
+        if (logarithm)
+          keep_small(product, total);
+      }
     for (int r = 0; r < lanes; ++r)
       for (int k = 0; k < columns; ++k)
         rows.g[k * rows.stride + i + r] += _mm512_reduce_add_pd(gi[r][k]);

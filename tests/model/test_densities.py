@@ -436,6 +436,27 @@ def test_the_series_of_a_rising_factorial_is_the_product_of_its_factors(ratio, c
     assert actual == pytest.approx(np.log1p(np.arange(count) / phi).sum(), rel=1e-11, abs=0)
 
 
+@pytest.mark.parametrize("phi", [1.01e3, 1e5, 1e9])
+@pytest.mark.parametrize("count", [1, 1000, 10**6])
+def test_a_rising_factorial_of_large_numbers_keeps_its_digits(phi, count) -> None:
+    actual = log_rising(np.array(phi), np.array(count))
+    expected = np.log1p(np.arange(count) / phi).sum()
+    assert actual == pytest.approx(expected, rel=1e-11, abs=1e-15 * count)
+
+
+@pytest.mark.cmdstan
+@pytest.mark.parametrize("phi", [1.01e3, 1e7, 1e9])
+def test_heavy_counts_of_a_small_frailty_cost_no_digits(phi: float) -> None:
+    data, spec = network(1), MODELS["nb-squared"]
+    data = replace(data, weight=data.weight * 10**5)
+    model = LatentSpaceModel(data, K, model=spec, prior_scale=1.0)
+    p, _, _, slope = of_large_phi(phi, data)
+    _, gradient = model.log_joint.at_flat(
+        flat(declared(p, model.spec, directed=True, learned=False))
+    )
+    assert gradient[N * K + 1] == pytest.approx(slope + 0.5 / phi - 0.5, rel=1e-9)
+
+
 @pytest.mark.cmdstan
 @pytest.mark.parametrize("phi", LARGE_PHI)
 def test_frailties_too_small_to_see_cost_no_digits(phi: float) -> None:

@@ -84,8 +84,13 @@ def numpy_value(data: dict[str, Any], point: FloatArray) -> float:
     weight, back = np.asarray(data["weight"]), np.asarray(data["back"])
     near, far = f(x, eps), f(data["factor"] @ x, eps + 1)
 
-    def all_pairs(f: NDArray, p: NDArray, q: NDArray) -> float:
-        u = np.where(np.eye(n), 0, np.outer(p, q) * f)
+    everyone = 1 - np.eye(n)
+    second = np.arange(n) >= n // 2
+    place = np.arange(n) - np.where(second, n // 2, 0)
+    halves = (second[:, None] != second) & (place[:, None] != place)
+
+    def all_pairs(pairs: NDArray, f: NDArray, p: NDArray, q: NDArray) -> float:
+        u = np.where(pairs, np.outer(p, q) * f, 0)
         return 2 * u.sum() + np.log1p(u).sum() + np.log1p(np.triu(u + u.T)).sum()
 
     def charged(f: NDArray, p: NDArray, q: NDArray, one: Any = 1.0, other: Any = 1.0) -> float:
@@ -95,11 +100,13 @@ def numpy_value(data: dict[str, Any], point: FloatArray) -> float:
     p, q, r = np.exp(a), np.exp(b), np.exp(fixed)
     return float(
         weight @ np.log(near[i, j])
-        + all_pairs(near, p, q)
-        + all_pairs(near, p, r)
-        + all_pairs(near, r, q)
-        + all_pairs(far, r, r)
-        + np.where(np.eye(n), 0, far).sum()
+        + all_pairs(everyone, near, p, q)
+        + all_pairs(halves, near, p, q)
+        + all_pairs(everyone, near, p, r)
+        + all_pairs(everyone, near, r, q)
+        + all_pairs(everyone, far, r, r)
+        + far[everyone > 0].sum()
+        + far[halves].sum()
         + charged(near, p, q, own, own_reverse)
         + charged(near, r, q)
         + charged(far, r, r)

@@ -35,14 +35,17 @@ model {
   target += edge_sum(1 * x, sender, receiver, weight, softening, form);
   for (logarithm in 0 : 1)
     for (shared in 0 : 1) {
-      target += kernel_sum(x, a, 1 * b, logarithm, shared, softening, form);
-      target += kernel_sum(1 * x, a + 0, fixed_charge, logarithm, shared, softening,
+      for (halves in 0 : 1)
+        target += kernel_sum(x, a, 1 * b, logarithm, shared, halves, softening, form);
+      target += kernel_sum(1 * x, a + 0, fixed_charge, logarithm, shared, 0, softening,
                            form);
-      target += kernel_sum(x, fixed_charge, b, logarithm, shared, softening, form);
-      target += kernel_sum(z, fixed_charge, fixed_charge, logarithm, shared,
+      target += kernel_sum(x, fixed_charge, b, logarithm, shared, 0, softening, form);
+      target += kernel_sum(z, fixed_charge, fixed_charge, logarithm, shared, 0,
                            well_conditioned, form);
     }
-  target += kernel_sum(z, none_of_all, none_of_all, 0, 0, well_conditioned, form);
+  for (halves in 0 : 1)
+    target += kernel_sum(z, none_of_all, none_of_all, 0, 0, halves, well_conditioned,
+                         form);
   for (term in 0 : 2) {
     target += charged_edge_sum(1 * x, a, 1 * b, sender, receiver, back, weight,
                                own + 0, own_reverse, term, softening, form);
