@@ -145,12 +145,11 @@ def test_a_network_without_structure_has_its_mode_at_the_origin():
 @pytest.mark.cmdstan
 def test_what_cannot_be_computed_is_not_taken_for_a_rise():
     """Of large equal weights rounding hides along some directions how the log joint falls."""
-    for weight in (10**5, 2 * 10**9):
-        equal = read_network(weight * (1 - np.eye(8, dtype=int)))
-        model = LatentSpaceModel(equal, dim=2, model="poisson-inverse-roles")
-        mode = model.optimize(seed=1, starts=2, hops=0, show_progress=False)
-        assert all("rises" not in warning for warning in mode.warnings)
-        assert any("is not known" in warning for warning in mode.warnings)
+    equal = read_network(2 * 10**9 * (1 - np.eye(8, dtype=int)))
+    model = LatentSpaceModel(equal, dim=2, model="poisson-inverse-roles")
+    mode = model.optimize(seed=1, starts=2, hops=0, show_progress=False)
+    assert all("rises" not in warning for warning in mode.warnings)
+    assert any("is not known" in warning for warning in mode.warnings)
 
 
 @pytest.mark.cmdstan
