@@ -35,7 +35,8 @@ MODELS = ("poisson-squared-effects", "nb-squared-effects")
 DEGREE, DIM = 10, 3
 
 #: Networks whose modes are found, and how many pairs the distances are compared of.
-FOUND, PAIRS = (20_000, 100_000), 100_000
+FOUND = ((MODELS[0], 20_000), (MODELS[1], 20_000), (MODELS[0], 100_000))
+PAIRS = 100_000
 
 #: The largest network whose exact gradient is timed.
 LARGEST_EXACT = 30_000
@@ -190,8 +191,8 @@ if __name__ == "__main__":
     parser.add_argument("--most", type=int, default=SIZES[-1], help="nodes of the largest network")
     arguments = parser.parse_args()
     modes = []
-    for n in (size for size in FOUND if size <= arguments.most):  # first: memory is the process's
-        for name in MODELS:
+    for name, n in FOUND:  # first: memory is the process's
+        if n <= arguments.most:
             modes.append(recover(name, n))
             print(modes[-1], flush=True)
     measured = []

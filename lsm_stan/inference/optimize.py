@@ -115,10 +115,12 @@ def rungs_of(problem: Problem, ladder: Sequence[float]) -> list[Rung]:
         Rung(counted_in(unclustered, unit), before, unit, 0.0)
         for before, unit in pairwise(units[:-1])
     ]
+    unit = units[-1]
+    before = units[-2] if len(units) > 1 else unit
     return [
         *(Rung(coarse, units[0], units[0], epsilon) for epsilon in ladder),
         *finer,
-        Rung(counted_in(problem, units[-1]), units[-2:][0], units[-1], 0.0, last=True),
+        Rung(counted_in(problem, unit), before, unit, 0.0, last=True),
     ]
 
 

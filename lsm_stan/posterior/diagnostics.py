@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -65,7 +65,7 @@ def diagnostic_table(dataset: xr.Dataset) -> pd.DataFrame:
         bulk and tail effective sample size, Monte-Carlo standard error of the mean (Vehtari et
         al., Bayesian Analysis 16, 2021) and standard deviation; NaN where there are too few draws.
     """
-    return _table(_statistics(dataset), dataset, DIAGNOSTICS)
+    return _table(_statistics(dataset, DIAGNOSTICS), dataset, DIAGNOSTICS)
 
 
 #: Fewest draws that ArviZ fits a tail to.
@@ -94,7 +94,7 @@ def summarise(invariants: InferenceData) -> pd.DataFrame:
     dataset = group(invariants, "posterior")
     interval = az.hdi(dataset, 0.94)  # the ends are the last dim, of one name or another
     statistics = {
-        **_statistics(dataset),
+        **_statistics(dataset, ("sd", "mcse_mean", "mcse_sd", "ess_bulk", "ess_tail", "rhat")),
         "mean": dataset.mean(BY_DRAW),
         "hdi_3%": interval.map(lambda ends: ends[..., 0]),
         "hdi_97%": interval.map(lambda ends: ends[..., 1]),
@@ -109,22 +109,27 @@ def summarise(invariants: InferenceData) -> pd.DataFrame:
     return table.set_axis(names).round(6)
 
 
-def _statistics(dataset: xr.Dataset) -> dict[str, xr.Dataset]:
+#: How each statistic is computed.
+_STATISTICS: dict[str, Callable[[xr.Dataset], xr.Dataset]] = {
+    "sd": lambda dataset: dataset.std(BY_DRAW, ddof=1),
+    "rhat": lambda dataset: az.rhat(dataset, method="rank"),
+    "ess_bulk": lambda dataset: az.ess(dataset, method="bulk"),
+    "ess_tail": lambda dataset: az.ess(dataset, method="tail", prob=TAILS),
+    "mcse_mean": lambda dataset: az.mcse(dataset, method="mean"),
+    "mcse_sd": lambda dataset: az.mcse(dataset, method="sd"),
+}
+
+
+def _statistics(dataset: xr.Dataset, names: Sequence[str]) -> dict[str, xr.Dataset]:
     """Return standard deviations and ArviZ's diagnostics; NaN where there are too few draws."""
     n_chains, n_draws = (dataset.sizes[dim] for dim in BY_DRAW)
+    enough = {"sd": n_chains * n_draws > 1, "rhat": n_chains > 1 and n_draws >= 4}
     unknown = dataset.mean(BY_DRAW) * np.nan
-    statistics = dict.fromkeys(("rhat", "ess_bulk", "ess_tail", "mcse_mean", "mcse_sd"), unknown)
-    statistics["sd"] = dataset.std(BY_DRAW, ddof=1) if n_chains * n_draws > 1 else unknown
-    if n_draws < 4:
-        return statistics
     with np.errstate(invalid="ignore"):  # 0 / 0, of quantities that never change
-        if n_chains > 1:
-            statistics["rhat"] = az.rhat(dataset, method="rank")
-        statistics["ess_bulk"] = az.ess(dataset, method="bulk")
-        statistics["ess_tail"] = az.ess(dataset, method="tail", prob=TAILS)
-        statistics["mcse_mean"] = az.mcse(dataset, method="mean")
-        statistics["mcse_sd"] = az.mcse(dataset, method="sd")
-    return statistics
+        return {
+            name: _STATISTICS[name](dataset) if enough.get(name, n_draws >= 4) else unknown
+            for name in names
+        }
 
 
 def _table(
