@@ -71,11 +71,11 @@ def run(
 
     Parameters
     ----------
-    nodes
+    nodes : sequence of int, default NODES
         The sizes, in increasing order.
-    rounds
+    rounds : int or None, default None
         At every size; by default those of `ROUNDS`.
-    at_least
+    at_least : float, default AT_LEAST
         Seconds of one measurement.
 
     Returns
@@ -145,11 +145,11 @@ def over_budget(
 
     Parameters
     ----------
-    candidate
+    candidate : Implementation
         The implementation.
-    n_nodes
+    n_nodes : int
         N.
-    known
+    known : dict of str to tuple of int, float
         Size and seconds of the last measurement of each; time grows as N².
     """
     needed = candidate.bytes_a_cell * n_nodes**2
@@ -167,11 +167,11 @@ def compare(timings: Sequence[Timing], positions: FloatArray, worst: dict[str, f
 
     Parameters
     ----------
-    timings
+    timings : sequence of Timing
         The implementations; the first is what the others are compared with.
-    positions
+    positions : ndarray
         ``(M, N, K)``.
-    worst
+    worst : dict of str to float
         The largest relative differences so far; updated. That of a gradient is relative to
         its largest component.
 

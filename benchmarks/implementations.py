@@ -16,13 +16,13 @@ class Implementation:
 
     Attributes
     ----------
-    name
+    name : str
         As in the results. Of several variants of one name the fastest stands for the name.
-    variant
+    variant : str
         Which, or empty.
-    make
+    make : callable
         Readies it for a problem, compilation included.
-    bytes_a_cell
+    bytes_a_cell : float
         Memory it takes for each of the N×N cells, as measured; 0 where it grows as N + E.
     """
 

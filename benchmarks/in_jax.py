@@ -32,9 +32,9 @@ def log_joint(problem: Problem, form: str) -> LogJoint:
 
     Parameters
     ----------
-    problem
+    problem : Problem
         The network.
-    form
+    form : str
         ``"tutorial"``: the N×N matrix of rates and of counts, distances from the Gram matrix.
         ``"edges"``: the N×N matrix of rates, logarithms for the edges only.
     """

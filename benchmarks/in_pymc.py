@@ -23,9 +23,9 @@ def build(problem: Problem, form: str) -> pm.Model:
 
     Parameters
     ----------
-    problem
+    problem : Problem
         The network.
-    form
+    form : str
         ``"tutorial"``: the N×N Poisson. ``"edges"``: the N×N matrix of rates, but
         logarithms for the edges only, as a potential.
     """

@@ -37,15 +37,15 @@ class InStan:
 
     Parameters
     ----------
-    model
+    model : CmdStanModel
         Of :mod:`lsm_stan.cmdstan.compilation`.
-    data
+    data : dict
         Its data.
-    parameter
+    parameter : str
         Name of its one parameter, the positions.
-    problem
+    problem : Problem
         The problem.
-    by_node
+    by_node : bool
         Whether the positions are an array of vectors; else they are a matrix.
     """
 

@@ -36,9 +36,9 @@ def run(
 
     Parameters
     ----------
-    seeds
+    seeds : sequence of int, default SEEDS
         Each gives a start, drawn from N(0, I), to every implementation.
-    n_nodes
+    n_nodes : int, default CELEGANS
         As of :func:`benchmarks.problem.make_problem`.
 
     Returns

@@ -37,7 +37,7 @@ def gradient(results: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    results
+    results : DataFrame
         As in ``gradient.csv``.
     """
     figure, axes = _figure()
@@ -65,7 +65,7 @@ def modes(results: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    results
+    results : DataFrame
         As in ``map.csv``.
     """
     best = results["loss"].min()
@@ -91,7 +91,7 @@ def sampling(results: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    results
+    results : DataFrame
         As in ``nuts.csv``.
     """
     figure = Figure(figsize=(7, 2.4), layout="constrained")

@@ -31,11 +31,11 @@ class Problem:
 
     Attributes
     ----------
-    network
+    network : Network
         N nodes and E edges, directed.
-    positions
+    positions : ndarray
         ``(M, N, K)``; the first is the one the clock is run at.
-    folder
+    folder : Path
         For files of the implementations.
     """
 
@@ -70,11 +70,11 @@ def make_problem(n_nodes: int, folder: Path) -> Problem:
 
     Parameters
     ----------
-    n_nodes
+    n_nodes : int
         N. 297 is the C. elegans network as the tutorial reads it; any other size is simulated
         from the model, with positions spread so wide that there are about `EDGES_A_NODE` edges
         a node: real networks of more nodes are sparser.
-    folder
+    folder : Path
         See `Problem`.
     """
     if n_nodes == CELEGANS:

@@ -49,7 +49,7 @@ def write(output: Path) -> None:
 
     Parameters
     ----------
-    output
+    output : Path
         Holds ``<part>.csv`` and ``<part>.json`` of the parts that were run; the others are
         left out.
     """
@@ -84,7 +84,7 @@ def ratios(results: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    results
+    results : DataFrame
         Rows of one size, as in ``gradient.csv``.
 
     Returns

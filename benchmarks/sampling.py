@@ -33,9 +33,9 @@ def run(
 
     Parameters
     ----------
-    warmup, draws
+    warmup, draws : int
         Iterations a chain.
-    n_nodes
+    n_nodes : int, default CELEGANS
         As of :func:`benchmarks.problem.make_problem`.
 
     Returns

@@ -50,6 +50,15 @@ class Analysis:
     """The outcome of a configuration: the report of its fits, in memory and as a page.
 
     Fits of layers have a page alone.
+
+    Attributes
+    ----------
+    config : AnalysisConfig
+        What was run.
+    report : Report or None
+        The report in memory; None for layers.
+    page : Path
+        The page, ``index.html``.
     """
 
     config: AnalysisConfig
@@ -69,17 +78,17 @@ def run(
 
     Parameters
     ----------
-    config
+    config : AnalysisConfig
         What to run.
-    folder
+    folder : Path
         Where; every fit gets a folder ``fits/<name>``. A fit that is already there and is the
         one asked for is kept, so that an interrupted analysis goes on where it stopped.
-    say
+    say : callable, default print
         Told what happens, a sentence at a time.
-    jobs
+    jobs : int or None, default None
         Number of fits that run at once on this machine, those apart that start at another; by
         default 1, which keeps the cores busy with its starts or chains.
-    scheduler
+    scheduler : str or None, default None
         As in :func:`lsm_stan.select`.
 
     Returns

@@ -52,14 +52,14 @@ class FitConfig(_Strict):
 
     Attributes
     ----------
-    method
+    method : str
         A key of :data:`lsm_stan.inference.methods.METHODS`.
-    seed
-        Of that method.
-    name
-        Of the fit's folder; the method's name where not given.
-    arguments
-        Of the method, or of CmdStanPy's method of the same name.
+    seed : int
+        Seed of that method.
+    name : str
+        Name of the fit's folder; by default the method's name.
+    arguments : dict of str to Any
+        Arguments of the method, or of CmdStanPy's method of the same name.
     """
 
     method: str
@@ -81,7 +81,15 @@ class FitConfig(_Strict):
 
 
 class PublishedLoss(_Strict):
-    """A published loss to set the fits' losses beside."""
+    """A published loss to set the fits' losses beside.
+
+    Attributes
+    ----------
+    label : str
+        Where it was published.
+    loss : float
+        The loss, minus the log joint density, in nats.
+    """
 
     label: str
     loss: float
@@ -111,10 +119,10 @@ class NetworkConfig(_Strict):
 
     Attributes
     ----------
-    file
+    file : str
         The name of a packaged network, such as ``celegans``, or of packaged layers; or a file that
         :func:`lsm_stan.network.readers.read_network` reads, or a folder of layers.
-    how
+    how : Reading
         The other keys: the attributes of a :class:`lsm_stan.network.reading.Reading`.
     """
 
@@ -140,21 +148,21 @@ class AnalysisConfig(_Strict):
 
     Attributes
     ----------
-    network
+    network : NetworkConfig
         A :class:`NetworkConfig`, or its file alone; then the keys of reading may stand beside it.
-    model
+    model : str or dict
         A name of :data:`lsm_stan.model.family.MODELS`, or a table of the numbers of a
         :class:`lsm_stan.model.family.ModelSpec`.
-    dim, prior_scale, jitter, layers, kernel, threads
+    dim, prior_scale, jitter, layers, kernel, threads : Any
         As in :class:`lsm_stan.inference.latent_space_model.LatentSpaceModel`.
-    reference
+    reference : PublishedLoss or None
         A published loss for context.
-    colour_by
+    colour_by : str or None
         The column of the node table that colours nodes; see
         :func:`lsm_stan.report.report.make_report`.
-    note
+    note : str or None
         Markdown for the head of the results' README, such as where else to look.
-    fit
+    fit : tuple of FitConfig
         The fits, in the order they are run.
     """
 
@@ -204,7 +212,7 @@ def load_config(path: str | Path) -> AnalysisConfig:
 
     Parameters
     ----------
-    path
+    path : str or Path
         A TOML file. Paths in it are relative to its folder.
 
     Returns

@@ -47,8 +47,17 @@ def temporary_root(base: Path | None = None) -> Path:
 
     Parameters
     ----------
-    base
+    base : Path or None, default None
         Where it lies: where all temporary folders do by default.
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    MachineError
+        If no folder can be made.
     """
     try:
         base = base or Path(tempfile.gettempdir())
@@ -69,7 +78,17 @@ def temporary_root(base: Path | None = None) -> Path:
 
 @contextmanager
 def temporary_folder(base: Path | None = None) -> Iterator[Path]:
-    """Give a temporary folder, which is removed in the end."""
+    """Give a temporary folder, which is removed in the end.
+
+    Parameters
+    ----------
+    base : Path or None, default None
+        Where it lies: where all temporary folders do by default.
+
+    Yields
+    ------
+    Path
+    """
     with tempfile.TemporaryDirectory(
         dir=temporary_root(base), ignore_cleanup_errors=True
     ) as folder:
@@ -82,8 +101,12 @@ def partial_folder(target: Path) -> Iterator[Path]:
 
     Parameters
     ----------
-    target
+    target : Path
         What is being made; the folder that it will lie in is made if it is not there.
+
+    Yields
+    ------
+    Path
     """
     base, prefix = target.parent, f".{target.name}-"
     base.mkdir(parents=True, exist_ok=True)
@@ -142,7 +165,17 @@ def _remove(folder: Path, process: int) -> None:
 
 
 def write_whole(path: Path, content: bytes, mode: int | None = None) -> None:
-    """Write a file that appears only when it is whole; its folder is made if it is not there."""
+    """Write a file that appears only when it is whole; its folder is made if it is not there.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    content : bytes
+        What it is to hold.
+    mode : int or None, default None
+        Its permissions; those of a new file by default.
+    """
     with needs_room(f"{path} was not written: ", ROOM_THERE), partial_folder(path) as folder:
         (folder / path.name).write_bytes(content)
         if mode is not None:
@@ -155,6 +188,13 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
     The last of them is the one by which the folder is known, such as its page. It is moved to its
     place first: whoever is stopped between two moves shall find the folder his own.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    files : Mapping of str to bytes
+        The content of each file by its path in the folder.
     """
     *others, known = files
     with (
@@ -170,12 +210,32 @@ def write_files(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def content_of(folder: Path) -> list[str]:
-    """Return the names in a folder; what a killed process left half made there is nothing."""
+    """Return the names in a folder; what a killed process left half made there is nothing.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+
+    Returns
+    -------
+    list of str
+    """
     return sorted(path.name for path in folder.iterdir() if not path.name.endswith(PARTIAL))
 
 
 def describe_os_error(error: OSError) -> str:
-    """Return what an error of the system says, and of which file."""
+    """Return what an error of the system says, and of which file.
+
+    Parameters
+    ----------
+    error : OSError
+        The error.
+
+    Returns
+    -------
+    str
+    """
     where = f"{error.filename}: " if error.filename else ""
     return f"{where}{error.strerror or error}"
 
@@ -193,10 +253,19 @@ def needs_room(what: str = "", what_helps: str = MORE_ROOM) -> Iterator[None]:
 
     Parameters
     ----------
-    what
+    what : str, default ""
         What the error begins with.
-    what_helps
+    what_helps : str, default MORE_ROOM
         What it ends with.
+
+    Yields
+    ------
+    None
+
+    Raises
+    ------
+    MachineError
+        If the disk is full, or the file may not be written.
     """
     try:
         yield
@@ -207,7 +276,18 @@ def needs_room(what: str = "", what_helps: str = MORE_ROOM) -> Iterator[None]:
 
 
 def ensure_room(folder: Path) -> None:
-    """Raise MachineError if a disk is full: CmdStan does not see that it has written in vain."""
+    """Raise MachineError if a disk is full: CmdStan does not see that it has written in vain.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder on the disk.
+
+    Raises
+    ------
+    MachineError
+        If it is full.
+    """
     file = folder / f"room{PARTIAL}"
     try:
         with needs_room():
@@ -221,10 +301,15 @@ def ensure_writable(target: Path, what_helps: str) -> None:
 
     Parameters
     ----------
-    target
+    target : Path
         The file or folder.
-    what_helps
+    what_helps : str
         What to do then.
+
+    Raises
+    ------
+    InputError
+        If it cannot.
     """
     made = [folder for folder in target.resolve().parents if not folder.exists()]
     for folder in target.resolve().parents:
@@ -249,12 +334,16 @@ def lock(path: Path, progress: Progress, purpose: str) -> Iterator[None]:
 
     Parameters
     ----------
-    path
+    path : Path
         The lock file.
-    progress
+    progress : callable
         Takes the line that says that this process waits.
-    purpose
+    purpose : str
         What the other process is doing.
+
+    Yields
+    ------
+    None
     """
     file_lock = FileLock(path)
     try:
@@ -269,7 +358,22 @@ def lock(path: Path, progress: Progress, purpose: str) -> Iterator[None]:
 
 
 def ensure_ours(folder: Path, kind: str, ours: bool) -> None:
-    """Raise InputError if a folder is there that is neither empty nor ours to write into."""
+    """Raise InputError if a folder is there that is neither empty nor ours to write into.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+    kind : str
+        What it should be, for the message.
+    ours : bool
+        Whether it is.
+
+    Raises
+    ------
+    InputError
+        If it holds something else.
+    """
     inside = content_of(folder) if folder.is_dir() else []
     if ours or not folder.exists() or (folder.is_dir() and not inside):
         return
@@ -281,12 +385,32 @@ def ensure_ours(folder: Path, kind: str, ours: bool) -> None:
 
 
 def as_csv(frame: pd.DataFrame) -> bytes:
-    """Return a table as CSV: ten digits, since the last ones of an ESS are those of rounding."""
+    """Return a table as CSV: ten digits, since the last ones of an ESS are those of rounding.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table.
+
+    Returns
+    -------
+    bytes
+    """
     return frame.to_csv(index=False, float_format="%.10g").encode()
 
 
 def as_png(figure: Figure) -> bytes:
-    """Return a figure as PNG on white."""
+    """Return a figure as PNG on white.
+
+    Parameters
+    ----------
+    figure : Figure
+        The figure, which is closed.
+
+    Returns
+    -------
+    bytes
+    """
     buffer = BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")
     return buffer.getvalue()
@@ -297,7 +421,7 @@ class Scratch:
 
     Parameters
     ----------
-    files
+    files : Mapping of str to bytes, or None, default None
         What it holds at first: the content of each file by its path.
     """
 
@@ -310,17 +434,47 @@ class Scratch:
 
 
 def digest_of_file(path: Path) -> str:
-    """Return the SHA-256 of a file, in hexadecimal digits."""
+    """Return the SHA-256 of a file, in hexadecimal digits.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+
+    Returns
+    -------
+    str
+    """
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def files_in(folder: Path) -> dict[str, Path]:
-    """Return the files in a folder and below, by their paths from there, in order."""
+    """Return the files in a folder and below, by their paths from there, in order.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+
+    Returns
+    -------
+    dict of str to Path
+    """
     paths = sorted(path for path in folder.rglob("*") if path.is_file())
     return {path.relative_to(folder).as_posix(): path for path in paths}
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Return the content of the files in a folder and below, by their paths from there."""
+    """Return the content of the files in a folder and below, by their paths from there.
+
+    Parameters
+    ----------
+    folder : Path
+        The folder.
+
+    Returns
+    -------
+    dict of str to bytes
+    """
     return {name: path.read_bytes() for name, path in files_in(folder).items()}

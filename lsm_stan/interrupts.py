@@ -15,8 +15,8 @@ PATIENCE = 1.0
 class Stop:
     """Stop CmdStan's processes, which CmdStanPy would wait for, then the command itself.
 
-    Of signals that come faster than :data:`PATIENCE` the first is on its way, and the others
-    would only disturb it.
+    Where signals come faster than :data:`PATIENCE`, the first is on its way, and the others would
+    only disturb it.
     """
 
     def __init__(self) -> None:

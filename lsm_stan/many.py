@@ -100,10 +100,16 @@ def fit_each(
         A key of :data:`lsm_stan.inference.methods.METHODS`.
     seed : int
         Seed of every fit.
-    dim, model, kernel, threads
+    dim : int, default 3
+        K, the number of latent dimensions.
+    model : str or ModelSpec, default "tutorial"
         As in :class:`lsm_stan.LatentSpaceModel`.
     arguments : Mapping or None, default None
-        The method's.
+        Arguments of the method.
+    kernel : {"cpp", "stan"}, default "cpp"
+        As in :class:`lsm_stan.LatentSpaceModel`.
+    threads : int, default 1
+        As in :class:`lsm_stan.LatentSpaceModel`.
     jobs : int or None, default None
         Number of fits that run at once on this machine; by default 1, which keeps the cores busy
         with its starts or chains.

@@ -47,7 +47,12 @@ FAREWELL = b"."
 
 
 def cores() -> int:
-    """Return how many cores this process may run on."""
+    """Return how many cores this process may run on.
+
+    Returns
+    -------
+    int
+    """
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -58,9 +63,9 @@ def limit_reached(code: int, output: str) -> str | None:
 
     Parameters
     ----------
-    code
+    code : int
         How it ended, as :mod:`subprocess` says it: minus the number of a signal.
-    output
+    output : str
         What it printed.
 
     Returns
@@ -81,7 +86,7 @@ def end_with_us(folder: Path) -> None:
 
     Parameters
     ----------
-    folder
+    folder : Path
         A folder of this process: a process works in it whose command line names it.
     """
     command = [sys.executable, "-I", __file__, str(os.getpid()), str(folder)]

@@ -46,23 +46,23 @@ def sweep(
 
     Parameters
     ----------
-    work
+    work : callable
         Does a task. For a scheduler it is a function of a module, not one made in another.
-    tasks
+    tasks : Mapping of Key to Task
         By their keys.
-    done
+    done : callable
         Takes a key and its result, in this thread.
-    jobs
+    jobs : int or None, default None
         How many run at once on this machine; as many as there are cores by default.
-    scheduler
+    scheduler : str or None, default None
         The address of a Dask scheduler, such as ``tcp://host:8786``; ``local`` for one that is
         started with ``jobs`` workers; None for threads of this process, each of which waits for
         CmdStan's processes.
-    title
+    title : str, default "fits"
         What the progress bar is called.
-    finished
+    finished : int, default 0
         How many others were done before: the bar begins there.
-    say
+    say : callable, default print
         Takes a sentence where something unusual happens.
 
     Raises
@@ -109,13 +109,17 @@ def executor(
 
     Parameters
     ----------
-    jobs, scheduler, say
+    jobs, scheduler, say : Any
         As in :func:`sweep`.
 
     Raises
     ------
     InputError
         As :func:`sweep` does.
+
+    Yields
+    ------
+    Executor
     """
     if scheduler is None:
         # threads: the work is done by CmdStan's processes
@@ -142,7 +146,7 @@ def check_scheduler(scheduler: str | None) -> None:
 
     Parameters
     ----------
-    scheduler
+    scheduler : str or None
         As in :func:`sweep`.
 
     Raises

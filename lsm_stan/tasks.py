@@ -22,15 +22,15 @@ class FitTask:
 
     Attributes
     ----------
-    model
+    model : LatentSpaceModel
         The model of the network.
-    method
+    method : str
         A key of :data:`lsm_stan.inference.methods.METHODS`.
-    seed
+    seed : int
         Seed of the fit.
-    arguments
+    arguments : Mapping
         The method's.
-    folder
+    folder : Path
         Where the fit is to be saved.
     """
 
@@ -41,7 +41,12 @@ class FitTask:
     folder: Path
 
     def fit(self) -> Fit | InferenceError:
-        """Return the fit, or why there is none: others go on."""
+        """Return the fit, or why there is none: others go on.
+
+        Returns
+        -------
+        Fit or InferenceError
+        """
         try:
             return self.model.fit(
                 self.method, seed=self.seed, show_progress=False, **self.arguments
@@ -50,7 +55,12 @@ class FitTask:
             return error
 
     def fit_and_save(self) -> Fit | InferenceError:
-        """Fit on this machine, where chains go on after an interruption, and save the fit."""
+        """Fit on this machine, where chains go on after an interruption, and save the fit.
+
+        Returns
+        -------
+        Fit or InferenceError
+        """
         arguments = {"show_progress": False, **self.arguments}
         try:
             fit_and_save(self.model, self.method, self.seed, arguments, self.folder, print_progress)
@@ -59,7 +69,12 @@ class FitTask:
         return Fit.load(self.folder)
 
     def carried(self) -> FitTask:
-        """Return the task for another machine, which need not see the file of a start."""
+        """Return the task for another machine, which need not see the file of a start.
+
+        Returns
+        -------
+        FitTask
+        """
         init = self.arguments.get("init", MADE[0])
         if is_made(init):
             return self
@@ -80,11 +95,11 @@ def make_fits(
 
     Parameters
     ----------
-    tasks
+    tasks : Mapping of str to FitTask
         By the names of the fits.
-    done
+    done : callable
         Takes a name, and the fit or why there is none, in this thread.
-    jobs, scheduler, finished, say
+    jobs, scheduler, finished, say : Any
         As in :func:`lsm_stan.sweeps.sweep`.
 
     Raises

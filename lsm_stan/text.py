@@ -19,12 +19,31 @@ MARKS = {"good": "✓", "caution": "!", "bad": "✗"}
 
 
 def as_text(frame: pd.DataFrame) -> pd.DataFrame:
-    """Format a table's cells, each number by its own size; nothing for what is missing."""
+    """Format a table's cells, each number by its own size; nothing for what is missing.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        The table.
+
+    Returns
+    -------
+    DataFrame
+    """
     return frame.map(brief)
 
 
 def brief(value: Any) -> str:
     """Return a value as text: a number to four digits, or to a tenth, one that is whole in full.
+
+    Parameters
+    ----------
+    value : Any
+        A number, a truth value, a text or None.
+
+    Returns
+    -------
+    str
 
     Examples
     --------
@@ -48,7 +67,19 @@ def brief(value: Any) -> str:
 
 
 def with_error(value: float, error: float, digits: int = 4) -> str:
-    """Return a mean with its standard error, if it has one."""
+    """Return a mean with its standard error, if it has one.
+
+    Parameters
+    ----------
+    value, error : float
+        The mean and its error, which may be NaN.
+    digits : int, default 4
+        Digits of the mean.
+
+    Returns
+    -------
+    str
+    """
     return f"{value:,.{digits}f}" + ("" if pd.isna(error) else f" ± {error:,.{digits}f}")
 
 
@@ -71,18 +102,51 @@ def duration(seconds: float) -> str:
 
 
 def listed(words: list[str]) -> str:
-    """Return words with commas and an "and" between."""
+    """Return words with commas and an "and" between.
+
+    Parameters
+    ----------
+    words : list of str
+        The words.
+
+    Returns
+    -------
+    str
+    """
     unique = list(dict.fromkeys(words))
     return " and ".join([", ".join(unique[:-1]), unique[-1]] if len(unique) > 1 else unique)
 
 
 def capital(text: str) -> str:
-    """Return a text as a sentence: its first letter in upper case, a full stop behind."""
+    """Return a text as a sentence: its first letter in upper case, a full stop behind.
+
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    str
+    """
     return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
 def counted(number: int, noun: str, plural: str = "") -> str:
     """Return a number with its noun, of which there may be one.
+
+    Parameters
+    ----------
+    number : int
+        How many.
+    noun : str
+        What of one is said.
+    plural : str, default ""
+        What of others is said; the noun with an s by default.
+
+    Returns
+    -------
+    str
 
     Examples
     --------

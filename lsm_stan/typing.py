@@ -16,6 +16,15 @@ def plain(value: Any) -> Any:
     """Return a number of NumPy's as Python's own, and lists of them; anything else as it is.
 
     Records, JSON and TOML know no others; what callers give passes here where it enters.
+
+    Parameters
+    ----------
+    value : Any
+        The value.
+
+    Returns
+    -------
+    Any
     """
     if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
         return value.item()

@@ -11,6 +11,15 @@ _UNSEEN = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u206
 def visible(text: str) -> str:
     r"""Return a text in which nothing moves the cursor, colours, or turns the direction of writing.
 
+    Parameters
+    ----------
+    text : str
+        The text.
+
+    Returns
+    -------
+    str
+
     Examples
     --------
     >>> visible("a\x1b[31mb")

@@ -53,11 +53,11 @@ def simulation(study: Study, number: int, compiled: Compiled | None) -> Record:
 
     Parameters
     ----------
-    study
+    study : Study
         Which model, and how large.
-    number
+    number : int
         From 0.
-    compiled
+    compiled : Compiled or None
         The compiled Stan program; None where it is to be found here.
     """
     of_truth, of_network, of_mode, of_fits = seeds(study, number)
@@ -98,9 +98,9 @@ def judged(fit: Fit, truth: np.ndarray) -> Row:
 
     Parameters
     ----------
-    fit
+    fit : Fit
         A fit to a simulated network.
-    truth
+    truth : ndarray
         ``(N, K)`` positions that the network is of.
     """
     pairs = np.column_stack(np.triu_indices(len(truth), 1))
@@ -119,13 +119,13 @@ def fitted(folder: Path, studies: Sequence[Study], networks: int, jobs: int) -> 
 
     Parameters
     ----------
-    folder
+    folder : Path
         Of finished networks, a file a study.
-    studies
+    studies : sequence of Study
         What is drawn.
-    networks
+    networks : int
         How many of each.
-    jobs
+    jobs : int
         How many run at once.
     """
     records = run(simulation, dict.fromkeys(studies, networks), folder, jobs)
@@ -144,7 +144,7 @@ def summary(fits: pd.DataFrame) -> pd.DataFrame:
 
     Parameters
     ----------
-    fits
+    fits : DataFrame
         What :func:`fitted` returns.
     """
     rows = []
@@ -169,7 +169,7 @@ def plot(table: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    table
+    table : DataFrame
         What :func:`summary` returns.
     """
     models = list(dict.fromkeys(table["model"]))
@@ -195,11 +195,11 @@ def page(table: pd.DataFrame, fits: pd.DataFrame, studies: Sequence[Study]) -> P
 
     Parameters
     ----------
-    table
+    table : DataFrame
         What :func:`summary` returns.
-    fits
+    fits : DataFrame
         What :func:`fitted` returns.
-    studies
+    studies : sequence of Study
         What was drawn.
     """
     failed = int(fits["error"].notna().sum()) if "error" in fits else 0

@@ -52,11 +52,11 @@ def simulation(study: Study, number: int, compiled: Compiled | None) -> Record:
 
     Parameters
     ----------
-    study
+    study : Study
         Which model, and how.
-    number
+    number : int
         From 0.
-    compiled
+    compiled : Compiled or None
         The compiled Stan program; None where it is to be found here.
     """
     of_truth, of_network, of_hidden, of_chain = seeds(study, number)
@@ -110,9 +110,9 @@ def quantities(model: LatentSpaceModel, parameters: Parameters) -> dict[str, Flo
 
     Parameters
     ----------
-    model
+    model : LatentSpaceModel
         Of one network.
-    parameters
+    parameters : Parameters
         With one leading axis.
 
     Returns

@@ -38,9 +38,9 @@ def write(folder: Path, sbc: Results, covered: Results) -> None:
 
     Parameters
     ----------
-    folder
+    folder : Path
         Where to.
-    sbc, covered
+    sbc, covered : Results
         The simulations of each study; failed ones have no ranks.
     """
     groups = {ALL: sbc, MOVED: {study: moved(records) for study, records in sbc.items()}}
@@ -71,11 +71,11 @@ def page(
 
     Parameters
     ----------
-    sbc, covered
+    sbc, covered : sequence of Study
         What was simulated.
-    uniformity, coverages, fits
+    uniformity, coverages, fits : DataFrame
         Of :func:`sbc_table`, :func:`coverage_table` and :func:`fit_table`.
-    ranks
+    ranks : Figure
         Of :func:`plot_sbc`.
     """
     return Page(

@@ -25,18 +25,18 @@ class Study:
 
     Attributes
     ----------
-    model
+    model : str
         A model's name; covariates are of :func:`tables`.
-    nodes, dim
+    nodes, dim : int
         N and K of the networks.
-    warmup
+    warmup : int
         Of NUTS, iterations.
-    draws, thin
+    draws, thin : int
         L, how many draws the truth is ranked among, and how many iterations lie between them.
         Ranks need independent draws more than many.
-    directed
+    directed : bool
         Whether the networks are.
-    hidden
+    hidden : float
         The share of dyads that are not observed.
     """
 

@@ -72,7 +72,7 @@ def sbc_table(ranks: Mapping[str, Ranks]) -> pd.DataFrame:
 
     Parameters
     ----------
-    ranks
+    ranks : Mapping of str to Ranks
         Of :data:`ALL` and :data:`MOVED`.
 
     Returns
@@ -203,7 +203,7 @@ def plot_sbc(every: Ranks, but_stuck: Ranks) -> Figure:
 
     Parameters
     ----------
-    every, but_stuck
+    every, but_stuck : Ranks
         ``(S,)`` ranks of all fits, and of those whose chain was not stuck.
     """
     rows = {study: -(-len(by_name) // ACROSS) for study, by_name in every.items()}
@@ -242,7 +242,7 @@ def plot_coverage(table: pd.DataFrame) -> Figure:
 
     Parameters
     ----------
-    table
+    table : DataFrame
         As of :func:`coverage_table`.
     """
     models = list(dict.fromkeys(table["model"]))

@@ -38,14 +38,14 @@ class Design:
 
     Attributes
     ----------
-    model
+    model : str
         A name of :data:`lsm_stan.model.family.MODELS`, the one that is then fitted.
-    density
+    density : float
         Expected share of ordered dyads with an edge, given the positions and effects: the
         intercept is what gives it.
-    seeds
+    seeds : int
         How many networks are drawn at each K, with seeds from 1.
-    n_nodes
+    n_nodes : int
         N.
     """
 
@@ -107,9 +107,9 @@ def run(folder: Path, designs: Mapping[str, Design]) -> tuple[pd.DataFrame, pd.D
 
     Parameters
     ----------
-    folder
+    folder : Path
         Of the selections, one a network.
-    designs
+    designs : Mapping of str to Design
         How networks are drawn, by name.
 
     Returns

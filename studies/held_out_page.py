@@ -58,18 +58,18 @@ def page(
 
     Parameters
     ----------
-    scores
+    scores : DataFrame
         A row a candidate and split, of :func:`labelled`; ``held_out`` says what of,
         ``edges_only`` whether the network had its weights replaced by 1.
-    warnings
+    warnings : DataFrame
         The checks that fits failed: ``candidate``, ``held_out``, ``split``, ``warning``.
-    calibration
+    calibration : DataFrame
         Of :func:`best`.
-    network
+    network : NetworkSummary
         Facts about it.
-    settings
+    settings : Mapping of str to str
         The arguments of each method.
-    missing
+    missing : Mapping of str to str
         Runs that are not in, by name: what they are.
     """
     tables = {what: _compared(scores, what) for what in HELD_OUT}

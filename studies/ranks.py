@@ -24,7 +24,7 @@ def rank(values: FloatArray) -> IntArray:
 
     Parameters
     ----------
-    values
+    values : ndarray
         ``(1 + L, ...)``: the truth, then the draws.
 
     Returns
@@ -47,11 +47,11 @@ def covered(ranks: IntArray, draws: int, share: float) -> BoolArray:
 
     Parameters
     ----------
-    ranks
+    ranks : ndarray of int64
         Any shape.
-    draws
+    draws : int
         L, such that the interval begins and ends at a draw: 19 for shares 0.5 and 0.9.
-    share
+    share : float
         Of the posterior that the interval has.
     """
     outside = round((1 - share) / 2 * (draws + 1))
@@ -63,9 +63,9 @@ def coverage(ranks: Sequence[IntArray], draws: int, share: float) -> tuple[float
 
     Parameters
     ----------
-    ranks
+    ranks : sequence of ndarray of int64
         An array a simulation: those of quantities of one kind, which depend on each other.
-    draws, share
+    draws, share : int or float
         As in :func:`covered`.
 
     Returns
@@ -122,9 +122,9 @@ def share_inside(below: IntArray, above: IntArray, simulations: int) -> float:
 
     Parameters
     ----------
-    below, above
+    below, above : ndarray of int64
         ``(L,)`` fewest and most ranks below 1, ..., L.
-    simulations
+    simulations : int
         S.
     """
     shares = uniform(len(below))

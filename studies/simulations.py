@@ -29,9 +29,9 @@ def seeds(study: Study, number: int) -> tuple[int, ...]:
 
     Parameters
     ----------
-    study
+    study : Study
         Which model.
-    number
+    number : int
         Of the simulation; it, the model's name and K are the seed.
     """
     sequence = np.random.SeedSequence([zlib.crc32(study.label.encode()), study.dim, number])
@@ -49,16 +49,16 @@ def run(
 
     Parameters
     ----------
-    simulation
+    simulation : Simulation
         What is done for each number; its record has ``simulation``, the number, and where it
         failed ``error``.
-    studies
+    studies : dict of Study to int
         And how many simulations each is to have.
-    folder
+    folder : Path
         Of finished simulations, a file a study. Failed ones are not kept, and tried again.
-    jobs
+    jobs : int or None
         How many run at once on this machine.
-    scheduler
+    scheduler : str or None, default None
         The address of a Dask scheduler whose workers run them; see
         :func:`lsm_stan.sweeps.sweep`.
 

@@ -27,11 +27,11 @@ def predict_spectral(
 
     Parameters
     ----------
-    network
+    network : Network
         What was observed; for some thousands of nodes at most.
-    sender, receiver, weight
+    sender, receiver, weight : ndarray of int64
         ``(D,)`` node indices, from 0, and the weights that were found there.
-    dim
+    dim : int
         How many singular vectors.
     """
     n = network.n_nodes

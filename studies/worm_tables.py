@@ -44,7 +44,7 @@ def lists_of(program: str) -> dict[str, Any]:
 
     Parameters
     ----------
-    program
+    program : str
         Text of a Python module.
     """
     plain = (ast.List, ast.BinOp, ast.Add, ast.Name, ast.Load, ast.Constant)
@@ -65,9 +65,9 @@ def synapses(cache: dict[str, Any], neurons: Iterable[str]) -> pd.DataFrame:
 
     Parameters
     ----------
-    cache
+    cache : dict of str to Any
         A cached data set of cect: its nodes, and a matrix for each kind.
-    neurons
+    neurons : iterable of str
         Names of the cells that are kept, in the order of rows.
     """
     place = {name: k for k, name in enumerate(cache["nodes"])}
@@ -94,9 +94,9 @@ def side_by_side(caches: dict[str, Any], neurons: list[str]) -> pd.DataFrame:
 
     Parameters
     ----------
-    caches
+    caches : dict of str to Any
         Cached data sets of cect, by the names of the columns.
-    neurons
+    neurons : list of str
         Names of the cells that are kept, in the order of rows.
     """
     keys = ["source", "target", "kind"]
@@ -117,11 +117,11 @@ def neuron_table(cells: str, lists: dict[str, Any], caches: dict[str, Any]) -> p
 
     Parameters
     ----------
-    cells
+    cells : str
         cect's ``all_cell_info.csv``.
-    lists
+    lists : dict of str to Any
         What :func:`lists_of` returns of cect's ``Cells.py``.
-    caches
+    caches : dict of str to Any
         Cached data sets of cect, by the names of the columns.
     """
     types = {row["Cell name"]: row["Type"] for row in csv.DictReader(io.StringIO(cells))}

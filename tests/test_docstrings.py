@@ -13,10 +13,13 @@ import lsm_stan
 
 PACKAGE = Path(lsm_stan.__file__).parent
 
+#: Modules of the command line itself, and those without definitions.
+OTHERS = {"__init__", "__main__", "cli", "options", "terminal"}
+
 MODULES = [
     ".".join(("lsm_stan", *path.relative_to(PACKAGE).with_suffix("").parts))
-    for path in sorted(PACKAGE.glob("*/*.py"))
-    if path.stem != "__init__"
+    for path in sorted([*PACKAGE.glob("*.py"), *PACKAGE.glob("*/*.py")])
+    if path.stem not in OTHERS
 ]
 
 #: ``name : type``; names of one type share a line.
