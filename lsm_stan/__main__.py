@@ -7,8 +7,7 @@ import sys
 from pathlib import Path
 
 from lsm_stan.cli import app
-from lsm_stan.errors import InputError, LsmStanError
-from lsm_stan.files import describe_os_error
+from lsm_stan.errors import InputError, LsmStanError, describe_os_error
 from lsm_stan.interrupts import Stop
 from lsm_stan.progress import clear_line, print_progress, say_that_work_goes_on
 

@@ -33,3 +33,19 @@ class MachineError(LsmStanError, OSError):
 
     The message names the file or folder, what the system says, and what helps.
     """
+
+
+def describe_os_error(error: OSError) -> str:
+    """Return what an error of the system says, and of which file.
+
+    Parameters
+    ----------
+    error : OSError
+        The error.
+
+    Returns
+    -------
+    str
+    """
+    where = f"{error.filename}: " if error.filename else ""
+    return f"{where}{error.strerror or error}"

@@ -14,25 +14,27 @@ import pytest
 
 from lsm_stan.errors import InputError, MachineError
 from lsm_stan.files import (
-    LOCK,
-    PARTIAL,
-    TEMPORARY,
     content_of,
     ensure_ours,
     ensure_room,
     ensure_writable,
     needs_room,
+    write_files,
+    write_whole,
+)
+from lsm_stan.temporary import (
+    LOCK,
+    PARTIAL,
+    TEMPORARY,
     partial_folder,
     temporary_folder,
     temporary_root,
-    write_files,
-    write_whole,
 )
 
 #: Makes a temporary folder with something in it, starts a process that works there, and waits.
 WORK = """
 import subprocess, sys, time
-from lsm_stan.files import temporary_folder
+from lsm_stan.temporary import temporary_folder
 with temporary_folder() as folder:
     (folder / "large").write_bytes(bytes(1000))
     sleeper = "import time; time.sleep(600)"
@@ -220,7 +222,7 @@ def test_a_process_that_ends_leaves_nothing(tmp_path: Path) -> None:
 def test_a_fork_leaves_its_parents_files_alone(tmp_path: Path) -> None:
     code = (
         "import os\n"
-        "from lsm_stan.files import Scratch, temporary_root\n"
+        "from lsm_stan.temporary import Scratch, temporary_root\n"
         "kept = Scratch({'a/b': b'content'})\n"
         "child = os.fork()\n"
         "if not child:\n"

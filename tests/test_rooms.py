@@ -17,8 +17,8 @@ ROOT = Path(lsm_stan.__file__).parents[1]
 
 #: In reading order. What is not named is an entrance, and imports from every room.
 GROUND = [
-    *("typing", "choices", "errors", "visible", "progress", "processes", "blas", "sweeps", "files"),
-    "text",
+    *("typing", "choices", "errors", "visible", "progress", "processes", "blas", "sweeps"),
+    *("temporary", "files", "text"),
 ]
 ROOMS = [
     *GROUND,

@@ -19,15 +19,9 @@ from typing import Any
 import platformdirs
 
 from lsm_stan.errors import MachineError
-from lsm_stan.files import (
-    digest_of_file,
-    ensure_writable,
-    lock,
-    needs_room,
-    temporary_folder,
-    write_whole,
-)
+from lsm_stan.files import digest_of_file, ensure_writable, lock, needs_room, write_whole
 from lsm_stan.progress import Progress
+from lsm_stan.temporary import temporary_folder
 
 #: What helps where the cache directory cannot be written.
 ANOTHER_CACHE = "set LSM_STAN_CACHE to a folder that can be written"

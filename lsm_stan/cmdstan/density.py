@@ -16,8 +16,9 @@ import numpy as np
 from pydantic_core import to_json
 
 from lsm_stan.errors import InferenceError, LsmStanError, MachineError
-from lsm_stan.files import needs_room, temporary_folder
+from lsm_stan.files import needs_room
 from lsm_stan.processes import LAST_LINES, limit_reached
+from lsm_stan.temporary import temporary_folder
 from lsm_stan.typing import FloatArray
 
 #: What the process can be asked for; stan/methods/density.hpp has the same numbers.

@@ -21,8 +21,8 @@ from lsm_stan.cmdstan.cache import cache_dir, digest_of
 from lsm_stan.cmdstan.find import Toolchain, ask_make
 from lsm_stan.cmdstan.sources import header_closure, main_sources
 from lsm_stan.errors import LsmStanError, MachineError, ToolchainError
-from lsm_stan.files import temporary_folder
 from lsm_stan.processes import LAST_LINES, limit_reached
+from lsm_stan.temporary import temporary_folder
 
 
 @dataclass(frozen=True, eq=False)

@@ -17,6 +17,7 @@ import numpy as np
 from scipy.optimize import minimize
 from scipy.special import gammaln
 
+from lsm_stan.blas import on_one_blas_thread
 from lsm_stan.errors import InferenceError, InputError
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.mode_checks import MAX_NEWTON_GAIN
@@ -153,6 +154,7 @@ def check_arguments(
     check_served(problem.spec, problem.dim)
 
 
+@on_one_blas_thread
 def approximate_mode(run: Run, starts: int, tolerance: float, iterations: int | None) -> Fit:
     """Find a mode from starts that are drawn from the prior, and measure the error of the sum.
 

@@ -11,7 +11,6 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lsm_stan.errors import InputError
-from lsm_stan.files import Scratch
 from lsm_stan.inference.fit_folder import Content
 from lsm_stan.inference.prior_predictive import PRIOR_DRAWS, prior_groups
 from lsm_stan.inference.record import FitRecord
@@ -38,6 +37,7 @@ from lsm_stan.posterior.groups import (
 )
 from lsm_stan.posterior.invariants import MONITORED_PAIRS, monitored_nodes, sample_pairs
 from lsm_stan.posterior.quantities import invariant_quantities
+from lsm_stan.temporary import Scratch
 from lsm_stan.text import counted
 from lsm_stan.typing import FloatArray, IntArray
 

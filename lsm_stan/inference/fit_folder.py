@@ -29,16 +29,13 @@ import tomli_w
 from lsm_stan.cmdstan.cache import cache_lock
 from lsm_stan.errors import DamagedError, InputError
 from lsm_stan.files import (
-    PARTIAL,
     ROOM_THERE,
-    Scratch,
     contents,
     digest_of_file,
     ensure_ours,
     ensure_writable,
     files_in,
     needs_room,
-    partial_folder,
 )
 from lsm_stan.inference.record import RECORD, FitRecord, read_record
 from lsm_stan.model.family import read_spec
@@ -50,6 +47,7 @@ from lsm_stan.network.reading import Reading
 from lsm_stan.network.text_files import write_table
 from lsm_stan.posterior import idata as container
 from lsm_stan.progress import print_progress
+from lsm_stan.temporary import PARTIAL, Scratch, partial_folder
 
 EDGES, NODES, HIDDEN, DYADS = "edges.csv", "nodes.csv", "hidden.csv", "dyads.csv"
 LAYERS, ABSENT = "layers.csv", "absent.csv"

@@ -19,8 +19,9 @@ import cmdstanpy
 import numpy as np
 
 from lsm_stan.errors import DamagedError
-from lsm_stan.files import temporary_folder, write_whole
+from lsm_stan.files import write_whole
 from lsm_stan.inference.chain_files import ChainFile
+from lsm_stan.temporary import temporary_folder
 
 #: Arguments that are of the beginning of a chain, or of this package.
 OF_BEGINNING = {

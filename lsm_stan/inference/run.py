@@ -23,14 +23,7 @@ from lsm_stan.cmdstan.compiled import Compiled
 from lsm_stan.cmdstan.density import write_data
 from lsm_stan.cmdstan.versions import versions
 from lsm_stan.errors import InferenceError, InputError, MachineError
-from lsm_stan.files import (
-    ROOM_THERE,
-    Scratch,
-    ensure_room,
-    needs_room,
-    temporary_folder,
-    write_whole,
-)
+from lsm_stan.files import ROOM_THERE, ensure_room, needs_room, write_whole
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fit_folder import INIT
 from lsm_stan.inference.layered_fit import LayeredFit
@@ -47,6 +40,7 @@ from lsm_stan.posterior.checks import Check
 from lsm_stan.posterior.clusters import find_clusters, mean_clusters
 from lsm_stan.processes import LAST_LINES, limit_reached
 from lsm_stan.progress import print_progress
+from lsm_stan.temporary import Scratch, temporary_folder
 from lsm_stan.typing import FloatArray, plain
 
 # What CmdStanPy logs of each run is in the fit's record, or in an error of this package.

@@ -14,10 +14,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lsm_stan.files import PARTIAL, ensure_ours, files_in, write_whole
+from lsm_stan.files import ensure_ours, files_in, write_whole
 from lsm_stan.inference.going_on import holds_draws
 from lsm_stan.model.parameters import Parameters
 from lsm_stan.progress import print_progress
+from lsm_stan.temporary import PARTIAL
 
 #: What the folder beside a fit is called after the fit's name.
 SUFFIX = f".chains{PARTIAL}"

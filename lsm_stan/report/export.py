@@ -13,11 +13,12 @@ import numpy as np
 import pandas as pd
 
 from lsm_stan.errors import InputError
-from lsm_stan.files import partial_folder, write_whole
+from lsm_stan.files import write_whole
 from lsm_stan.inference.fit import Fit
 from lsm_stan.inference.fits import ensure_fits
 from lsm_stan.network.text_files import write_table
 from lsm_stan.report.nodes import node_table
+from lsm_stan.temporary import partial_folder
 
 #: What XML 1.0 cannot hold, not even escaped.
 _NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")

@@ -23,9 +23,9 @@ from lsm_stan import Fit, InputError, LatentSpaceModel, Network, simulate
 from lsm_stan.analysis import run
 from lsm_stan.config import load_config
 from lsm_stan.errors import DamagedError, MachineError
-from lsm_stan.files import Scratch
 from lsm_stan.inference.fits import save_or_rescue
 from lsm_stan.posterior import idata
+from lsm_stan.temporary import Scratch
 from tests.support.made import made_fit, scattered
 
 

@@ -5,7 +5,6 @@ from typing import Any
 import numpy as np
 
 from lsm_stan import Fit, simulate
-from lsm_stan.files import Scratch
 from lsm_stan.inference.record import FitRecord, NetworkRecord
 from lsm_stan.model.family import find_model
 from lsm_stan.model.simulation import draw_parameters
@@ -14,6 +13,7 @@ from lsm_stan.posterior import idata
 from lsm_stan.posterior.alignment import mean_positions
 from lsm_stan.posterior.checks import Check, sampler_checks
 from lsm_stan.posterior.invariants import monitored
+from lsm_stan.temporary import Scratch
 from tests.support import tutorial
 
 
