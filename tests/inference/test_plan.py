@@ -44,6 +44,21 @@ def test_a_long_run_is_said_before_with_a_way_out(method, arguments, words, monk
     assert all(word in said[0] for word in [*words, "a gradient of 2 ms", "Ctrl-C"])
 
 
+def test_an_approximate_sum_is_not_warned_of_as_the_exact_one(monkeypatch):
+    exact, said = (1200.0, 10_800.0), []
+    for seconds in ((20.0, 590.0), (100.0, 700.0)):
+        planned = made_plan(map=exact)
+        approximate = Estimate(planning.APPROXIMATE, seconds, (0.3, 0.5))
+        made = Plan(100, 300, 200, 0.002, 4, 1, [*planned.estimates, approximate])
+        monkeypatch.setattr(planning, "plan", lambda *_, made=made: made)
+        warn_if_long(None, "map", {"sum": "approximate", "starts": 1}, said.append)
+    [sentence] = said
+    assert sentence.startswith("MAP will take about 1.7 min to 12 min")
+    assert "method map" not in sentence
+    warn_if_long(None, "map", {"starts": 1}, said.append)
+    assert "method map --sum approximate takes 1.7 min to 12 min" in said[1]
+
+
 def test_nothing_is_said_of_a_short_run(monkeypatch):
     monkeypatch.setattr(planning, "plan", lambda *_: made_plan(nuts=(20.0, 590.0)))
     said: list[str] = []
