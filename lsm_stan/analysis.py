@@ -179,8 +179,9 @@ def _make(
                 fits[name] = kept
         if one_by_one:
             for name, task in missing.items():
-                fit_and_save(task.model, task.method, task.seed, task.arguments, task.folder, say)
-                fits[name] = Fit.load(task.folder)
+                fits[name] = fit_and_save(
+                    task.model, task.method, task.seed, task.arguments, task.folder, say
+                )
         elif missing:
             make_fits(missing, done, jobs=jobs, scheduler=scheduler, finished=len(fits), say=say)
         if failures:

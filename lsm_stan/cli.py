@@ -157,8 +157,8 @@ def fit(
     terminal.show_notes(read.notes)
     fitted = lsm.LatentSpaceModel(read, **options, layers=layers)
     warn_if_long(fitted, method.value, arguments, print_progress)
-    fit_and_save(fitted, method.value, seed, arguments, out, print_progress)
-    terminal.show_fit(lsm.Fit.load(out), out)
+    result = fit_and_save(fitted, method.value, seed, arguments, out, print_progress)
+    terminal.show_fit(result, out)
 
 
 @app.command()

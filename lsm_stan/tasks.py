@@ -63,10 +63,11 @@ class FitTask:
         """
         arguments = {"show_progress": False, **self.arguments}
         try:
-            fit_and_save(self.model, self.method, self.seed, arguments, self.folder, print_progress)
+            return fit_and_save(
+                self.model, self.method, self.seed, arguments, self.folder, print_progress
+            )
         except InferenceError as error:
             return error
-        return Fit.load(self.folder)
 
     def carried(self) -> FitTask:
         """Return the task for another machine, which need not see the file of a start.

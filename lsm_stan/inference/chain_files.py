@@ -131,6 +131,6 @@ def _is_draw(line: bytes, width: int) -> bool:
     if not line.endswith(b"\n") or line.count(b",") != width:
         return False
     try:
-        return all(float(value) is not None for value in line.split(b","))
+        return bool([float(value) for value in line.split(b",")])
     except ValueError:
         return False

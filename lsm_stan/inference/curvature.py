@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lsm_stan.inference.differences import SHIFTS, WEIGHTS
 from lsm_stan.typing import FloatArray
 
 #: Eigenvalues below this share of the largest count as zero, or below what differentiation is wrong
@@ -20,13 +21,6 @@ ZERO_EIGENVALUE, ZERO_KNOWN = 1e-13, 1e-8
 
 #: Curvatures of single coordinates below this are not scaled up any more.
 LEAST_CURVATURE = 1e-8
-
-#: Columns of the Hessian that are differentiated in one batch of gradients.
-PROBED_COLUMNS = 256
-
-#: Fourth-order central difference: where to evaluate, in steps, and weights for a step of 1.
-SHIFTS = np.array([2.0, 1.0, -1.0, -2.0])
-WEIGHTS = np.array([-1.0, 8.0, -8.0, 1.0]) / 12
 
 #: Conjugate gradients end when the preconditioned gradient is down to this share, or after so
 #: many products with the Hessian.
@@ -262,53 +256,13 @@ class Quadratic:
         )
 
 
-def minus_hessian(
-    gradients: Callable[[FloatArray], FloatArray],
-    point: FloatArray,
-    step: float | FloatArray = 1e-5,
-) -> FloatArray:
-    """Differentiate the gradient numerically.
-
-    Parameters
-    ----------
-    gradients : callable
-        Maps points of shape ``(M, P)`` to the gradients of the log joint there.
-    point : ndarray of shape (P,)
-        Where.
-    step : float or ndarray of shape (P,), default 1e-5
-        Steps of the central difference, which is of fourth order, in each coordinate.
-
-    Returns
-    -------
-    ndarray of shape (P, P)
-        Minus the Hessian, not yet symmetric.
-
-    Raises
-    ------
-    ArithmeticError
-        If the gradient is not finite somewhere around the point.
-    """
-    size = point.size
-    steps = np.broadcast_to(step, (size,))
-    hessian = np.empty((size, size))
-    for first in range(0, size, PROBED_COLUMNS):
-        columns = np.arange(first, min(first + PROBED_COLUMNS, size))
-        probes = np.tile(point, (columns.size, 4, 1))
-        probes[np.arange(columns.size), :, columns] += SHIFTS * steps[columns, None]
-        probed = gradients(probes.reshape(-1, size)).reshape(probes.shape)
-        hessian[columns] = -np.einsum("s,csp->cp", WEIGHTS, probed) / steps[columns, None]
-    if not np.isfinite(hessian).all():
-        raise ArithmeticError("the gradient is not finite around the point")
-    return hessian
-
-
 def quadratic(hessian: FloatArray, rotations: Known, known: Known | None = None) -> Quadratic:
     """Decompose minus the Hessian.
 
     Parameters
     ----------
     hessian : ndarray of shape (P, P)
-        As :func:`minus_hessian` returns it.
+        As :func:`lsm_stan.inference.differences.minus_hessian` returns it.
     rotations : Known
         Directions in which the log joint is constant.
     known : Known or None, default None

@@ -154,7 +154,7 @@ def fit_and_save(
     arguments: Mapping[str, Any],
     folder: Path,
     say: Progress,
-) -> None:
+) -> Fit:
     """Fit, and save the fit; chains go on where an earlier process was interrupted.
 
     Parameters
@@ -173,6 +173,11 @@ def fit_and_save(
     say : callable
         Takes a sentence where another process is making the same fit.
 
+    Returns
+    -------
+    Fit
+        As it is read from its folder.
+
     Raises
     ------
     LsmStanError
@@ -190,6 +195,7 @@ def fit_and_save(
                 remove(unfinished)
             raise
         remove(unfinished)
+    return Fit.load(folder)
 
 
 def save_or_rescue(fit: Fit, folder: Path) -> None:

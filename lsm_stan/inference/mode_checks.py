@@ -13,10 +13,10 @@ from lsm_stan.inference.curvature import (
     Known,
     Quadratic,
     independent,
-    minus_hessian,
     newton_step,
     quadratic,
 )
+from lsm_stan.inference.differences import minus_hessian
 from lsm_stan.inference.log_joint import LogJoint
 from lsm_stan.inference.problem import Problem
 from lsm_stan.inference.soft import measured_along

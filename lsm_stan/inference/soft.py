@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lsm_stan.inference.curvature import SHIFTS, WEIGHTS, Known
+from lsm_stan.inference.curvature import Known
+from lsm_stan.inference.differences import fall_of_gradient
 from lsm_stan.typing import FloatArray
 
 
@@ -45,12 +46,10 @@ def measured_along(
     ArithmeticError
         If the gradient is not finite somewhere around the point.
     """
-    size, number = directions.shape
     step = 1 / np.abs(directions / steps[:, None]).max(axis=0)
-    shifts = np.concatenate([SHIFTS, SHIFTS / 2])
-    probes = point + shifts[:, None] * (step * directions).T[:, None]
-    probed = gradients(probes.reshape(-1, size)).reshape(number, 2, len(SHIFTS), size)
-    if not np.isfinite(probed).all():
+    moves = (step * directions).T
+    fall = fall_of_gradient(gradients, point, np.concatenate([moves, moves / 2])).T
+    if not np.isfinite(fall).all():
         raise ArithmeticError("the gradient is not finite around the point")
-    whole, half = -np.einsum("w,shwp->hps", WEIGHTS, probed) / step
-    return Known(directions, whole, 2 * half - whole)
+    whole, half = fall[:, : step.size] / step, fall[:, step.size :] / (step / 2)
+    return Known(directions, whole, half - whole)

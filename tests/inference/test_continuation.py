@@ -21,11 +21,11 @@ from lsm_stan.inference.continuation import (
 from lsm_stan.inference.curvature import (
     Known,
     independent,
-    minus_hessian,
     newton_step,
     quadratic,
     tangents,
 )
+from lsm_stan.inference.differences import minus_hessian
 from lsm_stan.network.datasets import load_celegans
 
 # --- continuation -------------------------------------------------------------------------------

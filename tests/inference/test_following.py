@@ -5,7 +5,8 @@ import pytest
 from numpy.testing import assert_allclose
 
 from lsm_stan import LatentSpaceModel, read_network
-from lsm_stan.inference.curvature import Known, minus_hessian, quadratic
+from lsm_stan.inference.curvature import Known, quadratic
+from lsm_stan.inference.differences import minus_hessian
 from lsm_stan.inference.following import is_followed
 from lsm_stan.inference.optimize import rungs_of
 from lsm_stan.inference.soft import measured_along

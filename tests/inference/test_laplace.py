@@ -6,7 +6,8 @@ from numpy.testing import assert_allclose
 
 from lsm_stan import InputError, LatentSpaceModel, load_celegans, simulate
 from lsm_stan.cmdstan.compiled import Compiled
-from lsm_stan.inference.curvature import Known, minus_hessian, quadratic
+from lsm_stan.inference.curvature import Known, quadratic
+from lsm_stan.inference.differences import minus_hessian
 from lsm_stan.inference.laplace import normal_draws
 from lsm_stan.model.parameters import flat
 

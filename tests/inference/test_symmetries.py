@@ -5,7 +5,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 from lsm_stan import LatentSpaceModel, read_network
-from lsm_stan.inference.curvature import SHIFTS, WEIGHTS
+from lsm_stan.inference.differences import SHIFTS, WEIGHTS
 from lsm_stan.inference.symmetries import evaluated, freely_moved, prior_directions
 from lsm_stan.model.parameters import flat
 
